@@ -1,0 +1,1 @@
+"""What to do about it: pure decisions, and the shell that acts."""

@@ -1,0 +1,1 @@
+"""What happened: the typed vocabulary, its codec, and the append-only log."""

@@ -1,0 +1,158 @@
+"""What is true of one connection?"""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.schema import (
+    ActorCrashed,
+    ConnectionAdded,
+    ConnectionChanged,
+    ConnectionPaused,
+    ConnectionRemoved,
+    ConnectionResumed,
+    FailureClass,
+    Kind,
+    RecordsCaptured,
+    RecordsRefused,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncRequested,
+    SyncScheduled,
+    SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
+)
+from projections import health, schedule, streams
+from projections.health import Health
+from projections.schedule import Schedule
+from projections.streams import Streams
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """The sync that runs: the number of its SyncStarted, and what made it start."""
+
+    sync: int
+    kind: Kind
+    started: datetime
+    due: datetime
+    request: int | None
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How the last sync ended: succeeded, failed, cancelled or interrupted, with the event's number."""
+
+    seq: int
+    at: datetime
+    word: str
+    cause: FailureClass | None = None
+    message: str = ""
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """One tenant's account at one provider."""
+
+    tenant: int
+    provider: int
+    declared: bool = False
+    interval: timedelta | None = None
+    paused: bool = False
+    removed: bool = False
+    crashes: int = 0
+    run: Run | None = None
+    schedule: Schedule = Schedule()
+    health: Health = Health()
+    streams: Streams = {}  # noqa: RUF012 - a fold never changes a mapping, it makes another
+    last: Ending | None = None
+
+
+def added(event: ConnectionAdded) -> Connection:
+    return Connection(
+        tenant=event.tenant,
+        provider=event.provider,
+        declared=event.declared,
+        interval=event.interval,
+    )
+
+
+def evolve(connection: Connection, recorded: Recorded) -> Connection:
+    event = recorded.event
+    match event:
+        case SyncStarted():
+            return replace(
+                connection,
+                run=_run(recorded.seq, recorded.at, event),
+                schedule=schedule.evolve(connection.schedule, recorded),
+            )
+        case RecordsCaptured() | RecordsRefused():
+            return replace(connection, streams=streams.evolve(connection.streams, recorded))
+        case SyncSucceeded():
+            return replace(
+                connection,
+                run=None,
+                crashes=0,
+                health=health.evolve(connection.health, recorded),
+                streams=_failed(connection.streams, event),
+                last=Ending(seq=recorded.seq, at=recorded.at, word="succeeded"),
+            )
+        case SyncScheduled() | SyncRequested() | SyncSkipped():
+            return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
+        case SyncFailed(cause=cause, message=message):
+            return replace(
+                connection,
+                run=None,
+                health=health.evolve(connection.health, recorded),
+                streams=_failed(connection.streams, event),
+                last=Ending(
+                    seq=recorded.seq, at=recorded.at, word="failed", cause=cause, message=message
+                ),
+            )
+        case SyncCancelled(sync=None):
+            return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
+        case SyncCancelled():
+            return replace(connection, run=None, last=_ending(recorded, "cancelled"))
+        case SyncInterrupted():
+            return replace(
+                connection,
+                run=None,
+                schedule=schedule.evolve(connection.schedule, recorded),
+                last=_ending(recorded, "interrupted"),
+            )
+        case ActorCrashed(crashes=crashes):
+            return replace(
+                connection,
+                crashes=crashes,
+                schedule=schedule.evolve(connection.schedule, recorded),
+            )
+        case ConnectionPaused():
+            return replace(connection, paused=True)
+        case ConnectionResumed():
+            return replace(connection, paused=False)
+        case ConnectionChanged(declared=declared, interval=interval):
+            return replace(connection, declared=declared, interval=interval)
+        case ConnectionRemoved():
+            return replace(connection, removed=True)
+        case _:
+            return connection
+
+
+def next_start(connection: Connection) -> datetime | None:
+    """When the next sync may start; None while one runs, and where none may."""
+    if connection.run or connection.paused or connection.removed:
+        return None
+    return schedule.next_start(connection.schedule)
+
+
+def _run(seq: int, at: datetime, event: SyncStarted) -> Run:
+    return Run(sync=seq, kind=event.kind, started=at, due=event.due, request=event.request)
+
+
+def _ending(recorded: Recorded, word: str) -> Ending:
+    return Ending(seq=recorded.seq, at=recorded.at, word=word)
+
+
+def _failed(before: Streams, event: SyncSucceeded | SyncFailed) -> Streams:
+    return streams.failed(before, event.failures) if event.failures else before

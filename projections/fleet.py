@@ -1,0 +1,68 @@
+"""What is true of the fleet as a whole: settings, what runs, totals?"""
+
+from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.schema import (
+    ConnectionAdded,
+    ConnectionRemoved,
+    DaemonStarted,
+    DaemonStopped,
+    PolicySet,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncStarted,
+    SyncSucceeded,
+)
+
+DEFAULT_POLICY = PolicySet(
+    interval=timedelta(hours=6),
+    concurrency=10,
+    crash_delay=timedelta(seconds=10),
+    crash_delay_max=timedelta(hours=1),
+)
+
+
+class Fleet(Struct, frozen=True, kw_only=True):
+    """`running` holds the connections that sync now; `alive` is the number of DaemonStarted, or 0."""
+
+    policy: PolicySet = DEFAULT_POLICY
+    running: frozenset[int] = frozenset()
+    connections: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    alive: int = 0
+
+
+def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
+    match recorded.event:
+        case SyncStarted():
+            return replace(fleet, running=fleet.running | {recorded.subject})
+        case SyncSucceeded():
+            return replace(
+                fleet,
+                running=fleet.running - {recorded.subject},
+                succeeded=fleet.succeeded + 1,
+            )
+        case SyncFailed():
+            return replace(
+                fleet, running=fleet.running - {recorded.subject}, failed=fleet.failed + 1
+            )
+        case SyncCancelled(sync=int()) | SyncInterrupted():
+            return replace(fleet, running=fleet.running - {recorded.subject})
+        case ConnectionAdded():
+            return replace(fleet, connections=fleet.connections + 1)
+        case ConnectionRemoved():
+            return replace(fleet, connections=fleet.connections - 1)
+        case PolicySet() as policy:
+            return replace(fleet, policy=policy)
+        case DaemonStarted():
+            return replace(fleet, alive=recorded.seq)
+        case DaemonStopped():
+            return replace(fleet, alive=0)
+        case _:
+            return fleet

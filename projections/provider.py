@@ -1,0 +1,31 @@
+"""What is declared of one provider, and how many connections does it have?"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.schema import ConnectionAdded, ConnectionRemoved, ProviderDeclared, StreamPolicy
+
+
+class Provider(Struct, frozen=True, kw_only=True):
+    name: str = ""
+    digest: str = ""
+    streams: tuple[StreamPolicy, ...] = ()
+    connections: int = 0
+
+
+def evolve(provider: Provider, recorded: Recorded) -> Provider:
+    match recorded.event:
+        case ProviderDeclared(name=name, digest=digest, streams=streams):
+            return replace(provider, name=name, digest=digest, streams=streams)
+        case ConnectionAdded():
+            return replace(provider, connections=provider.connections + 1)
+        case ConnectionRemoved():
+            return replace(provider, connections=provider.connections - 1)
+        case _:
+            return provider
+
+
+def stream(provider: Provider, name: str) -> StreamPolicy | None:
+    """The stream's policy, or None where the provider's file no longer declares it."""
+    return next((policy for policy in provider.streams if policy.name == name), None)
