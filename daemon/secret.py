@@ -4,7 +4,7 @@ from typing import NoReturn
 
 
 class Secret:
-    """A credential's text. It cannot be printed, encoded, hashed or compared; `reveal` is the way out."""
+    """A credential's text. It cannot be printed, encoded or compared; `reveal` is the way out."""
 
     __slots__ = ("_text",)
 

@@ -7,7 +7,7 @@ SIZE = 4 * 1024 * 1024  # some ten thousand outcomes, and the checkpoint that fr
 
 
 class Ballast:
-    """A file of real blocks beside the log. Held while there is room, released when there is not."""
+    """A file of real blocks beside the log: held while there is room, else released."""
 
     def __init__(self, path: Path, size: int = SIZE) -> None:
         self._path = path

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -12,8 +12,8 @@ from events.schema import Event
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-Row = tuple[int, int, int, str]
-"""(seq, microseconds since 1970 UTC, subject, JSON body)"""
+Row = tuple[int, int, int, bytes]
+"""(seq, microseconds since 1970 UTC, subject, JSON body in UTF-8)"""
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -21,7 +21,7 @@ UPCASTS: Mapping[str, Upcast] = {}
 """Retired tag → how its JSON body becomes one of today's. Nothing has been retired yet."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Event)
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 class UnreadableEvent(Exception):
@@ -33,7 +33,7 @@ def encode(recorded: Recorded) -> Row:
         recorded.seq,
         to_microseconds(recorded.at),
         recorded.subject,
-        _encoder.encode(recorded.event).decode(),
+        _encoder.encode(recorded.event),
     )
 
 
@@ -45,13 +45,9 @@ def decode(row: Row, upcasts: Mapping[str, Upcast] = UPCASTS) -> Recorded:
     seq, at, subject, body = row
     try:
         event = _decoder.decode(body)
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         event = _upcast(row, upcasts)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise UnreadableEvent(
-            f"event {seq} is not JSON; the log is damaged: run `rounds log verify`, restore a backup"
-        ) from error
-    return Recorded(seq=seq, at=EPOCH + timedelta(microseconds=at), subject=subject, event=event)
+    return Recorded(seq=seq, at=EPOCH + at * MICROSECOND, subject=subject, event=event)
 
 
 def to_microseconds(at: datetime) -> int:
@@ -60,12 +56,18 @@ def to_microseconds(at: datetime) -> int:
 
 def _upcast(row: Row, upcasts: Mapping[str, Upcast]) -> Event:
     seq, _, _, body = row
-    document: dict[str, Any] = msgspec.json.decode(body)
-    tag = str(document.get("type"))
     try:
-        if tag in upcasts:
-            document = upcasts[tag](document)
-        return cast(Event, msgspec.convert(document, Event, strict=False))
+        document: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UnreadableEvent(
+            f"event {seq} is not JSON; the log is damaged: "
+            "run `rounds log verify`, then restore a backup"
+        ) from error
+    tag = document.get("type") if isinstance(document, dict) else None
+    try:
+        if isinstance(tag, str) and tag in upcasts:
+            body = _encoder.encode(upcasts[tag](document))
+        return _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise UnreadableEvent(
             f"event {seq} ({tag}) has a form that this version of rounds does not know ({error}); "

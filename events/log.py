@@ -6,6 +6,7 @@ directory. Rows may be appended faster than they become durable; only durable on
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -19,22 +20,41 @@ READ_EVENTS = 1000
 """How many events one read returns at most."""
 
 
+__all__ = ["Log", "LogUnusable", "SqliteLog"]
+
+
 class Log(Protocol):
     """An append-only log whose numbers have no gaps."""
 
     def start(self, listener: Listener) -> None:
         """Begin to write; `listener` hears of it on a thread of the log's choice."""
+        ...
 
     def append(self, rows: Sequence[Row]) -> None:
         """Hand in one decision's rows, numbered on from the last. Returns at once."""
+        ...
 
     def read(
         self, after: int, *, subject: int | None = None, limit: int = READ_EVENTS
     ) -> list[Recorded]:
-        """The durable events after a number, in order, at most `limit`, of one subject or of all."""
+        """The durable events after a number, in order, at most `limit`: of one subject, or all."""
+        ...
+
+    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
+        """The last durable events, in order, at most `limit`: of one subject, or all."""
+        ...
+
+    def count_types(self) -> dict[str, int]:
+        """How many events of each tag there are. Reads the whole log: not for the loop's thread."""
+        ...
+
+    def replay(self) -> Iterator[Recorded]:
+        """Every event from the first on, once, before `start`."""
+        ...
 
     def close(self) -> None:
         """Write what was handed in, and let go."""
+        ...
 
 
 class SqliteLog:
@@ -57,26 +77,29 @@ class SqliteLog:
         """
         noted = verify.read_mark(self._directory)
         try:
-            for last, block, rows in verify.blocks(self._reader):
-                if noted and noted.seq == last and noted.hash != block.hex():
-                    raise LogUnusable(
-                        self._damaged(f"the head noted for event {last} is another one")
-                    )
-                for row in rows:
-                    yield decode(row)
-                self.head, self.block = last, block
-        except (verify.Broken, sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise LogUnusable(self._damaged(str(error))) from error
-        if noted and noted.seq > self.head:
+            with closing(verify.blocks(self._reader, noted)) as blocks:
+                for last, block, rows in blocks:
+                    for row in rows:
+                        yield decode(row)
+                    self.head, self.block = last, block
+        except verify.TailLost as lost:
             raise LogUnusable(
-                f"the log {self.path} ends at event {self.head}, but event {noted.seq} had been written: "
-                "its tail is lost; restore a backup, or accept the loss by deleting "
-                f"{self._directory / 'log.mark'}"
-            )
+                f"the log {self.path} has lost its tail: {lost}; nothing was changed: restore a "
+                f"backup, or accept the loss by deleting {self._directory / 'log.mark'}"
+            ) from lost
+        except verify.Broken as fault:
+            raise LogUnusable(
+                f"the log {self.path} is damaged: {fault}; nothing was changed: "
+                "run `rounds log verify`, then restore a backup"
+            ) from fault
 
     def start(self, listener: Listener) -> None:
-        self._writer = Writer(self._connection, self._directory, self.head, self.block)
-        self._writer.start(listener)
+        """Begin to write, after what `replay` found. Raises LogUnusable."""
+        try:
+            self._writer = Writer(self._connection, self._directory, self.head, self.block)
+            self._writer.start(listener)
+        except (sqlite3.Error, OSError) as error:
+            raise LogUnusable(f"the log {self.path} cannot be written ({error})") from error
 
     def append(self, rows: Sequence[Row]) -> None:
         assert self._writer is not None, "a log is started before it is appended to"
@@ -86,26 +109,37 @@ class SqliteLog:
         self, after: int, *, subject: int | None = None, limit: int = READ_EVENTS
     ) -> list[Recorded]:
         if subject is None:
-            rows = self._reader.execute(_READ, (after, limit))
+            rows = self._reader.execute(_READ_ALL, (after, limit))
         else:
             rows = self._reader.execute(_READ_SUBJECT, (subject, after, limit))
         return [decode(row) for row in rows]
 
-    def close(self) -> None:
-        self._reader.close()
-        if self._writer is not None:
-            self._writer.close()
+    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
+        if subject is None:
+            rows = self._reader.execute(_LAST_ALL, (limit,))
         else:
-            self._connection.close()
+            rows = self._reader.execute(_LAST_SUBJECT, (subject, limit))
+        return [decode(row) for row in rows][::-1]
 
-    def _damaged(self, fault: str) -> str:
-        return (
-            f"the log {self.path} is damaged: {fault}; nothing was changed: "
-            "run `rounds log verify`, then restore a backup"
-        )
+    def count_types(self) -> dict[str, int]:
+        with closing(database.open_for_reading(self.path)) as reader:
+            return dict(reader.execute("SELECT type, count(*) FROM event GROUP BY type").fetchall())
+
+    def close(self) -> None:
+        """Write what was handed in, and let go. Safe to call twice.
+
+        Whoever closes an SQLite file last folds its WAL into it and deletes the WAL. Only a writer
+        that ended well may: after a failed fsync, or before a log that was refused, the reader, who
+        changes nothing, is the last to go.
+        """
+        if self._writer is not None and self._writer.finish():
+            self._reader.close()
+        self._connection.close()
+        self._reader.close()
 
 
-_READ = "SELECT seq, at, subject, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
-_READ_SUBJECT = (
-    "SELECT seq, at, subject, body FROM event WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
-)
+_READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
+_READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
+_READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
+_LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
+_LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"

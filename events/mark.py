@@ -1,7 +1,7 @@
 """How far had the log come, noted outside it, so that a log that lost its tail is noticed?
 
-SQLite drops a damaged tail of its WAL without a word. The mark is one line, `seq hash`, written after
-each commit and before anybody is told of it; it may be behind the log, never ahead of it.
+SQLite drops a damaged tail of its WAL without a word. The mark is one line, `seq hash`, written
+after each commit and before anybody is told of it; it may be behind the log, never ahead of it.
 """
 
 import os
@@ -17,15 +17,19 @@ class Mark(NamedTuple):
 
 
 class MarkFile:
+    """The open file. It takes its space when it is opened: a full disk must not stop a mark."""
+
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path.touch(0o600)
+        self._file = path.open("r+b", buffering=0)
+        os.posix_fallocate(self._file.fileno(), 0, WIDTH)
 
     def write(self, seq: int, block: bytes) -> None:
-        os.pwrite(self._fd, f"{seq:020d} {block.hex()}\n".encode(), 0)
+        os.pwrite(self._file.fileno(), f"{seq:020d} {block.hex()}\n".encode(), 0)
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Let go of the file. Safe to call twice."""
+        self._file.close()
 
 
 def read(path: Path) -> Mark | None:

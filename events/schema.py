@@ -253,7 +253,7 @@ class RecordsCaptured(Fact, frozen=True, kw_only=True, tag="records-captured"):
     """A stream's records were fetched, staged and accepted as version `version`.
 
     Counts are of records. `digest` is the keyed digest of the stream's whole content afterwards,
-    in hexadecimal: the sum of each row's HMAC under the tenant's own key.
+    in hexadecimal, keyed with the tenant's own key.
     """
 
     stream: str

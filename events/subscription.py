@@ -48,6 +48,7 @@ class Subscription:
     async def __anext__(self) -> list[Recorded]:
         """The next events, at least one. All of them lie at or before the durable head."""
         while True:
+            await trio.lowlevel.checkpoint()  # a long past is read without stalling everybody
             await self._head.beyond(self.position)
             upto = self._head.seq
             batch = self._log.read(self.position, subject=self._subject, limit=PAGE_EVENTS)

@@ -1,7 +1,7 @@
 """Is the log what was written: every number, every byte, every block?"""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -9,7 +9,10 @@ from msgspec import Struct
 from events import chain, mark
 from events.codec import Row
 
-FETCH_ROWS = 4096
+FETCH_ROWS = 65536  # more than a block usually has; a damaged one may ask for any number
+
+Block = tuple[int, bytes, list[Row]]
+"""(number of its last event, hash, rows)"""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -25,71 +28,102 @@ class Broken(Exception):
     """The first thing in a log that is not as it was written, as a sentence."""
 
 
-def blocks(connection: sqlite3.Connection) -> Iterator[tuple[int, bytes, list[Row]]]:
-    """Go through all blocks in order, each checked: (its last number, its hash, its rows).
+class TailLost(Broken):
+    """What is there is sound, and something was written after it."""
 
-    Raises Broken with a sentence at the first thing that is not as it was written.
+
+def blocks(
+    connection: sqlite3.Connection, noted: mark.Mark | None = None
+) -> Generator[Block, None, None]:
+    """Go through all blocks in order, each checked.
+
+    `noted` is a head noted elsewhere (seq, hash in hexadecimal): the log must contain it. What a
+    running daemon appends meanwhile is not looked at. Raises Broken with a sentence at the first
+    thing that is not as it was written.
     """
-    rows = _rows(connection)
-    previous, expected = chain.GENESIS, 1
-    for first, last, stored in connection.execute(
-        "SELECT first, last, hash FROM block ORDER BY last"
-    ):
-        if first != expected:
-            raise Broken(f"the block of events {expected} to {first - 1} is missing")
-        block: list[Row] = []
-        for number in range(first, last + 1):
-            row = next(rows, None)
-            if row is None or row[0] != number:
-                raise Broken(f"event {number} is missing")
-            block.append(row)
-        previous = chain.link(previous, block)
-        if previous != stored:
-            raise Broken(f"the block of events {first} to {last} is not what was written")
-        yield last, previous, block
-        expected = last + 1
-    extra = next(rows, None)
-    if extra is not None:
-        raise Broken(f"event {extra[0]} stands in no block")
+    connection.execute("BEGIN")
+    try:
+        yield from _chained(connection, noted if noted and noted.seq else None)
+    except sqlite3.DatabaseError as error:
+        raise Broken(f"SQLite cannot read it to the end ({error})") from error
+    finally:
+        connection.rollback()
 
 
 def verify(connection: sqlite3.Connection, noted: mark.Mark | None = None) -> Iterator[Verdict]:
-    """Check the whole log, yielding a verdict after each block; the last one is the answer.
-
-    `noted` is a head noted elsewhere (seq, hash in hexadecimal): the log must contain it.
-    """
-    count, events, hash_, met = 0, 0, chain.GENESIS, noted is None or noted.seq == 0
+    """Check the whole log, yielding a verdict after each block; the last one is the answer."""
+    verdict = Verdict(events=0, blocks=0, hash=chain.GENESIS.hex())
     try:
-        for last, block, _ in blocks(connection):
-            count, events, hash_ = count + 1, last, block
-            if noted is not None and last == noted.seq:
-                if block.hex() != noted.hash:
-                    raise Broken(
-                        f"the head noted for event {last} is another one: the log was rewritten"
-                    )
-                met = True
-            yield Verdict(events=events, blocks=count, hash=hash_.hex())
-        if noted is not None and not met:
-            raise Broken(_lost(noted, events))
-    except (Broken, sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        yield Verdict(events=events, blocks=count, hash=hash_.hex(), fault=str(error))
+        for count, (last, hash_, _) in enumerate(blocks(connection, noted), 1):
+            verdict = Verdict(events=last, blocks=count, hash=hash_.hex())
+            yield verdict
+    except Broken as broken:
+        yield Verdict(
+            events=verdict.events, blocks=verdict.blocks, hash=verdict.hash, fault=str(broken)
+        )
         return
-    if count == 0:
-        yield Verdict(events=0, blocks=0, hash=hash_.hex())
-
-
-def _lost(noted: mark.Mark, events: int) -> str:
-    if noted.seq > events:
-        return f"events {events + 1} to {noted.seq} were written once and are gone"
-    return f"no block ends at event {noted.seq}, where a head was noted: the log was rewritten"
+    if not verdict.blocks:
+        yield verdict
 
 
 def read_mark(directory: Path) -> mark.Mark | None:
     return mark.read(directory / "log.mark")
 
 
-def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
-    cursor = connection.execute("SELECT seq, at, subject, body FROM event ORDER BY seq")
-    cursor.arraysize = FETCH_ROWS
-    while rows := cursor.fetchmany():
-        yield from rows
+def _chained(
+    connection: sqlite3.Connection, noted: mark.Mark | None
+) -> Generator[Block, None, None]:
+    events = connection.execute(
+        "SELECT seq, at, subject, CAST(body AS BLOB) FROM event ORDER BY seq"
+    )
+    head, previous = 0, chain.GENESIS
+    for first, last, stored in connection.execute(
+        "SELECT first, last, hash FROM block ORDER BY last"
+    ):
+        if first != head + 1 or last < first:
+            raise Broken(f"the block that follows event {head} is missing, or is another one")
+        rows = _take(events, first, last)
+        previous = _link(previous, rows)
+        if previous != stored:
+            raise Broken(f"the block of events {first} to {last} is not what was written")
+        if noted and head < noted.seq <= last:
+            _compare(noted, last, previous)
+        yield last, previous, rows
+        head = last
+    if extra := events.fetchone():
+        raise Broken(f"event {extra[0]} stands in no block")
+    if noted and noted.seq > head:
+        raise TailLost(f"events {head + 1} to {noted.seq} were written once and are gone")
+
+
+def _take(events: sqlite3.Cursor, first: int, last: int) -> list[Row]:
+    """Fetch one block's events. They are ordered: both ends in place means all in place."""
+    rows: list[Row] = []
+    while len(rows) <= last - first:
+        page = events.fetchmany(min(last - first + 1 - len(rows), FETCH_ROWS))
+        if not page:
+            break
+        rows += page
+    if len(rows) == last - first + 1 and rows[0][0] == first and rows[-1][0] == last:
+        return rows
+    if rows and rows[0][0] < first:
+        raise Broken(f"event {rows[0][0]} stands in no block")
+    present = {row[0] for row in rows}
+    missing = next(number for number in range(first, last + 1) if number not in present)
+    raise Broken(f"event {missing} is missing")
+
+
+def _link(previous: bytes, rows: list[Row]) -> bytes:
+    try:
+        return chain.link(previous, rows)
+    except TypeError:  # a damaged row can hold a value of any type
+        return b""
+
+
+def _compare(noted: mark.Mark, last: int, block: bytes) -> None:
+    if last != noted.seq:
+        raise Broken(
+            f"no block ends at event {noted.seq}, where a head was noted: the log was rewritten"
+        )
+    if block.hex() != noted.hash:
+        raise Broken(f"the head noted for event {last} is another one: the log was rewritten")

@@ -1,0 +1,142 @@
+"""How do the parts become a daemon? The one composition root, which the tests use too.
+
+open ─► replay ─► reconcile ─► recover ─► apply configuration ─► serve ─► (stop) ─► close
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+import trio
+from msgspec import Struct
+
+from daemon import apply, commands
+from daemon.actor import Actor, Provider
+from daemon.clock import Clock
+from daemon.configuration import Configuration, duration
+from daemon.exchange import Send
+from daemon.journal import Journal
+from daemon.provider_file import ProviderFile
+from daemon.scheduler import Scheduler
+from daemon.store.core import Store
+from daemon.store.storage import Run, Storage
+from daemon.supervisor import Supervisor
+from daemon.vault import Vault
+from events.envelope import Recorded
+from events.log import Log
+from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
+from events.writer import Listener
+from projections import world as worlds
+from projections.world import World
+
+log = structlog.get_logger()
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a daemon is made of, real or simulated."""
+
+    log: Log
+    store: Store
+    run: Run
+    vault: Vault
+    clock: Clock
+    configuration: Configuration
+    connect: Callable[[ProviderFile], Send]
+    bridge: Callable[[Journal], Listener]
+    state: Path | None
+    version: str
+
+
+class Daemon(Struct, frozen=True, kw_only=True):
+    """A running daemon's parts, for the control server and for tests."""
+
+    journal: Journal
+    supervisor: Supervisor
+    storage: Storage
+    providers: Mapping[int, Provider]
+
+
+def replay(log_: Log) -> World:
+    """Fold the whole log. Raises LogUnusable, UnreadableEvent."""
+    world = World()
+    for recorded in log_.replay():
+        worlds.fold(world, recorded)
+    return world
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator[Daemon]:
+    """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
+    world = replay(parts.log)
+    parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
+    parts.store.reconcile(_captured(world), world.seq)
+    journal = Journal(parts.log, world, parts.clock)
+    parts.log.start(parts.bridge(journal))
+    storage = Storage(parts.store, parts.run)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(journal.watch)
+        nursery.start_soon(_narrate, journal, world.seq)
+        journal.execute(commands.Recover(version=parts.version))
+        apply.settings(journal, parts.configuration)
+        ways = {
+            name: Provider(file=file, send=parts.connect(file))
+            for name, file in parts.configuration.providers.items()
+        }
+        providers = apply.providers(journal, parts.vault, ways)
+        recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
+        await journal.durable(recorded)
+        actor = Actor(journal, storage, parts.vault, providers)
+        supervisor = Supervisor(journal, actor, nursery, parts.state)
+        scheduling = trio.CancelScope()
+        nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
+        yield Daemon(journal=journal, supervisor=supervisor, storage=storage, providers=providers)
+        scheduling.cancel()
+        await stop(journal, supervisor, parts.configuration)
+        nursery.cancel_scope.cancel()
+
+
+async def stop(journal: Journal, supervisor: Supervisor, configuration: Configuration) -> None:
+    """Finish or interrupt what runs, and note the end, each within its bound."""
+    within = duration(configuration.settings.sync.stop_within)
+    interrupted = await supervisor.stop(within)
+    recorded = journal.execute(commands.Stop(interrupted=interrupted))
+    with trio.move_on_after(within / timedelta(seconds=1)):
+        await journal.durable(recorded)
+    log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
+
+
+async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
+    with scope:
+        await scheduler.run()
+
+
+async def _narrate(journal: Journal, after: int) -> None:
+    """One log line an event, once it is durable, with its number, subject and sync."""
+    async for batch in journal.subscribe(after):
+        for recorded in batch:
+            log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
+
+
+def _fields(recorded: Recorded) -> dict[str, object]:
+    event = recorded.event
+    fields: dict[str, object] = {"seq": recorded.seq, "subject": recorded.subject}
+    if isinstance(event, SyncStarted):
+        fields["sync"] = recorded.seq
+    elif isinstance(event, (RecordsCaptured, RecordsRefused)):
+        fields["sync"] = event.version
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if isinstance(value, (str, int, float, bool)) and value != "":
+            fields[name] = value
+    fields["at"] = recorded.at.isoformat()
+    return fields
+
+
+def _captured(world: World) -> dict[tuple[int, str], int]:
+    return {
+        (subject, name): stream.version
+        for subject, connection in world.connections.items()
+        for name, stream in connection.streams.items()
+    }

@@ -1,0 +1,89 @@
+"""How does what was written down come into force? As a difference, recorded as events."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from daemon import commands, provider_file
+from daemon.actor import Provider
+from daemon.configuration import Configuration, Declared, duration, policy, provider_of
+from daemon.connect import connect
+from daemon.journal import Journal
+from daemon.provider_file import ProviderFile
+from daemon.secret import Secret
+from daemon.store.storage import Storage
+from daemon.strict_toml import ConfigurationError
+from daemon.vault import Vault
+from events.envelope import Recorded
+from events.schema import ProviderDeclared, StreamPolicy
+
+
+def settings(journal: Journal, configuration: Configuration) -> None:
+    journal.execute(commands.SetPolicy(policy=policy(configuration.settings)))
+
+
+def providers(journal: Journal, vault: Vault, found: Mapping[str, Provider]) -> dict[int, Provider]:
+    """Declare each provider; by subject, as actors look them up."""
+    by_subject = {}
+    for name, provider in found.items():
+        subject = vault.enrol("provider", name)
+        journal.execute(
+            commands.DeclareProvider(subject=subject, declaration=_declaration(provider.file))
+        )
+        by_subject[subject] = provider
+    return by_subject
+
+
+async def connections(
+    journal: Journal, vault: Vault, storage: Storage, configuration: Configuration
+) -> list[Recorded]:
+    """Add and change what is declared, remove what was and is no longer."""
+    declared = configuration.settings.connections
+    recorded: list[Recorded] = []
+    for name, entry in declared.items():
+        recorded += await _declare(journal, vault, storage, name, entry)
+    for subject, connection in list(journal.world.connections.items()):
+        if connection.declared and not connection.removed and vault.name(subject) not in declared:
+            recorded += journal.execute(commands.Remove(subject=subject))
+    return recorded
+
+
+async def _declare(
+    journal: Journal, vault: Vault, storage: Storage, name: str, entry: Declared
+) -> list[Recorded]:
+    return await connect(
+        journal,
+        vault,
+        storage,
+        name,
+        provider_of(name, entry.provider),
+        declared=True,
+        interval=duration(entry.interval) if entry.interval else None,
+        credential=_credential(name, entry.credential_file),
+    )
+
+
+def _credential(name: str, given: str | None) -> Secret | None:
+    if given is None:
+        return None
+    path = Path(given)
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"connections.{name}.credential_file: {path} cannot be read "
+            f"({type(error).__name__}); check the path and its permissions"
+        ) from error
+    if not text:
+        raise ConfigurationError(f"connections.{name}.credential_file: {path} is empty")
+    return Secret(text)
+
+
+def _declaration(file: ProviderFile) -> ProviderDeclared:
+    return ProviderDeclared(
+        name=file.name,
+        digest=provider_file.digest(file),
+        streams=tuple(
+            StreamPolicy(name=name, mode=stream.mode, empty=stream.empty)
+            for name, stream in file.streams.items()
+        ),
+    )

@@ -1,0 +1,98 @@
+"""How much of an answer's body is taken, and what does it hold once inflated?"""
+
+import zlib
+
+GZIP = 16 + zlib.MAX_WBITS
+ZLIB = zlib.MAX_WBITS
+RAW = -zlib.MAX_WBITS
+ACCEPTED = "gzip, deflate"
+OVERHEAD = 64 * 1024  # how much longer than its content a compressed body may be
+MEMBERS_MAX = 1000  # gzip members in a row; each costs a copy of what follows it
+
+
+class Body:
+    """A body as it arrives. It never holds more than `size_max` bytes, compressed or inflated.
+
+    `refusal` is the sentence that ends the reading, once there is one; `received` counts the
+    bytes on the wire.
+    """
+
+    def __init__(self, size_max: int) -> None:
+        self.received = 0
+        self.refusal: str | None = None
+        self._size_max = size_max
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._encoding = ""
+        self._inflater: zlib._Decompress | None = None
+        self._members = 1
+
+    def begin(self, content_encoding: str) -> None:
+        """Learn from the header how the body is compressed."""
+        self._encoding = content_encoding.strip().lower().removeprefix("x-")
+        if self._encoding == "gzip":
+            self._inflater = zlib.decompressobj(GZIP)
+        elif self._encoding not in ("", "identity", "deflate"):
+            self.refusal = "the provider's answer is compressed in a way that we did not ask for"
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes off the wire; after a refusal they are only counted."""
+        self.received += len(chunk)
+        if self.received > self._size_max + OVERHEAD:
+            self._refuse_size()
+        if self.refusal is None and chunk:
+            try:
+                self._take(chunk)
+            except zlib.error:
+                self.refusal = "the provider's answer is damaged: it cannot be decompressed"
+
+    def whole(self) -> bytes:
+        """Return the body, once all was fed. Sets `refusal` where its end is missing."""
+        inflater = self._inflater
+        if inflater is not None and not inflater.eof and self.received:
+            self.refusal = self.refusal or "the provider's answer ends in the middle"
+        return b"".join(self._parts)
+
+    def _take(self, chunk: bytes) -> None:
+        if self._encoding in ("", "identity"):
+            self._keep(chunk)
+            return
+        if self._inflater is None:
+            self._inflater = zlib.decompressobj(ZLIB if _is_zlib(chunk) else RAW)
+        while chunk and self.refusal is None:
+            chunk = self._inflate(self._inflater, chunk)
+
+    def _inflate(self, inflater: "zlib._Decompress", chunk: bytes) -> bytes:
+        """Inflate at most one byte more than fits, and return what is left of the chunk."""
+        if inflater.eof:
+            if self._encoding == "deflate":
+                return b""  # nothing may follow; servers that pad are forgiven
+            self._members += 1
+            if self._members > MEMBERS_MAX:
+                raise zlib.error("too many members")
+            self._inflater = inflater = zlib.decompressobj(GZIP)
+        self._keep(inflater.decompress(chunk, self._size_max - self._size + 1))
+        return inflater.unconsumed_tail or inflater.unused_data
+
+    def _keep(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > self._size_max:
+            self._refuse_size()
+        else:
+            self._parts.append(part)
+
+    def _refuse_size(self) -> None:
+        self.refusal = (
+            f"the provider's answer is larger than {self._size_max} bytes;"
+            " ask for less, or raise limits.body_bytes_max in its file"
+        )
+        self._parts.clear()
+
+
+def _is_zlib(chunk: bytes) -> bool:
+    """Tell RFC 1950 from the bare RFC 1951 that some servers send as `deflate`.
+
+    A zlib header's low half byte is 8; bare deflate would begin so only with a stored block
+    whose padding is not zero, which no encoder writes.
+    """
+    return chunk[0] & 0x0F == zlib.DEFLATED

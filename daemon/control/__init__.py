@@ -1,0 +1,1 @@
+"""How is the daemon asked and told? HTTP over a Unix socket, JSON both ways, typed."""

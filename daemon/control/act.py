@@ -1,0 +1,128 @@
+"""What can people make the daemon do? Each wish is answered when what it caused is on disk."""
+
+from datetime import timedelta
+
+import msgspec
+import trio
+
+from daemon import commands
+from daemon.configuration import Duration, check_name, duration, provider_of
+from daemon.connect import connect
+from daemon.control.desk import Desk, Refused
+from daemon.control.messages import ConnectionName, Done, NewConnection
+from daemon.secret import Secret
+from events.envelope import Recorded
+from events.schema import Caller, SyncSkipped
+
+ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
+CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
+
+
+async def sync(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
+    subject, connection = desk.find(wish.connection)
+    recorded = await _execute(desk, commands.Request(subject=subject, by=by))
+    if recorded and isinstance(recorded[0].event, SyncSkipped):
+        raise Refused(
+            "paused", f"{wish.connection} is paused; type: rounds resume {wish.connection}"
+        )
+    words = "sync requested" if recorded else "a sync is already requested"
+    return _done(desk, recorded, words + (", after the one that runs" if connection.run else ""))
+
+
+async def pause(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
+    subject, connection = desk.find(wish.connection)
+    recorded = await _execute(desk, commands.Pause(subject=subject, by=by))
+    words = "paused" if recorded else "was already paused"
+    return _done(desk, recorded, words + ("; what runs goes on" if connection.run else ""))
+
+
+async def resume(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
+    subject, _ = desk.find(wish.connection)
+    recorded = await _execute(desk, commands.Resume(subject=subject, by=by))
+    return _done(desk, recorded, "resumed" if recorded else "was not paused")
+
+
+async def cancel(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
+    subject, connection = desk.find(wish.connection)
+    recorded = await _execute(desk, commands.Cancel(subject=subject, by=by))
+    if recorded and connection.run:
+        desk.supervisor.cancel(subject)
+    return _done(desk, recorded, "cancelled" if recorded else "nothing runs or is requested")
+
+
+async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
+    """Add a connection; for one that exists, set what is given: interval and credential."""
+    if wrong := check_name(wish.connection):
+        raise Refused("invalid", wrong)
+    provider = provider_of(wish.connection, wish.provider)
+    file = desk.configuration.providers.get(provider)
+    if file is None:
+        known = ", ".join(sorted(desk.configuration.providers)) or "none yet"
+        raise Refused(
+            "invalid",
+            f"there is no provider {provider} (known: {known}); put {provider}.toml into "
+            f"{desk.places.config.parent / 'providers'} and restart roundsd",
+        )
+    if len(wish.credential or "") > CREDENTIAL_MAX:
+        raise Refused("invalid", f"a credential has at most {CREDENTIAL_MAX} characters")
+    interval = _interval(wish.interval)
+    await _room(desk)
+    recorded = await connect(
+        desk.journal,
+        desk.vault,
+        desk.storage,
+        wish.connection,
+        provider,
+        interval=interval,
+        credential=Secret(wish.credential) if wish.credential else None,
+        by=by,
+    )
+    await desk.journal.durable(recorded)
+    return _done(desk, recorded, "added" if len(recorded) > 1 else "set")
+
+
+async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
+    subject, connection = desk.find(wish.connection)
+    if connection.declared:
+        raise Refused(
+            "declared",
+            f"{wish.connection} stands in the configuration; take it out there and restart roundsd",
+        )
+    recorded = await _execute(desk, commands.Remove(subject=subject, by=by))
+    desk.supervisor.cancel(subject)
+    desk.vault.forget(subject, "credential")
+    return _done(desk, recorded, "removed, its credential deleted; its data and history are kept")
+
+
+def _interval(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    try:
+        return duration(msgspec.convert(text, Duration))
+    except (msgspec.ValidationError, OverflowError):
+        raise Refused(
+            "invalid",
+            f"{text!r} is not an interval; write 15m, 6h, 7d, or hourly, daily, weekly",
+        ) from None
+
+
+async def _execute(desk: Desk, command: commands.Command) -> list[Recorded]:
+    await _room(desk)
+    recorded = desk.journal.execute(command)
+    await desk.journal.durable(recorded)
+    return recorded
+
+
+async def _room(desk: Desk) -> None:
+    with trio.move_on_after(ROOM_WAIT_S):
+        await desk.journal.room()
+        return
+    raise Refused(
+        "disk-full",
+        "the log cannot take anything new (the disk is full, or very slow); free some space: "
+        "`rounds status` says when it goes on",
+    )
+
+
+def _done(desk: Desk, recorded: list[Recorded], message: str) -> Done:
+    return Done(seq=desk.journal.head.seq, events=[each.seq for each in recorded], message=message)

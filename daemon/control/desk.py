@@ -1,0 +1,58 @@
+"""What do all operations work with, and how are names and subjects told apart?"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from daemon import actor
+from daemon.configuration import Configuration
+from daemon.control.messages import EventView
+from daemon.journal import Journal
+from daemon.places import Places
+from daemon.store.storage import Storage
+from daemon.supervisor import Supervisor
+from daemon.vault import Vault
+from events.envelope import Recorded
+from projections.connection import Connection
+
+
+class Refused(Exception):
+    """An operation is not carried out. The code is stable, the sentence says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """The parts of the running daemon that its operations use."""
+
+    journal: Journal
+    supervisor: Supervisor
+    storage: Storage
+    vault: Vault
+    configuration: Configuration
+    providers: Mapping[int, actor.Provider]
+    places: Places
+    version: str
+
+    def find(self, name: str) -> tuple[int, Connection]:
+        """The connection of that name. Raises Refused (not-found)."""
+        subject = self.vault.subject("connection", name)
+        connection = self.journal.world.connections.get(subject) if subject else None
+        if subject is None or connection is None or connection.removed:
+            raise Refused(
+                "not-found",
+                f"there is no connection {name}; `rounds connection list` shows those there are",
+            )
+        return subject, connection
+
+    def view(self, recorded: Recorded) -> EventView:
+        return EventView(
+            seq=recorded.seq,
+            at=recorded.at,
+            subject=recorded.subject,
+            name=self.vault.name(recorded.subject) if recorded.subject else "fleet",
+            event=recorded.event,
+        )

@@ -1,0 +1,76 @@
+"""How are requests taken from a listening socket, so that no client can hold the daemon up?
+
+Hypercorn speaks HTTP; this is its Trio server with three things added: the peer's credentials reach
+the application, a client that stops reading is dropped, and connections are counted.
+"""
+
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any, cast
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState, LifespanState
+
+CONNECTIONS_MAX = 64
+SEND_S = 10.0  # a client that takes nothing for so long is gone
+BODY_BYTES_MAX = 64 * 1024
+KEEP_ALIVE_S = 30.0
+UCRED = struct.Struct("3i")
+
+Application = Callable[..., Any]
+
+
+class _Peer(TCPServer):
+    """One client's connection."""
+
+    async def protocol_send(self, event: Event) -> None:
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            try:
+                with trio.fail_after(SEND_S), trio.CancelScope(shield=True):
+                    await self.stream.send_all(event.data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                await trio.aclose_forcefully(self.stream)
+                await self.protocol.handle(Closed())
+
+
+async def serve(
+    application: Application,
+    listener: trio.SocketListener,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled. `scope["state"]["uid"]` is the peer's user id on a Unix socket."""
+    config = Config()
+    config.errorlog = None
+    config.accesslog = None
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.read_timeout = int(KEEP_ALIVE_S)
+    config.h11_max_incomplete_size = BODY_BYTES_MAX
+    context = WorkerContext(None)
+    wrapped = ASGIWrapper(application)
+    places = trio.Semaphore(CONNECTIONS_MAX)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        async with places:
+            state = ConnectionState(LifespanState({"uid": _peer_uid(stream)}))
+            await _Peer(wrapped, config, context, state, cast(Any, stream)).run()
+
+    async with trio.open_nursery() as nursery:
+        task_status.started()
+        await trio.serve_listeners(handle, [listener], handler_nursery=nursery)
+
+
+def _peer_uid(stream: trio.SocketStream) -> int | None:
+    if stream.socket.family != socket.AF_UNIX:
+        return None
+    packed = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
+    _, uid, _ = UCRED.unpack(packed)
+    return int(uid)

@@ -1,0 +1,188 @@
+"""What can people see? Answers from the World, which is in memory, and from log and store."""
+
+import os
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import trio
+
+from daemon.control import views
+from daemon.control.desk import Desk, Refused
+from daemon.control.messages import (
+    ConnectionAnswer,
+    ConnectionName,
+    Connections,
+    Data,
+    DataQuery,
+    Events,
+    EventView,
+    LogQuery,
+    LogStats,
+    Nothing,
+    Providers,
+    ProviderView,
+    Queue,
+    RunView,
+    Status,
+    TailQuery,
+    WatchTick,
+)
+from events.envelope import Recorded
+from events.log import READ_EVENTS
+from events.schema import Caller
+from projections.connection import next_start
+
+DATA_ROWS_MAX = 1000
+QUEUE_ITEMS_MAX = 200
+TICK_S = 0.2  # how often a watched sync's progress is looked at
+
+HOLDS = {
+    "log": "the disk is full: the log cannot be written, nothing new starts; free some space",
+    "data": "the disk is full: records cannot be stored, nothing new starts; free some space",
+}
+
+
+async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
+    world, now = desk.journal.world, desk.journal.clock.now()
+    live = [each for each in world.connections.values() if not each.removed]
+    starts = [start for each in live if (start := next_start(each))]
+    return Status(
+        seq=desk.journal.head.seq,
+        version=desk.version,
+        pid=os.getpid(),
+        state=str(desk.places.state),
+        started_at=_started(desk),
+        now=now,
+        connections=len(live),
+        running=len(world.fleet.running),
+        due=sum(start <= now for start in starts),
+        paused=sum(each.paused for each in live),
+        failing=sum(each.health.consecutive_failures > 0 for each in live),
+        succeeded=world.fleet.succeeded,
+        failed=world.fleet.failed,
+        next_start=min((start for start in starts if start > now), default=None),
+        trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
+    )
+
+
+async def queue(desk: Desk, _: Nothing, by: Caller) -> Queue:
+    world, now = desk.journal.world, desk.journal.clock.now()
+    items = [
+        views.queued(desk, subject, connection, now)
+        for subject, connection in world.connections.items()
+        if connection.run or next_start(connection)
+    ]
+    items.sort(key=lambda item: views.order(item, now))
+    return Queue(
+        seq=desk.journal.head.seq,
+        concurrency=world.fleet.policy.concurrency,
+        items=items[:QUEUE_ITEMS_MAX],
+    )
+
+
+async def connections(desk: Desk, _: Nothing, by: Caller) -> Connections:
+    found = [
+        views.view_of(desk, subject, connection)
+        for subject, connection in desk.journal.world.connections.items()
+        if not connection.removed
+    ]
+    found.sort(key=lambda view: view.connection)
+    return Connections(seq=desk.journal.head.seq, connections=found)
+
+
+async def connection(desk: Desk, query: ConnectionName, by: Caller) -> ConnectionAnswer:
+    subject, found = desk.find(query.connection)
+    return ConnectionAnswer(
+        seq=desk.journal.head.seq, connection=views.view_of(desk, subject, found)
+    )
+
+
+async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
+    found = []
+    for subject, provider in desk.providers.items():
+        known = desk.journal.world.providers.get(subject)
+        found.append(
+            ProviderView(
+                provider=provider.file.name,
+                title=provider.file.title,
+                base_url=provider.file.base_url,
+                auth=str(type(provider.file.auth).__struct_config__.tag),
+                connections=known.connections if known else 0,
+                streams=list(provider.file.streams),
+            )
+        )
+    return Providers(seq=desk.journal.head.seq, providers=found)
+
+
+async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
+    subject = desk.find(query.connection)[0] if query.connection else None
+    limit = max(1, min(query.limit, READ_EVENTS))
+    if query.after is not None:
+        found = desk.journal.log.read(query.after, subject=subject, limit=limit)
+    else:
+        found = desk.journal.log.last(subject=subject, limit=limit)
+    head = desk.journal.head.seq
+    return Events(seq=head, events=[desk.view(each) for each in found if each.seq <= head])
+
+
+async def log_stats(desk: Desk, _: Nothing, by: Caller) -> LogStats:
+    journal = desk.journal
+    return LogStats(
+        seq=journal.head.seq,
+        unwritten=journal.world.seq - journal.head.seq,
+        head=journal.block.hex(),
+        bytes=sum(path.stat().st_size for path in desk.places.state.glob("log*") if path.is_file()),
+        types=await trio.to_thread.run_sync(journal.log.count_types),
+    )
+
+
+async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
+    subject, _ = desk.find(query.connection)
+    limit = max(1, min(query.limit, DATA_ROWS_MAX))
+    page = await desk.storage.show(subject, query.stream, after=query.after, limit=limit)
+    if page is None:
+        streams = ", ".join(sorted(desk.journal.world.connections[subject].streams)) or "none yet"
+        raise Refused(
+            "not-found",
+            f"{query.connection} has no stream {query.stream} (it has: {streams})",
+        )
+    return Data(
+        seq=desk.journal.head.seq,
+        connection=query.connection,
+        stream=query.stream,
+        version=page.version,
+        rows=page.rows,
+        records=page.records,
+        after=page.after,
+    )
+
+
+async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
+    subject = desk.find(query.connection)[0] if query.connection else None
+    after = desk.journal.head.seq if query.after is None else max(0, query.after)
+    async for batch in desk.journal.subscribe(after, subject):
+        for recorded in batch:
+            yield desk.view(recorded)
+
+
+async def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:
+    """A connection's events from now on, and between them its running sync's progress."""
+    subject, _ = desk.find(query.connection)
+    subscription = desk.journal.subscribe(desk.journal.head.seq, subject)
+    before: RunView | None = None
+    yield WatchTick(seq=desk.journal.head.seq, running=views.running(desk, subject))
+    while True:
+        batch: list[Recorded] = []
+        with trio.move_on_after(TICK_S):
+            batch = await anext(subscription)
+        running = views.running(desk, subject)
+        for recorded in batch:
+            yield WatchTick(seq=recorded.seq, running=running, event=desk.view(recorded))
+        if running != before:
+            before = running
+            yield WatchTick(seq=desk.journal.head.seq, running=running)
+
+
+def _started(desk: Desk) -> datetime | None:
+    found = desk.journal.log.read(desk.journal.world.fleet.alive - 1, limit=1)
+    return found[0].at if found else None

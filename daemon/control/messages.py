@@ -1,0 +1,230 @@
+"""What is said over the control socket? Requests and answers, as both ends type them.
+
+Times are ISO 8601 in UTC, durations are ISO 8601 too unless the name ends in its unit. Every answer
+carries `seq`, the number of the last event that it knows of.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from events.schema import Event, FailureClass, Kind
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Why something was not done: a stable code, and a sentence that says what to do."""
+
+    code: str
+    message: str
+
+
+class Nothing(Struct, frozen=True, kw_only=True):
+    """No arguments."""
+
+
+class ConnectionName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names one connection: tenant/provider or tenant/provider/account."""
+
+    connection: str
+
+
+class ProviderName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    provider: str
+
+
+class NewConnection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A connection to add. `interval` as in the configuration; `credential` goes to the vault."""
+
+    connection: str
+    provider: str | None = None
+    interval: str | None = None
+    credential: str | None = None
+
+
+class LogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Events after a number, the last `limit` of them where `after` is not given."""
+
+    after: int | None = None
+    connection: str | None = None
+    limit: int = 100
+
+
+class TailQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Follow the log after that number (from now on where it is not given)."""
+
+    after: int | None = None
+    connection: str | None = None
+
+
+class DataQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Current records of a stream, by key; `after` is the last answer's `after`."""
+
+    connection: str
+    stream: str
+    after: str | None = None
+    limit: int = 50
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """What a wish came to: the events that it caused, durable by now. None: nothing to do."""
+
+    seq: int
+    events: list[int]
+    message: str
+
+
+class StreamView(Struct, frozen=True, kw_only=True):
+    """One stream: the version in force, its rows, and its last failure if it is newer."""
+
+    stream: str
+    version: int
+    rows: int
+    captured_at: datetime | None
+    cause: FailureClass | None = None
+    message: str | None = None
+
+
+class RunView(Struct, frozen=True, kw_only=True):
+    """A sync that runs, and how far it has come."""
+
+    sync: int
+    kind: Kind
+    started: datetime
+    stream: str
+    pages: int
+    records: int
+
+
+class ConnectionView(Struct, frozen=True, kw_only=True):
+    """One connection. `state` is idle, due, running or paused; `score` is None before any."""
+
+    connection: str
+    subject: int
+    provider: str
+    state: str
+    score: int | None
+    next_start: datetime | None
+    interval: timedelta
+    declared: bool
+    total: int
+    successful: int
+    failed: int
+    consecutive_failures: int
+    average_duration_ms: int | None
+    last_success: datetime | None
+    last_failure: datetime | None
+    last: str | None
+    cause: FailureClass | None
+    message: str | None
+    running: RunView | None
+    streams: list[StreamView]
+
+
+class Connections(Struct, frozen=True, kw_only=True):
+    seq: int
+    connections: list[ConnectionView]
+
+
+class ConnectionAnswer(Struct, frozen=True, kw_only=True):
+    seq: int
+    connection: ConnectionView
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """The daemon at a glance. `trouble` names what keeps it from its work, as sentences."""
+
+    seq: int
+    version: str
+    pid: int
+    state: str
+    started_at: datetime | None
+    now: datetime
+    connections: int
+    running: int
+    due: int
+    paused: int
+    failing: int
+    succeeded: int
+    failed: int
+    next_start: datetime | None
+    trouble: list[str]
+
+
+class QueueItem(Struct, frozen=True, kw_only=True):
+    """A sync that runs (processing) or will (pending). `priority` 1 runs first."""
+
+    connection: str
+    status: str
+    kind: Kind
+    priority: int
+    due: datetime
+    sync: int | None
+    records: int
+
+
+class Queue(Struct, frozen=True, kw_only=True):
+    """What runs, what is due, and what comes next, in the order in which it will run."""
+
+    seq: int
+    concurrency: int
+    items: list[QueueItem]
+
+
+class ProviderView(Struct, frozen=True, kw_only=True):
+    provider: str
+    title: str
+    base_url: str
+    auth: str
+    connections: int
+    streams: list[str]
+
+
+class Providers(Struct, frozen=True, kw_only=True):
+    seq: int
+    providers: list[ProviderView]
+
+
+class EventView(Struct, frozen=True, kw_only=True):
+    """One event, with its subject's name as it is now."""
+
+    seq: int
+    at: datetime
+    subject: int
+    name: str
+    event: Event
+
+
+class Events(Struct, frozen=True, kw_only=True):
+    seq: int
+    events: list[EventView]
+
+
+class LogStats(Struct, frozen=True, kw_only=True):
+    """How large the log is. `unwritten` events are decided and not on disk yet."""
+
+    seq: int
+    unwritten: int
+    head: str
+    bytes: int
+    types: dict[str, int]
+
+
+class Data(Struct, frozen=True, kw_only=True):
+    """Some current records. `rows` counts all; `after` asks for the next page, None ends."""
+
+    seq: int
+    connection: str
+    stream: str
+    version: int
+    rows: int
+    records: list[dict[str, Any]]
+    after: str | None
+
+
+class WatchTick(Struct, frozen=True, kw_only=True):
+    """What a watched sync has come to: `event` when one was recorded, else its progress."""
+
+    seq: int
+    running: RunView | None
+    event: EventView | None = None

@@ -1,0 +1,74 @@
+"""Which operations are there, and what does each need? Routes and OpenAPI document follow."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from enum import IntEnum
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from daemon.control import act, look
+from daemon.control import messages as m
+from daemon.control.desk import Desk
+from events.schema import Caller
+
+
+class Role(IntEnum):
+    """Each role may do what the ones before it may."""
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One thing that can be asked. GET takes its arguments from the query, POST from the body."""
+
+    name: str
+    method: Literal["GET", "POST"]
+    role: Role
+    takes: type[Struct]
+    gives: type[Struct]
+    call: Callable[[Desk, Any, Caller], Awaitable[Struct]]
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """One thing that can be followed, as server-sent events of `gives`."""
+
+    name: str
+    role: Role
+    takes: type[Struct]
+    gives: type[Struct]
+    open: Callable[[Desk, Any], AsyncIterator[Struct]]
+
+
+def _get(name: str, takes: type[Struct], gives: type[Struct], call: Any) -> Operation:
+    return Operation(name=name, method="GET", role=Role.VIEWER, takes=takes, gives=gives, call=call)
+
+
+def _post(name: str, role: Role, takes: type[Struct], call: Any) -> Operation:
+    return Operation(name=name, method="POST", role=role, takes=takes, gives=m.Done, call=call)
+
+
+OPERATIONS = (
+    _get("status", m.Nothing, m.Status, look.status),
+    _get("queue", m.Nothing, m.Queue, look.queue),
+    _get("connections", m.Nothing, m.Connections, look.connections),
+    _get("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
+    _get("providers", m.Nothing, m.Providers, look.providers),
+    _get("log", m.LogQuery, m.Events, look.log),
+    _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
+    _get("data", m.DataQuery, m.Data, look.data),
+    _post("sync", Role.OPERATOR, m.ConnectionName, act.sync),
+    _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
+    _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
+    _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
+    _post("add", Role.ADMIN, m.NewConnection, act.add),
+    _post("remove", Role.ADMIN, m.ConnectionName, act.remove),
+)
+
+STREAMS = (
+    Stream(name="tail", role=Role.VIEWER, takes=m.TailQuery, gives=m.EventView, open=look.tail),
+    Stream(
+        name="watch", role=Role.VIEWER, takes=m.ConnectionName, gives=m.WatchTick, open=look.watch
+    ),
+)

@@ -1,0 +1,136 @@
+"""How does a request become an operation, and its answer a response?"""
+
+import os
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from daemon.control import openapi
+from daemon.control.desk import Desk, Refused
+from daemon.control.http_server import BODY_BYTES_MAX
+from daemon.control.messages import Problem
+from daemon.control.operations import OPERATIONS, STREAMS, Operation, Role, Stream
+from events.schema import Caller
+
+PREFIX = "/v1/"
+STATUS = {
+    "invalid": 400,
+    "not-allowed": 403,
+    "not-found": 404,
+    "too-large": 413,
+    "paused": 409,
+    "declared": 409,
+    "disk-full": 503,
+    "internal": 500,
+}
+
+log = structlog.get_logger()
+T = TypeVar("T", bound=Struct)
+
+
+def application(desk: Desk, role: Role) -> Starlette:
+    """The API as one ASGI application, for a socket that gives this role."""
+    routes = [_operation(desk, role, operation) for operation in OPERATIONS]
+    routes += [_stream(desk, role, stream) for stream in STREAMS]
+    document = openapi.document(OPERATIONS, STREAMS, desk.version)
+
+    async def describe(_: Request) -> Response:
+        return _json(200, document)
+
+    return Starlette(routes=[*routes, Route(f"{PREFIX}openapi.json", describe)])
+
+
+def _operation(desk: Desk, role: Role, operation: Operation) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            by = _caller(request, role, operation.role)
+            wish = await _read(request, operation.takes)
+            return _json(200, await operation.call(desk, wish, by))
+        except Refused as refused:
+            return _problem(refused.code, refused.message)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            log.exception("operation-failed", operation=operation.name)
+            return _problem(
+                "internal", "rounds itself failed; its log says where; please report it"
+            )
+
+    return Route(f"{PREFIX}{operation.name}", endpoint, methods=[operation.method])
+
+
+def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            _caller(request, role, stream.role)
+            wish = await _read(request, stream.takes)
+            items = stream.open(desk, wish)
+            first = await anext(items) if stream.name == "watch" else None
+        except Refused as refused:
+            return _problem(refused.code, refused.message)
+        body = _events(items, first)
+        return StreamingResponse(body, media_type="text/event-stream")
+
+    return Route(f"{PREFIX}{stream.name}", endpoint, methods=["GET"])
+
+
+async def _events(items: AsyncIterator[Struct], first: Struct | None) -> AsyncIterator[bytes]:
+    """Server-sent events: the event's number as id, so that a client can go on from it."""
+    yield b": follows\n\n"
+    if first is not None:
+        yield _event(first)
+    async for item in items:
+        yield _event(item)
+
+
+def _event(item: Struct) -> bytes:
+    data = msgspec.json.encode(item)
+    return b"id: %d\ndata: %s\n\n" % (getattr(item, "seq", 0), data)
+
+
+def _caller(request: Request, role: Role, needed: Role) -> Caller:
+    """Who asks. Browsers have no business on the socket, others than the owner none by default."""
+    if "origin" in request.headers or "referer" in request.headers:
+        raise Refused("not-allowed", "the control socket does not answer web pages")
+    uid = request.scope["state"].get("uid")
+    if uid not in {0, os.geteuid()}:
+        raise Refused("not-allowed", f"user {uid} may not use this socket; ask its owner, or root")
+    if role < needed:
+        raise Refused(
+            "not-allowed",
+            f"this needs the role {needed.name.lower()}, the socket gives {role.name.lower()}",
+        )
+    return Caller(uid=uid, role=role.name.lower())
+
+
+async def _read(request: Request, takes: type[T]) -> T:
+    try:
+        if request.method == "GET":
+            return msgspec.convert(dict(request.query_params), takes, strict=False)
+        return msgspec.json.decode(await _body(request) or b"{}", type=takes)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("invalid", f"the request cannot be read: {error}") from None
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise Refused("too-large", f"a request has at most {BODY_BYTES_MAX} bytes")
+    return body
+
+
+def _json(status: int, answer: Any) -> Response:
+    return Response(msgspec.json.encode(answer), status, media_type="application/json")
+
+
+def _problem(code: str, message: str) -> Response:
+    return _json(STATUS[code], Problem(code=code, message=message))

@@ -1,0 +1,102 @@
+"""How does a connection look to people: its state in words, its run, its place in the queue?"""
+
+from datetime import datetime
+
+from daemon.control.desk import Desk
+from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
+from daemon.decide.start import priority
+from events.schema import Kind
+from projections import health
+from projections.connection import Connection, next_start
+
+
+def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
+    world, now = desk.journal.world, desk.journal.clock.now()
+    counters, last = connection.health, connection.last
+    provider = world.providers.get(connection.provider)
+    return ConnectionView(
+        connection=desk.vault.name(subject),
+        subject=subject,
+        provider=provider.name if provider else desk.vault.name(connection.provider),
+        state=_state(connection, now),
+        score=health.score(counters, now),
+        next_start=next_start(connection),
+        interval=connection.interval or world.fleet.policy.interval,
+        declared=connection.declared,
+        total=counters.total,
+        successful=counters.successful,
+        failed=counters.failed,
+        consecutive_failures=counters.consecutive_failures,
+        average_duration_ms=health.average_duration_ms(counters),
+        last_success=counters.last_success,
+        last_failure=counters.last_failure,
+        last=last.word if last else None,
+        cause=last.cause if last else None,
+        message=last.message or None if last else None,
+        running=running(desk, subject),
+        streams=_streams(connection),
+    )
+
+
+def _streams(connection: Connection) -> list[StreamView]:
+    return [
+        StreamView(
+            stream=name,
+            version=stream.version,
+            rows=stream.rows,
+            captured_at=stream.captured_at,
+            cause=stream.failure.cause if stream.failure else None,
+            message=stream.failure.message if stream.failure else None,
+        )
+        for name, stream in connection.streams.items()
+    ]
+
+
+def _state(connection: Connection, now: datetime) -> str:
+    if connection.run:
+        return "running"
+    if connection.paused:
+        return "paused"
+    start = next_start(connection)
+    return "due" if start is not None and start <= now else "idle"
+
+
+def running(desk: Desk, subject: int) -> RunView | None:
+    run = desk.journal.world.connections[subject].run
+    if run is None:
+        return None
+    progress = desk.supervisor.progress(subject)
+    return RunView(
+        sync=run.sync,
+        kind=run.kind,
+        started=run.started,
+        stream=progress.stream if progress else "",
+        pages=progress.pages if progress else 0,
+        records=progress.records if progress else 0,
+    )
+
+
+def queued(desk: Desk, subject: int, connection: Connection, now: datetime) -> QueueItem:
+    run, start = connection.run, next_start(connection)
+    due = run.due if run else start
+    assert due is not None, "what neither runs nor will start is not queued"
+    manual = (run and run.kind is Kind.MANUAL) or (not run and connection.schedule.request)
+    progress = desk.supervisor.progress(subject)
+    return QueueItem(
+        connection=desk.vault.name(subject),
+        status="processing" if run else "pending",
+        kind=Kind.MANUAL if manual else Kind.SCHEDULED,
+        priority=priority(connection, now),
+        due=due,
+        sync=run.sync if run else None,
+        records=progress.records if progress else 0,
+    )
+
+
+def order(item: QueueItem, now: datetime) -> tuple[int, int, datetime]:
+    """What runs, what is due by priority (requests before all), what comes by time."""
+    if item.status == "processing":
+        return (0, 0, item.due)
+    if item.due <= now:
+        return (1, 0 if item.kind is Kind.MANUAL else item.priority, item.due)
+    return (2, 0, item.due)

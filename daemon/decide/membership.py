@@ -1,0 +1,90 @@
+"""What follows when a connection is added, changed, paused, resumed or removed?"""
+
+from datetime import datetime
+
+from daemon.commands import Connect, Pause, Remove, Resume
+from daemon.decide.outcome import Decisions
+from events.schema import (
+    ConnectionAdded,
+    ConnectionChanged,
+    ConnectionPaused,
+    ConnectionRemoved,
+    ConnectionResumed,
+    SkipReason,
+    SyncCancelled,
+    SyncScheduled,
+    SyncSkipped,
+)
+from projections.connection import Connection
+from projections.world import World
+
+
+def connect(command: Connect, world: World, now: datetime) -> Decisions:
+    """Add it (first sync due at once), or note what differs from what is known."""
+    subject, known = command.subject, world.connections.get(command.subject)
+    if known is None or known.removed:
+        added = ConnectionAdded(
+            tenant=command.tenant,
+            provider=command.provider,
+            declared=command.declared,
+            interval=command.interval,
+            by=command.by,
+        )
+        return [(subject, added), (subject, SyncScheduled(due=now, reason="added"))]
+    if (known.declared, known.interval) == (command.declared, command.interval):
+        return []
+    changed = ConnectionChanged(declared=command.declared, interval=command.interval, by=command.by)
+    return [(subject, changed), *_sooner(subject, known, command, world, now)]
+
+
+def remove(command: Remove, world: World) -> Decisions:
+    subject, known = command.subject, world.connections.get(command.subject)
+    if known is None or known.removed:
+        return []
+    return [
+        *_cancelled(subject, known, command),
+        *_skipped(subject, known, SkipReason.REMOVED),
+        (subject, ConnectionRemoved(by=command.by)),
+    ]
+
+
+def pause(command: Pause, world: World) -> Decisions:
+    """What runs goes on to its end; what was requested is skipped; nothing new starts."""
+    subject, known = command.subject, world.connections.get(command.subject)
+    if known is None or known.removed or known.paused:
+        return []
+    return [
+        *_skipped(subject, known, SkipReason.PAUSED),
+        (subject, ConnectionPaused(by=command.by)),
+    ]
+
+
+def resume(command: Resume, world: World) -> Decisions:
+    """What fell due meanwhile is run once: its due time still stands."""
+    known = world.connections.get(command.subject)
+    if known is None or known.removed or not known.paused:
+        return []
+    return [(command.subject, ConnectionResumed(by=command.by))]
+
+
+def _sooner(
+    subject: int, known: Connection, command: Connect, world: World, now: datetime
+) -> Decisions:
+    """A shorter interval holds from now on, not only after the old, longer one has passed."""
+    latest = now + (command.interval or world.fleet.policy.interval)
+    if known.schedule.due is None or known.schedule.due <= latest:
+        return []
+    return [(subject, SyncScheduled(due=latest, reason="interval changed"))]
+
+
+def _cancelled(subject: int, known: Connection, command: Remove) -> Decisions:
+    if known.run is None:
+        return []
+    return [(subject, SyncCancelled(sync=known.run.sync, by=command.by))]
+
+
+def _skipped(subject: int, known: Connection, reason: SkipReason) -> Decisions:
+    request = known.schedule.request
+    if request is None:
+        return []
+    return [(subject, SyncSkipped(reason=reason, due=request.at, request=request.seq))]

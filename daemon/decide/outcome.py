@@ -1,0 +1,156 @@
+"""How did a sync end, and when is the next one due?"""
+
+from datetime import datetime, timedelta
+
+from daemon.commands import Capture, Crash, Finish, Interrupt
+from events.schema import (
+    ActorCrashed,
+    Event,
+    FailureClass,
+    InterruptReason,
+    OnEmpty,
+    RecordsCaptured,
+    RecordsRefused,
+    SkipReason,
+    StreamFailure,
+    StreamPolicy,
+    SyncFailed,
+    SyncInterrupted,
+    SyncScheduled,
+    SyncSkipped,
+    SyncSucceeded,
+)
+from projections import provider
+from projections.connection import Connection, Run
+from projections.streams import Stream
+from projections.world import World
+
+Decisions = list[tuple[int, Event]]
+
+CRASH_MESSAGE = (
+    "rounds itself failed while it worked for this connection; see its log, and report it"
+)
+
+
+def runs(world: World, subject: int, sync: int) -> bool:
+    """Whether this very sync still runs; what a cancelled one has yet to say is ignored."""
+    known = world.connections.get(subject)
+    return known is not None and known.run is not None and known.run.sync == sync
+
+
+def capture(command: Capture, world: World) -> Decisions:
+    """Accept what was fetched, or keep the last good version."""
+    subject, sync = command.subject, command.sync
+    if not runs(world, subject, sync):
+        return []
+    known = world.connections[subject]
+    before = known.streams.get(command.stream, Stream())
+    if command.rows == 0 and before.rows > 0 and _on_empty(world, known, command.stream):
+        refused = RecordsRefused(
+            stream=command.stream,
+            version=sync,
+            cause=FailureClass.EMPTY,
+            fetched=command.fetched,
+            rows=before.rows,
+        )
+        return [(subject, refused)]
+    captured = RecordsCaptured(
+        stream=command.stream,
+        version=sync,
+        fetched=command.fetched,
+        added=command.added,
+        changed=command.changed,
+        removed=command.removed,
+        unchanged=command.unchanged,
+        duplicates=command.duplicates,
+        rows=command.rows,
+        pages=command.pages,
+        digest=command.digest,
+    )
+    return [(subject, captured)]
+
+
+def finish(command: Finish, world: World, now: datetime) -> Decisions:
+    """One good stream makes a success; what failed beside it is named."""
+    subject = command.subject
+    if not runs(world, subject, command.sync):
+        return []
+    ending: Event
+    if command.captured:
+        ending = SyncSucceeded(
+            sync=command.sync,
+            duration_ms=command.duration_ms,
+            records=command.records,
+            failures=command.failures,
+            calls=command.calls,
+        )
+    else:
+        first = command.failures[0] if command.failures else _NO_STREAMS
+        ending = SyncFailed(
+            sync=command.sync,
+            duration_ms=command.duration_ms,
+            cause=first.cause,
+            message=first.message,
+            failures=command.failures,
+            calls=command.calls,
+        )
+    return [(subject, ending), *next_due(subject, world, now)]
+
+
+def interrupt(command: Interrupt, world: World) -> Decisions:
+    run = world.connections[command.subject].run
+    if run is None or run.sync != command.sync:
+        return []
+    return [(command.subject, interrupted(run, command.reason))]
+
+
+def interrupted(run: Run, reason: InterruptReason) -> SyncInterrupted:
+    return SyncInterrupted(sync=run.sync, reason=reason, request=run.request)
+
+
+def crash(command: Crash, world: World, now: datetime) -> Decisions:
+    """Close what ran as failed, and rest for a time that doubles with each crash in a row."""
+    subject, known = command.subject, world.connections.get(command.subject)
+    if known is None:
+        return []
+    policy = world.fleet.policy
+    delay = min(policy.crash_delay * 2 ** min(known.crashes, 30), policy.crash_delay_max)
+    crashed = ActorCrashed(error=command.error, crashes=known.crashes + 1, until=now + delay)
+    if known.run is None:
+        return [(subject, crashed)]
+    failed = SyncFailed(
+        sync=known.run.sync,
+        duration_ms=max(0, (now - known.run.started) // timedelta(milliseconds=1)),
+        cause=FailureClass.INTERNAL,
+        message=CRASH_MESSAGE,
+    )
+    return [(subject, failed), (subject, crashed), *next_due(subject, world, now)]
+
+
+def next_due(subject: int, world: World, now: datetime) -> Decisions:
+    """The previous due time plus the interval, stepped past now with one skip that says how many.
+
+    Nothing changes where the next due time still lies ahead (a manual sync ran before it).
+    """
+    known = world.connections[subject]
+    due, interval = known.schedule.due, known.interval or world.fleet.policy.interval
+    if due is None or due > now:
+        return []
+    steps = (now - due) // interval + 1
+    scheduled = SyncScheduled(due=due + steps * interval, reason="interval")
+    if steps == 1:
+        return [(subject, scheduled)]
+    missed = SyncSkipped(reason=SkipReason.MISSED, due=due + interval, count=steps - 1)
+    return [(subject, missed), (subject, scheduled)]
+
+
+def _on_empty(world: World, known: Connection, stream: str) -> bool:
+    declared = provider.stream(world.providers[known.provider], stream) or StreamPolicy(name=stream)
+    return declared.empty is OnEmpty.ROLLBACK
+
+
+_NO_STREAMS = StreamFailure(
+    stream="",
+    cause=FailureClass.INVALID,
+    message="the provider's file declares no streams; add one to it",
+)

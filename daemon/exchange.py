@@ -1,0 +1,84 @@
+"""In which words does one HTTP exchange with a provider pass between our layers?"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import TypeAlias
+
+from msgspec import Struct, field
+
+from daemon.secret import Secret
+from events.schema import FailureClass
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What is asked. Credentials travel apart from the rest; only the transport reveals them.
+
+    `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics;
+    `url` may hold what providers put into their links, and is fit for the wire alone.
+    """
+
+    method: str
+    url: str
+    endpoint: str
+    stream: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    secret_headers: Mapping[str, Secret] = field(default_factory=dict)
+    secret_params: Mapping[str, Secret] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Request({self.endpoint}, stream={self.stream})"
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """A 2xx answer, whole. Header names are in lower case, repeated headers joined by a comma."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    duration_ms: int
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.body)} bytes, {self.duration_ms} ms)"
+
+
+class CallLost(Exception):
+    """The exchange brought nothing usable.
+
+    `message` is our own sentence: what happened and what to do. It holds neither the provider's
+    words, nor a query string, nor a secret. `bytes` counts what arrived of the body.
+    """
+
+    def __init__(
+        self,
+        cause: FailureClass,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+        duration_ms: int = 0,
+        bytes: int = 0,  # noqa: A002  # the word that the events use
+    ) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.message = message
+        self.status = status
+        self.retry_after = retry_after
+        self.duration_ms = duration_ms
+        self.bytes = bytes
+
+
+Send: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""Carries one request out, or raises CallLost."""
+
+
+def malformed(response: Response, message: str) -> CallLost:
+    """Return the loss of an exchange whose answer arrived, but is not what the file declares."""
+    return CallLost(
+        FailureClass.MALFORMED,
+        message,
+        status=response.status,
+        duration_ms=response.duration_ms,
+        bytes=len(response.body),
+    )

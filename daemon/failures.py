@@ -1,0 +1,101 @@
+"""What does an HTTP status or header say about whose turn it is?"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from events.schema import FailureClass
+
+RETRY_AFTER_MAX = timedelta(days=31)  # a monthly quota is the longest that providers count by
+TIMESTAMP_FROM = 1_000_000_000  # no wait is that many seconds: it is a moment in Unix time
+
+_BY_STATUS: dict[int, tuple[FailureClass, str]] = {
+    401: (
+        FailureClass.AUTH,
+        "the provider refused our credential (401); set a new one with `rounds connection add`",
+    ),
+    403: (
+        FailureClass.AUTH,
+        (
+            "the provider does not allow this with our credential (403); set one that may,"
+            " with `rounds connection add`"
+        ),
+    ),
+    404: (
+        FailureClass.NOT_FOUND,
+        "the provider knows nothing at this path (404); check base_url and path in its file",
+    ),
+    408: (
+        FailureClass.TIMEOUT,
+        "the provider gave up waiting for our request (408); it is tried again",
+    ),
+    410: (
+        FailureClass.RETIRED,
+        "the provider switched this off for good (410); remove the connection or link it anew",
+    ),
+    429: (
+        FailureClass.RATE_LIMITED,
+        "the provider wants fewer requests (429); it is tried again later",
+    ),
+}
+
+_HINTED = (FailureClass.RATE_LIMITED, FailureClass.SERVER, FailureClass.TIMEOUT)
+
+
+def by_status(status: int) -> tuple[FailureClass, str]:
+    """Return what a status outside 2xx means, and the sentence for it."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return FailureClass.SERVER, f"the provider failed ({status}); it is tried again"
+    if 300 <= status < 400:
+        return (
+            FailureClass.INVALID,
+            (
+                f"the provider sent us elsewhere ({status}), and credentials follow no redirect;"
+                " check base_url and path in its file"
+            ),
+        )
+    return (
+        FailureClass.INVALID,
+        f"the provider refused the request ({status}); check path, params and body in its file",
+    )
+
+
+def heeds_hint(cause: FailureClass) -> bool:
+    """Say whether waiting helps, so that a Retry-After means something."""
+    return cause in _HINTED
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Return how long Retry-After asks to wait: seconds, an HTTP date, or a Unix time.
+
+    None where there is no hint, also where it lies in the past. RFC 9110, section 10.2.3.
+    """
+    value = headers.get("retry-after", "").strip(" \t")
+    if not value.isascii():
+        return None
+    wait = _seconds(value, now) if value.isdigit() else _until_date(value, now)
+    if wait is None or wait <= timedelta(0):
+        return None
+    return min(wait, RETRY_AFTER_MAX)
+
+
+def _seconds(value: str, now: datetime) -> timedelta | None:
+    if not re.fullmatch(r"[0-9]{1,15}", value):
+        return None
+    number = int(value)
+    if number < TIMESTAMP_FROM:
+        return timedelta(seconds=number)
+    seconds = number / 1000 if number >= TIMESTAMP_FROM * 1000 else number
+    return timedelta(seconds=seconds - now.timestamp())
+
+
+def _until_date(value: str, now: datetime) -> timedelta | None:
+    try:
+        moment = parsedate_to_datetime(value)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return aware - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

@@ -1,0 +1,157 @@
+"""Which request gets the next page, after this answer?"""
+
+import re
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+import msgspec
+from msgspec import structs
+
+from daemon import selector
+from daemon.exchange import CallLost, Request, Response, malformed
+from daemon.provider_file import (
+    CursorPaging,
+    LinkPaging,
+    NextUrlPaging,
+    NoPaging,
+    OffsetPaging,
+    PagePaging,
+    Paging,
+    Place,
+)
+from events.schema import FailureClass
+
+NEXT_MAX = 8192  # characters of a URL or a token; servers take no longer request line
+QUOTED = r'"(?:\\.|[^"\\])*"'
+PORTS = {"http": 80, "https": 443}
+
+
+def opening(paging: Paging, request: Request) -> Request:
+    """Return the first page's request."""
+    match paging:
+        case PagePaging():
+            request = put(request, paging.place, paging.param, paging.start)
+            if paging.size_param is not None:
+                request = put(request, paging.place, paging.size_param, paging.size)
+        case OffsetPaging():
+            request = put(request, paging.place, paging.param, 0)
+            request = put(request, paging.place, paging.limit_param, paging.size)
+        case _:
+            pass
+    return request
+
+
+def following(
+    paging: Paging, request: Request, response: Response, document: Any, *, found: int, pages: int
+) -> Request | None:
+    """Return the request after this one, None after the last.
+
+    `found` is how many records this page held, `pages` how many pages there were with it.
+    Raises CallLost where the answer names a next page that cannot be, or elsewhere.
+    """
+    match paging:
+        case NoPaging():
+            return None
+        case LinkPaging():
+            return _at(request, response, next_link(response.headers.get("link", "")))
+        case NextUrlPaging(path=path):
+            return _at(request, response, _named(response, document, path))
+        case CursorPaging(path=path):
+            token = _named(response, document, path)
+            return None if token is None else put(request, paging.place, paging.param, token)
+        case PagePaging(size=size):
+            if found == 0 or (size is not None and found < size):
+                return None
+            return put(request, paging.place, paging.param, paging.start + pages)
+        case OffsetPaging(size=size):
+            if found < size:
+                return None
+            return put(request, paging.place, paging.param, size * pages)
+
+
+def put(request: Request, place: Place, param: str, value: Any) -> Request:
+    """Return the request with a parameter set, as text in the query or as JSON in the body."""
+    if place == "query":
+        return structs.replace(request, params={**request.params, param: text(value)})
+    body = msgspec.json.decode(request.body or b"{}")
+    return structs.replace(request, body=msgspec.json.encode({**body, param: value}))
+
+
+def text(value: Any) -> str:
+    """Write a scalar as a query does: strings bare, the others as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def next_link(header: str) -> str | None:
+    """Return the target of `rel="next"` in a Link header. RFC 8288, section 3."""
+    for target, attributes in re.findall(rf"<([^<>]*)>((?:[^,\"<]|{QUOTED})*)", header):
+        for name, value in re.findall(rf";\s*([\w*-]+)\s*=\s*({QUOTED}|[^\s;,\"]*)", attributes):
+            if name.lower() == "rel":
+                if "next" in value.strip('"').lower().split():
+                    return str(target)
+                break  # only the first rel of a link counts
+    return None
+
+
+def _named(response: Response, document: Any, path: str) -> str | int | float | None:
+    """Return what the body names as next: a URL or a token; None where it names nothing."""
+    try:
+        value = selector.select(path, document)
+    except selector.BadExpression:
+        raise malformed(response, "the expression for the next page does not apply") from None
+    if value is None or value is False or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise malformed(
+            response, f'"{path}" in the answer is neither text nor number; check paging.path'
+        )
+    if len(str(value)) > NEXT_MAX:
+        raise malformed(response, f'"{path}" in the answer is longer than {NEXT_MAX} characters')
+    return value
+
+
+def _at(request: Request, response: Response, target: str | float | None) -> Request | None:
+    """Return the request for a URL that the provider named, if it lies at the same origin.
+
+    The origin is written as ours and only the rest is taken over, so that two parsers that
+    disagree about a crooked URL cannot send the credential astray.
+    """
+    if not target:
+        return None
+    ours = urlsplit(request.url)
+    theirs = _resolved(request.url, target)
+    if theirs is None:
+        raise malformed(response, "the next page's URL in the answer is not a URL")
+    if _origin(ours) != _origin(theirs) or "@" in theirs.netloc:
+        raise CallLost(
+            FailureClass.INVALID,
+            f"the next page is said to be at {_place(theirs)}, not at {_place(ours)};"
+            " nothing was sent there",
+            status=response.status,
+            duration_ms=response.duration_ms,
+            bytes=len(response.body),
+        )
+    url = urlunsplit((ours.scheme, ours.netloc, theirs.path or "/", theirs.query, ""))
+    return structs.replace(request, url=url, params={})
+
+
+def _resolved(base: str, target: str | float) -> SplitResult | None:
+    if not isinstance(target, str) or len(target) > NEXT_MAX or re.search(r"[\x00-\x20\\]", target):
+        return None
+    try:
+        parts = urlsplit(urljoin(base, target))
+        _ = parts.port  # reading it is what checks it
+    except ValueError:
+        return None
+    return parts
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+
+
+def _place(parts: SplitResult) -> str:
+    """Name an origin in a sentence: no user, no path, and no more of a host than a host has."""
+    host = re.sub(r"[^A-Za-z0-9.:_-]", "?", parts.hostname or "")[:253]
+    port = f":{parts.port}" if parts.port else ""
+    return f"{re.sub('[^a-z]', '?', parts.scheme)[:16]}://{host}{port}"

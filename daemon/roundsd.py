@@ -1,0 +1,237 @@
+"""How is the daemon started, and with which words and exit code does it end?
+
+Exit codes: 0 stopped in good order, 1 our own failure, 74 the log or store failed under us (start
+again: it replays), 75 another daemon is in the way, 78 something is wrong that a person must mend.
+"""
+
+import argparse
+import os
+import signal
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+import trio
+
+from daemon import configuration, host_lock, logs, places
+from daemon.app import Daemon, Parts, running
+from daemon.clock import SystemClock
+from daemon.configuration import Configuration
+from daemon.control.desk import Desk
+from daemon.control.http_server import serve
+from daemon.control.operations import Role
+from daemon.control.server import application
+from daemon.exchange import Send
+from daemon.host_lock import InUse
+from daemon.journal import Bridge, Journal, LogBroken
+from daemon.notify import notify
+from daemon.places import Places
+from daemon.provider_file import ProviderFile
+from daemon.store.core import Store, StoreBroken
+from daemon.store.schema import StoreUnusable
+from daemon.store.storage import OneThread
+from daemon.strict_toml import ConfigurationError
+from daemon.transport import Transport
+from daemon.vault import Vault, VaultUnusable, load_key
+from events.codec import UnreadableEvent
+from events.log import LogUnusable, SqliteLog
+
+IO_FAILED, IN_USE, UNUSABLE = 74, 75, 78
+HEAD_EVERY_S = 60.0
+HARD_STOP_S = 15.0  # beyond `stop_within`, what still hangs is ended: everything is safe by then
+SWITCH_S = 0.0005  # threads change places often, so that the log's writer is not kept waiting
+
+log = structlog.get_logger()
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    asked = _arguments()
+    found = places.find(os.environ)
+    if asked.config:
+        found = Places(
+            config=asked.config,
+            state=found.state,
+            socket=found.socket,
+            credentials=found.credentials,
+        )
+    try:
+        settings = configuration.load(found.config)
+        if asked.check:
+            sys.stdout.write(_summary(found, settings))
+            return
+        logs.set_up()
+        sys.setswitchinterval(SWITCH_S)
+        trio.run(_serve, found, settings)
+    except* (
+        ConfigurationError,
+        LogUnusable,
+        UnreadableEvent,
+        StoreUnusable,
+        VaultUnusable,
+    ) as many:
+        _end(UNUSABLE, many)
+    except* InUse as many:
+        _end(IN_USE, many)
+    except* (LogBroken, StoreBroken) as many:
+        _end(IO_FAILED, many)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="roundsd", description="Keep connections synced, healthy and accountable."
+    )
+    parser.add_argument("--config", type=Path, help="the configuration file to read")
+    parser.add_argument("--check", action="store_true", help="read the configuration, and exit")
+    parser.add_argument("--version", action="version", version=f"roundsd {version('rounds')}")
+    return parser.parse_args()
+
+
+def _summary(found: Places, settings: Configuration) -> str:
+    files = ", ".join(str(file) for file in settings.files) or f"{found.config} (not there)"
+    return (
+        f"{files}: good; {len(settings.providers)} providers, "
+        f"{len(settings.settings.connections)} connections\n"
+    )
+
+
+def _end(code: int, many: BaseExceptionGroup[Exception]) -> None:
+    error: BaseException = many
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    sys.stderr.write(f"roundsd: {error}\n")
+    raise SystemExit(code)
+
+
+async def _serve(found: Places, settings: Configuration) -> None:
+    state = Path(settings.settings.state or found.state)
+    socket = Path(settings.settings.socket or found.socket)
+    found = Places(config=found.config, state=state, socket=socket, credentials=found.credentials)
+    _make_state(state)
+    host_lock.lock(state)
+    async with AsyncExitStack() as stack:
+        transports = await _connect(settings, stack)
+        parts = _open(found, settings, transports, stack)
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(host_lock.listen(socket)))
+        stack.callback(socket.unlink, missing_ok=True)
+        await _run(parts, found, listener)
+
+
+async def _run(parts: Parts, found: Places, listener: trio.SocketListener) -> None:
+    """Serve until told to stop."""
+    async with running(parts) as daemon, trio.open_nursery() as nursery:
+        desk = _desk(parts, daemon, found)
+        await nursery.start(serve, application(desk, Role.ADMIN), listener)
+        nursery.start_soon(_note_heads, daemon.journal)
+        notify("READY=1")
+        log.info(
+            "ready", socket=str(found.socket), state=str(found.state), seq=daemon.journal.head.seq
+        )
+        await _until_told(configuration.duration(parts.configuration.settings.sync.stop_within))
+        notify("STOPPING=1")
+        nursery.cancel_scope.cancel()
+
+
+async def _connect(settings: Configuration, stack: AsyncExitStack) -> dict[str, Transport]:
+    """A way to each provider; they share what is dear to build."""
+    tls = ssl.create_default_context()
+    clock = SystemClock()
+    return {
+        name: await stack.enter_async_context(Transport(file.limits, tls=tls, clock=clock.now))
+        for name, file in settings.providers.items()
+    }
+
+
+def _open(
+    found: Places,
+    settings: Configuration,
+    transports: dict[str, Transport],
+    stack: AsyncExitStack,
+) -> Parts:
+    """Open every file, in the order in which they depend on each other."""
+    vault_path = found.state / "vault"
+    fresh = not vault_path.exists()
+    key = load_key(found.state / "vault.key", found.credentials, fresh=fresh)
+    vault = Vault(vault_path, key)
+    stack.callback(vault.close)
+    event_log = SqliteLog(found.state)
+    stack.callback(event_log.close)
+    store = Store(found.state / "data")
+    stack.callback(store.close)
+
+    def connect(file: ProviderFile) -> Send:
+        return transports[file.name].send
+
+    def bridge(journal: Journal) -> Bridge:
+        return Bridge(journal, trio.lowlevel.current_trio_token())
+
+    return Parts(
+        log=event_log,
+        store=store,
+        run=OneThread(),
+        vault=vault,
+        clock=SystemClock(),
+        configuration=settings,
+        connect=connect,
+        bridge=bridge,
+        state=found.state,
+        version=version("rounds"),
+    )
+
+
+def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
+    return Desk(
+        journal=daemon.journal,
+        supervisor=daemon.supervisor,
+        storage=daemon.storage,
+        vault=parts.vault,
+        configuration=parts.configuration,
+        providers=daemon.providers,
+        places=found,
+        version=parts.version,
+    )
+
+
+def _make_state(state: Path) -> None:
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the state directory {state} cannot be made ({error.strerror}); name another one with "
+            "`state` in the configuration, or with STATE_DIRECTORY"
+        ) from error
+
+
+async def _until_told(stop_within: timedelta) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("stopping", signal=signal.Signals(number).name)
+            _end_in_time(stop_within / timedelta(seconds=1) + HARD_STOP_S, os._exit)
+            return
+
+
+def _end_in_time(seconds: float, end: Callable[[int], object]) -> None:
+    """Whatever hangs, the process ends: nothing acknowledged is lost by it."""
+    timer = threading.Timer(seconds, end, args=(1,))
+    timer.daemon = True
+    timer.start()
+
+
+async def _note_heads(journal: Journal) -> None:
+    """Say once a minute how far the log has come, so that a rewritten file shows elsewhere."""
+    noted = 0
+    while True:
+        await trio.sleep(HEAD_EVERY_S)
+        if journal.head.seq > noted:
+            noted = journal.head.seq
+            log.info("log-head", seq=noted, hash=journal.block.hex())
+
+
+if __name__ == "__main__":
+    main()

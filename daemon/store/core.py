@@ -1,0 +1,214 @@
+"""What can be done with the data store? Synchronous, on one connection, one call at a time."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from daemon.store import drafts, schema, views
+from daemon.store.drafts import Difference, Draft
+from daemon.store.schema import StoreUnusable
+from events.schema import Mode
+
+
+class StoreFull(Exception):
+    """There is no room on the disk. Nothing that was accepted is lost."""
+
+
+class StoreBroken(Exception):
+    """The store's file failed in a way after which it cannot be trusted; the process must end."""
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """Some current records of one stream, by key; `after` is where the next page goes on."""
+
+    version: int
+    rows: int
+    records: list[dict[str, Any]]
+    after: str | None
+
+
+class Store:
+    def __init__(self, path: Path | None) -> None:
+        """Open the store, in memory where `path` is None. Raises StoreUnusable."""
+        self._connection = schema.connect(path)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def name(self, connection: int, tenant: str, name: str) -> None:
+        """Note what people call a connection."""
+        with self._writing():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO owner (connection, tenant, name) VALUES (?, ?, ?)",
+                (connection, tenant, name),
+            )
+
+    def begin(
+        self,
+        connection: int,
+        provider: str,
+        stream: str,
+        *,
+        version: int,
+        mode: Mode,
+        primary_key: tuple[str, ...],
+        secret: bytes,
+    ) -> Draft:
+        """Open a draft; what an earlier one of this stream left behind is dropped."""
+        with self._writing():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO stream (connection, provider, name) VALUES (?, ?, ?)",
+                (connection, provider, stream),
+            )
+            (stream_id,) = self._connection.execute(
+                "SELECT id FROM stream WHERE connection = ? AND name = ?", (connection, stream)
+            ).fetchone()
+            self._drop(stream_id)
+        return Draft(
+            stream=stream_id,
+            version=version,
+            mode=mode,
+            provider=provider,
+            name=stream,
+            primary_key=primary_key,
+            secret=secret,
+        )
+
+    def stage(self, draft: Draft, records: list[dict[str, Any]]) -> None:
+        """Stage one page of records, each with a whole primary key."""
+        with self._guarded():
+            drafts.stage(self._connection, draft, records)
+
+    def compare(self, draft: Draft, cursor: str | None, *, complete: bool) -> Difference:
+        with self._guarded():
+            return drafts.compare(self._connection, draft, cursor, complete=complete)
+
+    def accept(self, draft: Draft) -> None:
+        """Make a draft the version in force. Its RecordsCaptured is durable by now."""
+        with self._writing():
+            self._accept(draft.stream, draft.version)
+            if draft.new_fields:
+                views.refresh(self._connection, draft.provider, draft.name)
+
+    def drop(self, draft: Draft) -> None:
+        """Forget a draft."""
+        with self._writing():
+            self._drop(draft.stream)
+
+    def cursor(self, connection: int, stream: str) -> str | None:
+        """Where the next fetch goes on, as JSON; None at the beginning."""
+        row = self._connection.execute(
+            "SELECT cursor FROM stream JOIN version ON version.stream = stream.id "
+            "AND version.version = stream.head WHERE connection = ? AND name = ?",
+            (connection, stream),
+        ).fetchone()
+        return row[0] if row else None
+
+    def reconcile(self, captured: Mapping[tuple[int, str], int], last: int) -> None:
+        """Make the store agree with the log after a crash.
+
+        `captured` gives the last recorded version of each stream (connection, name), `last` the
+        log's last number. Drafts that were recorded are accepted, the others dropped.
+
+        Raises StoreUnusable where the store knows versions that the log does not.
+        """
+        with self._writing():
+            streams = self._connection.execute(
+                "SELECT id, connection, provider, name, head FROM stream"
+            ).fetchall()
+            for stream, connection, provider, name, head in streams:
+                if head > last:
+                    raise StoreUnusable(
+                        f"the data store is at version {head}, but the log ends at event {last}: "
+                        "one of the two is an older copy; restore both from the same backup"
+                    )
+                recorded = captured.get((connection, name), 0)
+                if recorded > head and self._knows(stream, recorded):
+                    self._accept(stream, recorded)
+                    views.refresh(self._connection, provider, name)
+                self._drop(stream)
+
+    def show(self, connection: int, stream: str, *, after: str | None, limit: int) -> Page | None:
+        """Some current records in the order of their keys; None where there is no such stream."""
+        row = self._connection.execute(
+            "SELECT id, head, coalesce(rows, 0) FROM stream LEFT JOIN version "
+            "ON version.stream = id AND version = head WHERE connection = ? AND name = ?",
+            (connection, stream),
+        ).fetchone()
+        if row is None:
+            return None
+        found = self._connection.execute(
+            "SELECT key, body FROM record WHERE stream = ? AND until IS NULL AND key > ? "
+            "ORDER BY key LIMIT ?",
+            (row[0], after or "", limit),
+        ).fetchall()
+        return Page(
+            version=row[1],
+            rows=row[2],
+            records=[msgspec.json.decode(body) for _, body in found],
+            after=found[-1][0] if len(found) == limit else None,
+        )
+
+    def _knows(self, stream: int, version: int) -> bool:
+        found = self._connection.execute(
+            "SELECT 1 FROM version WHERE stream = ? AND version = ?", (stream, version)
+        )
+        return found.fetchone() is not None
+
+    def _accept(self, stream: int, version: int) -> None:
+        for statement in _ACCEPT:
+            self._connection.execute(statement, {"stream": stream, "version": version})
+
+    def _drop(self, stream: int) -> None:
+        for statement in _DROP:
+            self._connection.execute(statement, {"stream": stream})
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._guarded(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise StoreBroken(
+                    f"the data store cannot be written any more ({error}); check the disk, then "
+                    "start rounds again"
+                ) from error
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise StoreFull from error
+
+
+_ACCEPT = (
+    """
+    UPDATE record SET until = :version WHERE id IN (
+        SELECT replaces FROM staged WHERE stream = :stream AND version = :version
+    )
+    """,
+    """
+    INSERT INTO record (stream, key, digest, since, body)
+    SELECT stream, key, digest, version, body FROM staged
+    WHERE stream = :stream AND version = :version AND body IS NOT NULL
+    """,
+    "UPDATE stream SET head = :version WHERE id = :stream",
+    "DELETE FROM staged WHERE stream = :stream AND version = :version",
+)
+
+_DROP = (
+    "DELETE FROM staged WHERE stream = :stream",
+    "DELETE FROM seen WHERE stream = :stream",
+    """
+    DELETE FROM version
+    WHERE stream = :stream AND version > (SELECT head FROM stream WHERE id = :stream)
+    """,
+)

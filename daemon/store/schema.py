@@ -1,0 +1,113 @@
+"""What does the data store look like on disk?"""
+
+import sqlite3
+from pathlib import Path
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+migrations = Migrations("rounds-data")
+
+
+class StoreUnusable(Exception):
+    """The data store cannot be used as it lies there; the sentence says why and what to do."""
+
+
+@migrations()
+def create_store(db: sqlite_utils.Database) -> None:
+    for statement in _TABLES:
+        db.execute(statement)
+
+
+def connect(path: Path | None) -> sqlite3.Connection:
+    """Open, or make, the one writing connection of the store; in memory where `path` is None."""
+    try:
+        fresh = path is not None and not path.exists()
+        connection = sqlite3.connect(
+            path or ":memory:", isolation_level=None, check_same_thread=False
+        )
+        if path is not None and fresh:
+            path.chmod(0o600)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        migrations.apply(sqlite_utils.Database(connection))
+        for statement in _TEMPORARY:
+            connection.execute(statement)
+    except sqlite3.Error as error:
+        raise StoreUnusable(
+            f"the data store {path} cannot be opened ({error}); check the file and its directory's "
+            "permissions, or restore a backup"
+        ) from error
+    return connection
+
+
+_TABLES = (
+    """
+    CREATE TABLE owner (
+        connection INTEGER PRIMARY KEY,  -- the subject of its events
+        tenant     TEXT NOT NULL,
+        name       TEXT NOT NULL         -- tenant/provider or tenant/provider/account
+    ) STRICT
+    """,
+    """
+    CREATE TABLE stream (
+        id         INTEGER PRIMARY KEY,
+        connection INTEGER NOT NULL,
+        provider   TEXT NOT NULL,
+        name       TEXT NOT NULL,
+        head       INTEGER NOT NULL DEFAULT 0,  -- the version that is visible; 0: none yet
+        UNIQUE (connection, name)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE version (
+        stream  INTEGER NOT NULL REFERENCES stream (id),
+        version INTEGER NOT NULL,  -- the number of the sync's first event
+        rows    INTEGER NOT NULL,
+        digest  BLOB NOT NULL,     -- of the whole content, see daemon/store/rows.py
+        cursor  TEXT,              -- JSON; where the next fetch goes on
+        PRIMARY KEY (stream, version)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE record (
+        id     INTEGER PRIMARY KEY,
+        stream INTEGER NOT NULL REFERENCES stream (id),
+        key    TEXT NOT NULL,      -- JSON of the primary key
+        digest BLOB NOT NULL,
+        since  INTEGER NOT NULL,   -- the version that wrote it
+        until  INTEGER,            -- the version that replaced or removed it
+        body   TEXT NOT NULL       -- JSON, keys sorted
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX record_current ON record (stream, key) WHERE until IS NULL",
+    """
+    CREATE TABLE staged (
+        id       INTEGER PRIMARY KEY,
+        stream   INTEGER NOT NULL,
+        version  INTEGER NOT NULL,
+        key      TEXT NOT NULL,
+        digest   BLOB NOT NULL,
+        replaces INTEGER,          -- the current record that it replaces or removes
+        body     TEXT              -- NULL: removed
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX staged_key ON staged (stream, key)",
+    """
+    CREATE TABLE field (
+        provider TEXT NOT NULL,
+        stream   TEXT NOT NULL,
+        name     TEXT NOT NULL,
+        PRIMARY KEY (provider, stream, name)
+    ) STRICT
+    """,
+)
+
+_TEMPORARY = (
+    "CREATE TEMP TABLE page (key TEXT PRIMARY KEY, digest BLOB, body TEXT) WITHOUT ROWID",
+    """
+    CREATE TEMP TABLE seen (
+        stream INTEGER, record INTEGER, PRIMARY KEY (stream, record)
+    ) WITHOUT ROWID
+    """,
+)

@@ -1,0 +1,78 @@
+"""How do tasks use the data store without holding up the loop? One call at a time, off it."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import trio
+
+from daemon.store.core import Page, Store
+from daemon.store.drafts import Difference, Draft
+from events.schema import Mode
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Runs a call where the store may be used."""
+
+    def __call__(self, call: Callable[[], T]) -> Awaitable[T]: ...
+
+
+class OneThread:
+    """Runs calls in worker threads, never two at once. A cancelled caller waits for its call."""
+
+    def __init__(self) -> None:
+        self._limiter = trio.CapacityLimiter(1)
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(call, limiter=self._limiter)
+
+
+class Storage:
+    """The store as tasks see it; what each call does is said in `core`."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self._store = store
+        self._run = run
+
+    async def name(self, connection: int, tenant: str, name: str) -> None:
+        await self._run(partial(self._store.name, connection, tenant, name))
+
+    async def begin(
+        self,
+        connection: int,
+        provider: str,
+        stream: str,
+        *,
+        version: int,
+        mode: Mode,
+        primary_key: tuple[str, ...],
+        secret: bytes,
+    ) -> Draft:
+        call = partial(self._store.begin, connection, provider, stream)
+        return await self._run(
+            partial(call, version=version, mode=mode, primary_key=primary_key, secret=secret)
+        )
+
+    async def stage(self, draft: Draft, records: list[dict[str, Any]]) -> None:
+        await self._run(partial(self._store.stage, draft, records))
+
+    async def compare(self, draft: Draft, cursor: str | None, *, complete: bool) -> Difference:
+        return await self._run(partial(self._store.compare, draft, cursor, complete=complete))
+
+    async def accept(self, draft: Draft) -> None:
+        await self._run(partial(self._store.accept, draft))
+
+    async def drop(self, draft: Draft) -> None:
+        await self._run(partial(self._store.drop, draft))
+
+    async def cursor(self, connection: int, stream: str) -> str | None:
+        return await self._run(partial(self._store.cursor, connection, stream))
+
+    async def show(
+        self, connection: int, stream: str, *, after: str | None, limit: int
+    ) -> Page | None:
+        return await self._run(
+            partial(self._store.show, connection, stream, after=after, limit=limit)
+        )

@@ -1,0 +1,133 @@
+"""Who runs the syncs, and what happens when one breaks?
+
+A connection's task lives while it syncs. If our own code fails in it, that is recorded, the
+connection rests (how long, `decide` says), and nobody else notices. Only what makes the whole
+process unsafe goes on up: a store or vault that can no longer be trusted.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+
+import structlog
+import trio
+
+from daemon.actor import Actor, Progress
+from daemon.commands import Crash, Interrupt
+from daemon.journal import Journal
+from daemon.store.core import StoreBroken, StoreFull
+from daemon.vault import VaultUnusable
+from events.ballast import Ballast
+from events.envelope import Recorded
+from events.schema import InterruptReason
+
+DISK_RETRY_S = 1.0  # how often a full disk is looked at again
+CLEANUP_S = 5.0  # what a cancelled sync may take to let go
+
+log = structlog.get_logger()
+
+
+class _Task:
+    def __init__(self, sync: int) -> None:
+        self.sync = sync
+        self.scope = trio.CancelScope()
+        self.progress = Progress()
+
+
+class Supervisor:
+    def __init__(
+        self, journal: Journal, actor: Actor, nursery: trio.Nursery, state: Path | None
+    ) -> None:
+        """Run tasks in `nursery`. `state` is where a full disk is probed, if there is a disk."""
+        self._journal = journal
+        self._actor = actor
+        self._nursery = nursery
+        self._state = state
+        self._tasks: dict[int, _Task] = {}
+        self._free: Callable[[int], None] = lambda _: None
+        self._idle = trio.Event()
+
+    def on_free(self, told: Callable[[int], None]) -> None:
+        """Let `told` know of each connection whose task has ended."""
+        self._free = told
+
+    def is_busy(self, subject: int) -> bool:
+        return subject in self._tasks
+
+    def progress(self, subject: int) -> Progress | None:
+        """How far the running sync of a connection has come; None where none runs."""
+        task = self._tasks.get(subject)
+        return task.progress if task else None
+
+    def start(self, started: Recorded) -> None:
+        """Run the sync that this SyncStarted opened."""
+        assert not self.is_busy(started.subject), "a connection never syncs twice at once"
+        self._tasks[started.subject] = _Task(started.seq)
+        self._nursery.start_soon(self._guard, started)
+
+    def cancel(self, subject: int) -> None:
+        """End a connection's task; its sync has been closed in the log by now."""
+        if task := self._tasks.get(subject):
+            task.scope.cancel()
+
+    async def stop(self, within: timedelta) -> int:
+        """Let what runs finish, for so long; interrupt the rest. How many were interrupted."""
+        with trio.move_on_after(within / timedelta(seconds=1)):
+            await self._until_idle()
+        running = list(self._tasks.items())
+        for subject, task in running:
+            self._journal.execute(
+                Interrupt(subject=subject, sync=task.sync, reason=InterruptReason.SHUTDOWN)
+            )
+            task.scope.cancel()
+        with trio.move_on_after(CLEANUP_S):
+            await self._until_idle()
+        return len(running)
+
+    async def _until_idle(self) -> None:
+        while self._tasks:
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    async def _guard(self, started: Recorded) -> None:
+        subject, task = started.subject, self._tasks[started.subject]
+        try:
+            with task.scope:
+                await self._actor.sync(started, task.progress)
+        except (StoreBroken, VaultUnusable):
+            raise
+        except StoreFull:
+            self._interrupt_for_room(subject, started.seq)
+        except Exception as error:
+            log.exception("actor-crashed", subject=subject, sync=started.seq)
+            self._journal.execute(Crash(subject=subject, error=place(error)))
+        finally:
+            del self._tasks[subject]
+            self._idle.set()
+            self._free(subject)
+
+    def _interrupt_for_room(self, subject: int, sync: int) -> None:
+        reason = InterruptReason.DISK_FULL
+        self._journal.execute(Interrupt(subject=subject, sync=sync, reason=reason))
+        if self._state is not None and self._journal.hold("data"):
+            self._nursery.start_soon(self._await_room, Ballast(self._state / "probe"))
+
+    async def _await_room(self, probe: Ballast) -> None:
+        """Try until a file of some size fits again, then let new syncs begin."""
+        while not await trio.to_thread.run_sync(probe.take):  # noqa: ASYNC110 - a disk tells nobody
+            await trio.sleep(DISK_RETRY_S)
+        await trio.to_thread.run_sync(probe.release)
+        self._journal.release("data")
+
+
+def place(error: BaseException) -> str:
+    """An exception's type and place, without its text, which may hold anything."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frame: TracebackType | None = error.__traceback__
+    where = "?"
+    while frame is not None:
+        where = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}"
+        frame = frame.tb_next
+    return f"{type(error).__name__} at {where}"

@@ -1,0 +1,92 @@
+"""Does the next fetch go on where the last one ended?"""
+
+import pytest
+
+from daemon import rest
+from daemon.exchange import CallLost
+from events.schema import FailureClass
+from tests.rest.provider import (
+    Asked,
+    declared,
+    fetch,
+    lost,
+    ok,
+    serving,
+)
+
+ROWS = [{"id": number} for number in range(5)]
+MALFORMED = FailureClass.MALFORMED
+
+
+async def run(answer, stream=None, cursor=None, **rest_of_file):
+    """Return what came of a fetch, and what the provider was asked."""
+    async with serving(answer) as server:
+        return await fetch(declared(server.url, stream, **rest_of_file), cursor), server.asked
+
+
+async def loss_of(answer, stream=None, cursor=None, **rest_of_file) -> CallLost:
+    async with serving(answer) as server:
+        return await lost(declared(server.url, stream, **rest_of_file), cursor)
+
+
+SINCE = {"mode": "incremental", "cursor": {"field": "meta.at", "param": "since"}}
+
+
+def at(*values):
+    return [{"id": n, "meta": {"at": value}} for n, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("cursor", "values", "then"),
+    [
+        (None, ["2026-02", "2026-03", "2026-01"], '"2026-03"'),
+        (None, [9, 10, 2.5], "10"),
+        (None, [], None),
+        ('"2026-05"', [], '"2026-05"'),
+        ('"2026-05"', ["2026-04"], '"2026-05"'),
+        ("7", [12345678901234567890123], "12345678901234567890123"),
+        ("7", ["now text"], '"now text"'),
+    ],
+)
+async def test_the_cursor_is_the_greatest_value_seen_and_keeps_its_type(cursor, values, then):
+    done, _ = await run(ok(at(*values)), SINCE, cursor)
+    assert done.fetched.cursor == then
+
+
+@pytest.mark.parametrize(
+    ("cursor", "initial", "sent"),
+    [(None, None, None), (None, "2020", "2020"), ('"2026"', "2020", "2026"), ("7", 1, "7")],
+)
+async def test_the_next_fetch_starts_from_the_cursor(cursor, initial, sent):
+    given = {} if initial is None else {"initial": initial}
+    stream = {**SINCE, "cursor": {**SINCE["cursor"], **given}}
+    _, asked = await run(ok([]), stream, cursor)
+    assert asked[0].query.get("since") == sent
+
+
+async def test_the_cursor_looks_over_all_pages():
+    rows = at("c", "a", "b")
+
+    def answer(asked: Asked) -> bytes:
+        n = int(asked.query["page"]) - 1
+        return ok(rows[n : n + 1])
+
+    done, _ = await run(answer, {**SINCE, "paging": {"kind": "page"}})
+    assert done.fetched.cursor == '"c"'
+
+
+@pytest.mark.parametrize("values", [[None], [1, "a"], [True], [{}]])
+async def test_a_record_without_a_usable_cursor_is_malformed(values):
+    assert (await loss_of(ok(at(*values)), SINCE)).cause is MALFORMED
+
+
+async def test_a_record_without_the_cursors_field_is_malformed_and_named():
+    loss = await loss_of(ok(ROWS), SINCE)
+    assert "meta.at" in loss.message
+
+
+def test_keys_are_canonical_text():
+    record = {"id": 7, "day": "ü", "on": True}
+    assert rest.key_of(record, ("id",)) == "7"
+    assert rest.key_of(record, ["day"]) == '"ü"'
+    assert rest.key_of(record, ["id", "day", "on"]) == '[7,"ü",true]'
