@@ -28,13 +28,14 @@ class Agenda:
         self._world = world
         self._lanes: dict[int, _Lane] = {}
         self._generations: dict[int, int] = {}
-        self._starts: dict[int, datetime] = {}
+        self._starts: dict[int, tuple[datetime, bool]] = {}  # when, and whether it was requested
         for subject, connection in world.connections.items():
             self.note(subject, connection)
 
     def note(self, subject: int, connection: Connection) -> bool:
         """Take in a connection's new state. True where its next start is another one now."""
-        start = next_start(connection)
+        at = next_start(connection)
+        start = None if at is None else (at, connection.schedule.request is not None)
         if start == self._starts.get(subject):
             return False
         generation = self._generations.get(subject, 0) + 1
@@ -44,7 +45,7 @@ class Agenda:
         else:
             self._starts[subject] = start
             lane = self._lanes.setdefault(connection.provider, _Lane())
-            heapq.heappush(lane.coming, (start, subject, generation))
+            heapq.heappush(lane.coming, (start[0], subject, generation))
         return True
 
     def renew(self, subject: int) -> None:
@@ -72,8 +73,14 @@ class Agenda:
             connection = self._world.connections[subject]
             first = 0 if connection.schedule.request else priority(connection, now)
             heapq.heappush(lane.ready, ((first, due, subject), generation))
-        while lane.ready and self._is_stale(lane.ready[0][0][2], lane.ready[0][1]):
+        while lane.ready:
+            (_, due, subject), generation = lane.ready[0]
+            stale = self._is_stale(subject, generation)
+            if not stale and due <= now:
+                return
             heapq.heappop(lane.ready)
+            if not stale:  # the clock stepped back: it is not due any more
+                heapq.heappush(lane.coming, (due, subject, generation))
 
     def _tidy(self, lane: _Lane) -> bool:
         while lane.coming and self._is_stale(lane.coming[0][1], lane.coming[0][2]):

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from daemon import provider_file, strict_toml
 from daemon.provider_file import ProviderFile
+from daemon.store import views
 from daemon.strict_toml import ConfigurationError
 from events.schema import PolicySet
 
@@ -28,9 +29,10 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 CONNECTION_NAME = re.compile(r"[A-Za-z0-9][\w.@+-]*(/[A-Za-z0-9][\w.@+-]*){1,2}", re.ASCII)
 
 Duration = Annotated[
-    str, Meta(pattern=r"^([1-9][0-9]{0,6}[smhd]|hourly|every_6_hours|daily|weekly)$")
+    str,
+    Meta(pattern=r"^([1-9][0-9]{0,6}[smh]|[1-9][0-9]{0,3}d|hourly|every_6_hours|daily|weekly)\Z"),
 ]
-"""`90s`, `15m`, `6h`, `7d`, or one of the named intervals."""
+"""`90s`, `15m`, `6h`, `7d`, or one of the named intervals: each ends inside the calendar."""
 
 
 FilePath = Annotated[str, Meta(pattern=r"^/.")]
@@ -82,15 +84,18 @@ def load(path: Path) -> Configuration:
     files = [path] if path.exists() else []
     files += sorted((path.parent / f"{path.name}.d").glob("*.toml"))
     merged: dict[str, Any] = {}
+    origins: dict[str, Path] = {}  # connection → the last file that speaks of it
     for file in files:
-        strict_toml.read(file, Settings)  # so that an error names the very file
+        own = strict_toml.read(file, Settings)  # so that an error names the very file
+        origins |= dict.fromkeys(own.connections, file)
         _merge(merged, tomllib.loads(file.read_text("utf-8")))
     settings = strict_toml.convert(merged, Settings, path)
-    provider_files = sorted((path.parent / "providers").glob("*.toml"))
+    directory = path.parent / "providers"
+    provider_files = sorted(directory.glob("*.toml"))
     providers = {file.stem: provider_file.load(file) for file in provider_files}
-    _check_views(providers, path)
+    _check_views(providers, directory)
     for name, declared in settings.connections.items():
-        _check_connection(name, declared, providers, path)
+        _check_connection(name, declared, providers, directory, origins[name])
     return Configuration(settings=settings, providers=providers, files=(*files, *provider_files))
 
 
@@ -132,7 +137,11 @@ def _merge(into: dict[str, Any], document: dict[str, Any]) -> None:
 
 
 def _check_connection(
-    name: str, declared: Declared, providers: Mapping[str, ProviderFile], path: Path
+    name: str,
+    declared: Declared,
+    providers: Mapping[str, ProviderFile],
+    directory: Path,
+    path: Path,
 ) -> None:
     if wrong := check_name(name):
         raise ConfigurationError(f"{path}: connections: {wrong}")
@@ -141,19 +150,24 @@ def _check_connection(
         known = ", ".join(sorted(providers)) or "none yet"
         raise ConfigurationError(
             f"{path}: connections.{name} needs the provider {provider}, but there is no "
-            f"{path.parent / 'providers' / provider}.toml (known: {known})"
+            f"{directory / provider}.toml (known: {known})"
         )
 
 
-def _check_views(providers: Mapping[str, ProviderFile], path: Path) -> None:
+def _check_views(providers: Mapping[str, ProviderFile], directory: Path) -> None:
     """Two streams must not claim one SQL view: `a_b` + `c` and `a` + `b_c` would."""
     owners: dict[str, str] = {}
     for name, provider in providers.items():
         for stream in provider.streams:
             view = f"{name}_{stream}"
+            if views.RESERVED.fullmatch(view):
+                raise ConfigurationError(
+                    f"{directory}: the stream {name}.{stream} would be the SQL view {view}, a name "
+                    "that the database needs for itself; rename the stream or the provider"
+                )
             if view in owners:
                 raise ConfigurationError(
-                    f"{path.parent / 'providers'}: the streams {owners[view]} and {name}.{stream} "
+                    f"{directory}: the streams {owners[view]} and {name}.{stream} "
                     f"would both be the SQL view {view}; rename one of them"
                 )
             owners[view] = f"{name}.{stream}"

@@ -9,6 +9,7 @@ and on disk through the ballast. New work asks for `room` first.
 """
 
 import heapq
+import itertools
 from collections.abc import Callable, Sequence
 
 import trio
@@ -45,7 +46,8 @@ class Journal:
         self.block = b""
         self.holds: set[str] = set()
         self._observers: list[Observer] = []
-        self._waiting: list[tuple[int, trio.Event]] = []
+        self._waiting: list[tuple[int, int, trio.Event]] = []  # (seq, turn, committed)
+        self._turns = itertools.count()
         self._room = trio.Event()
         self._broken: Exception | None = None
         self._breaks = trio.Event()
@@ -73,13 +75,17 @@ class Journal:
         return batch
 
     async def durable(self, recorded: Sequence[Recorded]) -> None:
-        """Wait until all of it is on disk. Never returns for what will not be."""
+        """Wait until all of it is on disk. Raises LogBroken where it never will be."""
         if not recorded or recorded[-1].seq <= self.head.seq:
             await trio.lowlevel.checkpoint()
             return
+        if self._broken is not None:
+            raise self._why_broken()
         committed = trio.Event()
-        heapq.heappush(self._waiting, (recorded[-1].seq, committed))
+        heapq.heappush(self._waiting, (recorded[-1].seq, next(self._turns), committed))
         await committed.wait()
+        if recorded[-1].seq > self.head.seq:
+            raise self._why_broken()
 
     @property
     def has_room(self) -> bool:
@@ -108,10 +114,7 @@ class Journal:
     async def watch(self) -> None:
         """Wait for the log to break, and raise LogBroken then."""
         await self._breaks.wait()
-        raise LogBroken(
-            f"the log cannot be written any more ({self._broken}); rounds stops, so that nothing "
-            "is acknowledged that is not on disk; check the disk, then start it again"
-        ) from self._broken
+        raise self._why_broken()
 
     # What the log's writer tells, brought into the Trio thread by `Bridge` where it has its own.
 
@@ -119,7 +122,7 @@ class Journal:
         self.block = block
         self.head.advance(seq)
         while self._waiting and self._waiting[0][0] <= seq:
-            heapq.heappop(self._waiting)[1].set()
+            heapq.heappop(self._waiting)[2].set()
         self._free()
 
     def starved(self) -> None:
@@ -131,6 +134,14 @@ class Journal:
     def broken(self, error: Exception) -> None:
         self._broken = error
         self._breaks.set()
+        for _, _, waiting in self._waiting:
+            waiting.set()
+
+    def _why_broken(self) -> LogBroken:
+        return LogBroken(
+            f"the log cannot be written any more ({self._broken}); rounds stops, so that nothing "
+            "is acknowledged that is not on disk; check the disk, then start it again"
+        )
 
     def _free(self) -> None:
         if self.has_room:

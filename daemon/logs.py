@@ -14,18 +14,24 @@ import structlog
 from structlog.typing import ExcInfo
 
 STRUCK = "[struck out]"
-SECRET_NAME = re.compile(
-    r"(?i)(^|[_-])(authorization|cookie|credential|password|passwd|secret|token|api_?key|private)"
+NAME = (
+    r"authorization|cookie|credential|pass(?:word|wd|phrase)|secret|token|signature|private"
+    r"|(?:api|access)[_-]?key"
 )
+SECRET_NAME = re.compile(rf"(?i)(?:^|[_.-]|(?-i:(?<=[a-z0-9])(?=[A-Z])))(?:{NAME})")
 SECRET_TEXT = re.compile(
-    r"(?i)\b(bearer|basic|token|apikey)\s+[A-Za-z0-9+/=._~-]{8,}"
-    r"|[?&][^=&\s]*(key|token|secret|password|sig)[^=&\s]*=[^&\s]+"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
-    r"|://[^/\s:@]+:[^/\s@]+@"
+    r"(?i)\b(?:bearer|basic|token|apikey)\s+[A-Za-z0-9+/=._~-]{8,}"
+    r"|\b(?:proxy-authorization|authorization|cookie|set-cookie)\s*:[^\r\n]+"
+    rf"|[\"'][\w-]{{0,40}}(?:{NAME})[\w-]{{0,40}}[\"']\s*:\s*(?:\"[^\"]*\"|'[^']*')"
+    rf"|[?&#;][^=&\s]{{0,40}}(?:{NAME}|key|sig)[^=&\s]{{0,40}}=[^&\s]+"
+    rf"|[\w.-]{{0,40}}(?:{NAME})[\w.-]{{0,40}}=(?:\"[^\"]*\"|'[^']*'|[^&\s;,]+)"
+    rf"|x-[\w-]{{0,40}}(?:{NAME})[\w-]{{0,40}}\s*:\s*\S+"
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+    r"|://[^/?#\s]*@"
 )
 DEPTH_MAX = 6
 
-_encoder = msgspec.json.Encoder(enc_hook=str)
+_encoder = msgspec.json.Encoder()
 
 
 def set_up(stream: TextIO | None = None) -> None:
@@ -38,7 +44,7 @@ def set_up(stream: TextIO | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(_traceback),
             redact,
-            structlog.dev.ConsoleRenderer() if human else render,
+            *([_spell_out, structlog.dev.ConsoleRenderer()] if human else [render]),
         ],
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=True,
@@ -53,25 +59,47 @@ def render(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
     """One line of JSON, whatever is in it: a lone surrogate must not raise out of a log call."""
     try:
         return _encoder.encode(line).decode()
-    except (ValueError, TypeError, RecursionError):
-        safe = {
-            name: str(value).encode("utf-8", "replace").decode() for name, value in line.items()
-        }
-        return _encoder.encode(safe).decode()
+    except (ValueError, TypeError, OverflowError):
+        return _encoder.encode({_safe(name): _safe(str(line[name])) for name in line}).decode()
 
 
 def _struck(name: str, value: Any, depth: int) -> Any:
+    """What may be shown of a value; what is no plain data is shown as its redacted text."""
     if SECRET_NAME.search(name) and value is not None:
         return STRUCK
-    if isinstance(value, str):
-        return SECRET_TEXT.sub(STRUCK, value)
-    if isinstance(value, bytes) or depth > DEPTH_MAX:
-        return STRUCK
-    if isinstance(value, dict):
-        return {each: _struck(str(each), inner, depth + 1) for each, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_struck("", inner, depth + 1) for inner in value]
-    return value
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case bytes() | bytearray() | memoryview():
+            return STRUCK
+        case BaseException():
+            return type(value).__name__  # its text may hold anything
+        case dict() | list() | tuple() if depth > DEPTH_MAX:
+            return STRUCK
+        case dict():
+            return {
+                SECRET_TEXT.sub(STRUCK, str(each)): _struck(str(each), inner, depth + 1)
+                for each, inner in value.items()
+            }
+        case list() | tuple():
+            return [_struck("", inner, depth + 1) for inner in value]
+        case _:
+            return SECRET_TEXT.sub(STRUCK, str(value))
+
+
+def _safe(text: str) -> str:
+    """The text without what UTF-8 cannot say."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _spell_out(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make a terminal's line writable: a traceback as text, and nothing that is not UTF-8."""
+    if isinstance(line.get("exception"), list):
+        line["exception"] = "\n".join(line["exception"])
+    return {
+        _safe(name): _safe(value) if isinstance(value, str) else value
+        for name, value in line.items()
+    }
 
 
 def _traceback(exc_info: ExcInfo) -> list[str]:

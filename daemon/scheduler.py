@@ -53,8 +53,8 @@ class Scheduler:
 
     def _nap_s(self) -> float:
         due = self._agenda.next_at()
-        if due is None:
-            return NAP_MAX_S
+        if due is None or is_full(self._journal.world):
+            return NAP_MAX_S  # a place that becomes free wakes us
         wait = (due - self._journal.clock.now()) / timedelta(seconds=1)
         return min(NAP_MAX_S, max(0.0, math.nextafter(wait, math.inf)))
 

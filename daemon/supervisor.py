@@ -15,7 +15,7 @@ import trio
 
 from daemon.actor import Actor, Progress
 from daemon.commands import Crash, Interrupt
-from daemon.journal import Journal
+from daemon.journal import Journal, LogBroken
 from daemon.store.core import StoreBroken, StoreFull
 from daemon.vault import VaultUnusable
 from events.ballast import Ballast
@@ -95,7 +95,7 @@ class Supervisor:
         try:
             with task.scope:
                 await self._actor.sync(started, task.progress)
-        except (StoreBroken, VaultUnusable):
+        except (LogBroken, StoreBroken, VaultUnusable):
             raise
         except StoreFull:
             self._interrupt_for_room(subject, started.seq)

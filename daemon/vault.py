@@ -192,12 +192,21 @@ def _bound(tenant: int, subject: int, purpose: str, version: int) -> bytes:
 
 
 def _make(path: Path) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Write the key beside its place, then move it there: there is no half a key."""
+    written = path.with_name(f"{path.name}.new")
+    written.unlink(missing_ok=True)
+    fd = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(fd, os.urandom(KEY_BYTES).hex().encode() + b"\n")
         os.fsync(fd)
     finally:
         os.close(fd)
+    written.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _parse(path: Path) -> bytes:

@@ -135,6 +135,8 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
             return replace(connection, declared=declared, interval=interval)
         case ConnectionRemoved():
             return replace(connection, removed=True)
+        case ConnectionAdded():
+            return _added_again(connection, event)
         case _:
             return connection
 
@@ -144,6 +146,13 @@ def next_start(connection: Connection) -> datetime | None:
     if connection.run or connection.paused or connection.removed:
         return None
     return schedule.next_start(connection.schedule)
+
+
+def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
+    """A removed connection comes back as a new one, with its data and its past."""
+    return replace(
+        added(event), health=connection.health, streams=connection.streams, last=connection.last
+    )
 
 
 def _run(seq: int, at: datetime, event: SyncStarted) -> Run:

@@ -29,7 +29,10 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    """`due` is the next scheduled start; before `rest_until` our own crashes keep everything back."""
+    """`due` is the next scheduled start; before `rest_until` our own crashes keep everything back.
+
+    A new due time ends a rest that was decided before it.
+    """
 
     due: datetime | None = None
     request: Request | None = None
@@ -39,7 +42,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
 def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
     match recorded.event:
         case SyncScheduled(due=due):
-            return replace(schedule, due=due)
+            return replace(schedule, due=due, rest_until=None)
         case SyncRequested():
             return replace(schedule, request=Request(seq=recorded.seq, at=recorded.at))
         case SyncStarted():

@@ -65,8 +65,8 @@ def fold(world: World, recorded: Recorded) -> None:
         world.connections[subject] = connection.evolve(slice_, recorded)
         if type(event) in CONCERNS_CONNECTION_ALONE:
             return
-        if isinstance(event, ConnectionRemoved):
-            _fold_above(world, slice_, recorded)
+        if isinstance(event, (ConnectionAdded, ConnectionRemoved)):
+            _fold_above(world, world.connections[subject], recorded)
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)

@@ -52,7 +52,7 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         case Request():
             return start.request(command, world, now)
         case Cancel():
-            return start.cancel(command, world)
+            return start.cancel(command, world, now)
         case Review():
             return start.review(command, world, now)
         case Connect():

@@ -9,6 +9,7 @@ from events.schema import (
     FailureClass,
     InterruptReason,
     OnEmpty,
+    PolicySet,
     RecordsCaptured,
     RecordsRefused,
     SkipReason,
@@ -98,10 +99,10 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
 
 
 def interrupt(command: Interrupt, world: World) -> Decisions:
-    run = world.connections[command.subject].run
-    if run is None or run.sync != command.sync:
+    known = world.connections.get(command.subject)
+    if known is None or known.run is None or known.run.sync != command.sync:
         return []
-    return [(command.subject, interrupted(run, command.reason))]
+    return [(command.subject, interrupted(known.run, command.reason))]
 
 
 def interrupted(run: Run, reason: InterruptReason) -> SyncInterrupted:
@@ -113,9 +114,8 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None:
         return []
-    policy = world.fleet.policy
-    delay = min(policy.crash_delay * 2 ** min(known.crashes, 30), policy.crash_delay_max)
-    crashed = ActorCrashed(error=command.error, crashes=known.crashes + 1, until=now + delay)
+    until = now + _rest(world.fleet.policy, known.crashes)
+    crashed = ActorCrashed(error=command.error, crashes=known.crashes + 1, until=until)
     if known.run is None:
         return [(subject, crashed)]
     failed = SyncFailed(
@@ -124,7 +124,15 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
         cause=FailureClass.INTERNAL,
         message=CRASH_MESSAGE,
     )
-    return [(subject, failed), (subject, crashed), *next_due(subject, world, now)]
+    return [(subject, failed), *next_due(subject, world, now), (subject, crashed)]
+
+
+def _rest(policy: PolicySet, crashes: int) -> timedelta:
+    """Compared before it is multiplied: a long delay, often doubled, is beyond any timedelta."""
+    doubled: int = 2 ** min(crashes, 30)
+    if policy.crash_delay >= policy.crash_delay_max / doubled:
+        return policy.crash_delay_max
+    return policy.crash_delay * doubled
 
 
 def next_due(subject: int, world: World, now: datetime) -> Decisions:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import Cancel, Request, Review, Start
-from daemon.decide.outcome import Decisions
+from daemon.decide.outcome import Decisions, next_due
 from events.schema import (
     Kind,
     SkipReason,
@@ -55,22 +55,28 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
     return [(command.subject, SyncRequested(by=command.by))]
 
 
-def cancel(command: Cancel, world: World) -> Decisions:
+def cancel(command: Cancel, world: World, now: datetime) -> Decisions:
+    """Take back what runs (what was due is then due an interval later), else what was requested."""
     known = world.connections.get(command.subject)
     if known is None:
         return []
     if known.run:
-        return [(command.subject, SyncCancelled(sync=known.run.sync, by=command.by))]
+        cancelled = SyncCancelled(sync=known.run.sync, by=command.by)
+        return [(command.subject, cancelled), *next_due(command.subject, world, now)]
     if known.schedule.request:
         return [(command.subject, SyncCancelled(by=command.by))]
     return []
 
 
 def review(command: Review, world: World, now: datetime) -> Decisions:
+    """What the clock put further off than its policy allows: a due time, a rest, a request."""
     known = world.connections.get(command.subject)
     if known is None or known.removed or known.schedule.due is None:
         return []
-    latest = now + (known.interval or world.fleet.policy.interval)
-    if known.schedule.due <= latest:
+    policy, planned, asked = world.fleet.policy, known.schedule.due, known.schedule.request
+    latest = now if asked and asked.at > now else now + (known.interval or policy.interval)
+    rests_too_long = (known.schedule.rest_until or now) > now + policy.crash_delay_max
+    if planned <= latest and not rests_too_long:
         return []
-    return [(command.subject, SyncScheduled(due=latest, reason="clock stepped"))]
+    due = min(planned, latest)
+    return [(command.subject, SyncScheduled(due=due, reason="clock stepped"))]

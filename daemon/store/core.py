@@ -13,6 +13,7 @@ from daemon.store import drafts, schema, views
 from daemon.store.drafts import Difference, Draft
 from daemon.store.schema import StoreUnusable
 from events.schema import Mode
+from events.writer import FULL
 
 
 class StoreFull(Exception):
@@ -36,6 +37,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         """Open the store, in memory where `path` is None. Raises StoreUnusable."""
         self._connection = schema.connect(path)
+        self._owed: dict[int, int] = {}  # stream → version that the log has, and a full disk not
 
     def close(self) -> None:
         self._connection.close()
@@ -59,7 +61,7 @@ class Store:
         primary_key: tuple[str, ...],
         secret: bytes,
     ) -> Draft:
-        """Open a draft; what an earlier one of this stream left behind is dropped."""
+        """Open a draft; what an earlier one of this stream left behind is accepted or dropped."""
         with self._writing():
             self._connection.execute(
                 "INSERT OR IGNORE INTO stream (connection, provider, name) VALUES (?, ?, ?)",
@@ -68,7 +70,11 @@ class Store:
             (stream_id,) = self._connection.execute(
                 "SELECT id FROM stream WHERE connection = ? AND name = ?", (connection, stream)
             ).fetchone()
+            if stream_id in self._owed:
+                self._accept(stream_id, self._owed[stream_id])
+                views.refresh(self._connection, provider, stream)
             self._drop(stream_id)
+        self._owed.pop(stream_id, None)
         return Draft(
             stream=stream_id,
             version=version,
@@ -89,11 +95,15 @@ class Store:
             return drafts.compare(self._connection, draft, cursor, complete=complete)
 
     def accept(self, draft: Draft) -> None:
-        """Make a draft the version in force. Its RecordsCaptured is durable by now."""
+        """Make a draft the version in force. Its RecordsCaptured is durable by now.
+
+        Where the disk has no room for it, the next `begin` makes up for it.
+        """
+        self._owed[draft.stream] = draft.version
         with self._writing():
             self._accept(draft.stream, draft.version)
-            if draft.new_fields:
-                views.refresh(self._connection, draft.provider, draft.name)
+            views.refresh(self._connection, draft.provider, draft.name)
+        del self._owed[draft.stream]
 
     def drop(self, draft: Draft) -> None:
         """Forget a draft."""
@@ -122,12 +132,13 @@ class Store:
                 "SELECT id, connection, provider, name, head FROM stream"
             ).fetchall()
             for stream, connection, provider, name, head in streams:
-                if head > last:
-                    raise StoreUnusable(
-                        f"the data store is at version {head}, but the log ends at event {last}: "
-                        "one of the two is an older copy; restore both from the same backup"
-                    )
                 recorded = captured.get((connection, name), 0)
+                if head > recorded:
+                    raise StoreUnusable(
+                        f"the data store has version {head} of a stream of which the log, which "
+                        f"ends at event {last}, knows version {recorded}: one of the two is an "
+                        "older copy; restore both from the same backup"
+                    )
                 if recorded > head and self._knows(stream, recorded):
                     self._accept(stream, recorded)
                     views.refresh(self._connection, provider, name)
@@ -178,8 +189,10 @@ class Store:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise  # ours: the file is sound
+            if error.sqlite_errorcode not in FULL:
                 raise StoreBroken(
                     f"the data store cannot be written any more ({error}); check the disk, then "
                     "start rounds again"

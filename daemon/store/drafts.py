@@ -22,7 +22,6 @@ class Draft(Struct, kw_only=True):
     primary_key: tuple[str, ...]
     secret: bytes
     fetched: int = 0
-    new_fields: bool = False
     shapes: dict[tuple[str, ...], None] = {}
 
 
@@ -68,7 +67,7 @@ def compare(
         if complete and draft.mode is Mode.FULL:
             connection.execute(_REMOVE, names)
         fields = dict.fromkeys(name for shape in draft.shapes for name in shape)
-        draft.new_fields = views.note_fields(connection, draft.provider, draft.name, fields)
+        views.note_fields(connection, draft.provider, draft.name, fields)
         added, changed, removed = connection.execute(_COUNT, names).fetchone()
         (touched,) = connection.execute(_SEEN, names).fetchone()
         digest = rows.combine(

@@ -4,36 +4,45 @@ Each stream of a provider is one view, `provider_stream`: tenant, connection, th
 the current rows of all its connections. A view is made anew when a field appears.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable
+
+import msgspec
 
 FIELDS_MAX = (
     500  # SQLite allows 2,000 columns; past this a view helps nobody: `body` holds the rest
 )
 
+UNNAMEABLE = {"true", "false"}  # SQLite gives a view's column of that name another one
+
+RESERVED = re.compile(r"sqlite_.*|record_current|staged_key")
+"""Names that SQLite keeps for itself, and our indexes': no view can have them."""
+
 
 def note_fields(
     connection: sqlite3.Connection, provider: str, stream: str, names: Iterable[str]
-) -> bool:
-    """Remember the fields that were met. True where one of them is new."""
-    before = connection.total_changes
+) -> None:
+    """Remember the fields that were met."""
     connection.executemany(
         "INSERT OR IGNORE INTO field (provider, stream, name) VALUES (?, ?, ?)",
         [(provider, stream, name) for name in names],
     )
-    return connection.total_changes > before
 
 
 def refresh(connection: sqlite3.Connection, provider: str, stream: str) -> None:
-    """Make the stream's view anew. Part of the caller's transaction."""
+    """Make the stream's view anew if it lacks a field. Part of the caller's transaction.
+
+    What decides is the view as it stands: fields may have been noted by a sync that died.
+    """
     fields = connection.execute(
         "SELECT name FROM field WHERE provider = ? AND stream = ? ORDER BY rowid LIMIT ?",
         (provider, stream, FIELDS_MAX),
     )
-    view = _quoted(f"{provider}_{stream}")
-    columns = "".join(f",\n    {column}" for column in _columns(name for (name,) in fields))
-    connection.execute(f"DROP VIEW IF EXISTS {view}")
-    connection.execute(
+    name = f"{provider}_{stream}"
+    view = _quoted(name)
+    columns = "".join(f",\n    {column}" for column in _columns(field for (field,) in fields))
+    wanted = (
         f"CREATE VIEW {view} AS SELECT\n"
         f"    owner.tenant AS tenant,\n    owner.name AS connection{columns}\n"
         "FROM stream CROSS JOIN record\n"
@@ -41,11 +50,17 @@ def refresh(connection: sqlite3.Connection, provider: str, stream: str) -> None:
         "JOIN owner ON owner.connection = stream.connection\n"
         f"WHERE stream.provider = {_literal(provider)} AND stream.name = {_literal(stream)}"
     )
+    found = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?", (name,)
+    ).fetchone()
+    if found != (wanted,):
+        connection.execute(f"DROP VIEW IF EXISTS {view}")
+        connection.execute(wanted)
 
 
 def _columns(names: Iterable[str]) -> list[str]:
     """Columns for fields. SQLite's names ignore case, so a taken one gets an underscore."""
-    taken, columns = {"tenant", "connection"}, []
+    taken, columns = {"tenant", "connection", *UNNAMEABLE}, []
     for name in names:
         if '"' in name or "\x00" in name:
             continue  # SQLite has no JSON path to it
@@ -53,7 +68,7 @@ def _columns(names: Iterable[str]) -> list[str]:
         while column.lower() in taken:
             column += "_"
         taken.add(column.lower())
-        path = _literal(f'$."{name}"')
+        path = _literal(f"$.{msgspec.json.encode(name).decode()}")  # escaped as in the body
         columns.append(f"json_extract(record.body, {path}) AS {_quoted(column)}")
     return columns
 

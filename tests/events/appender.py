@@ -1,7 +1,7 @@
 """A process that appends small decisions to a log and says of each when it is on disk.
 
-`python -m tests.events.appender DIRECTORY DECISIONS [EVENTS_EACH]`: each line of output is a number up to which
-everything was acknowledged. Exit code 1 and a line `broken …` where the log broke.
+`python -m tests.events.appender DIRECTORY DECISIONS [EVENTS_EACH]`: each line of output is a number
+up to which everything was acknowledged. Exit code 1 and a line `broken …` where the log broke.
 """
 
 import os
@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from events.log import SqliteLog
-from tests.events.facts import rows
+from tests.events.samples import rows
 
 
 class Printed:

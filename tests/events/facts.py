@@ -10,15 +10,12 @@ import msgspec
 from hypothesis import strategies as st
 
 from events import schema
-from events.codec import Row, encode
 from events.envelope import Recorded
 
 GOLDEN = Path(__file__).with_name("golden.jsonl")
 
 SHAPES: tuple[type[msgspec.Struct], ...] = typing.get_args(schema.Event)
 TAGS = {str(shape.__struct_config__.tag) for shape in SHAPES}
-
-SOME_TIME = datetime(2026, 3, 29, 1, 59, 59, 999_999, tzinfo=UTC)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 integers = st.integers(-(2**63), 2**63 - 1)
@@ -72,13 +69,3 @@ def groups(draw: st.DrawFn, most: int = 12) -> list[list[Recorded]]:
         )
         seq += len(decision)
     return numbered
-
-
-def started(seq: int, subject: int = 0, version: str = "1") -> Recorded:
-    """A small fact, where a test does not care which."""
-    event = schema.DaemonStarted(version=version)
-    return Recorded(seq=seq, at=SOME_TIME + timedelta(seconds=seq), subject=subject, event=event)
-
-
-def rows(first: int, last: int, subject: int = 0) -> list[Row]:
-    return [encode(started(seq, subject)) for seq in range(first, last + 1)]

@@ -5,7 +5,8 @@ from hypothesis import given
 from events.codec import UnreadableEvent, decode, encode
 from events.envelope import Recorded
 from events.schema import DaemonStarted, SyncStarted
-from tests.events.facts import GOLDEN, SOME_TIME, TAGS, facts, instants, started
+from tests.events.facts import GOLDEN, TAGS, facts, instants
+from tests.events.samples import SOME_TIME, started
 
 LINES = GOLDEN.read_bytes().splitlines()
 
@@ -67,7 +68,7 @@ def test_a_form_that_is_not_known_is_refused_with_a_sentence_that_says_what_to_d
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"type":"daemon-started","version":"\xff"}'])
 def test_what_is_not_json_is_refused_as_damage(body):
-    with pytest.raises(UnreadableEvent, match="^event 12 is not JSON; the log is damaged"):
+    with pytest.raises(UnreadableEvent, match=r"^event 12 is not JSON; the log is damaged"):
         decode((12, 0, 0, body))
 
 

@@ -15,8 +15,9 @@ from events.database import LogUnusable, open_for_reading
 from events.envelope import Recorded
 from events.log import SqliteLog
 from events.verify import Verdict, read_mark, verify
-from tests.events.facts import groups, rows, started
+from tests.events.facts import groups
 from tests.events.listening import Heard
+from tests.events.samples import rows, started
 
 ELSEWHERE = "noted elsewhere"
 
@@ -322,7 +323,7 @@ def test_a_page_that_sqlite_cannot_read_is_a_finding_too(tmp_path):
     data[middle : middle + 4096] = bytes(4096)
     (tmp_path / "log").write_bytes(data)
     assert "SQLite cannot read it to the end" in (verdict(tmp_path).fault or "")
-    with pytest.raises(LogUnusable, match="damaged.*nothing was changed"):
+    with pytest.raises(LogUnusable, match=r"damaged.*nothing was changed"):
         replayed(tmp_path)
 
 

@@ -16,7 +16,8 @@ from events.codec import encode
 from events.envelope import Recorded
 from events.log import SqliteLog
 from events.subscription import PAGE_EVENTS, Head, Subscription
-from tests.events.facts import groups, rows, started
+from tests.events.facts import groups
+from tests.events.samples import rows, started
 from tests.fakes.memory_log import Disk, MemoryLog
 
 LOGS = ["sqlite", "memory"]
@@ -168,10 +169,10 @@ def test_catching_up_lets_others_run(kind):
                 await trio.lowlevel.checkpoint()
 
         async with opened(kind) as (log, told), trio.open_nursery() as nursery:
-            log.append(rows(1, 5 * PAGE_EVENTS))
+            log.append(rows(1, 6 * PAGE_EVENTS))
             await told.head.beyond(0)
             nursery.start_soon(other)
-            await follow(Subscription(log, told.head, 0), 5 * PAGE_EVENTS)
+            await follow(Subscription(log, told.head, 0), 6 * PAGE_EVENTS)
             assert turns >= 5
             nursery.cancel_scope.cancel()
 

@@ -125,8 +125,9 @@ class MemoryLog:
             self._ended = True
             self._listener.broken(self._failing)
             return
-        while not self._room():
+        if not self._room():
             await trio.sleep(RETRY_S)
+            return
         count = self._dice.randint(1, len(self._groups)) if self._groups else 0
         self._commit([self._groups.popleft() for _ in range(count)])
         if self._starved and not self.disk.full:

@@ -118,8 +118,9 @@ async def test_no_more_connections_are_open_than_the_pool_may_hold():
         await gate.wait()
         await stream.send_all(ok([]))
 
-    async with serving(lambda _: when_opened) as server, transport(declared(server.url)) as wire:
-        async with trio.open_nursery() as nursery:
+    async with serving(lambda _: when_opened) as server:
+        provider = declared(server.url)
+        async with transport(provider) as wire, trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(wire.send, request(server.url))
             await trio.testing.wait_all_tasks_blocked(0.05)

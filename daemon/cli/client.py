@@ -1,0 +1,161 @@
+"""How is the daemon asked, over its control socket?"""
+
+import http.client
+import os
+import socket
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Struct
+
+from daemon import places
+from daemon.cli.ending import Ended, Exit, refused
+from daemon.control.messages import Problem, Status
+
+ANSWER_S = 30.0  # the daemon answers from memory, or after one write to a disk that may be slow
+T = TypeVar("T")
+
+
+class Client:
+    """Asks one daemon; every question has a connection of its own."""
+
+    def __init__(self, path: Path, opened: socket.socket | None = None) -> None:
+        """Ask at `path`, first over what is opened to it already."""
+        self._path = path
+        self._opened = opened
+
+    def get(self, name: str, **query: str | int | None) -> bytes:
+        """The answer, as JSON. Raises Ended."""
+        return self._ask("GET", _target(name, query), None)
+
+    def post(self, name: str, wish: Struct) -> bytes:
+        """What the wish came to, as JSON. Raises Ended."""
+        return self._ask("POST", _target(name, {}), msgspec.json.encode(wish))
+
+    def now(self) -> datetime:
+        """What the daemon's clock says: its times are relative to that one."""
+        return read(self.get("status"), Status).now
+
+    def follow(self, name: str, **query: str | int | None) -> Iterator[bytes]:
+        """One JSON text an event, until the daemon goes away: then raises Ended (not running)."""
+        connection = _Connection(self._socket, None)
+        try:
+            connection.request("GET", _target(name, query))
+            response = connection.getresponse()
+            if response.status != http.client.OK:
+                raise _problem(response.read())
+            for line in response:
+                if line.startswith(b"data: "):
+                    yield line[6:].rstrip(b"\n")
+        except (OSError, http.client.HTTPException):
+            raise self._gone() from None
+        finally:
+            connection.close()
+        raise self._gone()
+
+    def _ask(self, method: str, target: str, body: bytes | None) -> bytes:
+        connection = _Connection(self._socket, ANSWER_S)
+        try:
+            connection.request(method, target, body)
+            response = connection.getresponse()
+            answer = response.read()
+        except TimeoutError:
+            raise Ended(
+                Exit.TIMED_OUT, f"the daemon did not answer within {ANSWER_S:g} s; try again"
+            ) from None
+        except (OSError, http.client.HTTPException):
+            raise self._gone() from None
+        finally:
+            connection.close()
+        if response.status != http.client.OK:
+            raise _problem(answer)
+        return answer
+
+    def _socket(self) -> socket.socket:
+        opened, self._opened = self._opened, None
+        return opened or _connected(self._path)
+
+    def _gone(self) -> Ended:
+        return Ended(
+            Exit.NOT_RUNNING, f"the daemon at {self._path} went away; start it with `roundsd`"
+        )
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket. `seconds` bounds each wait; None waits for ever."""
+
+    def __init__(self, connected: Callable[[], socket.socket], seconds: float | None) -> None:
+        super().__init__("localhost")
+        self._connected = connected
+        self._seconds = seconds
+
+    def connect(self) -> None:
+        self.sock = self._connected()
+        self.sock.settimeout(self._seconds)
+
+
+def reach(named: Path | None) -> Client:
+    """The daemon at that socket, or where one is found. Raises Ended."""
+    candidates = [named] if named else places.sockets(os.environ)
+    closed: Path | None = None
+    for path in candidates:
+        try:
+            return Client(path, _connected(path))
+        except PermissionError:
+            closed = closed or path
+        except OSError:
+            continue
+    if closed:
+        raise Ended(
+            Exit.NOT_ALLOWED,
+            f"you may not use the socket {closed}; ask the daemon's owner, or root",
+        )
+    places_tried = ", ".join(str(path) for path in candidates)
+    raise Ended(
+        Exit.NOT_RUNNING,
+        f"the daemon is not running (no socket at {places_tried}); start it with `roundsd`, "
+        "or name its socket with --socket",
+    )
+
+
+def read(answer: bytes, type_: type[T]) -> T:
+    """An answer as its type. Raises Ended where a daemon of another version wrote it."""
+    try:
+        return msgspec.json.decode(answer, type=type_)
+    except msgspec.DecodeError as error:
+        raise Ended(
+            Exit.FAILED,
+            f"the daemon's answer is not understood ({error}); restart roundsd, so that both "
+            "are of one version",
+        ) from None
+
+
+def _target(name: str, query: dict[str, str | int | None]) -> str:
+    given = {key: value for key, value in query.items() if value is not None}
+    return f"/v1/{name}" + (f"?{urlencode(given)}" if given else "")
+
+
+def _connected(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(ANSWER_S)
+        connection.connect(str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _problem(answer: bytes) -> Ended:
+    try:
+        return refused(msgspec.json.decode(answer, type=Problem))
+    except msgspec.DecodeError:
+        return Ended(
+            Exit.FAILED,
+            "the daemon does not know this request; restart roundsd, so that both are of one "
+            "version",
+        )

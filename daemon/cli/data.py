@@ -1,0 +1,142 @@
+"""Which records are there?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from daemon.cli import arguments, client, screen, times
+from daemon.cli.arguments import as_json, examples
+from daemon.cli.client import Client
+from daemon.control.messages import Data
+
+PAGE = 500  # records asked for at once
+CELL_MAX = 40  # characters of one value in a table
+GAP = 2
+
+
+@click.group()
+def data() -> None:
+    """Look at the records that were fetched."""
+
+
+@data.command(
+    epilog=examples(
+        "rounds data show acme/weather days",
+        "rounds data show acme/weather days --all --json > days.jsonl",
+    )
+)
+@arguments.connection
+@click.argument("stream")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most."
+)
+@click.option("--after", metavar="KEY", help="Begin after this key, as the last answer named it.")
+@click.option("--all", "all_", is_flag=True, help="Show all, page after page.")
+@as_json
+@click.pass_obj
+def show(
+    socket: Path | None,
+    *,
+    connection: str,
+    stream: str,
+    limit: int,
+    after: str | None,
+    all_: bool,
+    as_json: bool,
+) -> None:
+    """Show the current records of CONNECTION's STREAM, in the order of their keys.
+
+    With --json, one record a line.
+    """
+    pages = _pages(client.reach(socket), connection, stream, after, None if all_ else limit)
+    if as_json:
+        for page in pages:
+            for record in page.records:
+                screen.document(msgspec.json.encode(record))
+        return
+    page = next(pages)
+    columns = _columns(page.records, screen.width())
+    _print(page, columns, header=True)
+    shown = len(page.records)
+    for page in pages:
+        _print(page, columns, header=False)
+        shown += len(page.records)
+    _sum_up(page, shown, len(columns))
+
+
+def _pages(
+    daemon: Client, connection: str, stream: str, after: str | None, limit: int | None
+) -> Iterator[Data]:
+    """Page after page; at least one, which may be empty. `limit` None: to the end."""
+    left = limit
+    while True:
+        wanted = PAGE if left is None else min(left, PAGE)
+        answer = daemon.get("data", connection=connection, stream=stream, after=after, limit=wanted)
+        page = client.read(answer, Data)
+        yield page
+        left = None if left is None else left - len(page.records)
+        after = page.after
+        if after is None or left == 0:
+            return
+
+
+def _columns(records: list[dict[str, Any]], width: int) -> list[tuple[str, int]]:
+    """The fields that fit side by side, with their widths; the first always fits."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    found: list[tuple[str, int]] = []
+    used = 0
+    for name in names:
+        longest = max(len(_text(record.get(name))) for record in records)
+        cell = min(max(longest, len(screen.printable(name))), CELL_MAX)
+        if found and used + cell > width:
+            break
+        found.append((name, cell))
+        used += cell + GAP
+    return found
+
+
+def _print(page: Data, columns: list[tuple[str, int]], *, header: bool) -> None:
+    if not page.records:
+        return
+    numbers = [name for name, _ in columns if all(_number(each.get(name)) for each in page.records)]
+    table = screen.table(*(name for name, _ in columns), right=numbers)
+    table.show_header = header
+    for column, (_, width) in zip(table.columns, columns, strict=True):
+        column.width = width
+    for record in page.records:
+        table.add_row(*(_text(record.get(name)) for name, _ in columns))
+    screen.show(table)
+
+
+def _sum_up(page: Data, shown: int, columns: int) -> None:
+    if not page.rows:
+        screen.line(f"{page.connection} has no records in {page.stream}")
+        return
+    parts = [f"{shown:,} of {times.count(page.rows, 'record')}, version {page.version}"]
+    hidden = len({name for record in page.records for name in record}) - columns
+    if hidden > 0:
+        parts.append(f"{times.count(hidden, 'field')} not shown (--json shows all)")
+    if page.after is not None:
+        parts.append(f"go on with --after {_quoted(page.after)}")
+    screen.line()
+    screen.line("; ".join(parts))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return screen.printable(text)
+
+
+def _number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)

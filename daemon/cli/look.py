@@ -1,0 +1,105 @@
+"""How is everything, at a glance?"""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from daemon.cli import client, rows, screen, times
+from daemon.cli.arguments import as_json, examples
+from daemon.control.messages import Connections, Queue, QueueItem, Status
+
+SHOWN = 20  # connections on the status screen: it is to be seen without scrolling
+
+
+@click.command(epilog=examples("rounds status", "rounds status --json | jq .failing"))
+@as_json
+@click.pass_obj
+def status(socket: Path | None, as_json: bool) -> None:
+    """Show how the daemon and its connections are."""
+    daemon = client.reach(socket)
+    answer = daemon.get("status")
+    if as_json:
+        screen.document(answer)
+        return
+    now = client.read(answer, Status)
+    screen.show(*_summary(now))
+    for sentence in now.trouble:
+        screen.line(sentence, "red")
+    if now.connections:
+        found = client.read(daemon.get("connections"), Connections).connections
+        shown = found if len(found) <= SHOWN else sorted(found, key=rows.urgency)[:SHOWN]
+        screen.line()
+        screen.show(rows.connections(shown, now.now))
+        _mention(len(found) - len(shown))
+        rows.say_failures(shown)
+
+
+@click.command(epilog=examples("rounds queue"))
+@as_json
+@click.pass_obj
+def queue(socket: Path | None, as_json: bool) -> None:
+    """Show what runs, what is due and what comes next."""
+    daemon = client.reach(socket)
+    answer = daemon.get("queue")
+    if as_json:
+        screen.document(answer)
+        return
+    found, now = client.read(answer, Queue), daemon.now()
+    if not found.items:
+        screen.line("nothing runs, and nothing will: there are no connections that may start")
+        return
+    table = screen.table(
+        "connection",
+        "status",
+        "kind",
+        "priority",
+        "start",
+        "records",
+        right=("priority", "records"),
+        folds=("connection",),
+    )
+    for item in found.items:
+        records = f"{item.records:,}" if item.sync else ""
+        start = "running" if item.sync else _start(item, now)
+        table.add_row(item.connection, item.status, item.kind, str(item.priority), start, records)
+    screen.show(table)
+    running = sum(item.sync is not None for item in found.items)
+    screen.line()
+    screen.line(f"{running} of at most {found.concurrency} run at once")
+
+
+def _summary(now: Status) -> list[screen.Part]:
+    counts = [
+        f"{number} {word}"
+        for number, word in (
+            (now.running, "running"),
+            (now.due, "due"),
+            (now.paused, "paused"),
+            (now.failing, "failing"),
+        )
+        if number
+    ]
+    start = now.next_start
+    soon = f"{times.relative(start, now.now)} ({times.clock(start, now.now)})" if start else "none"
+    return [
+        screen.pairs(
+            ("rounds", f"{now.version}, {_uptime(now)}, process {now.pid}"),
+            ("connections", ", ".join([f"{now.connections:,}", *counts])),
+            ("syncs", f"{now.succeeded:,} succeeded, {now.failed:,} failed"),
+            ("next start", soon),
+        )
+    ]
+
+
+def _uptime(now: Status) -> str:
+    return f"up {times.exact(now.now - now.started_at, 2)}" if now.started_at else "starting"
+
+
+def _mention(more: int) -> None:
+    if more:
+        screen.line(f"and {more:,} more; `rounds connection list` shows all")
+
+
+def _start(item: QueueItem, now: datetime) -> str:
+    return "due" if item.due <= now else times.relative(item.due, now)

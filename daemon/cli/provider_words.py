@@ -1,0 +1,129 @@
+"""What will a provider's file make rounds do, in words?"""
+
+from datetime import timedelta
+from typing import assert_never
+from urllib.parse import urlencode
+
+from msgspec import structs
+
+from daemon import first_request
+from daemon.cli import times
+from daemon.provider_file import (
+    ApiKey,
+    Auth,
+    Basic,
+    CursorPaging,
+    LinkPaging,
+    NextUrlPaging,
+    NoAuth,
+    NoPaging,
+    OffsetPaging,
+    PagePaging,
+    Paging,
+    ProviderFile,
+    Stream,
+)
+from events.schema import Mode, OnEmpty
+
+MODES = {
+    Mode.FULL: "full: a record that is no longer in the answer is removed",
+    Mode.INCREMENTAL: "incremental: a record that is not in the answer stays as it is",
+}
+EMPTIES = {
+    OnEmpty.ROLLBACK: "an answer without records is refused if there were some before",
+    OnEmpty.ACCEPT: "an answer without records is accepted: there are none any more",
+}
+
+
+def facts(file: ProviderFile) -> dict[str, str]:
+    """What holds for the whole provider."""
+    limits = file.limits
+    stream = times.exact(timedelta(seconds=limits.sync_timeout_s))
+    return {
+        "provider": file.name + (f" ({file.title})" if file.title else ""),
+        "address": file.base_url,
+        "credential": _auth(file.auth),
+        "limits": (
+            f"{limits.timeout_s:g} s and {times.size(limits.body_bytes_max)} an answer; "
+            f"{times.count(limits.pages_max, 'page')} and {stream} a stream"
+        ),
+    }
+
+
+def stream_facts(file: ProviderFile, name: str, stream: Stream) -> dict[str, str]:
+    """What holds for one stream."""
+    return {
+        **_request(file, name, stream),
+        "records": _records(stream),
+        "key": " and ".join(stream.primary_key) + " tells records apart",
+        "paging": _paging(stream.paging),
+        "mode": MODES[stream.mode],
+        **_cursor(stream),
+        "empty": EMPTIES[stream.empty],
+    }
+
+
+def _auth(auth: Auth) -> str:
+    match auth:
+        case NoAuth():
+            return "none is needed"
+        case ApiKey(header=None, query=query):
+            return f"a key, sent as the query parameter {query}"
+        case ApiKey(header=header, prefix=prefix):
+            after = f', after "{prefix}"' if prefix else ""
+            return f"a key, sent in the header {header}{after}"
+        case Basic():
+            return "user:password, sent as HTTP Basic"
+        case _:
+            assert_never(auth)
+
+
+def _request(file: ProviderFile, name: str, stream: Stream) -> dict[str, str]:
+    """The first request, as it goes out, but for the credential."""
+    open_ = structs.replace(file, auth=NoAuth())
+    request = first_request.build(open_, name, stream, None, None)
+    query = f"?{urlencode(request.params)}" if request.params else ""
+    found = {"request": f"{request.method} {request.url}{query}"}
+    if stream.headers:
+        found["headers"] = ", ".join(f"{key}: {value}" for key, value in stream.headers.items())
+    if request.body is not None:
+        found["body"] = request.body.decode()
+    return found
+
+
+def _records(stream: Stream) -> str:
+    if stream.records == "@":
+        return "the whole answer is the list of records"
+    return f"the list at {stream.records} in the answer"
+
+
+def _paging(paging: Paging) -> str:
+    match paging:
+        case NoPaging():
+            return "none: one request gets everything"
+        case LinkPaging():
+            return 'the Link header\'s rel="next" is the next page, until there is none'
+        case NextUrlPaging(path=path):
+            return f"{path} in the answer is the next page's URL, until there is none"
+        case CursorPaging(path=path, param=param, place=place):
+            return f"{path} in the answer is sent back as {param} ({place}), until there is none"
+        case PagePaging(param=param, start=start, size=size, place=place):
+            short = f", or has fewer than {size:,} records" if size else ""
+            return f"{param} ({place}) counts pages from {start}, until one is empty{short}"
+        case OffsetPaging(param=param, size=size, place=place):
+            return f"{param} ({place}) counts records in steps of {size:,}, until a page has fewer"
+        case _:
+            assert_never(paging)
+
+
+def _cursor(stream: Stream) -> dict[str, str]:
+    cursor = stream.cursor
+    if cursor is None:
+        return {}
+    first = "nothing" if cursor.initial is None else str(cursor.initial)
+    return {
+        "cursor": (
+            f"the greatest {cursor.field} seen is sent as {cursor.param} ({cursor.place}); "
+            f"the first time {first}"
+        )
+    }

@@ -1,0 +1,135 @@
+"""How is a requested sync followed to its end, however quick it is, and whatever goes away?
+
+SyncRequested N ──► SyncStarted S (request N) ──► SyncSucceeded, -Failed, -Cancelled (sync S)
+                         ▲                   └──► SyncInterrupted (sync S): N stands again
+                         └────────────────────────────────┘
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeAlias
+
+from daemon.cli import client
+from daemon.cli.client import Client
+from daemon.cli.ending import Ended, Exit
+from daemon.control.messages import ConnectionAnswer, EventView, RunView
+from events.schema import (
+    CallFailed,
+    ConnectionRemoved,
+    RecordsCaptured,
+    RecordsRefused,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
+)
+
+LOOK_S = 0.2  # how often the progress is asked for
+AGAIN_S = 0.5  # how long a daemon that went away is left alone
+
+Report: TypeAlias = Callable[[EventView | RunView | str | None], None]
+"""Is told each event of the sync, its progress, or a sentence about the daemon."""
+
+
+class Pursuit:
+    """Which of a connection's events speak of the sync that serves this request?
+
+    `request` is None where somebody else's request was there already: the next start serves it.
+    """
+
+    def __init__(self, request: int | None) -> None:
+        self._request = request
+        self._sync: int | None = None
+
+    def concerns(self, view: EventView) -> bool:
+        match view.event:
+            case SyncStarted(request=int(request)) if self._request in {None, request}:
+                self._request, self._sync = request, view.seq
+                return True
+            case CallFailed() | RecordsCaptured() | RecordsRefused():
+                return self._sync is not None
+            case SyncInterrupted(sync=sync) if sync == self._sync:
+                self._sync = None
+                return True
+            case _:
+                return self.ends(view)
+
+    def ends(self, view: EventView) -> bool:
+        match view.event:
+            case SyncSucceeded(sync=sync) | SyncFailed(sync=sync):
+                return sync == self._sync
+            case SyncCancelled(sync=sync):
+                return sync == self._sync  # both None: what had not started was taken back
+            case SyncSkipped(request=int(request)):
+                return self._request in {None, request}
+            case ConnectionRemoved():
+                return True
+            case _:
+                return False
+
+
+def wait(
+    daemon: Client,
+    connection: str,
+    pursuit: Pursuit,
+    after: int,
+    span: timedelta,
+    *,
+    report: Report,
+) -> EventView:
+    """The event that ends the sync, the last to be reported. Raises Ended when `span` is over."""
+    told: queue.SimpleQueue[EventView | Ended | str] = queue.SimpleQueue()
+    threading.Thread(target=_follow, args=(daemon, connection, after, told), daemon=True).start()
+    deadline = time.monotonic() + span.total_seconds()
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            item = told.get(timeout=min(LOOK_S, left))
+        except queue.Empty:
+            report(_progress(daemon, connection))
+            continue
+        if isinstance(item, Ended):
+            raise item
+        if isinstance(item, str):
+            report(item)
+            continue
+        ends = pursuit.ends(item)
+        if ends or pursuit.concerns(item):
+            report(item)
+        if ends:
+            return item
+    raise Ended(
+        Exit.TIMED_OUT,
+        f"{connection} was not synced within {span.total_seconds():g} s; the sync goes on, "
+        "`rounds queue` shows it",
+    )
+
+
+def _follow(
+    daemon: Client, connection: str, after: int, told: "queue.SimpleQueue[EventView | Ended | str]"
+) -> None:
+    """Follow the log; where the daemon goes away, go on from there when it is back."""
+    while True:
+        try:
+            for answer in daemon.follow("tail", after=after, connection=connection):
+                view = client.read(answer, EventView)
+                after = view.seq
+                told.put(view)
+        except Ended as ended:
+            if ended.exit is not Exit.NOT_RUNNING:
+                told.put(ended)
+                return
+        told.put("the daemon went away; waiting for it to come back")
+        time.sleep(AGAIN_S)
+
+
+def _progress(daemon: Client, connection: str) -> RunView | None:
+    try:
+        answer = daemon.get("connection", connection=connection)
+    except Ended:  # the follower notices what is wrong, and says it
+        return None
+    return client.read(answer, ConnectionAnswer).connection.running

@@ -1,0 +1,229 @@
+"""What does an event say, in one plain line?"""
+
+import pwd
+from datetime import timedelta
+from typing import assert_never
+
+from daemon.cli import times
+from daemon.control.messages import EventView
+from events.schema import (
+    ActorCrashed,
+    Caller,
+    CallFailed,
+    ClockStepped,
+    ConnectionAdded,
+    ConnectionChanged,
+    ConnectionPaused,
+    ConnectionRemoved,
+    ConnectionResumed,
+    DaemonStarted,
+    DaemonStopped,
+    Event,
+    FailureClass,
+    InterruptReason,
+    PolicySet,
+    ProviderDeclared,
+    RecordsCaptured,
+    RecordsRefused,
+    SkipReason,
+    StreamFailure,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncRequested,
+    SyncScheduled,
+    SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
+)
+
+CAUSES = {
+    FailureClass.NETWORK: "the provider was not reached",
+    FailureClass.TIMEOUT: "it took too long",
+    FailureClass.RATE_LIMITED: "too many requests",
+    FailureClass.SERVER: "the provider failed",
+    FailureClass.AUTH: "the credential was refused",
+    FailureClass.NOT_FOUND: "nothing is there",
+    FailureClass.INVALID: "the request was refused",
+    FailureClass.MALFORMED: "the answer is not what the provider's file declares",
+    FailureClass.EMPTY: "the answer was empty",
+    FailureClass.RETIRED: "it was switched off for good",
+    FailureClass.CANCELLED: "it was cancelled",
+    FailureClass.INTERNAL: "rounds itself failed",
+}
+SKIPS = {
+    SkipReason.MISSED: "its time passed while nothing could start",
+    SkipReason.PAUSED: "the connection is paused",
+    SkipReason.REMOVED: "the connection was removed",
+}
+INTERRUPTS = {
+    InterruptReason.SHUTDOWN: "rounds was stopped",
+    InterruptReason.DIED: "rounds died",
+    InterruptReason.DISK_FULL: "the disk is full",
+}
+REASONS = {"interval": "", "added": " (just added)"}
+
+
+def line(view: EventView, width: int = 0) -> str:
+    """Number, local time, whom it concerns (padded to `width`), and the sentence."""
+    return f"{view.seq:>6}  {times.local(view.at)}  {view.name:<{width}}  {sentence(view)}"
+
+
+def tone(event: Event) -> str | None:
+    """A colour for what a person should see: red for failures, yellow for what did not happen."""
+    match event:
+        case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused():
+            return "red"
+        case SyncSucceeded(failures=failures) if failures:
+            return "red"
+        case SyncSkipped() | SyncCancelled() | SyncInterrupted() | ClockStepped():
+            return "yellow"
+        case SyncSucceeded():
+            return "green"
+        case _:
+            return None
+
+
+def sentence(view: EventView) -> str:
+    event = view.event
+    match event:
+        case DaemonStarted(version=version):
+            return f"rounds {version} started"
+        case DaemonStopped(interrupted=interrupted):
+            return "rounds stopped" + _if(
+                interrupted, f"; {times.count(interrupted, 'sync')} interrupted"
+            )
+        case ClockStepped(by=by):
+            way = "forward" if by > timedelta() else "back"
+            return f"the host's clock jumped {way} by {times.about(abs(by))}"
+        case PolicySet(interval=interval, concurrency=concurrency):
+            return f"settings: a sync every {times.exact(interval)}, {concurrency} at once"
+        case ProviderDeclared(streams=streams):
+            return f"provider declared; streams: {', '.join(each.name for each in streams)}"
+        case SyncScheduled(due=due, reason=reason):
+            why = REASONS.get(reason, f" ({reason})")
+            return f"next sync at {times.local(due)}{why}"
+        case ActorCrashed(error=error, crashes=crashes, until=until):
+            times_ = _if(crashes > 1, f", {crashes} times in a row")
+            return f"rounds itself failed ({error}){times_}; rests until {times.local(until)}"
+        case (
+            ConnectionAdded()
+            | ConnectionChanged()
+            | ConnectionRemoved()
+            | ConnectionPaused()
+            | ConnectionResumed()
+        ):
+            return _membership(event)
+        case CallFailed() | RecordsCaptured() | RecordsRefused():
+            return _stream(event)
+        case SyncRequested() | SyncSkipped() | SyncStarted():
+            return _start(event, view.seq)
+        case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
+            return _ending(event)
+        case _:
+            assert_never(event)
+
+
+def _membership(
+    event: ConnectionAdded
+    | ConnectionChanged
+    | ConnectionRemoved
+    | ConnectionPaused
+    | ConnectionResumed,
+) -> str:
+    match event:
+        case ConnectionAdded(interval=interval, declared=declared):
+            how = " by the configuration" if declared else _by(event.by)
+            return f"connection added{how}" + _every(interval)
+        case ConnectionChanged(interval=interval, declared=declared):
+            how = " by the configuration" if declared else _by(event.by)
+            every = _every(interval) or "; syncs at the usual interval"
+            return f"connection changed{how}{every}"
+        case ConnectionRemoved():
+            return f"connection removed{_by(event.by)}; its data is kept"
+        case ConnectionPaused():
+            return f"paused{_by(event.by)}"
+        case ConnectionResumed():
+            return f"resumed{_by(event.by)}"
+        case _:
+            assert_never(event)
+
+
+def _stream(event: CallFailed | RecordsCaptured | RecordsRefused) -> str:
+    match event:
+        case CallFailed(endpoint=endpoint, cause=cause, status=status, retry_after=wait):
+            code = _if(status, f" ({status})")
+            hint = f"; asked to wait {times.about(wait)}" if wait else ""
+            return f"sync {event.sync}: {endpoint} failed: {CAUSES[cause]}{code}{hint}"
+        case RecordsCaptured(stream=stream, fetched=fetched):
+            return f"{stream}: {times.count(fetched, 'record')} fetched, {_differences(event)}"
+        case RecordsRefused(stream=stream, fetched=fetched, rows=rows, cause=cause):
+            return (
+                f"{stream}: {times.count(fetched, 'record')} refused ({CAUSES[cause]}); "
+                f"the {times.count(rows, 'row')} of before stay"
+            )
+        case _:
+            assert_never(event)
+
+
+def _differences(event: RecordsCaptured) -> str:
+    numbers = (
+        (event.added, "new"),
+        (event.changed, "changed"),
+        (event.removed, "removed"),
+        (event.duplicates, "duplicate"),
+    )
+    words = [f"{number:,} {word}" for number, word in numbers if number]
+    return ", ".join(words) or "nothing changed"
+
+
+def _start(event: SyncRequested | SyncSkipped | SyncStarted, seq: int) -> str:
+    match event:
+        case SyncRequested():
+            return f"sync requested{_by(event.by)}"
+        case SyncSkipped(reason=reason, count=number):
+            return f"{times.count(number, 'sync')} skipped: {SKIPS[reason]}"
+        case SyncStarted(kind=kind, priority=priority):
+            return f"sync {seq} started ({kind}, priority {priority})"
+        case _:
+            assert_never(event)
+
+
+def _ending(event: SyncSucceeded | SyncFailed | SyncCancelled | SyncInterrupted) -> str:
+    match event:
+        case SyncSucceeded(sync=sync, records=records, duration_ms=duration_ms):
+            took = times.milliseconds(duration_ms)
+            part = f"sync {sync} succeeded: {times.count(records, 'record')} in {took}"
+            return part + "".join(f"; but {_lost(each)}" for each in event.failures)
+        case SyncFailed(sync=sync, message=message, duration_ms=duration_ms):
+            took = times.milliseconds(duration_ms)
+            return f"sync {sync} failed after {took}: {message}" + "".join(
+                f"; {_lost(each)}" for each in event.failures[1:]
+            )
+        case SyncCancelled(sync=sync):
+            return f"{f'sync {sync}' if sync else 'requested sync'} cancelled{_by(event.by)}"
+        case SyncInterrupted(sync=sync, reason=reason):
+            return f"sync {sync} interrupted: {INTERRUPTS[reason]}; it starts again by itself"
+        case _:
+            assert_never(event)
+
+
+def _lost(failure: StreamFailure) -> str:
+    return f"{failure.stream} failed: {failure.message}"
+
+
+def _every(interval: timedelta | None) -> str:
+    return f"; syncs every {times.exact(interval)}" if interval else ""
+
+
+def _by(caller: Caller | None) -> str:
+    if caller is None:
+        return ""
+    try:
+        return f" by {pwd.getpwuid(caller.uid).pw_name}"
+    except KeyError:  # the user is gone, or lives in another container
+        return f" by user {caller.uid}"
+
+
+def _if(condition: object, text: str) -> str:
+    return text if condition else ""

@@ -1,0 +1,1 @@
+"""What does a newcomer see first? A real daemon, made-up providers, told as it happens."""

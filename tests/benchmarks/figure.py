@@ -1,0 +1,48 @@
+"""What does one benchmark report?"""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+
+import msgspec
+
+Turn = Callable[[], float]
+"""Do the work once: things done per second."""
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate of ours, the limit measured beside it, and ours as a part of it."""
+
+    figure: str
+    value: float
+    limit: float
+    ratio: float
+    unit: str
+
+    def line(self) -> str:
+        return msgspec.json.encode(self).decode() + "\n"
+
+
+def compare(figure: str, unit: str, ours: Turn, limits: list[Turn], turns: int) -> Figure:
+    """Let ours and every limit take turns; the best limit counts."""
+    rates: list[list[float]] = [[] for _ in (ours, *limits)]
+    for _ in range(turns):
+        for turn, measured in zip((ours, *limits), rates, strict=True):
+            gc.collect()
+            measured.append(turn())
+    value, *rest = (statistics.median(measured) for measured in rates)
+    limit = max(rest)
+    return Figure(
+        figure=figure,
+        value=round(value),
+        limit=round(limit),
+        ratio=round(value / limit, 3),
+        unit=unit,
+    )
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - begun)

@@ -1,0 +1,124 @@
+"""Is every event said in words, and which sync is waited for?"""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from daemon.cli import times, words
+from daemon.cli.waiting import Pursuit
+from daemon.control.messages import EventView
+from events.schema import (
+    ConnectionRemoved,
+    Event,
+    InterruptReason,
+    Kind,
+    SkipReason,
+    SyncCancelled,
+    SyncInterrupted,
+    SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
+)
+from tests.events.facts import GOLDEN
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+EVENTS = [msgspec.json.decode(line, type=Event) for line in GOLDEN.read_bytes().splitlines()]
+
+
+def view(seq: int, event: Event) -> EventView:
+    return EventView(seq=seq, at=NOW, subject=3, name="acme/weather", event=event)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__struct_config__.tag)
+def test_every_event_is_one_line_in_words(event):
+    line = words.line(view(12, event), width=14)
+    assert line.startswith("    12  2026-11-21 ")
+    assert "\n" not in line
+    assert "  acme/weather    " in line
+    assert "Struct" not in line
+    assert words.tone(event) in {None, "red", "yellow", "green"}
+
+
+@pytest.mark.parametrize(
+    "gap, said",
+    [
+        (timedelta(minutes=58), "in 58 min"),
+        (-timedelta(hours=2), "2 h ago"),
+        (timedelta(), "now"),
+        (-timedelta(milliseconds=1), "just now"),
+        (-timedelta(seconds=1.4), "1 s ago"),
+        (timedelta(days=3), "in 3 days"),
+    ],
+)
+def test_times_are_relative(gap, said):
+    assert times.relative(NOW + gap, NOW) == said
+
+
+@pytest.mark.parametrize(
+    "span, said",
+    [
+        (timedelta(milliseconds=80), "80 ms"),
+        (timedelta(seconds=1.24), "1.2 s"),
+        (timedelta(minutes=5), "5 min"),
+    ],
+)
+def test_spans_have_one_unit(span, said):
+    assert times.about(span) == said
+
+
+def test_an_interval_is_said_exactly():
+    assert times.exact(timedelta(minutes=90)) == "1 h 30 min"
+    assert times.exact(timedelta(days=7)) == "7 days"
+    assert times.exact(timedelta(days=1, hours=2, minutes=3), 2) == "1 day 2 h"
+
+
+@pytest.mark.parametrize(
+    "number, said", [(1, "1 byte"), (999, "999 bytes"), (164_700, "164.7 KB"), (2e9, "2.0 GB")]
+)
+def test_sizes_have_one_unit(number, said):
+    assert times.size(number) == said
+
+
+def started(request: int | None) -> SyncStarted:
+    return SyncStarted(kind=Kind.MANUAL, due=NOW, priority=1, request=request)
+
+
+def succeeded(sync: int) -> SyncSucceeded:
+    return SyncSucceeded(sync=sync, duration_ms=1, records=0)
+
+
+def end(request: int | None, *events: Event) -> int | None:
+    """The number of the event that ends the wait; they are numbered from 10."""
+    pursuit = Pursuit(request)
+    for seq, event in enumerate(events, 10):
+        if pursuit.ends(view(seq, event)):
+            return seq
+        pursuit.concerns(view(seq, event))
+    return None
+
+
+def test_a_sync_that_ran_before_is_not_the_one():
+    assert end(9, succeeded(5), started(9), succeeded(11)) == 12
+
+
+def test_a_sync_for_another_request_is_not_the_one():
+    assert end(9, started(4), succeeded(10), started(9), succeeded(12)) == 13
+
+
+def test_somebody_elses_request_is_served_by_the_next_start():
+    assert end(None, started(None), started(4), succeeded(11)) == 12
+
+
+def test_an_interrupted_sync_is_started_again():
+    broken = SyncInterrupted(sync=10, reason=InterruptReason.SHUTDOWN, request=9)
+    assert end(9, started(9), broken, started(9), succeeded(12)) == 13
+
+
+def test_what_had_not_started_is_taken_back():
+    assert end(9, SyncCancelled()) == 10
+    assert end(9, SyncSkipped(reason=SkipReason.PAUSED, due=NOW, request=9)) == 10
+    assert end(9, SyncSkipped(reason=SkipReason.PAUSED, due=NOW, request=4)) is None
+    assert end(9, started(9), SyncCancelled()) is None
+    assert end(9, started(9), SyncCancelled(sync=10)) == 11
+    assert end(9, ConnectionRemoved()) == 10

@@ -1,0 +1,19 @@
+"""What do all tests share? Logs stay silent unless read; hypothesis is deterministic."""
+
+import structlog
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "rounds",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("rounds")
+
+
+def _drop(*_: object) -> str:
+    raise structlog.DropEvent
+
+
+structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
