@@ -3,6 +3,7 @@
 open ─► replay ─► reconcile ─► recover ─► apply configuration ─► serve ─► (stop) ─► close
 """
 
+import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -59,10 +60,18 @@ class Daemon(Struct, frozen=True, kw_only=True):
 
 
 def replay(log_: Log) -> World:
-    """Fold the whole log. Raises LogUnusable, UnreadableEvent."""
+    """Fold the whole log. Raises LogUnusable, UnreadableEvent.
+
+    What replay makes either stays or dies at once, so the collector would only look in vain.
+    """
     world = World()
-    for recorded in log_.replay():
-        worlds.fold(world, recorded)
+    gc.disable()
+    try:
+        for recorded in log_.replay():
+            worlds.fold(world, recorded)
+    finally:
+        gc.enable()
+        gc.freeze()
     return world
 
 

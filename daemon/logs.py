@@ -20,14 +20,13 @@ NAME = (
 )
 SECRET_NAME = re.compile(rf"(?i)(?:^|[_.-]|(?-i:(?<=[a-z0-9])(?=[A-Z])))(?:{NAME})")
 SECRET_TEXT = re.compile(
-    r"(?i)\b(?:bearer|basic|token|apikey)\s+[A-Za-z0-9+/=._~-]{8,}"
-    r"|\b(?:proxy-authorization|authorization|cookie|set-cookie)\s*:[^\r\n]+"
-    rf"|[\"'][\w-]{{0,40}}(?:{NAME})[\w-]{{0,40}}[\"']\s*:\s*(?:\"[^\"]*\"|'[^']*')"
-    rf"|[?&#;][^=&\s]{{0,40}}(?:{NAME}|key|sig)[^=&\s]{{0,40}}=[^&\s]+"
-    rf"|[\w.-]{{0,40}}(?:{NAME})[\w.-]{{0,40}}=(?:\"[^\"]*\"|'[^']*'|[^&\s;,]+)"
-    rf"|x-[\w-]{{0,40}}(?:{NAME})[\w-]{{0,40}}\s*:\s*\S+"
-    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
-    r"|://[^/?#\s]*@"
+    r"(?i)(?=[abcepst?&#;:])(?:"  # how one can begin: most places are passed over at once
+    r"\b(?:bearer|basic|token|apikey)\s+[a-z0-9+/=._~-]{8,}"
+    r"|(?:authorization|cookie)\s{0,3}:[^\r\n]+"
+    rf"|(?:{NAME})[\w.-]{{0,40}}[\"']?\s{{0,3}}[=:]\s{{0,3}}(?:\"[^\"]*\"|'[^']*'|[^&\s;,]+)"
+    r"|[?&#;][^=&\s]{0,40}(?:key|sig)[^=&\s]{0,40}=[^&\s]+"
+    r"|(?<![a-z0-9])(?-i:eyJ)[\w-]{8,}\.[\w-]+\.[\w-]*"
+    r"|://[^/?#\s]*@)"
 )
 DEPTH_MAX = 6
 

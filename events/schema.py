@@ -114,8 +114,8 @@ class StreamFailure(Struct, frozen=True, kw_only=True):
     retry_after: timedelta | None = None
 
 
-class Fact(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What every event is: an immutable fact with an explicit tag."""
+class Fact(Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
+    """What every event is: an immutable fact with an explicit tag. It refers to no cycle."""
 
 
 # -- the fleet ------------------------------------------------------------------------------------

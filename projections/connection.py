@@ -79,39 +79,20 @@ def added(event: ConnectionAdded) -> Connection:
 
 
 def evolve(connection: Connection, recorded: Recorded) -> Connection:
-    event = recorded.event
-    match event:
-        case SyncStarted():
-            return replace(
-                connection,
-                run=_run(recorded.seq, recorded.at, event),
-                schedule=schedule.evolve(connection.schedule, recorded),
-            )
+    """Fold one event; the most frequent ones come first, since replay is made of them."""
+    match recorded.event:
         case RecordsCaptured() | RecordsRefused():
             return replace(connection, streams=streams.evolve(connection.streams, recorded))
-        case SyncSucceeded():
+        case SyncScheduled() | SyncRequested() | SyncSkipped() | SyncCancelled(sync=None):
+            return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
+        case SyncStarted() as started:
             return replace(
                 connection,
-                run=None,
-                crashes=0,
-                health=health.evolve(connection.health, recorded),
-                streams=_failed(connection.streams, event),
-                last=Ending(seq=recorded.seq, at=recorded.at, word="succeeded"),
+                run=_run(recorded.seq, recorded.at, started),
+                schedule=schedule.evolve(connection.schedule, recorded),
             )
-        case SyncScheduled() | SyncRequested() | SyncSkipped():
-            return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
-        case SyncFailed(cause=cause, message=message):
-            return replace(
-                connection,
-                run=None,
-                health=health.evolve(connection.health, recorded),
-                streams=_failed(connection.streams, event),
-                last=Ending(
-                    seq=recorded.seq, at=recorded.at, word="failed", cause=cause, message=message
-                ),
-            )
-        case SyncCancelled(sync=None):
-            return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
+        case SyncSucceeded() | SyncFailed() as ending:
+            return _finished(connection, recorded, ending)
         case SyncCancelled():
             return replace(connection, run=None, last=_ending(recorded, "cancelled"))
         case SyncInterrupted():
@@ -135,7 +116,7 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
             return replace(connection, declared=declared, interval=interval)
         case ConnectionRemoved():
             return replace(connection, removed=True)
-        case ConnectionAdded():
+        case ConnectionAdded() as event:
             return _added_again(connection, event)
         case _:
             return connection
@@ -155,13 +136,44 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
     )
 
 
+def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
+    """A removed connection comes back as a new one, with its data and its past."""
+    return replace(
+        added(event), health=connection.health, streams=connection.streams, last=connection.last
+    )
+
+
 def _run(seq: int, at: datetime, event: SyncStarted) -> Run:
     return Run(sync=seq, kind=event.kind, started=at, due=event.due, request=event.request)
 
 
+def _finished(
+    connection: Connection, recorded: Recorded, event: SyncSucceeded | SyncFailed
+) -> Connection:
+    if isinstance(event, SyncSucceeded):
+        crashes, last = 0, _ending(recorded, "succeeded")
+    else:
+        crashes, last = connection.crashes, _failure(recorded, event)
+    failed = streams.failed(connection.streams, event.failures) if event.failures else None
+    return replace(
+        connection,
+        run=None,
+        crashes=crashes,
+        health=health.evolve(connection.health, recorded),
+        streams=failed or connection.streams,
+        last=last,
+    )
+
+
+def _failure(recorded: Recorded, event: SyncFailed) -> Ending:
+    return Ending(
+        seq=recorded.seq,
+        at=recorded.at,
+        word="failed",
+        cause=event.cause,
+        message=event.message,
+    )
+
+
 def _ending(recorded: Recorded, word: str) -> Ending:
     return Ending(seq=recorded.seq, at=recorded.at, word=word)
-
-
-def _failed(before: Streams, event: SyncSucceeded | SyncFailed) -> Streams:
-    return streams.failed(before, event.failures) if event.failures else before

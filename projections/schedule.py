@@ -43,10 +43,10 @@ def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
     match recorded.event:
         case SyncScheduled(due=due):
             return replace(schedule, due=due, rest_until=None)
-        case SyncRequested():
-            return replace(schedule, request=Request(seq=recorded.seq, at=recorded.at))
         case SyncStarted():
             return Schedule(due=schedule.due)
+        case SyncRequested():
+            return replace(schedule, request=Request(seq=recorded.seq, at=recorded.at))
         case SyncSkipped(request=int()) | SyncCancelled(sync=None):
             return replace(schedule, request=None)
         case SyncInterrupted(request=int(seq)):

@@ -23,12 +23,7 @@ class InForce(Struct, frozen=True, kw_only=True):
     path: Path
     state: Path
     socket: Path
-    configuration: Any
-
-    @property
-    def read(self) -> "Configuration":
-        found: Configuration = self.configuration
-        return found
+    read: "Configuration"
 
 
 def in_force() -> InForce:
@@ -49,7 +44,7 @@ def in_force() -> InForce:
         path=found.config,
         state=Path(read.settings.state or found.state),
         socket=Path(read.settings.socket or found.socket),
-        configuration=read,
+        read=read,
     )
 
 
@@ -100,8 +95,9 @@ def show(as_json: bool) -> None:
         ("state", settings["state"]),
         ("socket", settings["socket"]),
     ]
-    for name in ("sync", "crash"):
-        facts += [(f"{name}.{key}", str(value)) for key, value in settings[name].items()]
+    for name, table in settings.items():
+        if isinstance(table, dict) and name != "connections":
+            facts += [(f"{name}.{key}", str(value)) for key, value in table.items()]
     screen.show(screen.pairs(*facts))
     if settings["connections"]:
         screen.line()

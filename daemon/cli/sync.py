@@ -39,12 +39,12 @@ from events.schema import SyncSucceeded
 @click.pass_obj
 def sync(socket: Path | None, connection: str, waits: bool, timeout: str, as_json: bool) -> None:
     """Sync CONNECTION now."""
-    span = _span(timeout)
-    daemon = client.reach(socket)
     wish = ConnectionName(connection=connection)
     if not waits:
-        act.done(daemon.post("sync", wish), connection, as_json=as_json)
+        act.done(client.reach(socket).post("sync", wish), connection, as_json=as_json)
         return
+    span = _span(timeout)
+    daemon = client.reach(socket)
     # The number before the request: the follower must not miss what happens between the two.
     before = client.read(daemon.get("connection", connection=connection), ConnectionAnswer).seq
     done = client.read(daemon.post("sync", wish), Done)

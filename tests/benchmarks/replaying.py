@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from daemon.app import replay
 from events import database
 from events.codec import encode
 from events.log import SqliteLog
 from events.schema import Event
-from projections import world
 from tests.benchmarks.appending import Acknowledged
 from tests.benchmarks.figure import Figure, compare, rate
 from tests.benchmarks.history import history
@@ -63,11 +63,8 @@ def _write(directory: Path) -> None:
 
 
 def _fold(directory: Path) -> None:
-    state = world.World()
     with closing(SqliteLog(directory)) as log:
-        for recorded in log.replay():
-            world.fold(state, recorded)
-    assert state.seq == EVENTS
+        assert replay(log).seq == EVENTS
 
 
 def _replay(directory: Path) -> None:
