@@ -28,7 +28,7 @@ _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
     ),
     408: (
         FailureClass.TIMEOUT,
-        "the provider gave up waiting for our request (408); it is tried again",
+        "the provider gave up waiting for our request (408); its next sync tries again",
     ),
     410: (
         FailureClass.RETIRED,
@@ -36,7 +36,7 @@ _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
     ),
     429: (
         FailureClass.RATE_LIMITED,
-        "the provider wants fewer requests (429); it is tried again later",
+        "the provider wants fewer requests (429); its next sync tries again",
     ),
 }
 
@@ -48,7 +48,7 @@ def by_status(status: int) -> tuple[FailureClass, str]:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:
-        return FailureClass.SERVER, f"the provider failed ({status}); it is tried again"
+        return FailureClass.SERVER, f"the provider failed ({status}); its next sync tries again"
     if 300 <= status < 400:
         return (
             FailureClass.INVALID,

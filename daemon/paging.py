@@ -42,11 +42,18 @@ def opening(paging: Paging, request: Request) -> Request:
 
 
 def following(
-    paging: Paging, request: Request, response: Response, document: Any, *, found: int, pages: int
+    paging: Paging,
+    request: Request,
+    response: Response,
+    document: Any,
+    *,
+    found: int,
+    pages: int,
+    records: int,
 ) -> Request | None:
     """Return the request after this one, None after the last.
 
-    `found` is how many records this page held, `pages` how many pages there were with it.
+    `found` is how many records this page held, `pages` and `records` how many there were with it.
     Raises CallLost where the answer names a next page that cannot be, or elsewhere.
     """
     match paging:
@@ -59,14 +66,18 @@ def following(
         case CursorPaging(path=path):
             token = _named(response, document, path)
             return None if token is None else put(request, paging.place, paging.param, token)
-        case PagePaging(size=size):
-            if found == 0 or (size is not None and found < size):
+        case PagePaging():
+            if _is_last(paging, found):
                 return None
             return put(request, paging.place, paging.param, paging.start + pages)
-        case OffsetPaging(size=size):
-            if found < size:
+        case OffsetPaging():
+            if _is_last(paging, found):
                 return None
-            return put(request, paging.place, paging.param, size * pages)
+            return put(request, paging.place, paging.param, records)
+
+
+def _is_last(paging: PagePaging | OffsetPaging, found: int) -> bool:
+    return found == 0 or (paging.last == "short" and found < (paging.size or 0))
 
 
 def put(request: Request, place: Place, param: str, value: Any) -> Request:

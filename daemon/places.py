@@ -1,5 +1,6 @@
 """Where do files lie: configuration, state, control socket?"""
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,4 +50,15 @@ def sockets(environment: Mapping[str, str]) -> list[Path]:
     if given := environment.get("ROUNDS_SOCKET"):
         return [Path(given)]
     places = find(environment)
+    if named := _named_socket(places.config):
+        return [Path(named)]
     return list(dict.fromkeys([places.socket, places.state / "control.sock", SYSTEM_SOCKET]))
+
+
+def _named_socket(config: Path) -> str | None:
+    """The socket that the configuration names, if this user can read it."""
+    try:
+        value = tomllib.loads(config.read_text("utf-8")).get("socket")
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, str) else None

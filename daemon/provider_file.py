@@ -115,15 +115,22 @@ class CursorPaging(
 class PagePaging(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="page"
 ):
-    """Pages are numbered from `start`; the last is empty, or shorter than `size`."""
+    """Pages are numbered from `start`; `last` says how the last is told from the others.
+
+    `short` saves one request, where the provider is known to fill every page but the last: if it
+    sends fewer than `size` for any other reason, what follows is never seen.
+    """
 
     param: Text = "page"
     start: Annotated[int, Meta(ge=0)] = 1
     size_param: Text | None = None
     size: Annotated[int, Meta(ge=1)] | None = None
+    last: Literal["empty", "short"] = "empty"
     place: Place = msgspec.field(name="in", default="query")
 
     def __post_init__(self) -> None:
+        if self.last == "short" and self.size is None:
+            raise ValueError('last = "short" needs the size that is short of')
         if self.size_param is not None and self.size is None:
             raise ValueError("size_param needs a size to send")
 
@@ -131,11 +138,12 @@ class PagePaging(
 class OffsetPaging(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="offset"
 ):
-    """Records are numbered from 0; the last page is empty, or shorter than `size`."""
+    """Records are numbered from 0, by how many really came; `last` is as with pages."""
 
     param: Text = "offset"
     limit_param: Text = "limit"
     size: Annotated[int, Meta(ge=1)] = 100
+    last: Literal["empty", "short"] = "empty"
     place: Place = msgspec.field(name="in", default="query")
 
 

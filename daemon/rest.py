@@ -47,7 +47,7 @@ async def fetch(  # noqa: PLR0917  # whom, what, as whom, from where, through wh
         )
     raise CallLost(
         FailureClass.TIMEOUT,
-        f"the stream was not fetched within {seconds:g} s; it is tried again;"
+        f"the stream was not fetched within {seconds:g} s; its next sync tries again;"
         " raise limits.sync_timeout_s in the provider's file if it is that long",
     )
 
@@ -77,7 +77,13 @@ async def _all_pages(
             cursor = watermark.after(cursor, page, stream.cursor.field, response)
         pages, records = pages + 1, records + len(page)
         request = paging.following(
-            stream.paging, request, response, document, found=len(page), pages=pages
+            stream.paging,
+            request,
+            response,
+            document,
+            found=len(page),
+            pages=pages,
+            records=records,
         )
         if page:
             await sink(page)

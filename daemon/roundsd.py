@@ -10,7 +10,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from importlib.metadata import version
@@ -124,18 +124,20 @@ async def _serve(found: Places, settings: Configuration) -> None:
 
 
 async def _run(parts: Parts, found: Places, listener: trio.SocketListener) -> None:
-    """Serve until told to stop."""
-    async with running(parts) as daemon, trio.open_nursery() as nursery:
-        desk = _desk(parts, daemon, found)
-        await nursery.start(serve, application(desk, Role.ADMIN), listener)
-        nursery.start_soon(_note_heads, daemon.journal)
-        notify("READY=1")
-        log.info(
-            "ready", socket=str(found.socket), state=str(found.state), seq=daemon.journal.head.seq
-        )
-        await _until_told(configuration.duration(parts.configuration.settings.sync.stop_within))
-        notify("STOPPING=1")
-        nursery.cancel_scope.cancel()
+    """Serve until told to stop. Signals are heeded before anybody is told that we are ready."""
+    stop_within = configuration.duration(parts.configuration.settings.sync.stop_within)
+    async with running(parts) as daemon:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with trio.open_nursery() as nursery:
+                desk = _desk(parts, daemon, found)
+                await nursery.start(serve, application(desk, Role.ADMIN), listener)
+                nursery.start_soon(_note_heads, daemon.journal)
+                notify("READY=1")
+                seq = daemon.journal.head.seq
+                log.info("ready", socket=str(found.socket), state=str(found.state), seq=seq)
+                await _until_told(signals, stop_within)
+                notify("STOPPING=1")
+                nursery.cancel_scope.cancel()
 
 
 async def _connect(settings: Configuration, stack: AsyncExitStack) -> dict[str, Transport]:
@@ -208,12 +210,10 @@ def _make_state(state: Path) -> None:
         ) from error
 
 
-async def _until_told(stop_within: timedelta) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            log.info("stopping", signal=signal.Signals(number).name)
-            _end_in_time(stop_within / timedelta(seconds=1) + HARD_STOP_S, os._exit)
-            return
+async def _until_told(signals: AsyncIterator[int], stop_within: timedelta) -> None:
+    number = await anext(signals)
+    log.info("stopping", signal=signal.Signals(number).name)
+    _end_in_time(stop_within / timedelta(seconds=1) + HARD_STOP_S, os._exit)
 
 
 def _end_in_time(seconds: float, end: Callable[[int], object]) -> None:

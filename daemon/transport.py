@@ -121,7 +121,7 @@ class Transport:
             FailureClass.TIMEOUT,
             (
                 f"the provider did not answer in full within {self._limits.timeout_s:g} s;"
-                " it is tried again"
+                " its next sync tries again"
             ),
         )
 
@@ -130,7 +130,8 @@ class Transport:
             case httpx.ConnectTimeout():
                 return (
                     FailureClass.TIMEOUT,
-                    f"the provider took no connection within {CONNECT_S:g} s; it is tried again",
+                    f"the provider took no connection within {CONNECT_S:g} s;"
+                    " its next sync tries again",
                 )
             case httpx.TimeoutException():
                 return self._too_slow()
@@ -154,7 +155,7 @@ class Transport:
                     FailureClass.NETWORK,
                     (
                         "the connection to the provider broke before its answer was whole;"
-                        " it is tried again"
+                        " its next sync tries again"
                     ),
                 )
 
@@ -213,11 +214,11 @@ def _no_connection(error: Exception) -> str:
             case ConnectionRefusedError():
                 return (
                     "the provider's host refused the connection;"
-                    " check base_url's port; it is tried again"
+                    " check base_url's port; its next sync tries again"
                 )
             case _:
                 pass
-    return "the provider cannot be reached; check this host's network; it is tried again"
+    return "the provider cannot be reached; check this host's network; its next sync tries again"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -6,11 +6,9 @@ from pathlib import Path
 import sqlite_utils
 from sqlite_utils import Migrations
 
+from events.reading import LogUnusable
+
 migrations = Migrations("rounds-log")
-
-
-class LogUnusable(Exception):
-    """The log cannot be opened as it lies there; the sentence says why and what to do."""
 
 
 @migrations()
@@ -57,16 +55,4 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             f"the log {path} cannot be opened ({error}); check the file and its directory's "
             "permissions, or restore a backup"
         ) from error
-    return connection
-
-
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a log that this process, or another one, may be writing."""
-    if not path.exists():
-        raise LogUnusable(f"there is no log at {path}; start roundsd once, or name another state")
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        connection.execute("SELECT 1 FROM block LIMIT 1")
-    except sqlite3.Error as error:
-        raise LogUnusable(f"the log {path} cannot be read ({error})") from error
     return connection

@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
-from events import chain, database, verify
+from events import chain, database, reading, verify
 from events.codec import Row, decode
-from events.database import LogUnusable
 from events.envelope import Recorded
+from events.reading import LogUnusable
 from events.writer import Listener, Writer
 
 READ_EVENTS = 1000
@@ -65,7 +65,7 @@ class SqliteLog:
         self._directory = directory
         self.path = directory / "log"
         self._connection = database.open_for_writing(self.path)
-        self._reader = database.open_for_reading(self.path)
+        self._reader = reading.open_for_reading(self.path)
         self._writer: Writer | None = None
         self.head, self.block = 0, chain.GENESIS
 
@@ -122,7 +122,7 @@ class SqliteLog:
         return [decode(row) for row in rows][::-1]
 
     def count_types(self) -> dict[str, int]:
-        with closing(database.open_for_reading(self.path)) as reader:
+        with closing(reading.open_for_reading(self.path)) as reader:
             return dict(reader.execute("SELECT type, count(*) FROM event GROUP BY type").fetchall())
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ sync        one run of a connection over its streams that are due
 version     the state of a stream after one sync, numbered by the event that opened that sync
 call        one HTTP exchange with a provider
 
-Every event speaks of one *subject*, an integer: a connection, a provider, a tenant, or the fleet (0).
+Every event speaks of one *subject*, an integer: a connection, a provider, a tenant, the fleet (0).
 Names lie in the vault, what providers say lies in the data store; neither ever stands here, so that
 forgetting a tenant touches no event. Tags are the disk format: a new field needs a default, a new
 meaning needs a new tag, and a tag once written is never used for anything else.
@@ -152,7 +152,7 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
 
 
 class ProviderDeclared(Fact, frozen=True, kw_only=True, tag="provider-declared"):
-    """A provider's file, as far as decisions read it, is in force. `digest` is of the whole file."""
+    """A provider's file, as far as decisions read it, is in force. `digest` is of all of it."""
 
     name: str
     digest: str

@@ -43,7 +43,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """How the last sync ended: succeeded, failed, cancelled or interrupted, with the event's number."""
+    """How the last sync ended: succeeded, failed, cancelled or interrupted; by which event."""
 
     seq: int
     at: datetime
@@ -65,7 +65,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     run: Run | None = None
     schedule: Schedule = Schedule()
     health: Health = Health()
-    streams: Streams = {}  # noqa: RUF012 - a fold never changes a mapping, it makes another
+    streams: Streams = {}
     last: Ending | None = None
 
 
@@ -127,13 +127,6 @@ def next_start(connection: Connection) -> datetime | None:
     if connection.run or connection.paused or connection.removed:
         return None
     return schedule.next_start(connection.schedule)
-
-
-def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
-    """A removed connection comes back as a new one, with its data and its past."""
-    return replace(
-        added(event), health=connection.health, streams=connection.streams, last=connection.last
-    )
 
 
 def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:

@@ -28,7 +28,7 @@ DEFAULT_POLICY = PolicySet(
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
-    """`running` holds the connections that sync now; `alive` is the number of DaemonStarted, or 0."""
+    """`running` holds the connections that sync; `alive` is the number of DaemonStarted, or 0."""
 
     policy: PolicySet = DEFAULT_POLICY
     running: frozenset[int] = frozenset()

@@ -14,7 +14,7 @@ UNKNOWN_PRIORITY = 5
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """Counters over every finished attempt; skipped, cancelled and interrupted ones do not count."""
+    """Counters over finished attempts; skipped, cancelled and interrupted ones do not count."""
 
     total: int = 0
     successful: int = 0

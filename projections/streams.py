@@ -11,7 +11,7 @@ from events.schema import FailureClass, RecordsCaptured, RecordsRefused, StreamF
 
 
 class Stream(Struct, frozen=True, kw_only=True):
-    """The last good version (0: none yet), its rows and digest, and what went wrong since, if it did."""
+    """The last good version (0: none), its rows and digest, and what went wrong since."""
 
     version: int = 0
     rows: int = 0

@@ -51,7 +51,7 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         ActorCrashed,
     }
 )
-"""What no slice above the connection's reads: folding it there would cost time and change nothing."""
+"""What no slice above the connection's reads: folding it there would change nothing."""
 
 
 def fold(world: World, recorded: Recorded) -> None:

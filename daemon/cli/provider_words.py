@@ -107,13 +107,16 @@ def _paging(paging: Paging) -> str:
             return f"{path} in the answer is the next page's URL, until there is none"
         case CursorPaging(path=path, param=param, place=place):
             return f"{path} in the answer is sent back as {param} ({place}), until there is none"
-        case PagePaging(param=param, start=start, size=size, place=place):
-            short = f", or has fewer than {size:,} records" if size else ""
-            return f"{param} ({place}) counts pages from {start}, until one is empty{short}"
-        case OffsetPaging(param=param, size=size, place=place):
-            return f"{param} ({place}) counts records in steps of {size:,}, until a page has fewer"
+        case PagePaging(param=param, start=start, place=place):
+            return f"{param} ({place}) counts pages from {start}, until one is {_last(paging)}"
+        case OffsetPaging(param=param, place=place):
+            return f"{param} ({place}) counts records, until a page is {_last(paging)}"
         case _:
             assert_never(paging)
+
+
+def _last(paging: PagePaging | OffsetPaging) -> str:
+    return "empty" if paging.last == "empty" else f"shorter than {paging.size:,}"
 
 
 def _cursor(stream: Stream) -> dict[str, str]:

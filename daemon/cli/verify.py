@@ -73,7 +73,7 @@ def verify(state: Path | None, head: str | None, as_json: bool) -> None:
 
 
 def _check(path: Path, noted: Mark | None) -> Report:
-    from events.database import LogUnusable, open_for_reading
+    from events.reading import LogUnusable, open_for_reading
 
     began = time.monotonic()
     try:

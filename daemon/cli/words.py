@@ -197,8 +197,9 @@ def _ending(event: SyncSucceeded | SyncFailed | SyncCancelled | SyncInterrupted)
             return part + "".join(f"; but {_lost(each)}" for each in event.failures)
         case SyncFailed(sync=sync, message=message, duration_ms=duration_ms):
             took = times.milliseconds(duration_ms)
+            others = [each for each in event.failures[1:] if each.message != message]
             return f"sync {sync} failed after {took}: {message}" + "".join(
-                f"; {_lost(each)}" for each in event.failures[1:]
+                f"; {_lost(each)}" for each in others
             )
         case SyncCancelled(sync=sync):
             return f"{f'sync {sync}' if sync else 'requested sync'} cancelled{_by(event.by)}"

@@ -13,6 +13,7 @@ from daemon.control.messages import ConnectionName, Done, NewConnection
 from daemon.secret import Secret
 from events.envelope import Recorded
 from events.schema import Caller, SyncSkipped
+from projections.connection import Connection
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
 CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
@@ -51,21 +52,14 @@ async def cancel(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
 
 
 async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
-    """Add a connection; for one that exists, set what is given: interval and credential."""
+    """Add a connection; of one that exists, change what is given: interval, credential."""
     if wrong := check_name(wish.connection):
         raise Refused("invalid", wrong)
-    provider = provider_of(wish.connection, wish.provider)
-    file = desk.configuration.providers.get(provider)
-    if file is None:
-        known = ", ".join(sorted(desk.configuration.providers)) or "none yet"
-        raise Refused(
-            "invalid",
-            f"there is no provider {provider} (known: {known}); put {provider}.toml into "
-            f"{desk.places.config.parent / 'providers'} and restart roundsd",
-        )
     if len(wish.credential or "") > CREDENTIAL_MAX:
         raise Refused("invalid", f"a credential has at most {CREDENTIAL_MAX} characters")
-    interval = _interval(wish.interval)
+    known = _known(desk, wish.connection)
+    provider = _provider(desk, wish, known)
+    interval = _interval(wish, known)
     await _room(desk)
     recorded = await connect(
         desk.journal,
@@ -73,12 +67,20 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
         desk.storage,
         wish.connection,
         provider,
+        declared=known is not None and known.declared,
         interval=interval,
         credential=Secret(wish.credential) if wish.credential else None,
         by=by,
     )
     await desk.journal.durable(recorded)
-    return _done(desk, recorded, "added" if len(recorded) > 1 else "set")
+    if known is None:
+        return _done(desk, recorded, "added")
+    changed = " and ".join(
+        word
+        for word, given in (("interval", wish.interval), ("credential", wish.credential))
+        if given
+    )
+    return _done(desk, recorded, f"{changed} set" if changed else "exists already; nothing changed")
 
 
 async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
@@ -94,15 +96,44 @@ async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
     return _done(desk, recorded, "removed, its credential deleted; its data and history are kept")
 
 
-def _interval(text: str | None) -> timedelta | None:
-    if text is None:
-        return None
+def _known(desk: Desk, name: str) -> Connection | None:
+    subject = desk.vault.subject("connection", name)
+    known = desk.journal.world.connections.get(subject) if subject else None
+    return known if known and not known.removed else None
+
+
+def _provider(desk: Desk, wish: NewConnection, known: Connection | None) -> str:
+    """The provider's name. A connection keeps its provider for life: its data would not fit."""
+    provider = provider_of(wish.connection, wish.provider)
+    if known is not None:
+        current = desk.vault.name(known.provider)
+        if wish.provider not in {None, current}:
+            raise Refused("invalid", f"{wish.connection} is at {current}; remove it first")
+        return current
+    if provider not in desk.configuration.providers:
+        there = ", ".join(sorted(desk.configuration.providers)) or "none yet"
+        raise Refused(
+            "invalid",
+            f"there is no provider {provider} (known: {there}); put {provider}.toml into "
+            f"{desk.places.config.parent / 'providers'} and restart roundsd",
+        )
+    return provider
+
+
+def _interval(wish: NewConnection, known: Connection | None) -> timedelta | None:
+    if wish.interval is None:
+        return known.interval if known else None
+    if known is not None and known.declared:
+        raise Refused(
+            "declared",
+            f"{wish.connection} stands in the configuration; change its interval there",
+        )
     try:
-        return duration(msgspec.convert(text, Duration))
+        return duration(msgspec.convert(wish.interval, Duration))
     except (msgspec.ValidationError, OverflowError):
         raise Refused(
             "invalid",
-            f"{text!r} is not an interval; write 15m, 6h, 7d, or hourly, daily, weekly",
+            f"{wish.interval!r} is not an interval; write 15m, 6h, 7d, or hourly, daily, weekly",
         ) from None
 
 

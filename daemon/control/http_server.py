@@ -29,6 +29,11 @@ Application = Callable[..., Any]
 class _Peer(TCPServer):
     """One client's connection."""
 
+    async def _read_data(self) -> None:
+        """Read until the client is gone; then nothing waits for its next request any more."""
+        await super()._read_data()
+        await self.idle_task.stop()
+
     async def protocol_send(self, event: Event) -> None:
         if not isinstance(event, RawData):
             await super().protocol_send(event)

@@ -22,7 +22,6 @@ from daemon.control.messages import (
     Providers,
     ProviderView,
     Queue,
-    RunView,
     Status,
     TailQuery,
     WatchTick,
@@ -30,6 +29,7 @@ from daemon.control.messages import (
 from events.envelope import Recorded
 from events.log import READ_EVENTS
 from events.schema import Caller
+from events.subscription import Subscription
 from projections.connection import next_start
 
 DATA_ROWS_MAX = 1000
@@ -157,20 +157,28 @@ async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
     )
 
 
-async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
+def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
+    """Follow the log. What is asked is looked at now, not when the first event comes."""
     subject = desk.find(query.connection)[0] if query.connection else None
     after = desk.journal.head.seq if query.after is None else max(0, query.after)
-    async for batch in desk.journal.subscribe(after, subject):
+    return _tail(desk, desk.journal.subscribe(after, subject))
+
+
+async def _tail(desk: Desk, subscription: Subscription) -> AsyncIterator[EventView]:
+    async for batch in subscription:
         for recorded in batch:
             yield desk.view(recorded)
 
 
-async def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:
+def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:
     """A connection's events from now on, and between them its running sync's progress."""
     subject, _ = desk.find(query.connection)
-    subscription = desk.journal.subscribe(desk.journal.head.seq, subject)
-    before: RunView | None = None
-    yield WatchTick(seq=desk.journal.head.seq, running=views.running(desk, subject))
+    return _watch(desk, subject, desk.journal.subscribe(desk.journal.head.seq, subject))
+
+
+async def _watch(desk: Desk, subject: int, subscription: Subscription) -> AsyncIterator[WatchTick]:
+    before = views.running(desk, subject)
+    yield WatchTick(seq=subscription.position, running=before)
     while True:
         batch: list[Recorded] = []
         with trio.move_on_after(TICK_S):

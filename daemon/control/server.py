@@ -72,27 +72,19 @@ def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
             _caller(request, role, stream.role)
             wish = await _read(request, stream.takes)
             items = stream.open(desk, wish)
-            first = await anext(items) if stream.name == "watch" else None
         except Refused as refused:
             return _problem(refused.code, refused.message)
-        body = _events(items, first)
-        return StreamingResponse(body, media_type="text/event-stream")
+        return StreamingResponse(_events(items), media_type="text/event-stream")
 
     return Route(f"{PREFIX}{stream.name}", endpoint, methods=["GET"])
 
 
-async def _events(items: AsyncIterator[Struct], first: Struct | None) -> AsyncIterator[bytes]:
+async def _events(items: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
     """Server-sent events: the event's number as id, so that a client can go on from it."""
     yield b": follows\n\n"
-    if first is not None:
-        yield _event(first)
     async for item in items:
-        yield _event(item)
-
-
-def _event(item: Struct) -> bytes:
-    data = msgspec.json.encode(item)
-    return b"id: %d\ndata: %s\n\n" % (getattr(item, "seq", 0), data)
+        data = msgspec.json.encode(item)
+        yield b"id: %d\ndata: %s\n\n" % (getattr(item, "seq", 0), data)
 
 
 def _caller(request: Request, role: Role, needed: Role) -> Caller:

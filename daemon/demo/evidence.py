@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from events import database, verify
+from events import reading, verify
 from events.verify import Verdict
 
 
@@ -24,7 +24,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
 def check_log(state: Path) -> Verdict:
     """Check every block of the log, while the daemon may be writing it."""
-    with closing(database.open_for_reading(state / "log")) as log:
+    with closing(reading.open_for_reading(state / "log")) as log:
         *_, verdict = verify.verify(log, verify.read_mark(state))
     return verdict
 
@@ -44,7 +44,7 @@ def search(directory: Path, text: str) -> Search:
 
 def select(state: Path, statement: str) -> Table:
     """Ask the data store in SQL, as anybody may who can read the file."""
-    with closing(database.open_for_reading(state / "log")) as reader:  # and the data beside it
+    with closing(reading.open_for_reading(state / "log")) as reader:  # and the data beside it
         reader.execute("ATTACH ? AS data", (f"{(state / 'data').as_uri()}?mode=ro",))
         cursor = reader.execute(statement)
         return Table(columns=[each[0] for each in cursor.description], rows=cursor.fetchall())

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from daemon.app import replay
-from events import database
+from events import reading
 from events.codec import encode
 from events.log import SqliteLog
 from events.schema import Event
@@ -76,7 +76,7 @@ def _replay(directory: Path) -> None:
 
 def _decode(directory: Path) -> None:
     decode = msgspec.json.Decoder(Event).decode
-    with closing(database.open_for_reading(directory / "log")) as connection:
+    with closing(reading.open_for_reading(directory / "log")) as connection:
         for _, _, _, body in connection.execute(
             "SELECT seq, at, subject, body FROM event ORDER BY seq"
         ):

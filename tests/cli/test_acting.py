@@ -40,7 +40,9 @@ def test_a_sync_that_succeeds_is_waited_for_however_quick(daemon):
 def test_a_sync_that_fails_says_why(daemon):
     typed = daemon.rounds("sync", "acme/broken", "--wait")
     assert typed.code == 1
-    assert typed.out.splitlines()[-1].endswith("the provider failed (500); it is tried again")
+    assert typed.out.splitlines()[-1].endswith(
+        "the provider failed (500); its next sync tries again"
+    )
     typed = daemon.rounds("sync", "acme/broken", "--wait", "--json")
     assert typed.code == 1
     assert typed.document["event"]["type"] == "sync-failed"

@@ -26,7 +26,7 @@ def test_status_says_how_everything_is_and_why_something_is_not(daemon):
     assert typed.code == 0
     assert "3, 1 failing" in typed.out
     assert re.search(r"acme/weather +idle +100 +succeeded .* +30 +in 6 h", typed.out)
-    assert "acme/broken  the provider failed (500); it is tried again" in typed.out
+    assert "acme/broken  the provider failed (500); its next sync tries again" in typed.out
     assert "\x1b" not in typed.out
 
 

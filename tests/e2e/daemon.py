@@ -15,7 +15,6 @@ import httpx
 import trio
 
 from events import verify
-from events.database import open_for_reading
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0  # far beyond what anything here takes; a deadline, not a measure
@@ -68,7 +67,7 @@ class Home:
 
     def view(self, name: str, tenant: str | None = None) -> list[Line]:
         """What people see of a stream, as plain `sqlite3` shows it; none before there is one."""
-        with closing(self.data()) as connection:
+        with closing(self.open("data")) as connection:
             connection.row_factory = sqlite3.Row
             if not connection.execute(
                 "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?", (name,)
@@ -77,19 +76,20 @@ class Home:
             rows = [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')]
         return [row for row in rows if tenant in (None, row["tenant"])]
 
-    def data(self) -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{self.state}/data?mode=ro", uri=True)
+    def open(self, file: str) -> sqlite3.Connection:
+        """Open one of its databases as people should: read-only."""
+        return sqlite3.connect(f"file:{self.state / file}?mode=ro", uri=True)
 
     def records(self) -> tuple[int, ...]:
         """How the records' table stands: any row written, replaced or deleted shows in it."""
-        with closing(self.data()) as connection:
+        with closing(self.open("data")) as connection:
             return connection.execute(
                 "SELECT max(id), count(*), total(since), total(until) FROM record"
             ).fetchone()
 
     def log(self) -> list[Line]:
         """Every event on disk, from a log that verifies: its fields, with seq, at and subject."""
-        with closing(open_for_reading(self.state / "log")) as connection:
+        with closing(self.open("log")) as connection:
             *_, verdict = verify.verify(connection, verify.read_mark(self.state))
             assert verdict.fault is None, f"the log is not sound: {verdict.fault}"
             rows = connection.execute("SELECT seq, at, subject, body FROM event ORDER BY seq")
@@ -175,11 +175,12 @@ class Daemon:
         return await self.ending(started["seq"])
 
     async def call(self, method: str, operation: str, **rest: Any) -> httpx.Response:
-        wire = httpx.AsyncHTTPTransport(uds=str(self.home.socket), verify=False)
-        async with httpx.AsyncClient(
-            transport=wire, base_url="http://rounds", timeout=WAIT_S
-        ) as client:
+        async with self.client() as client:
             return await client.request(method, f"/v1/{operation}", **rest)
+
+    def client(self) -> httpx.AsyncClient:
+        wire = httpx.AsyncHTTPTransport(uds=str(self.home.socket), verify=False)
+        return httpx.AsyncClient(transport=wire, base_url="http://rounds", timeout=WAIT_S)
 
     async def tail(self, wanted: Callable[[Line], Any], after: int = 0) -> list[Line]:
         """Follow the event stream up to the first event that is wanted; all that came by then."""

@@ -70,7 +70,9 @@ class Source:
 
 
 @asynccontextmanager
-async def serving(directory: Path, *tables: str, rows_max: int | None = None) -> AsyncIterator[Source]:
+async def serving(
+    directory: Path, *tables: str, rows_max: int | None = None
+) -> AsyncIterator[Source]:
     """Serve published tables, each from its first rows, on a port of the system's choice."""
     path = directory / "source.db"
     source = Source(path, "")

@@ -43,7 +43,7 @@ traced = pytest.mark.skipif(
 @asynccontextmanager
 async def failing(daemon: Daemon, file: str, fault: str) -> AsyncIterator[trio.Process]:
     """Inject a fault into the daemon's calls on one file of its state, from now to the end."""
-    calls = fault.split(":")[0]
+    calls = fault.split(":", maxsplit=1)[0]
     path = str(daemon.home.state / file)
     tracer = await trio.lowlevel.open_process(
         ["strace", "-f", "-o", "/dev/null", "-p", str(daemon.process.pid), "-P", path]

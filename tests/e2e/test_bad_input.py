@@ -213,7 +213,9 @@ async def test_awkward_fields_are_kept_and_break_nothing(home, row):
         provide(home, "awkward", server.url, body_bytes_max=100_000)
         home.configure(*connections(home, "awkward"))
         async with running(home) as daemon:
-            lines = await daemon.heard(lambda line: line["event"] in {"sync-succeeded", "sync-failed"})
+            lines = await daemon.heard(
+                lambda line: line["event"] in {"sync-succeeded", "sync-failed"}
+            )
             assert lines[-1]["event"] == "sync-succeeded", lines[-3:]
             data = await daemon.ask("data", connection="acme/awkward", stream="days")
             assert data["records"] == [row]

@@ -46,7 +46,7 @@ async def test_every_row_arrives_once_in_the_types_that_people_expect(home):
         published = sorted(datasette.published("airports"), key=lambda row: row["iata"])
         assert typed(datasette.seen(home, "airports")) == typed(published)
         assert shown["records"] == datasette.published("weather")[: len(shown["records"])]
-        with closing(home.data()) as connection:
+        with closing(home.open("data")) as connection:
             types = connection.execute(
                 "SELECT DISTINCT typeof(date), typeof(wind), typeof(weather) FROM datasette_days"
             ).fetchall()

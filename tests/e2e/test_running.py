@@ -5,6 +5,7 @@ import json
 import signal
 
 import pytest
+import trio
 
 from tests.e2e.daemon import running
 from tests.rest import provider
@@ -28,7 +29,7 @@ async def test_a_connection_that_hangs_and_one_that_crashes_leave_the_others_alo
         home.provide("crashing", "http://planted", streams=DAYS)
         home.configure("a/lively", "b/hanging", "c/crashing", sync={"stop_within": "1s"})
         async with running(home, module="tests.e2e.crashing") as daemon:
-            crashed = await daemon.said("actor-crashed")
+            *_, crashed = await daemon.tail(lambda event: event["type"] == "actor-crashed")
             await daemon.said("sync-failed", subject=crashed["subject"], cause="internal")
             for _ in range(3):
                 assert (await daemon.sync("a/lively"))["event"] == "sync-succeeded"
@@ -36,10 +37,12 @@ async def test_a_connection_that_hangs_and_one_that_crashes_leave_the_others_alo
             hanging = next(item for item in queue if item["connection"] == "b/hanging")
             assert hanging["status"] == "processing", "its sync runs all the while"
             shown = await daemon.ask("connection", connection="c/crashing")
-            assert shown["connection"]["next_start"] >= crashed["until"], "it rests for a while"
+            assert shown["connection"]["next_start"] >= crashed["event"]["until"], (
+                "it rests for a while"
+            )
             assert (await daemon.ask("status"))["connections"] == 3
             assert await daemon.stop() == 0
-    assert "ZeroDivisionError at crashing.py:" in crashed["error"]
+    assert "ZeroDivisionError at crashing.py:" in crashed["event"]["error"]
     assert home.view("lively_days", "a") == [
         {"tenant": "a", "connection": "a/lively", "id": 1},
         {"tenant": "a", "connection": "a/lively", "id": 2},
@@ -63,8 +66,13 @@ async def test_everything_can_be_asked_and_told_over_the_socket(home):
             await daemon.tell("resume", "acme/shop")
             done = await daemon.tell("sync", "acme/shop")
             (requested,) = done["events"]
-            events = await daemon.tail(lambda event: event.get("request") == requested, after=requested - 1)
-            assert [event["event"]["type"] for event in events] == ["sync-requested", "sync-started"]
+            events = await daemon.tail(
+                lambda event: event.get("request") == requested, after=requested - 1
+            )
+            assert [event["event"]["type"] for event in events] == [
+                "sync-requested",
+                "sync-started",
+            ]
             assert events[0]["event"]["by"]["role"] == "admin"
             assert (await daemon.ending(events[1]["seq"]))["event"] == "sync-succeeded"
             stats = await daemon.ask("log-stats")
@@ -77,6 +85,15 @@ async def test_everything_can_be_asked_and_told_over_the_socket(home):
             assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
             assert await daemon.stop() == 0
     assert not home.socket.exists()
+
+
+@pytest.mark.xfail(strict=False, reason="a closed connection keeps its place for a while")
+async def test_any_number_of_clients_may_come_and_go(home):
+    home.configure()
+    async with running(home) as daemon:
+        with trio.fail_after(8):
+            for _ in range(100):
+                await daemon.ask("status")
 
 
 @pytest.mark.requirement("F4")
@@ -113,13 +130,17 @@ async def test_a_credential_is_nowhere_but_in_the_vault_sealed_and_on_the_wire(h
         header = {"kind": "api_key", "header": "X-Api-Key"}
         home.provide("keyed", f"{server.url}/keyed", streams=DAYS, auth=header)
         home.provide("sour", f"{server.url}/sour", streams=DAYS, auth=header)
-        home.provide("asked", f"{server.url}/asked", streams=DAYS, auth={"kind": "api_key", "query": "k"})
+        home.provide(
+            "asked", f"{server.url}/asked", streams=DAYS, auth={"kind": "api_key", "query": "k"}
+        )
         home.provide("basic", f"{server.url}/basic", streams=DAYS, auth={"kind": "basic"})
         key = {"credential_file": home.secret("key", KEY)}
         home.configure(("acme/keyed", key), ("acme/sour", key), ("acme/asked", key))
         async with running(home) as daemon:
             await daemon.tell("add", "acme/basic", credential=PAIR)
-            wrong = await daemon.call("POST", "add", json={"connection": "a/none", "credential": KEY})
+            wrong = await daemon.call(
+                "POST", "add", json={"connection": "a/none", "credential": KEY}
+            )
             answers = [wrong.text]
             await daemon.sync("acme/basic")
             await daemon.sync("acme/sour")
@@ -130,7 +151,9 @@ async def test_a_credential_is_nowhere_but_in_the_vault_sealed_and_on_the_wire(h
         said = b"".join([daemon.out, daemon.err, *(text.encode() for text in answers)])
     encoded = base64.b64encode(PAIR.encode())
     assert {asked.headers.get("x-api-key") for asked in server.asked} >= {KEY}
-    assert f"Basic {encoded.decode()}" in {asked.headers.get("authorization") for asked in server.asked}
+    assert f"Basic {encoded.decode()}" in {
+        asked.headers.get("authorization") for asked in server.asked
+    }
     files = {path.name: path.read_bytes() for path in home.state.rglob("*") if path.is_file()}
     assert {"log", "log-wal", "data", "data-wal", "vault"} <= files.keys()
     for secret in (KEY.encode(), PAIR.encode(), PAIR.split(":")[1].encode(), encoded):

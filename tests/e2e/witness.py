@@ -50,7 +50,7 @@ class Witness:
         last = {event["type"]: event for event in self._events if event.get("kind") != "scheduled"}
         assert last["sync-requested"]["seq"] < last["sync-started"]["seq"], "requests are served"
         assert datasette.seen(self._home, "days") == self._source.rows("weather")
-        with closing(self._home.data()) as connection:
+        with closing(self._home.open("data")) as connection:
             doubled = connection.execute(
                 "SELECT key FROM record WHERE until IS NULL GROUP BY stream, key HAVING count(*) > 1"
             ).fetchall()

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from events.ballast import SIZE, Ballast
-from events.database import LogUnusable, open_for_reading
 from events.log import SqliteLog
+from events.reading import LogUnusable, open_for_reading
 from events.verify import read_mark, verify
 from tests.events.listening import Heard
 from tests.events.samples import rows

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 
 from events import chain, mark
 from events.codec import Row, UnreadableEvent, encode
-from events.database import LogUnusable, open_for_reading
 from events.envelope import Recorded
 from events.log import SqliteLog
+from events.reading import LogUnusable, open_for_reading
 from events.verify import Verdict, read_mark, verify
 from tests.events.facts import groups
 from tests.events.listening import Heard

@@ -51,8 +51,9 @@ async def test_numbered_pages_end_at_an_empty_one():
     assert [each.query["page"] for each in asked] == ["1", "2", "3", "4"]
 
 
-async def test_numbered_pages_end_at_a_short_one_where_the_size_is_known():
+async def test_numbered_pages_end_at_a_short_one_where_the_file_says_so():
     paging = {"kind": "page", "param": "p", "start": 0, "size_param": "per", "size": 2}
+    paging["last"] = "short"
     done, asked = await run(in_pages(2, "p", 0), {"paging": paging})
     assert done.records == ROWS
     assert [each.query for each in asked] == [{"p": str(n), "per": "2"} for n in range(3)]
@@ -62,8 +63,15 @@ async def test_offsets_count_records():
     paging = {"kind": "offset", "size": 2}
     done, asked = await run(in_pages(2, "offset", 0, 2), {"paging": paging})
     assert done.records == ROWS
-    assert [each.query["offset"] for each in asked] == ["0", "2", "4"]
+    assert [each.query["offset"] for each in asked] == ["0", "2", "4", "5"]
     assert asked[0].query["limit"] == "2"
+
+
+async def test_a_provider_that_caps_its_pages_below_the_size_loses_no_record():
+    paging = {"kind": "offset", "size": 100}
+    done, asked = await run(in_pages(2, "offset", 0, 2), {"paging": paging})
+    assert done.records == ROWS
+    assert [each.query["offset"] for each in asked] == ["0", "2", "4", "5"]
 
 
 async def test_numbers_can_go_into_the_body():

@@ -1,0 +1,20 @@
+"""How is a log opened by those who only read it, without what it takes to write one?"""
+
+import sqlite3
+from pathlib import Path
+
+
+class LogUnusable(Exception):
+    """The log cannot be opened as it lies there; the sentence says why and what to do."""
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a log that this process, or another one, may be writing."""
+    if not path.exists():
+        raise LogUnusable(f"there is no log at {path}; start roundsd once, or name another state")
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection.execute("SELECT 1 FROM block LIMIT 1")
+    except sqlite3.Error as error:
+        raise LogUnusable(f"the log {path} cannot be read ({error})") from error
+    return connection
