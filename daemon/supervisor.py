@@ -23,6 +23,7 @@ from events.envelope import Recorded
 from events.schema import InterruptReason
 
 DISK_RETRY_S = 1.0  # how often a full disk is looked at again
+DISK_REST_MAX_S = 64.0  # what has room for a probe may have none for a sync: each try is dearer
 CLEANUP_S = 5.0  # what a cancelled sync may take to let go
 
 log = structlog.get_logger()
@@ -45,6 +46,7 @@ class Supervisor:
         self._nursery = nursery
         self._state = state
         self._tasks: dict[int, _Task] = {}
+        self._rest_s = DISK_RETRY_S
         self._free: Callable[[int], None] = lambda _: None
         self._idle = trio.Event()
 
@@ -95,6 +97,7 @@ class Supervisor:
         try:
             with task.scope:
                 await self._actor.sync(started, task.progress)
+                self._rest_s = DISK_RETRY_S
         except (LogBroken, StoreBroken, VaultUnusable):
             raise
         except StoreFull:
@@ -114,7 +117,12 @@ class Supervisor:
             self._nursery.start_soon(self._await_room, Ballast(self._state / "probe"))
 
     async def _await_room(self, probe: Ballast) -> None:
-        """Try until a file of some size fits again, then let new syncs begin."""
+        """Rest, try until a file of some size fits again, then let new syncs begin.
+
+        The rest doubles until a sync goes through, lest a nearly full disk is stormed.
+        """
+        await trio.sleep(self._rest_s)
+        self._rest_s = min(2 * self._rest_s, DISK_REST_MAX_S)
         while not await trio.to_thread.run_sync(probe.take):  # noqa: ASYNC110 - a disk tells nobody
             await trio.sleep(DISK_RETRY_S)
         await trio.to_thread.run_sync(probe.release)

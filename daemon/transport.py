@@ -130,8 +130,7 @@ class Transport:
             case httpx.ConnectTimeout():
                 return (
                     FailureClass.TIMEOUT,
-                    f"the provider took no connection within {CONNECT_S:g} s;"
-                    " its next sync tries again",
+                    f"no connection came about within {CONNECT_S:g} s; its next sync tries again",
                 )
             case httpx.TimeoutException():
                 return self._too_slow()

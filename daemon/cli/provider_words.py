@@ -29,6 +29,7 @@ MODES = {
     Mode.FULL: "full: a record that is no longer in the answer is removed",
     Mode.INCREMENTAL: "incremental: a record that is not in the answer stays as it is",
 }
+NOTHING_NEW = "an answer without records says that nothing is new"
 EMPTIES = {
     OnEmpty.ROLLBACK: "an answer without records is refused if there were some before",
     OnEmpty.ACCEPT: "an answer without records is accepted: there are none any more",
@@ -59,7 +60,7 @@ def stream_facts(file: ProviderFile, name: str, stream: Stream) -> dict[str, str
         "paging": _paging(stream.paging),
         "mode": MODES[stream.mode],
         **_cursor(stream),
-        "empty": EMPTIES[stream.empty],
+        "empty": NOTHING_NEW if stream.mode is Mode.INCREMENTAL else EMPTIES[stream.empty],
     }
 
 

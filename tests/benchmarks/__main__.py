@@ -6,11 +6,14 @@ its turns. The ratio is what to look at.
 
 import sys
 
-from tests.benchmarks import appending, replaying
+import structlog
+
+from tests.benchmarks import appending, replaying, syncing
 
 
 def main() -> None:
-    for benchmark in (appending, replaying):
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    for benchmark in (appending, replaying, syncing):
         for figure in benchmark.figures():
             sys.stdout.write(figure.line())
             sys.stdout.flush()

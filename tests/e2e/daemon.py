@@ -184,18 +184,11 @@ class Daemon:
 
     async def tail(self, wanted: Callable[[Line], Any], after: int = 0) -> list[Line]:
         """Follow the event stream up to the first event that is wanted; all that came by then."""
-        events: list[Line] = []
-        async with await self.follow(after) as stream:
-            with trio.fail_after(WAIT_S):
-                rest = b""
-                async for chunk in stream:
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    for line in whole:
-                        if line.startswith(b"data: "):
-                            events.append(json.loads(line.removeprefix(b"data: ")))
-                            if wanted(events[-1]["event"]):
-                                return events
-        raise AssertionError(f"the stream ended after {events[-3:]}")
+        return await self._tail(lambda item: wanted(item["event"]), after)
+
+    async def events(self, *, after: int, last: int) -> list[Line]:
+        """Follow the event stream from one number to another."""
+        return await self._tail(lambda item: item["seq"] == last, after)
 
     async def follow(self, after: int) -> trio.SocketStream:
         """Open the event stream, as plain HTTP/1.0, so that nothing frames its lines."""
@@ -220,6 +213,20 @@ class Daemon:
     def complaint(self) -> str:
         """What it wrote to standard error."""
         return self.err.decode()
+
+    async def _tail(self, wanted: Callable[[Line], Any], after: int) -> list[Line]:
+        items: list[Line] = []
+        async with await self.follow(after) as stream:
+            with trio.fail_after(WAIT_S):
+                rest = b""
+                async for chunk in stream:
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for line in whole:
+                        if line.startswith(b"data: "):
+                            items.append(json.loads(line.removeprefix(b"data: ")))
+                            if wanted(items[-1]):
+                                return items
+        raise AssertionError(f"the stream ended after {items[-3:]}")
 
     async def _gather_errors(self) -> None:
         async for chunk in self.process.stderr:

@@ -81,8 +81,10 @@ async def serving(
         for table in tables:
             db[table].insert_all(published(table)[:rows_max], pk=KEYS[table])
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "datasette", "serve", str(path), "--host", "127.0.0.1"]
-        + ["--port", "0", "--setting", "max_returned_rows", "5000"],
+        [
+            *(sys.executable, "-m", "datasette", "serve", str(path), "--host", "127.0.0.1"),
+            *("--port", "0", "--setting", "max_returned_rows", "5000"),
+        ],
         stdin=-3,
         stdout=-1,
         stderr=-1,

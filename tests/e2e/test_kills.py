@@ -208,7 +208,6 @@ async def test_records_that_find_no_room_are_fetched_again_when_there_is_some(ho
                 await daemon.said("sync-interrupted", reason="disk-full")
                 assert "the disk is full" in (await troubled(daemon))["trouble"][0]
                 assert datasette.seen(home, "days") == source.rows("weather")
-            assert len(await daemon.heard(lambda line: line["event"] == "sync-succeeded")) > 0
             *_, last = await daemon.heard(succeeded_twice())
             assert last["records"] == 60
             assert await daemon.stop() == 0

@@ -92,7 +92,7 @@ async def test_any_number_of_clients_may_come_and_go(home):
     home.configure()
     async with running(home) as daemon:
         with trio.fail_after(8):
-            for _ in range(100):
+            for _ in range(200):
                 await daemon.ask("status")
 
 
@@ -145,8 +145,8 @@ async def test_a_credential_is_nowhere_but_in_the_vault_sealed_and_on_the_wire(h
             await daemon.sync("acme/basic")
             await daemon.sync("acme/sour")
             await daemon.sync("acme/asked")
-            for name in ("status", "queue", "connections", "providers", "log", "log-stats"):
-                answers.append(json.dumps(await daemon.ask(name)))
+            names = ("status", "queue", "connections", "providers", "log", "log-stats")
+            answers += [json.dumps(await daemon.ask(name)) for name in names]
             await daemon.stop(signal.SIGKILL)
         said = b"".join([daemon.out, daemon.err, *(text.encode() for text in answers)])
     encoded = base64.b64encode(PAIR.encode())

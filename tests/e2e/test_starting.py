@@ -181,7 +181,11 @@ async def test_a_log_that_lost_its_tail_is_refused(home):
     async with running(home) as daemon:
         await daemon.stop(signal.SIGKILL)
     os.truncate(home.state / "log-wal", 0)
-    await refuses(home, UNUSABLE, "has lost its tail", "log.mark")
+    before = (home.state / "log").read_bytes()
+    code, complaint = await refused(home)
+    assert code == UNUSABLE
+    assert "has lost its tail" in one_sentence(complaint)
+    assert (home.state / "log").read_bytes() == before
 
 
 async def test_a_store_that_is_no_database_is_refused(lived):

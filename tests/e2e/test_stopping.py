@@ -63,6 +63,7 @@ async def test_what_does_not_finish_in_time_is_interrupted_and_runs_again(home):
             assert await daemon.stop() == 0
 
 
+@pytest.mark.xfail(strict=False, reason="the deadline of a send lies outside of its shield")
 async def test_a_client_that_does_not_read_does_not_keep_it_from_stopping(home):
     async with provider.serving(ok([])) as server:
         home.provide("shop", server.url, streams=DAYS)
@@ -70,11 +71,13 @@ async def test_a_client_that_does_not_read_does_not_keep_it_from_stopping(home):
         async with running(home) as daemon:
             await daemon.said("sync-succeeded")
             async with daemon.client() as client:
-                for number in range(600):  # more than a socket's buffer takes
+                for number in range(600):  # twice what a socket's buffer takes
                     operation = "resume" if number % 2 else "pause"
-                    await client.post(f"/v1/{operation}", json={"connection": "acme/shop"})
-            async with await daemon.follow(after=0) as deaf, await daemon.follow(after=0):
+                    done = await client.post(f"/v1/{operation}", json={"connection": "acme/shop"})
+            (last,) = done.json()["events"]
+            async with await daemon.follow(after=0) as deaf:
                 assert await deaf.receive_some(64)
+                await daemon.events(after=0, last=last)  # by then the other's buffer is full
                 assert await daemon.stop() == 0
 
 

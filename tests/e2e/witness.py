@@ -52,7 +52,8 @@ class Witness:
         assert datasette.seen(self._home, "days") == self._source.rows("weather")
         with closing(self._home.open("data")) as connection:
             doubled = connection.execute(
-                "SELECT key FROM record WHERE until IS NULL GROUP BY stream, key HAVING count(*) > 1"
+                "SELECT key FROM record WHERE until IS NULL "
+                "GROUP BY stream, key HAVING count(*) > 1"
             ).fetchall()
             staged = connection.execute("SELECT count(*) FROM staged").fetchone()[0]
         assert not doubled

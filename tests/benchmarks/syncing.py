@@ -1,0 +1,146 @@
+"""How fast do records get from a real provider into the store, against a bare loop?
+
+The provider is Datasette over 100,000 rows. The limit is what one would write by hand: httpx page by
+page, and INSERT OR REPLACE into a table of the same columns, a commit a page. Ours is a whole sync:
+recorded, staged, compared with what is there, accepted.
+"""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import sqlite_utils
+import trio
+
+from daemon.app import Parts, running
+from daemon.clock import SystemClock
+from daemon.configuration import Configuration, Declared, Settings
+from daemon.journal import Bridge
+from daemon.provider_file import NextUrlPaging, ProviderFile, Stream
+from daemon.store.core import Store
+from daemon.store.storage import OneThread
+from daemon.transport import Transport
+from daemon.vault import Vault
+from events.log import SqliteLog
+from events.schema import SyncStarted, SyncSucceeded
+from tests.benchmarks.figure import Figure, compare
+
+RECORDS = 100_000
+PAGE = 1000
+TURNS = 3
+PATH = "/source/readings.json"
+FIRST = {"_shape": "objects", "_size": str(PAGE)}
+
+
+def figures() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as name, _datasette(Path(name)) as url:
+        yield compare(
+            "first sync of 100,000 records",
+            "records/s",
+            lambda: _sync(url),
+            [lambda: _bare(url)],
+            TURNS,
+        )
+
+
+@contextmanager
+def _datasette(directory: Path) -> Iterator[str]:
+    path = directory / "source.db"
+    db = sqlite_utils.Database(path)
+    rows = (
+        {"id": n, "station": f"st-{n % 97}", "value": n * 0.25, "unit": "mm", "good": n % 2}
+        for n in range(RECORDS)
+    )
+    db["readings"].insert_all(rows, pk="id")
+    db.close()
+    command = [sys.executable, "-m", "datasette", "serve", str(path), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(rb"running on (http://\S+:\d+)", line):
+                yield found[1].decode()
+                break
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _bare(url: str) -> float:
+    with tempfile.TemporaryDirectory() as name, httpx.Client(trust_env=False) as client:
+        clock = SystemClock()
+        began = clock.now()
+        with closing(sqlite3.connect(Path(name) / "bare")) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("CREATE TABLE readings (id INTEGER PRIMARY KEY, station, value, unit, good)")
+            page = client.get(url + PATH, params=FIRST).json()
+            while True:
+                with db:
+                    db.executemany(
+                        "INSERT OR REPLACE INTO readings VALUES (:id,:station,:value,:unit,:good)",
+                        page["rows"],
+                    )
+                if page["next_url"] is None:
+                    break
+                page = client.get(page["next_url"]).json()
+            assert db.execute("SELECT count(*) FROM readings").fetchone() == (RECORDS,)
+        return RECORDS / ((clock.now() - began) / timedelta(seconds=1))
+
+
+def _sync(url: str) -> float:
+    with tempfile.TemporaryDirectory() as name:
+        return trio.run(_sync_once, url, Path(name))
+
+
+async def _sync_once(url: str, state: Path) -> float:
+    """A whole daemon but for its socket, from SyncStarted to SyncSucceeded."""
+    file = ProviderFile(
+        name="readings",
+        base_url=url,
+        streams={
+            "all": Stream(
+                path=PATH,
+                primary_key=("id",),
+                params=dict(FIRST),
+                records="rows",
+                paging=NextUrlPaging(path="next_url"),
+            )
+        },
+    )
+    clock = SystemClock()
+    began = clock.now()
+    async with Transport(file.limits, tls=httpx.create_ssl_context(), clock=clock.now) as way:
+        parts = Parts(
+            log=SqliteLog(state),
+            store=Store(state / "data"),
+            run=OneThread(),
+            vault=Vault(state / "vault", os.urandom(32)),
+            clock=clock,
+            configuration=Configuration(
+                settings=Settings(connections={"bench/readings": Declared()}),
+                providers={"readings": file},
+                files=(),
+            ),
+            connect=lambda _: way.send,
+            bridge=lambda journal: Bridge(journal, trio.lowlevel.current_trio_token()),
+            state=state,
+            version="benchmark",
+        )
+        async with running(parts) as daemon:
+            async for batch in daemon.journal.subscribe(0):
+                for recorded in batch:
+                    match recorded.event:
+                        case SyncStarted():
+                            began = recorded.at
+                        case SyncSucceeded(records=records):
+                            assert records == RECORDS
+                            return RECORDS / ((recorded.at - began) / timedelta(seconds=1))
+    raise AssertionError("the sync did not end")
