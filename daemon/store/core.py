@@ -44,6 +44,11 @@ class Store:
 
     def name(self, connection: int, tenant: str, name: str) -> None:
         """Note what people call a connection."""
+        known = self._connection.execute(
+            "SELECT tenant, name FROM owner WHERE connection = ?", (connection,)
+        ).fetchone()
+        if known == (tenant, name):
+            return
         with self._writing():
             self._connection.execute(
                 "INSERT OR REPLACE INTO owner (connection, tenant, name) VALUES (?, ?, ?)",

@@ -1,0 +1,55 @@
+"""Is what the README and the example files show really so?"""
+
+import re
+import tomllib
+from pathlib import Path
+
+from daemon import configuration, provider_file, strict_toml
+from daemon.cli import root
+from daemon.configuration import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_provider_file_in_the_readme_is_good(tmp_path: Path):
+    whole, auth = blocks("toml")
+    path = tmp_path / "github.toml"
+    path.write_text(whole + auth)
+    provider = provider_file.load(path)
+    assert provider.streams["issues"].cursor is not None
+    assert tomllib.loads(whole)["base_url"] == provider.base_url
+
+
+def test_the_example_configuration_is_good_and_says_the_defaults():
+    settings = strict_toml.read(ROOT / "systemd/rounds.toml", Settings)
+    assert configuration.policy(settings) == configuration.policy(Settings())
+    assert settings.sync == Settings().sync
+
+
+def test_every_command_in_the_readme_exists():
+    typed = re.findall(r"(?:^|`)rounds ([a-z]+)", "\n".join([README, *blocks("sh")]), re.MULTILINE)
+    assert typed
+    assert set(typed) <= set(root.rounds.list_commands(None))
+
+
+def test_set_up_and_tests_are_one_line_each():
+    first, second = blocks("sh")[:2]
+    assert first.strip().endswith(".venv/bin/rounds demo")
+    assert second.strip().endswith(".venv/bin/pytest")
+    assert [block.strip().count("\n") for block in (first, second)] == [0, 0]
+
+
+def test_every_file_in_the_code_map_exists():
+    rows = re.findall(r"^\| (`(?:events|projections|daemon)/.*?) \|", README, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(named) > 20
+    folder = ""
+    for name in named:
+        folder = name.rpartition("/")[0] if "/" in name else folder
+        path = ROOT / (name if "/" in name else f"{folder}/{name}")
+        assert path.exists(), name
