@@ -40,7 +40,7 @@ class _Peer(TCPServer):
             return
         async with self.send_lock:
             try:
-                with trio.fail_after(SEND_S), trio.CancelScope(shield=True):
+                with trio.fail_after(SEND_S, shield=True):
                     await self.stream.send_all(event.data)
             except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
                 await trio.aclose_forcefully(self.stream)

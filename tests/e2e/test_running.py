@@ -87,7 +87,6 @@ async def test_everything_can_be_asked_and_told_over_the_socket(home):
     assert not home.socket.exists()
 
 
-@pytest.mark.xfail(strict=False, reason="a closed connection keeps its place for a while")
 async def test_any_number_of_clients_may_come_and_go(home):
     home.configure()
     async with running(home) as daemon:

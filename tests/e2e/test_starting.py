@@ -179,6 +179,7 @@ async def test_an_event_that_is_missing_is_refused(lived):
 async def test_a_log_that_lost_its_tail_is_refused(home):
     home.configure()
     async with running(home) as daemon:
+        await daemon.said("daemon-started")  # on disk, and noted in the mark, by now
         await daemon.stop(signal.SIGKILL)
     os.truncate(home.state / "log-wal", 0)
     before = (home.state / "log").read_bytes()

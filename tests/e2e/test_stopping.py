@@ -63,7 +63,6 @@ async def test_what_does_not_finish_in_time_is_interrupted_and_runs_again(home):
             assert await daemon.stop() == 0
 
 
-@pytest.mark.xfail(strict=False, reason="the deadline of a send lies outside of its shield")
 async def test_a_client_that_does_not_read_does_not_keep_it_from_stopping(home):
     async with provider.serving(ok([])) as server:
         home.provide("shop", server.url, streams=DAYS)
