@@ -4,7 +4,7 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 """
 
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from daemon.vault import Vault
 from events.envelope import Recorded
 from events.log import Log
 from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
+from events.subscription import Subscription
 from events.writer import Listener
 from projections import world as worlds
 from projections.world import World
@@ -86,8 +87,9 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
     storage = Storage(parts.store, parts.run)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journal.watch)
-        nursery.start_soon(_narrate, journal, world.seq)
-        journal.execute(commands.Recover(version=parts.version))
+        narrated = journal.subscribe(world.seq)
+        nursery.start_soon(_narrate, narrated)
+        begun = journal.execute(commands.Recover(version=parts.version))
         apply.settings(journal, parts.configuration)
         ways = {
             name: Provider(file=file, send=parts.connect(file))
@@ -95,7 +97,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         }
         providers = apply.providers(journal, parts.vault, ways)
         recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
-        await journal.durable(recorded)
+        await journal.durable(recorded or begun)
         actor = Actor(journal, storage, parts.vault, providers)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
@@ -104,6 +106,8 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         scheduling.cancel()
         await stop(journal, supervisor, parts.configuration)
         nursery.cancel_scope.cancel()
+        _tell(journal.log.read(narrated.position))
+        log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
 async def stop(journal: Journal, supervisor: Supervisor, configuration: Configuration) -> None:
@@ -113,7 +117,6 @@ async def stop(journal: Journal, supervisor: Supervisor, configuration: Configur
     recorded = journal.execute(commands.Stop(interrupted=interrupted))
     with trio.move_on_after(within / timedelta(seconds=1)):
         await journal.durable(recorded)
-    log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
 async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
@@ -121,11 +124,15 @@ async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
         await scheduler.run()
 
 
-async def _narrate(journal: Journal, after: int) -> None:
+async def _narrate(narrated: Subscription) -> None:
+    async for batch in narrated:
+        _tell(batch)
+
+
+def _tell(batch: Sequence[Recorded]) -> None:
     """One log line an event, once it is durable, with its number, subject and sync."""
-    async for batch in journal.subscribe(after):
-        for recorded in batch:
-            log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
+    for recorded in batch:
+        log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
 
 
 def _fields(recorded: Recorded) -> dict[str, object]:

@@ -5,6 +5,8 @@ import os
 import socket
 from pathlib import Path
 
+from daemon.strict_toml import ConfigurationError
+
 SOCKET_PATH_MAX = 107  # bytes; what fits into sockaddr_un
 
 
@@ -13,8 +15,14 @@ class InUse(Exception):
 
 
 def lock(state: Path) -> int:
-    """Take the state directory for this process, until it ends. Raises InUse."""
-    fd = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Take the state directory for this process. Raises InUse, ConfigurationError."""
+    try:
+        fd = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the state directory {state} cannot be used ({error.strerror}); give it to the user "
+            "that runs roundsd, or name another one with `state`"
+        ) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -30,12 +38,12 @@ def lock(state: Path) -> int:
 
 
 def listen(path: Path) -> socket.socket:
-    """Listen on a Unix socket that only this user can reach. Raises InUse.
+    """Listen on a Unix socket that only this user can reach. Raises InUse, ConfigurationError.
 
     A file that nobody answers at was left by a process that died, and is replaced.
     """
     if len(os.fsencode(path)) > SOCKET_PATH_MAX:
-        raise InUse(
+        raise ConfigurationError(
             f"the socket's path {path} has more than {SOCKET_PATH_MAX} bytes; name a shorter one "
             "with `socket` in the configuration"
         )

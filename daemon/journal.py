@@ -12,6 +12,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Sequence
 
+import structlog
 import trio
 
 from daemon.clock import Clock
@@ -25,6 +26,8 @@ from projections import world as worlds
 from projections.world import World
 
 ROOM_EVENTS = 8192  # unwritten events past which no new work begins: two of the writer's batches
+
+log = structlog.get_logger()
 
 Observer = Callable[[Recorded], None]
 """Told of each event as it is folded, before it is durable: for what is derived in memory."""
@@ -99,12 +102,16 @@ class Journal:
 
     def hold(self, file: str) -> bool:
         """Begin nothing new: the disk has no room for this file. False where that was known."""
-        known = file in self.holds
+        if file in self.holds:
+            return False
         self.holds.add(file)
-        return not known
+        log.warning("disk-full", file=file, seq=self.head.seq)
+        return True
 
     def release(self, file: str) -> None:
-        self.holds.discard(file)
+        if file in self.holds:
+            self.holds.discard(file)
+            log.info("disk-has-room", file=file, seq=self.head.seq)
         self._free()
 
     def subscribe(self, after: int, subject: int | None = None) -> Subscription:

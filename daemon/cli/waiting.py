@@ -53,8 +53,8 @@ class Pursuit:
                 return True
             case CallFailed() | RecordsCaptured() | RecordsRefused():
                 return self._sync is not None
-            case SyncInterrupted(sync=sync) if sync == self._sync:
-                self._sync = None
+            case SyncInterrupted(sync=sync, request=request) if sync == self._sync:
+                self._sync, self._request = None, request  # None: a later request serves us too
                 return True
             case _:
                 return self.ends(view)

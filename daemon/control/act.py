@@ -16,6 +16,7 @@ from events.schema import Caller, SyncSkipped
 from projections.connection import Connection
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
+DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
 CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
 
 
@@ -72,7 +73,7 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
         credential=Secret(wish.credential) if wish.credential else None,
         by=by,
     )
-    await desk.journal.durable(recorded)
+    await _durable(desk, recorded)
     if known is None:
         return _done(desk, recorded, "added")
     changed = " and ".join(
@@ -140,8 +141,20 @@ def _interval(wish: NewConnection, known: Connection | None) -> timedelta | None
 async def _execute(desk: Desk, command: commands.Command) -> list[Recorded]:
     await _room(desk)
     recorded = desk.journal.execute(command)
-    await desk.journal.durable(recorded)
+    await _durable(desk, recorded)
     return recorded
+
+
+async def _durable(desk: Desk, recorded: list[Recorded]) -> None:
+    """Answer only for what is on disk; do not keep people waiting for a disk that is full."""
+    with trio.move_on_after(DURABLE_WAIT_S):
+        await desk.journal.durable(recorded)
+        return
+    raise Refused(
+        "disk-full",
+        "the disk is full, so what you asked is not written down yet; it takes effect if there is "
+        "room before rounds stops: free some space",
+    )
 
 
 async def _room(desk: Desk) -> None:

@@ -9,9 +9,9 @@ from projections.world import World
 def recover(command: Recover, world: World) -> Decisions:
     """Every sync that was running when the last life ended has been interrupted."""
     open_runs = [
-        (subject, interrupted(run, InterruptReason.DIED))
+        (subject, interrupted(known, known.run, InterruptReason.DIED))
         for subject in sorted(world.fleet.running)
-        if (run := world.connections[subject].run)
+        if (known := world.connections[subject]).run
     ]
     return [*open_runs, (FLEET, DaemonStarted(version=command.version))]
 

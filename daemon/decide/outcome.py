@@ -102,11 +102,13 @@ def interrupt(command: Interrupt, world: World) -> Decisions:
     known = world.connections.get(command.subject)
     if known is None or known.run is None or known.run.sync != command.sync:
         return []
-    return [(command.subject, interrupted(known.run, command.reason))]
+    return [(command.subject, interrupted(known, known.run, command.reason))]
 
 
-def interrupted(run: Run, reason: InterruptReason) -> SyncInterrupted:
-    return SyncInterrupted(sync=run.sync, reason=reason, request=run.request)
+def interrupted(known: Connection, run: Run, reason: InterruptReason) -> SyncInterrupted:
+    """Close a run; the request that it served stands again, unless a later one stands already."""
+    request = None if known.schedule.request else run.request
+    return SyncInterrupted(sync=run.sync, reason=reason, request=request)
 
 
 def crash(command: Crash, world: World, now: datetime) -> Decisions:

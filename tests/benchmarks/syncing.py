@@ -1,8 +1,8 @@
 """How fast do records get from a real provider into the store, against a bare loop?
 
-The provider is Datasette over 100,000 rows. The limit is what one would write by hand: httpx page by
-page, and INSERT OR REPLACE into a table of the same columns, a commit a page. Ours is a whole sync:
-recorded, staged, compared with what is there, accepted.
+The provider is Datasette over 100,000 rows. The limit is what one would write by hand: httpx page
+by page, and INSERT OR REPLACE into a table of the same columns, a commit a page. Ours is a whole
+sync: recorded, staged, compared with what is there, accepted.
 """
 
 import os

@@ -182,6 +182,8 @@ class AgainstTheModel:
         self.store.close()
         self.store = self.opened()
         self.store.reconcile(self.recorded(), self.seq)
+        staged = self.store._connection.execute("SELECT count(*) FROM staged").fetchone()
+        assert staged == (0,), "what was never recorded is dropped"
 
     def recorded(self):
         return {where: max(known) for where, known in self.versions.items()}
