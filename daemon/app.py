@@ -81,7 +81,9 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
     world = replay(parts.log)
     parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
-    parts.store.reconcile(_captured(world), world.seq)
+    behind = parts.store.reconcile(_captured(world), world.seq)
+    for subject in behind:
+        log.warning("store-behind", subject=subject, seq=world.seq)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
     storage = Storage(parts.store, parts.run)

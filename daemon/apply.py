@@ -6,7 +6,7 @@ from pathlib import Path
 from daemon import commands, provider_file
 from daemon.actor import Provider
 from daemon.configuration import Configuration, Declared, duration, policy, provider_of
-from daemon.connect import connect
+from daemon.connect import OtherProvider, connect
 from daemon.journal import Journal
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
@@ -50,16 +50,19 @@ async def connections(
 async def _declare(
     journal: Journal, vault: Vault, storage: Storage, name: str, entry: Declared
 ) -> list[Recorded]:
-    return await connect(
-        journal,
-        vault,
-        storage,
-        name,
-        provider_of(name, entry.provider),
-        declared=True,
-        interval=duration(entry.interval) if entry.interval else None,
-        credential=_credential(name, entry.credential_file),
-    )
+    try:
+        return await connect(
+            journal,
+            vault,
+            storage,
+            name,
+            provider_of(name, entry.provider),
+            declared=True,
+            interval=duration(entry.interval) if entry.interval else None,
+            credential=_credential(name, entry.credential_file),
+        )
+    except OtherProvider as other:
+        raise ConfigurationError(f"connections: {other}") from None
 
 
 def _credential(name: str, given: str | None) -> Secret | None:

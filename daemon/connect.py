@@ -16,6 +16,10 @@ from events.envelope import Recorded
 from events.schema import Caller
 
 
+class OtherProvider(Exception):
+    """A connection keeps its provider for life: another's records would not fit its streams."""
+
+
 async def connect(
     journal: Journal,
     vault: Vault,
@@ -28,10 +32,20 @@ async def connect(
     credential: Secret | None = None,
     by: Caller | None = None,
 ) -> list[Recorded]:
-    """Add a connection, or bring the one of that name up to what is given."""
+    """Add a connection, or bring the one of that name up to what is given.
+
+    Raises OtherProvider where a connection of that name is, or was, at another provider.
+    """
     tenant_name = name.split("/", maxsplit=1)[0]
     tenant = vault.enrol("tenant", tenant_name)
     subject = vault.enrol("connection", name)
+    at = vault.enrol("provider", provider)
+    known = journal.world.connections.get(subject)
+    if known is not None and known.provider != at:
+        raise OtherProvider(
+            f"{name} belongs to the provider {vault.name(known.provider)}, with all its records; "
+            f"for {provider}, give a connection another name, such as {tenant_name}/{provider}/2"
+        )
     if credential is not None:
         _keep(vault, tenant, subject, credential)
     await storage.name(subject, tenant_name, name)
@@ -39,7 +53,7 @@ async def connect(
         Connect(
             subject=subject,
             tenant=tenant,
-            provider=vault.enrol("provider", provider),
+            provider=at,
             declared=declared,
             interval=interval,
             by=by,

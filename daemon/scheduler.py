@@ -50,6 +50,9 @@ class Scheduler:
             started = self._journal.execute(Start(subject=subject))
             if started:
                 self._supervisor.start(started[0])
+            else:
+                self._agenda.renew(subject)  # the clock stepped back since `now` was read
+                return
 
     def _nap_s(self) -> float:
         due = self._agenda.next_at()

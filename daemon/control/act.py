@@ -7,7 +7,7 @@ import trio
 
 from daemon import commands
 from daemon.configuration import Duration, check_name, duration, provider_of
-from daemon.connect import connect
+from daemon.connect import OtherProvider, connect
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, Done, NewConnection
 from daemon.secret import Secret
@@ -59,20 +59,23 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
     if len(wish.credential or "") > CREDENTIAL_MAX:
         raise Refused("invalid", f"a credential has at most {CREDENTIAL_MAX} characters")
     known = _known(desk, wish.connection)
-    provider = _provider(desk, wish, known)
+    provider = _provider(desk, wish)
     interval = _interval(wish, known)
     await _room(desk)
-    recorded = await connect(
-        desk.journal,
-        desk.vault,
-        desk.storage,
-        wish.connection,
-        provider,
-        declared=known is not None and known.declared,
-        interval=interval,
-        credential=Secret(wish.credential) if wish.credential else None,
-        by=by,
-    )
+    try:
+        recorded = await connect(
+            desk.journal,
+            desk.vault,
+            desk.storage,
+            wish.connection,
+            provider,
+            declared=known is not None and known.declared,
+            interval=interval,
+            credential=Secret(wish.credential) if wish.credential else None,
+            by=by,
+        )
+    except OtherProvider as other:
+        raise Refused("invalid", str(other)) from None
     await _durable(desk, recorded)
     if known is None:
         return _done(desk, recorded, "added")
@@ -103,22 +106,19 @@ def _known(desk: Desk, name: str) -> Connection | None:
     return known if known and not known.removed else None
 
 
-def _provider(desk: Desk, wish: NewConnection, known: Connection | None) -> str:
-    """The provider's name. A connection keeps its provider for life: its data would not fit."""
+def _provider(desk: Desk, wish: NewConnection) -> str:
     provider = provider_of(wish.connection, wish.provider)
-    if known is not None:
-        current = desk.vault.name(known.provider)
-        if wish.provider not in {None, current}:
-            raise Refused("invalid", f"{wish.connection} is at {current}; remove it first")
-        return current
-    if provider not in desk.configuration.providers:
-        there = ", ".join(sorted(desk.configuration.providers)) or "none yet"
-        raise Refused(
-            "invalid",
-            f"there is no provider {provider} (known: {there}); put {provider}.toml into "
-            f"{desk.places.config.parent / 'providers'} and restart roundsd",
-        )
-    return provider
+    known = _known(desk, wish.connection)
+    if known is not None and wish.provider is None:
+        return desk.vault.name(known.provider)
+    if provider in desk.configuration.providers:
+        return provider
+    there = ", ".join(sorted(desk.configuration.providers)) or "none yet"
+    raise Refused(
+        "invalid",
+        f"there is no provider {provider} (known: {there}); put {provider}.toml into "
+        f"{desk.places.config.parent / 'providers'} and restart roundsd",
+    )
 
 
 def _interval(wish: NewConnection, known: Connection | None) -> timedelta | None:

@@ -117,18 +117,21 @@ class Store:
 
     def cursor(self, connection: int, stream: str) -> str | None:
         """Where the next fetch goes on, as JSON; None at the beginning."""
-        row = self._connection.execute(
-            "SELECT cursor FROM stream JOIN version ON version.stream = stream.id "
-            "AND version.version = stream.head WHERE connection = ? AND name = ?",
-            (connection, stream),
-        ).fetchone()
+        with self._guarded():
+            row = self._connection.execute(
+                "SELECT cursor FROM stream JOIN version ON version.stream = stream.id "
+                "AND version.version = stream.head WHERE connection = ? AND name = ?",
+                (connection, stream),
+            ).fetchone()
         return row[0] if row else None
 
-    def reconcile(self, captured: Mapping[tuple[int, str], int], last: int) -> None:
+    def reconcile(self, captured: Mapping[tuple[int, str], int], last: int) -> list[int]:
         """Make the store agree with the log after a crash.
 
         `captured` gives the last recorded version of each stream (connection, name), `last` the
-        log's last number. Drafts that were recorded are accepted, the others dropped.
+        log's last number. Drafts that were recorded are accepted, the others dropped. Returns the
+        connections of which the store holds older records than the log speaks of (it is an older
+        copy, or was deleted): their next syncs make up for it.
 
         Raises StoreUnusable where the store knows versions that the log does not.
         """
@@ -148,6 +151,7 @@ class Store:
                     self._accept(stream, recorded)
                     views.refresh(self._connection, provider, name)
                 self._drop(stream)
+        return self._behind(captured)
 
     def show(self, connection: int, stream: str, *, after: str | None, limit: int) -> Page | None:
         """Some current records in the order of their keys; None where there is no such stream."""
@@ -169,6 +173,15 @@ class Store:
             records=[msgspec.json.decode(body) for _, body in found],
             after=found[-1][0] if len(found) == limit else None,
         )
+
+    def _behind(self, captured: Mapping[tuple[int, str], int]) -> list[int]:
+        heads = {
+            (connection, name): head
+            for connection, name, head in self._connection.execute(
+                "SELECT connection, name, head FROM stream"
+            )
+        }
+        return sorted({key[0] for key, version in captured.items() if heads.get(key, 0) < version})
 
     def _knows(self, stream: int, version: int) -> bool:
         found = self._connection.execute(

@@ -8,6 +8,7 @@ from msgspec import Struct
 from daemon.store import rows, views
 from events.schema import Mode
 
+SHAPES_MAX = 1000  # sets of field names; past this only the body holds what is new
 CHUNK_ROWS = 100  # rows a statement; one long statement releases the GIL once
 
 
@@ -44,7 +45,8 @@ def stage(connection: sqlite3.Connection, draft: Draft, records: list[dict[str, 
     for record in records:
         prepared = rows.prepare(record, draft.primary_key, draft.secret)
         page[prepared[0]] = prepared
-        draft.shapes[tuple(record)] = None
+        if len(draft.shapes) < SHAPES_MAX:
+            draft.shapes[tuple(record)] = None
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         _fill_page(connection, list(page.values()))

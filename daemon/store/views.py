@@ -10,9 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-FIELDS_MAX = (
-    500  # SQLite allows 2,000 columns; past this a view helps nobody: `body` holds the rest
-)
+FIELDS_MAX = 500  # SQLite allows 2,000 columns; past this a view helps nobody, the body has all
 
 UNNAMEABLE = {"true", "false"}  # SQLite gives a view's column of that name another one
 
@@ -23,10 +21,17 @@ RESERVED = re.compile(r"sqlite_.*|record_current|staged_key")
 def note_fields(
     connection: sqlite3.Connection, provider: str, stream: str, names: Iterable[str]
 ) -> None:
-    """Remember the fields that were met."""
+    """Remember the fields that were met, as far as a view has room for them."""
+    known = {
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM field WHERE provider = ? AND stream = ?", (provider, stream)
+        )
+    }
+    new = [name for name in names if name not in known][: FIELDS_MAX - len(known)]
     connection.executemany(
-        "INSERT OR IGNORE INTO field (provider, stream, name) VALUES (?, ?, ?)",
-        [(provider, stream, name) for name in names],
+        "INSERT INTO field (provider, stream, name) VALUES (?, ?, ?)",
+        [(provider, stream, name) for name in new],
     )
 
 
