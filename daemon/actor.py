@@ -62,6 +62,8 @@ class _Sync(Struct, kw_only=True):
     secret: bytes
     captured: list[str] = msgspec.field(default_factory=list)
     failures: list[StreamFailure] = msgspec.field(default_factory=list)
+    records: int = 0
+    answered: Request | None = None
     calls: dict[str, CallTotal] = msgspec.field(default_factory=dict)
 
 
@@ -112,7 +114,7 @@ class Actor:
                 sync=started.seq,
                 duration_ms=round(1000 * (self._time() - begun)),
                 captured=tuple(sync.captured) if sync else (),
-                records=progress.records,
+                records=sync.records if sync else 0,
                 failures=tuple(failures),
                 calls=tuple(sync.calls.values()) if sync else (),
             )
@@ -123,6 +125,7 @@ class Actor:
         try:
             await self._capture(sync, name, stream)
         except CallLost as lost:
+            self._note_unusable(sync, lost)
             failure = StreamFailure(
                 stream=name,
                 cause=lost.cause,
@@ -154,7 +157,7 @@ class Actor:
 
         cursor = await self._storage.cursor(sync.subject, name)
         fetched = await rest.fetch(provider, name, stream, sync.credential, cursor, send, sink)
-        found = await self._storage.compare(draft, fetched.cursor, complete=True)
+        found = await self._storage.compare(draft, fetched.cursor)
         recorded = self._journal.execute(
             Capture(
                 subject=sync.subject,
@@ -177,6 +180,7 @@ class Actor:
                     await self._journal.durable(recorded)
                     await self._storage.accept(draft)
                     sync.captured.append(name)
+                    sync.records += found.fetched
                 case [RecordsRefused(cause=cause)]:
                     await self._storage.drop(draft)
                     failure = StreamFailure(stream=name, cause=cause, message=EMPTY_MESSAGE)
@@ -186,22 +190,13 @@ class Actor:
 
     async def _send(self, sync: _Sync, request: Request) -> Response:
         """Exchange, noting a failure as an event and a success in the sync's totals."""
+        sync.answered = None
         try:
             response = await sync.provider.send(request)
         except CallLost as lost:
-            call = CallFailed(
-                sync=sync.seq,
-                stream=request.stream,
-                endpoint=request.endpoint,
-                method=request.method,
-                cause=lost.cause,
-                status=lost.status,
-                duration_ms=lost.duration_ms,
-                bytes=lost.bytes,
-                retry_after=lost.retry_after,
-            )
-            self._journal.execute(NoteCall(subject=sync.subject, call=call))
+            self._note_lost(sync, request, lost)
             raise
+        sync.answered = request
         before = sync.calls.get(request.endpoint, CallTotal(endpoint=request.endpoint))
         sync.calls[request.endpoint] = CallTotal(
             endpoint=request.endpoint,
@@ -211,9 +206,38 @@ class Actor:
         )
         return response
 
+    def _note_unusable(self, sync: _Sync, lost: CallLost) -> None:
+        """The last answer came whole and was no use: it was not a successful call after all."""
+        request, sync.answered = sync.answered, None
+        if request is None:
+            return
+        total = sync.calls.pop(request.endpoint)
+        if total.calls > 1:
+            sync.calls[request.endpoint] = CallTotal(
+                endpoint=request.endpoint,
+                calls=total.calls - 1,
+                bytes=total.bytes - lost.bytes,
+                duration_ms=total.duration_ms - lost.duration_ms,
+            )
+        self._note_lost(sync, request, lost)
+
+    def _note_lost(self, sync: _Sync, request: Request, lost: CallLost) -> None:
+        call = CallFailed(
+            sync=sync.seq,
+            stream=request.stream,
+            endpoint=request.endpoint,
+            method=request.method,
+            cause=lost.cause,
+            status=lost.status,
+            duration_ms=lost.duration_ms,
+            bytes=lost.bytes,
+            retry_after=lost.retry_after,
+        )
+        self._journal.execute(NoteCall(subject=sync.subject, call=call))
+
 
 _NO_PROVIDER = StreamFailure(
     stream="",
     cause=FailureClass.INVALID,
-    message="its provider's file is gone; put it back beside the configuration, then reload",
+    message="its provider's file is gone; put it back, then restart roundsd",
 )

@@ -6,7 +6,6 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -34,6 +33,8 @@ from projections import world as worlds
 from projections.world import World
 
 log = structlog.get_logger()
+
+LAST_COMMIT_S = 5.0  # a disk that is full stays full: what is not written is replayed as open
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,12 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
     world = replay(parts.log)
     parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
     behind = parts.store.reconcile(_captured(world), world.seq)
+    parts.store.name_all(
+        {
+            subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
+            for subject, each in world.connections.items()
+        }
+    )
     for subject in behind:
         log.warning("store-behind", subject=subject, seq=world.seq)
     journal = Journal(parts.log, world, parts.clock)
@@ -117,7 +124,7 @@ async def stop(journal: Journal, supervisor: Supervisor, configuration: Configur
     within = duration(configuration.settings.sync.stop_within)
     interrupted = await supervisor.stop(within)
     recorded = journal.execute(commands.Stop(interrupted=interrupted))
-    with trio.move_on_after(within / timedelta(seconds=1)):
+    with trio.move_on_after(LAST_COMMIT_S):
         await journal.durable(recorded)
 
 

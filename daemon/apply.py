@@ -6,7 +6,14 @@ from pathlib import Path
 from daemon import commands, provider_file
 from daemon.actor import Provider
 from daemon.configuration import Configuration, Declared, duration, policy, provider_of
-from daemon.connect import OtherProvider, connect
+from daemon.connect import (
+    CREDENTIAL_MAX,
+    OtherProvider,
+    check_credential,
+    connect,
+    disconnect,
+    forget_removed,
+)
 from daemon.journal import Journal
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
@@ -38,12 +45,15 @@ async def connections(
 ) -> list[Recorded]:
     """Add and change what is declared, remove what was and is no longer."""
     declared = configuration.settings.connections
+    vault.enrol_all("tenant", [name.split("/", maxsplit=1)[0] for name in declared])
+    vault.enrol_all("connection", declared)
     recorded: list[Recorded] = []
     for name, entry in declared.items():
         recorded += await _declare(journal, vault, storage, name, entry)
     for subject, connection in list(journal.world.connections.items()):
         if connection.declared and not connection.removed and vault.name(subject) not in declared:
-            recorded += journal.execute(commands.Remove(subject=subject))
+            recorded += await disconnect(journal, vault, subject)
+    forget_removed(journal, vault)
     return recorded
 
 
@@ -69,15 +79,19 @@ def _credential(name: str, given: str | None) -> Secret | None:
     if given is None:
         return None
     path = Path(given)
+    key = f"connections.{name}.credential_file"
     try:
-        text = path.read_text("utf-8").strip()
+        if path.exists() and not path.is_file():
+            raise ConfigurationError(f"{key}: {path} is not a regular file")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(CREDENTIAL_MAX + 1).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"connections.{name}.credential_file: {path} cannot be read "
-            f"({type(error).__name__}); check the path and its permissions"
+            f"{key}: {path} cannot be read ({type(error).__name__}); check the path and its "
+            "permissions"
         ) from error
-    if not text:
-        raise ConfigurationError(f"connections.{name}.credential_file: {path} is empty")
+    if wrong := check_credential(text):
+        raise ConfigurationError(f"{key}: {path} {wrong}")
     return Secret(text)
 
 

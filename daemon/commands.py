@@ -44,13 +44,17 @@ class DeclareProvider(Struct, frozen=True, kw_only=True):
 
 
 class Connect(Struct, frozen=True, kw_only=True):
-    """Add a connection, bring a removed one back, or change its settings."""
+    """Add a connection, bring a removed one back, change its settings.
+
+    `credential` says that the vault holds another one than before.
+    """
 
     subject: int
     tenant: int
     provider: int
     declared: bool = False
     interval: timedelta | None = None
+    credential: bool = False
     by: Caller | None = None
 
 

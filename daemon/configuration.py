@@ -4,6 +4,7 @@ One TOML file, then the drop-ins of `rounds.toml.d/*.toml` beside it in the orde
 each table merged into what came before. Provider files lie in `providers/` beside it.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -26,7 +27,9 @@ NAMED_INTERVALS = {
     "weekly": timedelta(days=7),
 }
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-CONNECTION_NAME = re.compile(r"[A-Za-z0-9][\w.@+-]*(/[A-Za-z0-9][\w.@+-]*){1,2}", re.ASCII)
+CONNECTION_NAME = re.compile(
+    r"[A-Za-z0-9][\w.@+-]{0,63}(/[A-Za-z0-9][\w.@+-]{0,63}){1,2}", re.ASCII
+)
 
 Duration = Annotated[
     str,
@@ -81,7 +84,7 @@ def load(path: Path) -> Configuration:
 
     Raises ConfigurationError: file, key, what was found, what was expected.
     """
-    files = [path] if path.exists() else []
+    files = [path] if os.path.lexists(path) else []  # a dangling link is an error, not nothing
     files += sorted((path.parent / f"{path.name}.d").glob("*.toml"))
     merged: dict[str, Any] = {}
     origins: dict[str, Path] = {}  # connection → the last file that speaks of it

@@ -6,14 +6,18 @@ die in between, there is a name without a connection, which the next try takes u
 
 from datetime import timedelta
 
+from msgspec import UNSET, UnsetType
+
 from daemon.actor import CREDENTIAL
-from daemon.commands import Connect
+from daemon.commands import Connect, Remove
 from daemon.journal import Journal
 from daemon.secret import Secret
 from daemon.store.storage import Storage
 from daemon.vault import Vault
 from events.envelope import Recorded
 from events.schema import Caller
+
+CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
 
 
 class OtherProvider(Exception):
@@ -27,12 +31,12 @@ async def connect(
     name: str,
     provider: str,
     *,
-    declared: bool = False,
-    interval: timedelta | None = None,
+    declared: bool | UnsetType = UNSET,
+    interval: timedelta | UnsetType | None = UNSET,
     credential: Secret | None = None,
     by: Caller | None = None,
 ) -> list[Recorded]:
-    """Add a connection, or bring the one of that name up to what is given.
+    """Add a connection, or bring the one of that name up to what is given; the rest stays.
 
     Raises OtherProvider where a connection of that name is, or was, at another provider.
     """
@@ -40,29 +44,68 @@ async def connect(
     tenant = vault.enrol("tenant", tenant_name)
     subject = vault.enrol("connection", name)
     at = vault.enrol("provider", provider)
-    known = journal.world.connections.get(subject)
-    if known is not None and known.provider != at:
-        raise OtherProvider(
-            f"{name} belongs to the provider {vault.name(known.provider)}, with all its records; "
-            f"for {provider}, give a connection another name, such as {tenant_name}/{provider}/2"
-        )
-    if credential is not None:
-        _keep(vault, tenant, subject, credential)
+    _check_provider(journal, vault, name, subject, at)
     await storage.name(subject, tenant_name, name)
+    kept = credential is not None and _keep(vault, tenant, subject, credential)
+    known = journal.world.connections.get(subject)
+    was_declared, was_interval = (known.declared, known.interval) if known else (False, None)
     return journal.execute(
         Connect(
             subject=subject,
             tenant=tenant,
             provider=at,
-            declared=declared,
-            interval=interval,
+            declared=was_declared if declared is UNSET else declared,
+            interval=was_interval if interval is UNSET else interval,
+            credential=kept,
             by=by,
         )
     )
 
 
-def _keep(vault: Vault, tenant: int, subject: int, credential: Secret) -> None:
-    """Seal a credential, unless it is the one that is kept."""
+def check_credential(text: str) -> str | None:
+    """What is wrong with a credential, as a clause that never holds it; None where nothing is."""
+    if not text:
+        return "is empty"
+    if len(text) > CREDENTIAL_MAX:
+        return f"has more than {CREDENTIAL_MAX} characters"
+    if not text.isprintable():
+        return "holds a line break or another control character"
+    return None
+
+
+async def disconnect(
+    journal: Journal, vault: Vault, subject: int, by: Caller | None = None
+) -> list[Recorded]:
+    """Remove a connection, and its credential once that is durable."""
+    recorded = journal.execute(Remove(subject=subject, by=by))
+    await journal.durable(recorded)
+    if journal.world.connections[subject].removed:  # else it was added again meanwhile
+        vault.forget(subject, CREDENTIAL)
+    return recorded
+
+
+def forget_removed(journal: Journal, vault: Vault) -> None:
+    """Delete the credentials of removed connections that a crash left behind."""
+    for subject, connection in journal.world.connections.items():
+        if connection.removed:
+            vault.forget(subject, CREDENTIAL)
+
+
+def _check_provider(journal: Journal, vault: Vault, name: str, subject: int, at: int) -> None:
+    known = journal.world.connections.get(subject)
+    if known is None or known.provider == at:
+        return
+    before, wanted = vault.name(known.provider), vault.name(at)
+    raise OtherProvider(
+        f"{name} belongs to the provider {before}, with all its records; for {wanted}, give a "
+        f"connection another name, such as {name.split('/', maxsplit=1)[0]}/{wanted}/2"
+    )
+
+
+def _keep(vault: Vault, tenant: int, subject: int, credential: Secret) -> bool:
+    """Seal a credential. False where it is the one that is kept already."""
     kept = vault.open(tenant, subject, CREDENTIAL)
-    if kept is None or kept.reveal() != credential.reveal():
-        vault.seal(tenant, subject, CREDENTIAL, credential)
+    if kept is not None and kept.reveal() == credential.reveal():
+        return False
+    vault.seal(tenant, subject, CREDENTIAL, credential)
+    return True

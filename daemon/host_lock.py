@@ -47,7 +47,13 @@ def listen(path: Path) -> socket.socket:
             f"the socket's path {path} has more than {SOCKET_PATH_MAX} bytes; name a shorter one "
             "with `socket` in the configuration"
         )
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the socket's directory {path.parent} cannot be made ({error.strerror}); name another "
+            "`socket` in the configuration"
+        ) from error
     if path.exists():
         _replace(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

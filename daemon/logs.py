@@ -7,11 +7,13 @@ that providers say is logged. What still looks like a credential is struck out.
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
 from structlog.typing import ExcInfo
+
+from daemon.outlet import Outlet
 
 STRUCK = "[struck out]"
 NAME = (
@@ -33,7 +35,7 @@ DEPTH_MAX = 6
 _encoder = msgspec.json.Encoder()
 
 
-def set_up(stream: TextIO | None = None) -> None:
+def set_up(stream: TextIO | Outlet | None = None) -> None:
     """Write to `stream`, standard output by default; for people where that is a terminal."""
     out = stream or sys.stdout
     human = out.isatty()
@@ -45,7 +47,7 @@ def set_up(stream: TextIO | None = None) -> None:
             redact,
             *([_spell_out, structlog.dev.ConsoleRenderer()] if human else [render]),
         ],
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out)),
         cache_logger_on_first_use=True,
     )
 

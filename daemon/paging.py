@@ -136,8 +136,7 @@ def _at(request: Request, response: Response, target: str | float | None) -> Req
     if _origin(ours) != _origin(theirs) or "@" in theirs.netloc:
         raise CallLost(
             FailureClass.INVALID,
-            f"the next page is said to be at {_place(theirs)}, not at {_place(ours)};"
-            " nothing was sent there",
+            "the next page is said to be at another host than base_url's; nothing was sent there",
             status=response.status,
             duration_ms=response.duration_ms,
             bytes=len(response.body),
@@ -159,10 +158,3 @@ def _resolved(base: str, target: str | float) -> SplitResult | None:
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
-
-
-def _place(parts: SplitResult) -> str:
-    """Name an origin in a sentence: no user, no path, and no more of a host than a host has."""
-    host = re.sub(r"[^A-Za-z0-9.:_-]", "?", parts.hostname or "")[:253]
-    port = f":{parts.port}" if parts.port else ""
-    return f"{re.sub('[^a-z]', '?', parts.scheme)[:16]}://{host}{port}"

@@ -1,7 +1,7 @@
 """How are all records of one stream fetched?"""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -50,12 +50,6 @@ async def fetch(  # noqa: PLR0917  # whom, what, as whom, from where, through wh
         f"the stream was not fetched within {seconds:g} s; its next sync tries again;"
         " raise limits.sync_timeout_s in the provider's file if it is that long",
     )
-
-
-def key_of(record: dict[str, Any], primary_key: Sequence[str]) -> str:
-    """Return a record's primary key as canonical text: a JSON scalar, or an array of several."""
-    values = [record[field] for field in primary_key]
-    return msgspec.json.encode(values[0] if len(values) == 1 else values).decode()
 
 
 async def _all_pages(

@@ -6,6 +6,7 @@ again: it replays), 75 another daemon is in the way, 78 something is wrong that 
 
 import argparse
 import os
+import shutil
 import signal
 import ssl
 import sys
@@ -31,18 +32,21 @@ from daemon.exchange import Send
 from daemon.host_lock import InUse
 from daemon.journal import Bridge, Journal, LogBroken
 from daemon.notify import notify
+from daemon.outlet import Outlet
 from daemon.places import Places
 from daemon.provider_file import ProviderFile
-from daemon.store.core import Store, StoreBroken
+from daemon.store.core import Store, StoreBroken, StoreFull
 from daemon.store.schema import StoreUnusable
 from daemon.store.storage import OneThread
 from daemon.strict_toml import ConfigurationError
 from daemon.transport import Transport
-from daemon.vault import Vault, VaultUnusable, load_key
+from daemon.vault import Vault, VaultFull, VaultUnusable, load_key
+from events.ballast import Ballast
 from events.codec import UnreadableEvent
 from events.log import LogUnusable, SqliteLog
 
-IO_FAILED, IN_USE, UNUSABLE = 74, 75, 78
+IO_FAILED, IN_USE, UNUSABLE, INTERRUPTED = 74, 75, 78, 130
+FULL_BYTES = 256 * 1024  # less than a start's own files may need
 HEAD_EVERY_S = 60.0
 HARD_STOP_S = 15.0  # beyond `stop_within`, what still hangs is ended: everything is safe by then
 SWITCH_S = 0.0005  # threads change places often, so that the log's writer is not kept waiting
@@ -61,12 +65,16 @@ def main() -> None:
             socket=found.socket,
             credentials=found.credentials,
         )
+    settings: Configuration | None = None
+    outlet = Outlet(1)
     try:
+        if asked.config and not os.path.lexists(asked.config):
+            raise ConfigurationError(f"{asked.config}: does not exist")
         settings = configuration.load(found.config)
         if asked.check:
             sys.stdout.write(_summary(found, settings))
             return
-        logs.set_up()
+        logs.set_up(outlet)
         sys.setswitchinterval(SWITCH_S)
         trio.run(_serve, found, settings)
     except* (
@@ -75,12 +83,19 @@ def main() -> None:
         UnreadableEvent,
         StoreUnusable,
         VaultUnusable,
+        StoreFull,
+        VaultFull,
     ) as many:
+        _end_for_lack_of_room(found, settings)
         _end(UNUSABLE, many)
     except* InUse as many:
         _end(IN_USE, many)
     except* (LogBroken, StoreBroken) as many:
         _end(IO_FAILED, many)
+    except* KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        outlet.drain()
 
 
 def _arguments() -> argparse.Namespace:
@@ -99,6 +114,23 @@ def _summary(found: Places, settings: Configuration) -> str:
         f"{files}: good; {len(settings.providers)} providers, "
         f"{len(settings.settings.connections)} connections\n"
     )
+
+
+def _end_for_lack_of_room(found: Places, settings: Configuration | None) -> None:
+    """A disk that is full mends itself or is mended; what it made fail does not need a person.
+
+    The ballast is given back, so that the next start can open its files and say in `status` why
+    nothing starts.
+    """
+    named = settings.settings.state if settings else None
+    state = Path(named or found.state)
+    if not state.is_dir() or shutil.disk_usage(state).free >= FULL_BYTES:
+        return
+    Ballast(state / "ballast").release()
+    sys.stderr.write(
+        f"roundsd: the disk that holds {state} is full; free some space, then start it again\n"
+    )
+    raise SystemExit(IO_FAILED)
 
 
 def _end(code: int, many: BaseExceptionGroup[Exception]) -> None:

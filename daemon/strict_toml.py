@@ -14,6 +14,7 @@ from msgspec import inspect
 
 from daemon import expectation
 
+DEPTH_MAX = 64  # no setting lies deeper than five
 FILE_BYTES_MAX = 1024 * 1024  # a configuration that a person wrote is far smaller
 SHOWN_MAX = 40  # characters of a value in a sentence: enough to find it by
 
@@ -92,6 +93,8 @@ def _located(error: str, text: str) -> str:
 
 def _refuse_unbounded(value: Any, key: Key, path: Path) -> None:
     """TOML knows nan and inf; no setting means them, and no bound catches nan."""
+    if len(key) > DEPTH_MAX:
+        raise ConfigurationError(f"{path}: {dotted(key[:3])}… is nested deeper than {DEPTH_MAX}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigurationError(f"{path}: {dotted(key)} is {value}, expected a finite number")
     for name, child in _entries(value):

@@ -20,7 +20,7 @@ from daemon.store.core import StoreBroken, StoreFull
 from daemon.vault import VaultUnusable
 from events.ballast import Ballast
 from events.envelope import Recorded
-from events.schema import InterruptReason
+from events.schema import InterruptReason, SyncCancelled
 
 DISK_RETRY_S = 1.0  # how often a full disk is looked at again
 DISK_REST_MAX_S = 64.0  # what has room for a probe may have none for a sync: each try is dearer
@@ -49,6 +49,7 @@ class Supervisor:
         self._rest_s = DISK_RETRY_S
         self._free: Callable[[int], None] = lambda _: None
         self._idle = trio.Event()
+        journal.observe(self._observe)
 
     def on_free(self, told: Callable[[int], None]) -> None:
         """Let `told` know of each connection whose task has ended."""
@@ -68,9 +69,12 @@ class Supervisor:
         self._tasks[started.subject] = _Task(started.seq)
         self._nursery.start_soon(self._guard, started)
 
-    def cancel(self, subject: int) -> None:
-        """End a connection's task; its sync has been closed in the log by now."""
-        if task := self._tasks.get(subject):
+    def _observe(self, recorded: Recorded) -> None:
+        """End the task of the very sync that was cancelled, in the step that recorded it."""
+        if not isinstance(recorded.event, SyncCancelled):
+            return
+        task = self._tasks.get(recorded.subject)
+        if task is not None and task.sync == recorded.event.sync:
             task.scope.cancel()
 
     async def stop(self, within: timedelta) -> int:
@@ -97,6 +101,9 @@ class Supervisor:
         try:
             with task.scope:
                 await self._actor.sync(started, task.progress)
+            if task.scope.cancelled_caught:  # cancelled: that is recorded; else: nobody said why
+                reason = InterruptReason.SHUTDOWN
+                self._journal.execute(Interrupt(subject=subject, sync=task.sync, reason=reason))
                 self._rest_s = DISK_RETRY_S
         except (LogBroken, StoreBroken, VaultUnusable):
             raise

@@ -36,6 +36,7 @@ class Transport:
         """Share `tls` among all transports: to build one takes 26 ms."""
         self._limits = limits
         self._clock = clock
+        self._places = trio.CapacityLimiter(CONNECTIONS_MAX)
         self._wire = httpx.AsyncHTTPTransport(
             verify=tls,
             trust_env=False,
@@ -64,7 +65,8 @@ class Transport:
         The loss is raised outside of every handler: httpx's exceptions hold URLs and headers,
         and must not hang on to ours as its context.
         """
-        outcome = await self._outcome(request)
+        async with self._places:  # the deadline is for the provider, not for our own queue
+            outcome = await self._outcome(request)
         if isinstance(outcome, CallLost):
             raise outcome
         return outcome

@@ -8,6 +8,8 @@ are plain here and nowhere in the log: they give every tenant, provider and conn
 import os
 import sqlite3
 import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlite_utils import Migrations
 
 from daemon.secret import Secret
+from events.writer import FULL
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -27,6 +30,10 @@ CHECK = "check"  # the purpose of the sealed constant by which a wrong key is no
 NameKind = Literal["tenant", "provider", "connection"]
 
 migrations = Migrations("rounds-vault")
+
+
+class VaultFull(Exception):
+    """There is no room on the disk. What the vault holds is not touched."""
 
 
 class VaultUnusable(Exception):
@@ -72,7 +79,7 @@ def load_key(path: Path, credentials: Path | None, *, fresh: bool) -> bytes:
         if not fresh:
             raise VaultUnusable(
                 f"the vault's key {path} is gone, and without it no credential can be read; put "
-                "the key back from a backup, or delete the vault and enter every credential anew"
+                "the key back from a backup; to start afresh, move the whole state directory away"
             )
         _make(path)
     mode = stat.S_IMODE(path.stat().st_mode)
@@ -99,6 +106,8 @@ class Vault:
             self._connection.execute("PRAGMA synchronous = FULL")
             migrations.apply(sqlite_utils.Database(self._connection))
         except (sqlite3.Error, OSError) as error:
+            if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in FULL:
+                raise VaultFull from error
             raise VaultUnusable(f"the vault {path} cannot be opened ({error})") from error
         self._subjects: dict[tuple[str, str], int] = {}
         self._names: dict[int, str] = {}
@@ -119,23 +128,41 @@ class Vault:
 
     def enrol(self, kind: NameKind, name: str) -> int:
         """The subject of that name, given now if it has none. Durable on return."""
-        known = self.subject(kind, name)
-        if known is not None:
-            return known
-        cursor = self._connection.execute(
-            "INSERT INTO name (kind, name) VALUES (?, ?)", (kind, name)
-        )
-        assert cursor.lastrowid is not None, "SQLite numbers what it inserts"
-        self._remember(kind, name, cursor.lastrowid)
-        return cursor.lastrowid
+        self.enrol_all(kind, [name])
+        return self._subjects[kind, name]
+
+    def enrol_all(self, kind: NameKind, names: Iterable[str]) -> None:
+        """Give subjects to those of the names that have none, in one commit."""
+        new = [name for name in dict.fromkeys(names) if (kind, name) not in self._subjects]
+        if not new:
+            return
+        with self._writing():
+            given = [
+                self._connection.execute(
+                    "INSERT INTO name (kind, name) VALUES (?, ?)", (kind, name)
+                ).lastrowid
+                for name in new
+            ]
+        for name, subject in zip(new, given, strict=True):
+            assert subject is not None, "SQLite numbers what it inserts"
+            self._remember(kind, name, subject)
 
     def reserve(self, subject: int) -> None:
-        """Never give out this number or one below it: the log speaks of it already."""
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        """Never give out this number or one below it: the log speaks of it already.
+
+        Raises VaultUnusable where the vault is new and the log is not.
+        """
+        if not self._names and subject > 0:
+            raise VaultUnusable(
+                f"the vault {self._path} is new, but the log speaks of connections, whose names "
+                "and credentials lay in the old one; put it back from a backup, with its key"
+            )
+        given = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'name'")
+        if (given.fetchone() or (0,))[0] >= subject:
+            return
+        with self._writing():
             self._connection.execute(
-                "INSERT OR IGNORE INTO name (subject, kind, name) VALUES (?, 'reserved', '')",
-                (subject,),
+                "INSERT INTO name (subject, kind, name) VALUES (?, 'reserved', '')", (subject,)
             )
             self._connection.execute("DELETE FROM name WHERE kind = 'reserved'")
 
@@ -144,18 +171,16 @@ class Vault:
         nonce = os.urandom(NONCE_BYTES)
         bound = _bound(tenant, subject, purpose, KEY_VERSION)
         sealed = self._aead.encrypt(nonce, secret.reveal().encode(), bound)
-        self._connection.execute(
-            "INSERT OR REPLACE INTO secret (subject, purpose, tenant, key, nonce, sealed) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (subject, purpose, tenant, KEY_VERSION, nonce, sealed),
-        )
+        with self._writing():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO secret (subject, purpose, tenant, key, nonce, sealed) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (subject, purpose, tenant, KEY_VERSION, nonce, sealed),
+            )
 
     def open(self, tenant: int, subject: int, purpose: str) -> Secret | None:
         """The secret, or None where none is kept. Raises VaultUnusable where the key is another."""
-        row = self._connection.execute(
-            "SELECT key, nonce, sealed FROM secret WHERE subject = ? AND purpose = ?",
-            (subject, purpose),
-        ).fetchone()
+        row = self._sealed(subject, purpose)
         if row is None:
             return None
         version, nonce, sealed = row
@@ -169,10 +194,13 @@ class Vault:
         return Secret(text.decode())
 
     def forget(self, subject: int, purpose: str) -> None:
-        """Delete a secret. Durable on return."""
-        self._connection.execute(
-            "DELETE FROM secret WHERE subject = ? AND purpose = ?", (subject, purpose)
-        )
+        """Delete a secret, if it is kept. Durable on return."""
+        if self._sealed(subject, purpose) is None:
+            return
+        with self._writing():
+            self._connection.execute(
+                "DELETE FROM secret WHERE subject = ? AND purpose = ?", (subject, purpose)
+            )
 
     def digest_key(self, tenant: int) -> bytes:
         """The tenant's own key for digests, made on first use."""
@@ -181,6 +209,27 @@ class Vault:
             kept = Secret(os.urandom(KEY_BYTES).hex())
             self.seal(tenant, tenant, "digest", kept)
         return bytes.fromhex(kept.reveal())
+
+    def _sealed(self, subject: int, purpose: str) -> tuple[int, bytes, bytes] | None:
+        found: tuple[int, bytes, bytes] | None = self._connection.execute(
+            "SELECT key, nonce, sealed FROM secret WHERE subject = ? AND purpose = ?",
+            (subject, purpose),
+        ).fetchone()
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in FULL:
+                raise VaultFull from error
+            raise VaultUnusable(
+                f"the vault {self._path} cannot be written ({error}); check the disk and the "
+                "permissions, then start rounds again"
+            ) from error
 
     def _remember(self, kind: str, name: str, subject: int) -> None:
         self._subjects[kind, name] = subject

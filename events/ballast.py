@@ -23,7 +23,7 @@ class Ballast:
             return True
         partial = self._path.with_suffix(".partial")
         try:
-            with partial.open("wb") as file:
+            with open(partial, "wb", opener=_private) as file:
                 os.posix_fallocate(file.fileno(), 0, self._size)
             partial.rename(self._path)
         except OSError:
@@ -33,3 +33,7 @@ class Ballast:
 
     def release(self) -> None:
         self._path.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

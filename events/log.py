@@ -84,8 +84,8 @@ class SqliteLog:
                     self.head, self.block = last, block
         except verify.TailLost as lost:
             raise LogUnusable(
-                f"the log {self.path} has lost its tail: {lost}; nothing was changed: restore a "
-                f"backup, or accept the loss by deleting {self._directory / 'log.mark'}"
+                f"the log {self.path} has lost its tail: {lost}; nothing was changed: restore the "
+                "whole state directory from a backup, or move it away to start afresh"
             ) from lost
         except verify.Broken as fault:
             raise LogUnusable(

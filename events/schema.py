@@ -11,9 +11,10 @@ version     the state of a stream after one sync, numbered by the event that ope
 call        one HTTP exchange with a provider
 
 Every event speaks of one *subject*, an integer: a connection, a provider, a tenant, the fleet (0).
-Names lie in the vault, what providers say lies in the data store; neither ever stands here, so that
-forgetting a tenant touches no event. Tags are the disk format: a new field needs a default, a new
-meaning needs a new tag, and a tag once written is never used for anything else.
+Names of tenants and connections lie in the vault, what providers say lies in the data store;
+neither ever stands here, so that forgetting a tenant touches no event. Tags are the disk format: a
+new field needs a default, a new meaning needs a new tag, and a tag once written is never used for
+anything else.
 """
 
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ class Kind(StrEnum):
 
 
 class FailureClass(StrEnum):
-    """What went wrong with a call or a sync, by whose turn it is."""
+    """What went wrong with a call or a sync."""
 
     NETWORK = "network"
     TIMEOUT = "timeout"
@@ -56,6 +57,15 @@ class SkipReason(StrEnum):
     MISSED = "missed"
     PAUSED = "paused"
     REMOVED = "removed"
+
+
+class ScheduleReason(StrEnum):
+    """What put the next due time where it is."""
+
+    ADDED = "added"
+    INTERVAL = "interval"
+    INTERVAL_CHANGED = "interval-changed"
+    CLOCK_STEPPED = "clock-stepped"
 
 
 class InterruptReason(StrEnum):
@@ -134,9 +144,9 @@ class DaemonStopped(Fact, frozen=True, kw_only=True, tag="daemon-stopped"):
 
 
 class ClockStepped(Fact, frozen=True, kw_only=True, tag="clock-stepped"):
-    """The wall clock jumped against the host's own counter."""
+    """The wall clock jumped by `step` against the host's own counter."""
 
-    by: timedelta
+    step: timedelta
 
 
 class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
@@ -181,8 +191,15 @@ class ConnectionChanged(Fact, frozen=True, kw_only=True, tag="connection-changed
 
 
 class ConnectionRemoved(Fact, frozen=True, kw_only=True, tag="connection-removed"):
-    """A connection is no longer synced. Its data and its past remain."""
+    """A connection is no longer synced. Its data and its past remain, its credential does not."""
 
+    by: Caller | None = None
+
+
+class CredentialSet(Fact, frozen=True, kw_only=True, tag="credential-set"):
+    """A connection's credential is another one from here on; it lies sealed in the vault."""
+
+    purpose: str = "credential"
     by: Caller | None = None
 
 
@@ -202,7 +219,7 @@ class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
     """The next scheduled sync is due then. `reason` says what moved it there."""
 
     due: datetime
-    reason: str
+    reason: ScheduleReason
 
 
 class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):
@@ -226,7 +243,7 @@ class SyncSkipped(Fact, frozen=True, kw_only=True, tag="sync-skipped"):
 class SyncStarted(Fact, frozen=True, kw_only=True, tag="sync-started"):
     """A sync runs. This event's number names the sync, and the versions that it writes.
 
-    `priority` runs from 1 (first) to 10; `manual` is the request's event number, if there was one.
+    `priority` runs from 1 (first) to 10; `request` is the number of the SyncRequested, if any.
     """
 
     kind: Kind
@@ -280,7 +297,10 @@ class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
 
 
 class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):
-    """At least one stream's records were accepted. What failed beside it is named."""
+    """At least one stream's records were accepted. What failed beside it is named.
+
+    `records` counts what was fetched of the accepted streams.
+    """
 
     sync: int
     duration_ms: int
@@ -338,6 +358,7 @@ Event: TypeAlias = (
     | ConnectionAdded
     | ConnectionChanged
     | ConnectionRemoved
+    | CredentialSet
     | ConnectionPaused
     | ConnectionResumed
     | SyncScheduled

@@ -145,13 +145,19 @@ def test_what_has_no_name_is_called_by_its_number():
 
 @given(st.lists(st.integers(0, 50), max_size=5), st.integers(0, 20))
 def test_a_number_of_which_the_log_speaks_is_never_given_again(reserved, enrolled):
-    """Not even where the vault was lost, and began anew beside an old log."""
     with closing(Vault(None, KEY)) as vault:
+        vault.enrol("tenant", "first")
         known = {vault.enrol("connection", f"acme/{number}") for number in range(enrolled)}
         for number in reserved:
             vault.reserve(number)
         assert vault.enrol("tenant", "new") > max([0, *known, *reserved])
         assert vault.subject("connection", "acme/0") == (min(known) if known else None)
+
+
+def test_a_new_vault_beside_a_log_that_knows_connections_is_refused():
+    """Names and credentials lay in the old one; new subjects would show every row twice."""
+    with closing(Vault(None, KEY)) as vault, pytest.raises(VaultUnusable, match="is new, but"):
+        vault.reserve(7)
 
 
 # -- the file -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from events.schema import (
     ConnectionPaused,
     ConnectionRemoved,
     ConnectionResumed,
+    CredentialSet,
     DaemonStarted,
     DaemonStopped,
     Event,
@@ -25,6 +26,7 @@ from events.schema import (
     ProviderDeclared,
     RecordsCaptured,
     RecordsRefused,
+    ScheduleReason,
     SkipReason,
     StreamFailure,
     SyncCancelled,
@@ -61,7 +63,12 @@ INTERRUPTS = {
     InterruptReason.DIED: "rounds died",
     InterruptReason.DISK_FULL: "the disk is full",
 }
-REASONS = {"interval": "", "added": " (just added)"}
+REASONS = {
+    ScheduleReason.ADDED: " (just added)",
+    ScheduleReason.INTERVAL: "",
+    ScheduleReason.INTERVAL_CHANGED: " (the interval is another one)",
+    ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
+}
 
 
 def line(view: EventView, width: int = 0) -> str:
@@ -93,16 +100,15 @@ def sentence(view: EventView) -> str:
             return "rounds stopped" + _if(
                 interrupted, f"; {times.count(interrupted, 'sync')} interrupted"
             )
-        case ClockStepped(by=by):
-            way = "forward" if by > timedelta() else "back"
-            return f"the host's clock jumped {way} by {times.about(abs(by))}"
+        case ClockStepped(step=step):
+            way = "forward" if step > timedelta() else "back"
+            return f"the host's clock jumped {way} by {times.about(abs(step))}"
         case PolicySet(interval=interval, concurrency=concurrency):
             return f"settings: a sync every {times.exact(interval)}, {concurrency} at once"
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
         case SyncScheduled(due=due, reason=reason):
-            why = REASONS.get(reason, f" ({reason})")
-            return f"next sync at {times.local(due)}{why}"
+            return f"next sync at {times.local(due)}{REASONS[reason]}"
         case ActorCrashed(error=error, crashes=crashes, until=until):
             times_ = _if(crashes > 1, f", {crashes} times in a row")
             return f"rounds itself failed ({error}){times_}; rests until {times.local(until)}"
@@ -110,6 +116,7 @@ def sentence(view: EventView) -> str:
             ConnectionAdded()
             | ConnectionChanged()
             | ConnectionRemoved()
+            | CredentialSet()
             | ConnectionPaused()
             | ConnectionResumed()
         ):
@@ -128,6 +135,7 @@ def _membership(
     event: ConnectionAdded
     | ConnectionChanged
     | ConnectionRemoved
+    | CredentialSet
     | ConnectionPaused
     | ConnectionResumed,
 ) -> str:
@@ -141,6 +149,8 @@ def _membership(
             return f"connection changed{how}{every}"
         case ConnectionRemoved():
             return f"connection removed{_by(event.by)}; its data is kept"
+        case CredentialSet():
+            return f"credential set{_by(event.by)}"
         case ConnectionPaused():
             return f"paused{_by(event.by)}"
         case ConnectionResumed():

@@ -4,20 +4,28 @@ from datetime import timedelta
 
 import msgspec
 import trio
+from msgspec import UNSET, UnsetType
 
 from daemon import commands
 from daemon.configuration import Duration, check_name, duration, provider_of
-from daemon.connect import OtherProvider, connect
+from daemon.connect import OtherProvider, check_credential, connect, disconnect
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, Done, NewConnection
 from daemon.secret import Secret
+from daemon.store.core import StoreFull
+from daemon.vault import VaultFull
 from events.envelope import Recorded
-from events.schema import Caller, SyncSkipped
+from events.schema import (
+    Caller,
+    ConnectionAdded,
+    ConnectionChanged,
+    CredentialSet,
+    SyncSkipped,
+)
 from projections.connection import Connection
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
 DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
-CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
 
 
 async def sync(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
@@ -45,10 +53,8 @@ async def resume(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
 
 
 async def cancel(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
-    subject, connection = desk.find(wish.connection)
+    subject, _ = desk.find(wish.connection)
     recorded = await _execute(desk, commands.Cancel(subject=subject, by=by))
-    if recorded and connection.run:
-        desk.supervisor.cancel(subject)
     return _done(desk, recorded, "cancelled" if recorded else "nothing runs or is requested")
 
 
@@ -56,11 +62,10 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
     """Add a connection; of one that exists, change what is given: interval, credential."""
     if wrong := check_name(wish.connection):
         raise Refused("invalid", wrong)
-    if len(wish.credential or "") > CREDENTIAL_MAX:
-        raise Refused("invalid", f"a credential has at most {CREDENTIAL_MAX} characters")
-    known = _known(desk, wish.connection)
+    if wish.credential is not None and (wrong := check_credential(wish.credential)):
+        raise Refused("invalid", f"the credential {wrong}")
     provider = _provider(desk, wish)
-    interval = _interval(wish, known)
+    interval = _interval(desk, wish)
     await _room(desk)
     try:
         recorded = await connect(
@@ -69,22 +74,16 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
             desk.storage,
             wish.connection,
             provider,
-            declared=known is not None and known.declared,
             interval=interval,
             credential=Secret(wish.credential) if wish.credential else None,
             by=by,
         )
     except OtherProvider as other:
         raise Refused("invalid", str(other)) from None
+    except (StoreFull, VaultFull):
+        raise Refused("disk-full", "the disk is full, nothing was added; free some space") from None
     await _durable(desk, recorded)
-    if known is None:
-        return _done(desk, recorded, "added")
-    changed = " and ".join(
-        word
-        for word, given in (("interval", wish.interval), ("credential", wish.credential))
-        if given
-    )
-    return _done(desk, recorded, f"{changed} set" if changed else "exists already; nothing changed")
+    return _done(desk, recorded, _what_was_set(recorded))
 
 
 async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
@@ -94,9 +93,8 @@ async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
             "declared",
             f"{wish.connection} stands in the configuration; take it out there and restart roundsd",
         )
-    recorded = await _execute(desk, commands.Remove(subject=subject, by=by))
-    desk.supervisor.cancel(subject)
-    desk.vault.forget(subject, "credential")
+    await _room(desk)
+    recorded = await disconnect(desk.journal, desk.vault, subject, by)
     return _done(desk, recorded, "removed, its credential deleted; its data and history are kept")
 
 
@@ -121,9 +119,10 @@ def _provider(desk: Desk, wish: NewConnection) -> str:
     )
 
 
-def _interval(wish: NewConnection, known: Connection | None) -> timedelta | None:
+def _interval(desk: Desk, wish: NewConnection) -> timedelta | UnsetType:
     if wish.interval is None:
-        return known.interval if known else None
+        return UNSET
+    known = _known(desk, wish.connection)
     if known is not None and known.declared:
         raise Refused(
             "declared",
@@ -136,6 +135,16 @@ def _interval(wish: NewConnection, known: Connection | None) -> timedelta | None
             "invalid",
             f"{wish.interval!r} is not an interval; write 15m, 6h, 7d, or hourly, daily, weekly",
         ) from None
+
+
+def _what_was_set(recorded: list[Recorded]) -> str:
+    words = [_SET[type(each.event)] for each in recorded if type(each.event) in _SET]
+    if "added" in words:
+        return "added; its first sync starts at once"
+    return f"{' and '.join(words)} set" if words else "exists already; nothing is new"
+
+
+_SET = {ConnectionAdded: "added", ConnectionChanged: "interval", CredentialSet: "credential"}
 
 
 async def _execute(desk: Desk, command: commands.Command) -> list[Recorded]:

@@ -21,6 +21,12 @@ CONNECTIONS_MAX = 64
 SEND_S = 10.0  # a client that takes nothing for so long is gone
 BODY_BYTES_MAX = 64 * 1024
 KEEP_ALIVE_S = 30.0
+REFUSE_S = 1.0
+BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n"
+    b"connection: close\r\n\r\n"
+    b'{"code":"busy","message":"too many connections to the daemon are open; close some"}'
+)
 UCRED = struct.Struct("3i")
 
 Application = Callable[..., Any]
@@ -57,20 +63,33 @@ async def serve(
     config.errorlog = None
     config.accesslog = None
     config.keep_alive_timeout = KEEP_ALIVE_S
-    config.read_timeout = int(KEEP_ALIVE_S)
     config.h11_max_incomplete_size = BODY_BYTES_MAX
     context = WorkerContext(None)
     wrapped = ASGIWrapper(application)
-    places = trio.Semaphore(CONNECTIONS_MAX)
+    places = trio.CapacityLimiter(CONNECTIONS_MAX)
 
     async def handle(stream: trio.SocketStream) -> None:
-        async with places:
+        try:
+            places.acquire_on_behalf_of_nowait(stream)
+        except trio.WouldBlock:
+            await _refuse(stream)
+            return
+        try:
             state = ConnectionState(LifespanState({"uid": _peer_uid(stream)}))
             await _Peer(wrapped, config, context, state, cast(Any, stream)).run()
+        finally:
+            places.release_on_behalf_of(stream)
 
     async with trio.open_nursery() as nursery:
         task_status.started()
         await trio.serve_listeners(handle, [listener], handler_nursery=nursery)
+
+
+async def _refuse(stream: trio.SocketStream) -> None:
+    """Say at once that there is no place, rather than let one more client wait."""
+    with trio.move_on_after(REFUSE_S):
+        async with stream:
+            await stream.send_all(BUSY)
 
 
 def _peer_uid(stream: trio.SocketStream) -> int | None:

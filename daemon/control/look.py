@@ -47,7 +47,7 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
     live = [each for each in world.connections.values() if not each.removed]
     starts = [start for each in live if (start := next_start(each))]
     return Status(
-        seq=desk.journal.head.seq,
+        seq=world.seq,
         version=desk.version,
         pid=os.getpid(),
         state=str(desk.places.state),
@@ -74,7 +74,7 @@ async def queue(desk: Desk, _: Nothing, by: Caller) -> Queue:
     ]
     items.sort(key=lambda item: views.order(item, now))
     return Queue(
-        seq=desk.journal.head.seq,
+        seq=world.seq,
         concurrency=world.fleet.policy.concurrency,
         items=items[:QUEUE_ITEMS_MAX],
     )
@@ -87,7 +87,7 @@ async def connections(desk: Desk, _: Nothing, by: Caller) -> Connections:
         if not connection.removed
     ]
     found.sort(key=lambda view: view.connection)
-    return Connections(seq=desk.journal.head.seq, connections=found)
+    return Connections(seq=desk.journal.world.seq, connections=found)
 
 
 async def connection(desk: Desk, query: ConnectionName, by: Caller) -> ConnectionAnswer:
@@ -111,7 +111,7 @@ async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
                 streams=list(provider.file.streams),
             )
         )
-    return Providers(seq=desk.journal.head.seq, providers=found)
+    return Providers(seq=desk.journal.world.seq, providers=found)
 
 
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
@@ -160,7 +160,7 @@ async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
 def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
     """Follow the log. What is asked is looked at now, not when the first event comes."""
     subject = desk.find(query.connection)[0] if query.connection else None
-    after = desk.journal.head.seq if query.after is None else max(0, query.after)
+    after = desk.journal.head.seq if query.after is None else query.after
     return _tail(desk, desk.journal.subscribe(after, subject))
 
 

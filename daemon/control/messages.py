@@ -1,15 +1,18 @@
 """What is said over the control socket? Requests and answers, as both ends type them.
 
 Times are ISO 8601 in UTC, durations are ISO 8601 too unless the name ends in its unit. Every answer
-carries `seq`, the number of the last event that it knows of.
+carries `seq`, the number of the last event that it knows of; it may be about to become durable.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from events.schema import Event, FailureClass, Kind
+
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""The number of an event; 0 lies before the first."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -19,7 +22,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Nothing(Struct, frozen=True, kw_only=True):
+class Nothing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No arguments."""
 
 
@@ -45,7 +48,7 @@ class NewConnection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class LogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Events after a number, the last `limit` of them where `after` is not given."""
 
-    after: int | None = None
+    after: Number | None = None
     connection: str | None = None
     limit: int = 100
 
@@ -53,7 +56,7 @@ class LogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class TailQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Follow the log after that number (from now on where it is not given)."""
 
-    after: int | None = None
+    after: Number | None = None
     connection: str | None = None
 
 

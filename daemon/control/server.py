@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
+import trio
 from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +21,7 @@ from daemon.control.operations import OPERATIONS, STREAMS, Operation, Role, Stre
 from events.schema import Caller
 
 PREFIX = "/v1/"
+BODY_S = 10.0  # a local client that needs longer has stopped
 STATUS = {
     "invalid": 400,
     "not-allowed": 403,
@@ -41,7 +43,11 @@ def application(desk: Desk, role: Role) -> Starlette:
     routes += [_stream(desk, role, stream) for stream in STREAMS]
     document = openapi.document(OPERATIONS, STREAMS, desk.version)
 
-    async def describe(_: Request) -> Response:
+    async def describe(request: Request) -> Response:
+        try:
+            _caller(request, role, Role.VIEWER)
+        except Refused as refused:
+            return _problem(refused.code, refused.message)
         return _json(200, document)
 
     return Starlette(routes=[*routes, Route(f"{PREFIX}openapi.json", describe)])
@@ -113,11 +119,13 @@ async def _read(request: Request, takes: type[T]) -> T:
 
 async def _body(request: Request) -> bytes:
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise Refused("too-large", f"a request has at most {BODY_BYTES_MAX} bytes")
-    return body
+    with trio.move_on_after(BODY_S):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                raise Refused("too-large", f"a request has at most {BODY_BYTES_MAX} bytes")
+        return body
+    raise Refused("invalid", f"the request was not there whole after {BODY_S:g} s")
 
 
 def _json(status: int, answer: Any) -> Response:

@@ -58,7 +58,7 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         case Connect():
             return membership.connect(command, world, now)
         case Remove():
-            return membership.remove(command, world)
+            return membership.remove(command, world, now)
         case Pause():
             return membership.pause(command, world)
         case Resume():
@@ -70,7 +70,7 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         case DeclareProvider():
             return host.declare(command, world)
         case StepClock(by=by):
-            return [(FLEET, ClockStepped(by=by))]
+            return [(FLEET, ClockStepped(step=by))]
         case Stop(interrupted=interrupted):
             return [(FLEET, DaemonStopped(interrupted=interrupted))]
         case _:

@@ -10,6 +10,8 @@ from events.schema import (
     ConnectionPaused,
     ConnectionRemoved,
     ConnectionResumed,
+    CredentialSet,
+    ScheduleReason,
     SkipReason,
     SyncCancelled,
     SyncScheduled,
@@ -22,6 +24,7 @@ from projections.world import World
 def connect(command: Connect, world: World, now: datetime) -> Decisions:
     """Add it (first sync due at once), or note what differs from what is known."""
     subject, known = command.subject, world.connections.get(command.subject)
+    credential = [(subject, CredentialSet(by=command.by))] if command.credential else []
     if known is None or known.removed:
         added = ConnectionAdded(
             tenant=command.tenant,
@@ -30,20 +33,23 @@ def connect(command: Connect, world: World, now: datetime) -> Decisions:
             interval=command.interval,
             by=command.by,
         )
-        return [(subject, added), (subject, SyncScheduled(due=now, reason="added"))]
+        scheduled = SyncScheduled(due=now, reason=ScheduleReason.ADDED)
+        return [(subject, added), *credential, (subject, scheduled)]
     if (known.declared, known.interval) == (command.declared, command.interval):
-        return []
+        return [*credential]
     changed = ConnectionChanged(declared=command.declared, interval=command.interval, by=command.by)
-    return [(subject, changed), *_sooner(subject, known, command, world, now)]
+    return [*credential, (subject, changed), *_sooner(subject, known, command, world, now)]
 
 
-def remove(command: Remove, world: World) -> Decisions:
+def remove(command: Remove, world: World, now: datetime) -> Decisions:
+    """What runs is cancelled, what was requested or due is skipped."""
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed:
         return []
     return [
         *_cancelled(subject, known, command),
         *_skipped(subject, known, SkipReason.REMOVED),
+        *_overdue(subject, known, now),
         (subject, ConnectionRemoved(by=command.by)),
     ]
 
@@ -74,7 +80,7 @@ def _sooner(
     latest = now + (command.interval or world.fleet.policy.interval)
     if known.schedule.due is None or known.schedule.due <= latest:
         return []
-    return [(subject, SyncScheduled(due=latest, reason="interval changed"))]
+    return [(subject, SyncScheduled(due=latest, reason=ScheduleReason.INTERVAL_CHANGED))]
 
 
 def _cancelled(subject: int, known: Connection, command: Remove) -> Decisions:
@@ -88,3 +94,11 @@ def _skipped(subject: int, known: Connection, reason: SkipReason) -> Decisions:
     if request is None:
         return []
     return [(subject, SyncSkipped(reason=reason, due=request.at, request=request.seq))]
+
+
+def _overdue(subject: int, known: Connection, now: datetime) -> Decisions:
+    """The scheduled sync that waited for a place."""
+    due = known.schedule.due
+    if known.run or due is None or due > now:
+        return []
+    return [(subject, SyncSkipped(reason=SkipReason.REMOVED, due=due))]

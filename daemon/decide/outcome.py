@@ -12,6 +12,7 @@ from events.schema import (
     PolicySet,
     RecordsCaptured,
     RecordsRefused,
+    ScheduleReason,
     SkipReason,
     StreamFailure,
     StreamPolicy,
@@ -147,7 +148,7 @@ def next_due(subject: int, world: World, now: datetime) -> Decisions:
     if due is None or due > now:
         return []
     steps = (now - due) // interval + 1
-    scheduled = SyncScheduled(due=due + steps * interval, reason="interval")
+    scheduled = SyncScheduled(due=due + steps * interval, reason=ScheduleReason.INTERVAL)
     if steps == 1:
         return [(subject, scheduled)]
     missed = SyncSkipped(reason=SkipReason.MISSED, due=due + interval, count=steps - 1)

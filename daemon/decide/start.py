@@ -6,6 +6,7 @@ from daemon.commands import Cancel, Request, Review, Start
 from daemon.decide.outcome import Decisions, next_due
 from events.schema import (
     Kind,
+    ScheduleReason,
     SkipReason,
     SyncCancelled,
     SyncRequested,
@@ -79,4 +80,4 @@ def review(command: Review, world: World, now: datetime) -> Decisions:
     if planned <= latest and not rests_too_long:
         return []
     due = min(planned, latest)
-    return [(command.subject, SyncScheduled(due=due, reason="clock stepped"))]
+    return [(command.subject, SyncScheduled(due=due, reason=ScheduleReason.CLOCK_STEPPED))]

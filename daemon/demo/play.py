@@ -59,7 +59,7 @@ def _epilogue(stage: Stage, voice: Voice, *, keep: bool) -> None:
         "rounds connection show garage/depot",
         "rounds log show",
         "rounds log verify",
-        f"sqlite3 {data} 'SELECT * FROM weather_days'",
+        f"sqlite3 -readonly {data} 'SELECT * FROM weather_days'",
     )
     voice.say(
         "Give a provider another mood (fine, outage, empty, html, slow), let some time pass at",

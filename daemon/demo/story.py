@@ -206,7 +206,7 @@ def _sql(stage: Stage, _: Witness, voice: Voice) -> None:
     table = evidence.select(stage.state, " ".join(DEAR_PARTS))
     _expect(len(table.rows) == 3, "three parts to be the dearest")
     data = shlex.quote(str(stage.state / "data"))
-    voice.commands(f"sqlite3 {data} '", *(f"  {line}" for line in DEAR_PARTS), "'")
+    voice.commands(f"sqlite3 -readonly {data} '", *(f"  {line}" for line in DEAR_PARTS), "'")
     voice.table(table.columns, table.rows)
 
 

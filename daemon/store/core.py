@@ -15,6 +15,8 @@ from daemon.store.schema import StoreUnusable
 from events.schema import Mode
 from events.writer import FULL
 
+PAGE_BYTES_MAX = 8 * 1024 * 1024  # of records shown at once; one record may be larger
+
 
 class StoreFull(Exception):
     """There is no room on the disk. Nothing that was accepted is lost."""
@@ -42,18 +44,25 @@ class Store:
     def close(self) -> None:
         self._connection.close()
 
-    def name(self, connection: int, tenant: str, name: str) -> None:
-        """Note what people call a connection."""
-        known = self._connection.execute(
-            "SELECT tenant, name FROM owner WHERE connection = ?", (connection,)
-        ).fetchone()
-        if known == (tenant, name):
+    def name_all(self, names: Mapping[int, tuple[str, str]]) -> None:
+        """Note what people call all connections (tenant, name), where that is not known yet."""
+        new = [(each, *called) for each, called in names.items() if self._called(each) != called]
+        if not new:
             return
         with self._writing():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO owner (connection, tenant, name) VALUES (?, ?, ?)",
-                (connection, tenant, name),
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO owner (connection, tenant, name) VALUES (?, ?, ?)", new
             )
+
+    def name(self, connection: int, tenant: str, name: str) -> None:
+        """Note what people call a connection."""
+        self.name_all({connection: (tenant, name)})
+
+    def _called(self, connection: int) -> tuple[str, str] | None:
+        row: tuple[str, str] | None = self._connection.execute(
+            "SELECT tenant, name FROM owner WHERE connection = ?", (connection,)
+        ).fetchone()
+        return row
 
     def begin(
         self,
@@ -95,9 +104,9 @@ class Store:
         with self._guarded():
             drafts.stage(self._connection, draft, records)
 
-    def compare(self, draft: Draft, cursor: str | None, *, complete: bool) -> Difference:
+    def compare(self, draft: Draft, cursor: str | None) -> Difference:
         with self._guarded():
-            return drafts.compare(self._connection, draft, cursor, complete=complete)
+            return drafts.compare(self._connection, draft, cursor)
 
     def accept(self, draft: Draft) -> None:
         """Make a draft the version in force. Its RecordsCaptured is durable by now.
@@ -162,17 +171,28 @@ class Store:
         ).fetchone()
         if row is None:
             return None
-        found = self._connection.execute(
-            "SELECT key, body FROM record WHERE stream = ? AND until IS NULL AND key > ? "
-            "ORDER BY key LIMIT ?",
-            (row[0], after or "", limit),
-        ).fetchall()
+        with self._guarded():
+            found, more = self._some(row[0], after or "", limit)
         return Page(
             version=row[1],
             rows=row[2],
             records=[msgspec.json.decode(body) for _, body in found],
-            after=found[-1][0] if len(found) == limit else None,
+            after=found[-1][0] if more else None,
         )
+
+    def _some(self, stream: int, after: str, limit: int) -> tuple[list[tuple[str, str]], bool]:
+        """Some current rows (key, body), one at least; and whether there may be more."""
+        found, size = [], 0
+        for key, body in self._connection.execute(
+            "SELECT key, body FROM record WHERE stream = ? AND until IS NULL AND key > ? "
+            "ORDER BY key LIMIT ?",
+            (stream, after, limit),
+        ):
+            found.append((key, body))
+            size += len(body)
+            if size >= PAGE_BYTES_MAX:
+                return found, True
+        return found, len(found) == limit
 
     def _behind(self, captured: Mapping[tuple[int, str], int]) -> list[int]:
         heads = {

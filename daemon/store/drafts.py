@@ -55,18 +55,16 @@ def stage(connection: sqlite3.Connection, draft: Draft, records: list[dict[str, 
     draft.fetched += len(records)
 
 
-def compare(
-    connection: sqlite3.Connection, draft: Draft, cursor: str | None, *, complete: bool
-) -> Difference:
+def compare(connection: sqlite3.Connection, draft: Draft, cursor: str | None) -> Difference:
     """Say what the draft changes, and keep its cursor beside it.
 
-    Absence removes only where the fetch was complete and the stream is fetched in full.
+    Called only once everything has been fetched: then absence removes, where a stream is full.
     """
     names = {"stream": draft.stream, "version": draft.version}
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         before = _head(connection, draft.stream)
-        if complete and draft.mode is Mode.FULL:
+        if draft.mode is Mode.FULL:
             connection.execute(_REMOVE, names)
         fields = dict.fromkeys(name for shape in draft.shapes for name in shape)
         views.note_fields(connection, draft.provider, draft.name, fields)

@@ -58,8 +58,8 @@ class Storage:
     async def stage(self, draft: Draft, records: list[dict[str, Any]]) -> None:
         await self._run(partial(self._store.stage, draft, records))
 
-    async def compare(self, draft: Draft, cursor: str | None, *, complete: bool) -> Difference:
-        return await self._run(partial(self._store.compare, draft, cursor, complete=complete))
+    async def compare(self, draft: Draft, cursor: str | None) -> Difference:
+        return await self._run(partial(self._store.compare, draft, cursor))
 
     async def accept(self, draft: Draft) -> None:
         await self._run(partial(self._store.accept, draft))

@@ -54,7 +54,7 @@ def _sync(sync: int, now: datetime, dice: random.Random) -> Iterator[tuple[datet
         yield from ((ended, _captured(sync, stream, dice)) for stream in STREAMS)
         yield ended, _succeeded(sync, taken, dice)
     due = now + INTERVAL + timedelta(microseconds=dice.randrange(60_000_000))
-    yield ended, schema.SyncScheduled(due=due, reason="interval")
+    yield ended, schema.SyncScheduled(due=due, reason=schema.ScheduleReason.INTERVAL)
 
 
 def _failed(sync: int, taken: int) -> schema.SyncFailed:

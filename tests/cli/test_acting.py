@@ -112,7 +112,11 @@ def test_paused_means_nothing_starts_until_it_is_resumed(daemon):
 def test_a_credential_from_standard_input_is_used_and_never_seen(daemon):
     words = ("connection", "add", "acme/keyed", "--credential-stdin", "--interval", "2h")
     added = daemon.rounds(*words, stdin=f"{KEY}\n")
-    assert (added.code, added.out, added.err) == (0, "acme/keyed: added\n", "")
+    assert (added.code, added.out, added.err) == (
+        0,
+        "acme/keyed: added; its first sync starts at once\n",
+        "",
+    )
     synced = daemon.rounds("sync", "acme/keyed", "--wait")
     assert synced.code == 0
     shown = daemon.rounds("connection", "show", "acme/keyed", "--json")

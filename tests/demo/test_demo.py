@@ -108,7 +108,9 @@ def test_what_is_kept_goes_on_to_work():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("moment", ["rounds demo", "14 new", "sync 36 started", "was just killed"])
+@pytest.mark.parametrize(
+    "moment", ["rounds demo", "14 new", "answers everything with 503", "was just killed"]
+)
 def test_a_demo_that_is_told_to_stop_leaves_nothing(number, moment):
     with (
         spectator.empty_directory() as directory,

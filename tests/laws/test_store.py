@@ -63,7 +63,6 @@ class Sync:
     connection: int
     stream: str
     pages: list
-    complete: bool
     cursor: str | None
     fate: str
 
@@ -73,7 +72,6 @@ syncs = st.builds(
     connection=st.sampled_from([*OWNERS]),
     stream=st.sampled_from([*STREAMS]),
     pages=st.lists(st.lists(records, max_size=4), max_size=3),
-    complete=st.sampled_from([True, True, True, False]),
     cursor=st.none() | texts.map(json.dumps),
     fate=st.sampled_from(FATES),
 )
@@ -96,7 +94,7 @@ class Version:
         mode, primary_key = STREAMS[sync.stream]
         sent = [record for page in sync.pages for record in page]
         seen = {text_of([record[name] for name in primary_key]): record for record in sent}
-        gone = self.rows.keys() - seen.keys() if sync.complete and mode is Mode.FULL else set()
+        gone = self.rows.keys() - seen.keys() if mode is Mode.FULL else set()
         rows = {key: row for key, row in self.rows.items() if key not in gone} | seen
         both = self.rows.keys() & seen.keys()
         same = {key for key in both if text_of(self.rows[key]) == text_of(seen[key])}
@@ -147,7 +145,7 @@ class AgainstTheModel:
         for page in sync.pages:
             self.store.stage(draft, page)
         if sync.fate != "staged, then died":
-            assert self.store.compare(draft, sync.cursor, complete=sync.complete) == expected
+            assert self.store.compare(draft, sync.cursor) == expected
         if "accepted" in sync.fate or "recorded" in sync.fate:
             known[self.seq] = after
         if "accepted" in sync.fate:
@@ -259,7 +257,7 @@ def captured(store, version, *records, stream="days", cursor=None, provider="wea
         secret=SECRET,
     )
     store.stage(draft, [*records])
-    store.compare(draft, cursor, complete=True)
+    store.compare(draft, cursor)
     store.accept(draft)
 
 
@@ -347,7 +345,7 @@ def test_a_stream_of_two_providers_is_two_views(store):
         2, "climate", "days", version=6, mode=Mode.FULL, primary_key=("id",), secret=SECRET
     )
     store.stage(draft, [{"id": 2}])
-    store.compare(draft, None, complete=True)
+    store.compare(draft, None)
     store.accept(draft)
     assert view(store)[1] == [("acme", "acme/weather", 1)]
     assert view(store, "climate_days")[1] == [("acme", "acme/climate", 2)]
@@ -441,17 +439,17 @@ def test_a_full_disk_while_comparing_loses_nothing(small):
     small.stage(draft, [{"id": 1, "text": "new"}])
     fill_up(small)
     with pytest.raises(StoreFull):
-        small.compare(draft, None, complete=True)
+        small.compare(draft, None)
     assert state(small) == before
     make_room(small)
-    assert small.compare(draft, None, complete=True).removed == len(MANY) - 1
+    assert small.compare(draft, None).removed == len(MANY) - 1
 
 
 def full_while_accepting(store):
     """The log has version 6, and the store could not make it visible."""
     draft = start(store, 6)
     store.stage(draft, MANY)
-    store.compare(draft, '"c6"', complete=True)
+    store.compare(draft, '"c6"')
     fill_up(store)
     with pytest.raises(StoreFull):
         store.accept(draft)
@@ -505,6 +503,6 @@ def test_a_damaged_store_is_broken(tmp_path):
 
 def test_our_own_mistake_is_not_taken_for_a_broken_disk(store):
     draft = start(store, 6)
-    store.compare(draft, None, complete=True)
+    store.compare(draft, None)
     with pytest.raises(sqlite3.IntegrityError):
-        store.compare(draft, None, complete=True)
+        store.compare(draft, None)

@@ -70,7 +70,7 @@ def test_a_shorter_interval_holds_from_now_on():
     past = (*KNOWN, (ONE, scheduled(NOON + 6 * HOUR)))
     given(*past).when(connect(interval=HOUR)).then(
         (ONE, schema.ConnectionChanged(interval=HOUR)),
-        (ONE, scheduled(NOON + HOUR, "interval changed")),
+        (ONE, scheduled(NOON + HOUR, schema.ScheduleReason.INTERVAL_CHANGED)),
     )
 
 
@@ -97,7 +97,20 @@ def test_removing_takes_back_what_runs_and_skips_what_was_requested():
 
 
 def test_removing_what_is_idle_is_one_event():
-    given(*KNOWN).when(commands.Remove(subject=ONE)).then((ONE, REMOVED))
+    given(*KNOWN).when(commands.Remove(subject=ONE), NOON - HOUR).then((ONE, REMOVED))
+
+
+def test_a_due_sync_that_waited_when_its_connection_was_removed_is_skipped():
+    given(*KNOWN).when(commands.Remove(subject=ONE)).then(
+        (ONE, schema.SyncSkipped(reason=schema.SkipReason.REMOVED, due=NOON)),
+        (ONE, REMOVED),
+    )
+
+
+def test_another_credential_is_a_fact_with_who_set_it():
+    given(*KNOWN).when(connect(credential=True, by=BY)).then(
+        (ONE, schema.CredentialSet(by=BY)),
+    )
 
 
 def test_removing_what_is_gone_or_unknown_changes_nothing():
@@ -210,7 +223,7 @@ def test_a_good_end_is_noted():
 
 
 def test_a_step_of_the_clock_is_noted():
-    given().when(commands.StepClock(by=-HOUR)).then((0, schema.ClockStepped(by=-HOUR)))
+    given().when(commands.StepClock(by=-HOUR)).then((0, schema.ClockStepped(step=-HOUR)))
 
 
 def test_an_event_of_an_unknown_subject_is_no_state():

@@ -222,12 +222,11 @@ def test_resuming_what_is_not_paused_changes_nothing(past):
 # -- a clock that stepped -------------------------------------------------------------------------
 
 REVIEW = commands.Review(subject=ONE)
+STEPPED = schema.ScheduleReason.CLOCK_STEPPED
 
 
 def test_a_due_time_beyond_the_interval_is_decided_anew():
-    given(*KNOWN).when(REVIEW, NOON - 24 * HOUR).then(
-        (ONE, scheduled(NOON - 18 * HOUR, "clock stepped"))
-    )
+    given(*KNOWN).when(REVIEW, NOON - 24 * HOUR).then((ONE, scheduled(NOON - 18 * HOUR, STEPPED)))
 
 
 def test_a_due_time_inside_the_interval_stands():
@@ -238,15 +237,15 @@ def test_a_due_time_inside_the_interval_stands():
 def test_a_connections_own_interval_is_the_one_that_counts():
     own = schema.ConnectionChanged(interval=HOUR)
     given(*KNOWN, (ONE, own)).when(REVIEW, NOON - 2 * HOUR).then(
-        (ONE, scheduled(NOON - HOUR, "clock stepped"))
+        (ONE, scheduled(NOON - HOUR, STEPPED))
     )
 
 
 def test_a_request_made_before_the_clock_stepped_back_is_due_now():
     past = (*ASLEEP, (ONE, REQUESTED))
     before = NOON - 2 * HOUR
-    given(*past).when(REVIEW, before).then((ONE, scheduled(before, "clock stepped")))
-    given(*past, (ONE, scheduled(before, "clock stepped"))).when(START, before).then(
+    given(*past).when(REVIEW, before).then((ONE, scheduled(before, STEPPED)))
+    given(*past, (ONE, scheduled(before, STEPPED))).when(START, before).then(
         (ONE, started(before, 1, request=5))
     )
     given(*past).when(REVIEW, NOON).then()
@@ -257,8 +256,8 @@ def test_a_rest_longer_than_the_policy_allows_ends():
     past = (*ASLEEP, (ONE, rest))
     given(*past).when(REVIEW, NOON).then()
     before = NOON - MINUTE
-    given(*past).when(REVIEW, before).then((ONE, scheduled(before + 6 * HOUR, "clock stepped")))
-    again = (*past, (ONE, scheduled(NOON, "clock stepped")))
+    given(*past).when(REVIEW, before).then((ONE, scheduled(before + 6 * HOUR, STEPPED)))
+    again = (*past, (ONE, scheduled(NOON, STEPPED)))
     given(*again).when(START, NOON).then((ONE, started()))
 
 

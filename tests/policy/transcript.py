@@ -59,7 +59,7 @@ REMOVED = schema.ConnectionRemoved()
 REQUESTED = schema.SyncRequested()
 
 
-def scheduled(due, reason="interval"):
+def scheduled(due, reason=schema.ScheduleReason.INTERVAL):
     return schema.SyncScheduled(due=due, reason=reason)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from daemon import rest
 from daemon.exchange import CallLost
+from daemon.store import rows
 from events.schema import FailureClass
 from tests.rest.provider import (
     Asked,
@@ -87,6 +87,6 @@ async def test_a_record_without_the_cursors_field_is_malformed_and_named():
 
 def test_keys_are_canonical_text():
     record = {"id": 7, "day": "ü", "on": True}
-    assert rest.key_of(record, ("id",)) == "7"
-    assert rest.key_of(record, ["day"]) == '"ü"'
-    assert rest.key_of(record, ["id", "day", "on"]) == '[7,"ü",true]'
+    assert rows.key_of(record, ("id",)) == "7"
+    assert rows.key_of(record, ("day",)) == '"ü"'
+    assert rows.key_of(record, ("id", "day", "on")) == '[7,"ü",true]'

@@ -86,6 +86,7 @@ class Month:
         self.provider = FakeProvider(self.clock, self.dice)
         self.kills = 0
         self.stops = 0
+        self.peopled = True
         self.enrol()
 
     def enrol(self) -> None:
@@ -133,7 +134,8 @@ class Month:
 
     async def _until(self, lasting: timedelta, daemon: Daemon) -> None:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._people, daemon)
+            if self.peopled:
+                nursery.start_soon(self._people, daemon)
             await trio.sleep(lasting / timedelta(seconds=1))
             nursery.cancel_scope.cancel()
 
@@ -163,8 +165,6 @@ class Month:
             await daemon.journal.room()
             wish = self.dice.choice([Request, Request, Cancel, Pause, Resume, Resume])
             recorded = daemon.journal.execute(wish(subject=subject))
-            if wish is Cancel and recorded:
-                daemon.supervisor.cancel(subject)
             await daemon.journal.durable(recorded)
 
     async def _time_passes(self) -> None:

@@ -10,6 +10,7 @@ from events.schema import (
     DaemonStarted,
     RecordsCaptured,
     RecordsRefused,
+    ScheduleReason,
     SkipReason,
     SyncCancelled,
     SyncFailed,
@@ -75,7 +76,7 @@ def _due_times(events: Sequence[Recorded]) -> list[str]:
                 intervals[each.subject] = interval
             case SyncSkipped(reason=SkipReason.MISSED, count=count):
                 missed[each.subject] += count
-            case SyncScheduled(due=next_, reason="interval"):
+            case SyncScheduled(due=next_, reason=ScheduleReason.INTERVAL):
                 steps = (next_ - due[each.subject]) / intervals[each.subject]
                 if steps != 1 + missed.pop(each.subject, 0):
                     found.append(f"event {each.seq} skips due times without a word")
