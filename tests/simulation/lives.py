@@ -117,7 +117,7 @@ class Month:
         try:
             async with trio.open_nursery() as nursery:
                 log = MemoryLog(self.disk, nursery, self.dice)
-                async with running(self._parts(log, freezer)) as daemon:
+                async with running(self.parts(log, freezer)) as daemon:
                     await self._until(lasting, daemon)
                     if kindly or self.dice.random() < 0.3:
                         self.stops += 1
@@ -139,18 +139,21 @@ class Month:
             await trio.sleep(lasting / timedelta(seconds=1))
             nursery.cancel_scope.cancel()
 
-    def _parts(self, log: MemoryLog, freezer: Freezer) -> Parts:
+    def configuration(self) -> Configuration:
         settings = Settings(
             sync=SyncSettings(concurrency=3, stop_within="30s"),
             connections={name: Declared(interval=each) for name, each in CONNECTIONS.items()},
         )
+        return Configuration(settings=settings, providers={"parts": PROVIDER}, files=())
+
+    def parts(self, log: MemoryLog, freezer: Freezer) -> Parts:
         return Parts(
             log=log,
             store=self.store,
             run=freezer,
             vault=self.vault,
             clock=self.clock,
-            configuration=Configuration(settings=settings, providers={"parts": PROVIDER}, files=()),
+            configuration=self.configuration(),
             connect=lambda _: self.provider.send,
             bridge=lambda journal: journal,
             state=None,

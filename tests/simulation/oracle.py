@@ -8,6 +8,7 @@ from events.envelope import Recorded
 from events.schema import (
     ConnectionAdded,
     DaemonStarted,
+    PolicySet,
     RecordsCaptured,
     RecordsRefused,
     ScheduleReason,
@@ -69,11 +70,14 @@ def _due_times(events: Sequence[Recorded]) -> list[str]:
     found = []
     intervals: dict[int, timedelta] = {}
     due = {}
+    usual = timedelta()
     missed: Counter[int] = Counter()
     for each in events:
         match each.event:
-            case ConnectionAdded(interval=timedelta() as interval):
-                intervals[each.subject] = interval
+            case PolicySet(interval=interval):
+                usual = interval
+            case ConnectionAdded(interval=interval):
+                intervals[each.subject] = interval or usual
             case SyncSkipped(reason=SkipReason.MISSED, count=count):
                 missed[each.subject] += count
             case SyncScheduled(due=next_, reason=ScheduleReason.INTERVAL):
