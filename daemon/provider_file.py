@@ -36,15 +36,15 @@ UrlPath: TypeAlias = Annotated[str, Meta(pattern=r"^/[^?#\s]*\Z")]
 Place: TypeAlias = Literal["query", "body"]
 
 
-class NoAuth(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="none"
-):
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What every table of the file is: strict, and silent about defaults when it is digested."""
+
+
+class NoAuth(Table, frozen=True, kw_only=True, tag_field="kind", tag="none"):
     """The provider asks for no credential."""
 
 
-class ApiKey(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="api_key"
-):
+class ApiKey(Table, frozen=True, kw_only=True, tag_field="kind", tag="api_key"):
     """The credential goes into one header, or into one query parameter."""
 
     header: HeaderName | None = None
@@ -58,16 +58,14 @@ class ApiKey(
             raise ValueError("prefix goes with header, not with query")
 
 
-class Basic(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="basic"
-):
+class Basic(Table, frozen=True, kw_only=True, tag_field="kind", tag="basic"):
     """The credential is `user:password`."""
 
 
 Auth: TypeAlias = NoAuth | ApiKey | Basic
 
 
-class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Limits(Table, frozen=True, kw_only=True):
     """How long and how much, at most: a call's total time, its decoded body, a stream's fetch."""
 
     timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
@@ -76,21 +74,15 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sync_timeout_s: Annotated[float, Meta(gt=0, le=7 * 86_400)] = 3600.0
 
 
-class NoPaging(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="none"
-):
+class NoPaging(Table, frozen=True, kw_only=True, tag_field="kind", tag="none"):
     """One request gets everything."""
 
 
-class LinkPaging(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="link"
-):
+class LinkPaging(Table, frozen=True, kw_only=True, tag_field="kind", tag="link"):
     """The `Link` header's `rel="next"` is the next page's URL (RFC 8288)."""
 
 
-class NextUrlPaging(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="next_url"
-):
+class NextUrlPaging(Table, frozen=True, kw_only=True, tag_field="kind", tag="next_url"):
     """The body holds the next page's URL at `path`, or null, or nothing."""
 
     path: Text
@@ -99,9 +91,7 @@ class NextUrlPaging(
         _check_expression("path", self.path)
 
 
-class CursorPaging(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="cursor"
-):
+class CursorPaging(Table, frozen=True, kw_only=True, tag_field="kind", tag="cursor"):
     """The body holds a token at `path`, to be sent back as `param`."""
 
     path: Text
@@ -112,9 +102,7 @@ class CursorPaging(
         _check_expression("path", self.path)
 
 
-class PagePaging(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="page"
-):
+class PagePaging(Table, frozen=True, kw_only=True, tag_field="kind", tag="page"):
     """Pages are numbered from `start`; `last` says how the last is told from the others.
 
     `short` saves one request, where the provider is known to fill every page but the last: if it
@@ -135,9 +123,7 @@ class PagePaging(
             raise ValueError("size_param needs a size to send")
 
 
-class OffsetPaging(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="offset"
-):
+class OffsetPaging(Table, frozen=True, kw_only=True, tag_field="kind", tag="offset"):
     """Records are numbered from 0, by how many really came; `last` is as with pages."""
 
     param: Text = "offset"
@@ -150,7 +136,7 @@ class OffsetPaging(
 Paging: TypeAlias = NoPaging | LinkPaging | NextUrlPaging | CursorPaging | PagePaging | OffsetPaging
 
 
-class Cursor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Cursor(Table, frozen=True, kw_only=True):
     """The greatest `field` of all records is sent as `param` the next time; `initial` the first."""
 
     field: Text
@@ -162,7 +148,7 @@ class Cursor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _check_expression("field", self.field)
 
 
-class Stream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Stream(Table, frozen=True, kw_only=True):
     """How one kind of record is requested, found in the answer, and told from the others."""
 
     path: UrlPath
@@ -193,7 +179,7 @@ class Stream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return "body" in (getattr(self.paging, "place", None), getattr(self.cursor, "place", None))
 
 
-class ProviderFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ProviderFile(Table, frozen=True, kw_only=True):
     """A provider, whole."""
 
     name: Name
@@ -218,7 +204,7 @@ def load(path: Path) -> ProviderFile:
 
 
 def digest(provider: ProviderFile) -> str:
-    """Return the SHA-256, in hexadecimal, of everything the file says in one canonical form."""
+    """Return the SHA-256, in hexadecimal, of what the file says; defaults do not count."""
     return hashlib.sha256(msgspec.json.encode(provider, order="deterministic")).hexdigest()
 
 

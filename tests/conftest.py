@@ -1,5 +1,7 @@
 """What do all tests share? Logs stay silent unless read; hypothesis is deterministic."""
 
+import signal
+
 import structlog
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +19,9 @@ def _drop(*_: object) -> str:
 
 
 structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
+
+# A shell that runs tests in the background has these ignored, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

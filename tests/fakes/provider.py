@@ -5,6 +5,7 @@ It counts how it is mistreated instead of raising: a supervisor would swallow th
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ class FakeProvider:
         self.empty_until: datetime | None = None
         self.mistreated: Counter[str] = Counter()
         self.calls = 0
+        self.licensed: Callable[[str], bool] = lambda _: True
         self._open: Counter[str] = Counter()
 
     def account(self, key: str) -> dict[int, dict[str, Any]]:
@@ -54,6 +56,8 @@ class FakeProvider:
             self.mistreated["called without its key"] += 1
             raise CallLost(FailureClass.AUTH, "refused", status=401)
         key = secret.reveal()
+        if not self.licensed(key):
+            self.mistreated["called before the start of its sync was on disk"] += 1
         self.calls += 1
         self._open[key] += 1
         if self._open[key] > 1:

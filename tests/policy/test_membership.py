@@ -234,3 +234,12 @@ def test_an_event_of_an_unknown_subject_is_no_state():
 def test_what_is_no_wish_is_our_own_mistake():
     with pytest.raises(AssertionError):
         given().when("abracadabra")
+
+
+def test_replay_under_other_settings_cannot_rewrite_the_past():
+    """Folds read no policy: the same story gives the same connections, whatever holds today."""
+    hasty = schema.PolicySet(interval=HOUR, concurrency=1, crash_delay=HOUR, crash_delay_max=HOUR)
+    crashed = schema.ActorCrashed(error="E at x.py:1", crashes=1, until=NOON)
+    story = (*KNOWN, (ONE, started()), (ONE, crashed))
+    usual = given((0, DEFAULT_POLICY), *story).world.connections
+    assert given((0, hasty), *story).world.connections == usual

@@ -21,7 +21,15 @@ from daemon.provider_file import ApiKey, OffsetPaging, ProviderFile, Stream
 from daemon.secret import Secret
 from daemon.store.core import Store
 from daemon.vault import Vault
-from events.schema import Mode
+from events.codec import decode
+from events.schema import (
+    Mode,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncStarted,
+    SyncSucceeded,
+)
 from tests.fakes.memory_log import Disk, MemoryLog
 from tests.fakes.provider import PAGE, FakeProvider
 
@@ -84,10 +92,25 @@ class Month:
         self.vault = Vault(None, bytes(32))
         self.clock = TrioClock(EPOCH)
         self.provider = FakeProvider(self.clock, self.dice)
+        self.provider.licensed = self.runs_on_disk
         self.kills = 0
         self.stops = 0
         self.peopled = True
         self.enrol()
+
+    def runs_on_disk(self, name: str) -> bool:
+        """Whether an auditor of the disk would say that this connection syncs now."""
+        subject = self.vault.subject("connection", name)
+        assert subject is not None
+        for row in reversed(self.disk.read(0, subject, len(self.disk.rows))):
+            match decode(row).event:
+                case SyncStarted():
+                    return True
+                case SyncSucceeded() | SyncFailed() | SyncInterrupted() | SyncCancelled(sync=int()):
+                    return False
+                case _:
+                    pass
+        return False
 
     def enrol(self) -> None:
         for name in CONNECTIONS:

@@ -101,3 +101,41 @@ def test_no_order_of_wishes_leaves_a_sync_open_or_a_connection_without_its_crede
     events = [decode(row) for row in month.disk.rows]
     assert not complaints(events, concurrency=3)
     assert not month.provider.mistreated
+
+
+def test_an_idle_connection_has_no_task(tmp_path):
+    """Fifty connections more, each synced once, and not one task more."""
+
+    async def whole() -> tuple[int, int]:
+        month = Month(1)
+        month.peopled = False
+        async with trio.open_nursery() as nursery:
+            log = MemoryLog(month.disk, nursery, month.dice)
+            async with running(month.parts(log, Freezer(month.dice))) as daemon:
+                await trio.sleep(1800)
+                before = tasks()
+                for number in range(50):
+                    name = f"acme/parts/{number}"
+                    new = NewConnection(connection=name, credential=name, interval="30d")
+                    await act.add(desk(month, daemon, tmp_path), new, BY)
+                await trio.sleep(24 * 3600)
+                assert daemon.journal.world.fleet.succeeded > 50
+                after = tasks()
+            log.close()
+            nursery.cancel_scope.cancel()
+        return before, after
+
+    before, after = trio.run(whole, clock=MockClock(autojump_threshold=0))
+    assert before == after
+
+
+def tasks() -> int:
+    """How many tasks there are."""
+    waiting = [trio.lowlevel.current_root_task()]
+    count = 0
+    while waiting:
+        task = waiting.pop()
+        if task is not None:
+            count += 1
+            waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+    return count
