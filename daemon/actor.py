@@ -20,14 +20,8 @@ from daemon.secret import Secret
 from daemon.store.storage import Storage
 from daemon.vault import Vault
 from events.envelope import Recorded
-from events.schema import (
-    CallFailed,
-    CallTotal,
-    FailureClass,
-    RecordsCaptured,
-    RecordsRefused,
-    StreamFailure,
-)
+from events.schema import CallFailed, RecordsCaptured, RecordsRefused
+from events.terms import CallTotal, FailureClass, StreamFailure
 
 CREDENTIAL = "credential"  # the purpose under which a connection's key lies in the vault
 

@@ -21,7 +21,8 @@ from daemon.store.storage import Storage
 from daemon.strict_toml import ConfigurationError
 from daemon.vault import Vault
 from events.envelope import Recorded
-from events.schema import ProviderDeclared, StreamPolicy
+from events.schema import ProviderDeclared
+from events.terms import StreamPolicy
 
 
 def settings(journal: Journal, configuration: Configuration) -> None:

@@ -5,15 +5,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from events.schema import (
-    Caller,
-    CallFailed,
-    CallTotal,
-    InterruptReason,
-    PolicySet,
-    ProviderDeclared,
-    StreamFailure,
-)
+from events.schema import CallFailed, PolicySet, ProviderDeclared
+from events.terms import Caller, CallTotal, InterruptReason, StreamFailure
 
 
 class Recover(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from daemon.secret import Secret
 from daemon.store.storage import Storage
 from daemon.vault import Vault
 from events.envelope import Recorded
-from events.schema import Caller
+from events.terms import Caller
 
 CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
 

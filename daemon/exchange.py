@@ -7,7 +7,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from daemon.secret import Secret
-from events.schema import FailureClass
+from events.terms import FailureClass
 
 
 class Request(Struct, frozen=True, kw_only=True):

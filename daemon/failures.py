@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from events.schema import FailureClass
+from events.terms import FailureClass
 
 RETRY_AFTER_MAX = timedelta(days=31)  # a monthly quota is the longest that providers count by
 TIMESTAMP_FROM = 1_000_000_000  # no wait is that many seconds: it is a moment in Unix time

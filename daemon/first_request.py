@@ -11,7 +11,7 @@ from daemon import paging
 from daemon.exchange import CallLost, Request
 from daemon.provider_file import ApiKey, Auth, Basic, NoAuth, ProviderFile, Stream
 from daemon.secret import Secret
-from events.schema import FailureClass
+from events.terms import FailureClass
 
 
 def build(

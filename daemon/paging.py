@@ -19,7 +19,7 @@ from daemon.provider_file import (
     Paging,
     Place,
 )
-from events.schema import FailureClass
+from events.terms import FailureClass
 
 NEXT_MAX = 8192  # characters of a URL or a token; servers take no longer request line
 QUOTED = r'"(?:\\.|[^"\\])*"'

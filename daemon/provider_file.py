@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from daemon import selector, strict_toml
 from daemon.strict_toml import ConfigurationError
-from events.schema import Mode, OnEmpty
+from events.terms import Mode, OnEmpty
 
 RESERVED_HEADERS = frozenset(
     {

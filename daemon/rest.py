@@ -12,7 +12,7 @@ from daemon import first_request, paging, selector, watermark
 from daemon.exchange import CallLost, Request, Response, Send, malformed
 from daemon.provider_file import OffsetPaging, PagePaging, ProviderFile, Stream
 from daemon.secret import Secret
-from events.schema import FailureClass
+from events.terms import FailureClass
 
 NO_CONTENT = 204
 BOM = b"\xef\xbb\xbf"

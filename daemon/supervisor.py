@@ -20,7 +20,8 @@ from daemon.store.core import StoreBroken, StoreFull
 from daemon.vault import VaultUnusable
 from events.ballast import Ballast
 from events.envelope import Recorded
-from events.schema import InterruptReason, SyncCancelled
+from events.schema import SyncCancelled
+from events.terms import InterruptReason
 
 DISK_RETRY_S = 1.0  # how often a full disk is looked at again
 DISK_REST_MAX_S = 64.0  # what has room for a probe may have none for a sync: each try is dearer

@@ -14,7 +14,7 @@ import trio
 from daemon import body, failures
 from daemon.exchange import CallLost, Request, Response
 from daemon.provider_file import Limits
-from events.schema import FailureClass
+from events.terms import FailureClass
 
 CONNECTIONS_MAX = 8  # large pools of TLS connections cost milliseconds of CPU a request
 KEEPALIVE_S = 30.0  # most servers close an idle connection after a minute

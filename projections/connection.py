@@ -13,8 +13,6 @@ from events.schema import (
     ConnectionPaused,
     ConnectionRemoved,
     ConnectionResumed,
-    FailureClass,
-    Kind,
     RecordsCaptured,
     RecordsRefused,
     SyncCancelled,
@@ -26,6 +24,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.terms import FailureClass, Kind
 from projections import health, schedule, streams
 from projections.health import Health
 from projections.schedule import Schedule

@@ -4,7 +4,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
-from events.schema import ConnectionAdded, ConnectionRemoved, ProviderDeclared, StreamPolicy
+from events.schema import ConnectionAdded, ConnectionRemoved, ProviderDeclared
+from events.terms import StreamPolicy
 
 
 class Provider(Struct, frozen=True, kw_only=True):

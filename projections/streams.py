@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
-from events.schema import FailureClass, RecordsCaptured, RecordsRefused, StreamFailure
+from events.schema import RecordsCaptured, RecordsRefused
+from events.terms import FailureClass, StreamFailure
 
 
 class Stream(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from daemon.provider_file import (
     ProviderFile,
     Stream,
 )
-from events.schema import Mode, OnEmpty
+from events.terms import Mode, OnEmpty
 
 MODES = {
     Mode.FULL: "full: a record that is no longer in the answer is removed",

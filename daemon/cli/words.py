@@ -8,7 +8,6 @@ from daemon.cli import times
 from daemon.control.messages import EventView
 from events.schema import (
     ActorCrashed,
-    Caller,
     CallFailed,
     ClockStepped,
     ConnectionAdded,
@@ -20,15 +19,10 @@ from events.schema import (
     DaemonStarted,
     DaemonStopped,
     Event,
-    FailureClass,
-    InterruptReason,
     PolicySet,
     ProviderDeclared,
     RecordsCaptured,
     RecordsRefused,
-    ScheduleReason,
-    SkipReason,
-    StreamFailure,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -37,6 +31,14 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
+)
+from events.terms import (
+    Caller,
+    FailureClass,
+    InterruptReason,
+    ScheduleReason,
+    SkipReason,
+    StreamFailure,
 )
 
 CAUSES = {

@@ -15,13 +15,8 @@ from daemon.secret import Secret
 from daemon.store.core import StoreFull
 from daemon.vault import VaultFull
 from events.envelope import Recorded
-from events.schema import (
-    Caller,
-    ConnectionAdded,
-    ConnectionChanged,
-    CredentialSet,
-    SyncSkipped,
-)
+from events.schema import ConnectionAdded, ConnectionChanged, CredentialSet, SyncSkipped
+from events.terms import Caller
 from projections.connection import Connection
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused

@@ -28,8 +28,8 @@ from daemon.control.messages import (
 )
 from events.envelope import Recorded
 from events.log import READ_EVENTS
-from events.schema import Caller
 from events.subscription import Subscription
+from events.terms import Caller
 from projections.connection import next_start
 
 DATA_ROWS_MAX = 1000

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from events.schema import Event, FailureClass, Kind
+from events.schema import Event
+from events.terms import FailureClass, Kind
 
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """The number of an event; 0 lies before the first."""

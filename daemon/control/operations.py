@@ -9,7 +9,7 @@ from msgspec import Struct
 from daemon.control import act, look
 from daemon.control import messages as m
 from daemon.control.desk import Desk
-from events.schema import Caller
+from events.terms import Caller
 
 
 class Role(IntEnum):

@@ -18,7 +18,7 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.http_server import BODY_BYTES_MAX
 from daemon.control.messages import Problem
 from daemon.control.operations import OPERATIONS, STREAMS, Operation, Role, Stream
-from events.schema import Caller
+from events.terms import Caller
 
 PREFIX = "/v1/"
 BODY_S = 10.0  # a local client that needs longer has stopped

@@ -5,7 +5,7 @@ from datetime import datetime
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
 from daemon.decide.start import priority
-from events.schema import Kind
+from events.terms import Kind
 from projections import health
 from projections.connection import Connection, next_start
 

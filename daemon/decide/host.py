@@ -2,7 +2,8 @@
 
 from daemon.commands import DeclareProvider, Recover, SetPolicy
 from daemon.decide.outcome import Decisions, interrupted
-from events.schema import FLEET, DaemonStarted, InterruptReason
+from events.schema import FLEET, DaemonStarted
+from events.terms import InterruptReason
 from projections.world import World
 
 

@@ -11,12 +11,11 @@ from events.schema import (
     ConnectionRemoved,
     ConnectionResumed,
     CredentialSet,
-    ScheduleReason,
-    SkipReason,
     SyncCancelled,
     SyncScheduled,
     SyncSkipped,
 )
+from events.terms import ScheduleReason, SkipReason
 from projections.connection import Connection
 from projections.world import World
 

@@ -6,21 +6,23 @@ from daemon.commands import Capture, Crash, Finish, Interrupt
 from events.schema import (
     ActorCrashed,
     Event,
-    FailureClass,
-    InterruptReason,
-    OnEmpty,
     PolicySet,
     RecordsCaptured,
     RecordsRefused,
-    ScheduleReason,
-    SkipReason,
-    StreamFailure,
-    StreamPolicy,
     SyncFailed,
     SyncInterrupted,
     SyncScheduled,
     SyncSkipped,
     SyncSucceeded,
+)
+from events.terms import (
+    FailureClass,
+    InterruptReason,
+    OnEmpty,
+    ScheduleReason,
+    SkipReason,
+    StreamFailure,
+    StreamPolicy,
 )
 from projections import provider
 from projections.connection import Connection, Run

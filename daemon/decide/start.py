@@ -4,16 +4,8 @@ from datetime import datetime
 
 from daemon.commands import Cancel, Request, Review, Start
 from daemon.decide.outcome import Decisions, next_due
-from events.schema import (
-    Kind,
-    ScheduleReason,
-    SkipReason,
-    SyncCancelled,
-    SyncRequested,
-    SyncScheduled,
-    SyncSkipped,
-    SyncStarted,
-)
+from events.schema import SyncCancelled, SyncRequested, SyncScheduled, SyncSkipped, SyncStarted
+from events.terms import Kind, ScheduleReason, SkipReason
 from projections import connection, health
 from projections.connection import Connection
 from projections.world import World

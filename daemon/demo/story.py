@@ -13,13 +13,8 @@ from daemon.demo.opening import Mood
 from daemon.demo.stage import Stage
 from daemon.demo.voice import Voice
 from daemon.demo.witness import Sync, Unexpected, Witness
-from events.schema import (
-    FailureClass,
-    InterruptReason,
-    SyncFailed,
-    SyncInterrupted,
-    SyncSucceeded,
-)
+from events.schema import SyncFailed, SyncInterrupted, SyncSucceeded
+from events.terms import FailureClass, InterruptReason
 
 GARAGE, BAKERY, WEATHER = "garage/depot", "bakery/depot", "bakery/weather"
 

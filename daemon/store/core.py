@@ -12,7 +12,7 @@ from msgspec import Struct
 from daemon.store import drafts, schema, views
 from daemon.store.drafts import Difference, Draft
 from daemon.store.schema import StoreUnusable
-from events.schema import Mode
+from events.terms import Mode
 from events.writer import FULL
 
 PAGE_BYTES_MAX = 8 * 1024 * 1024  # of records shown at once; one record may be larger

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from daemon.store import rows, views
-from events.schema import Mode
+from events.terms import Mode
 
 SHAPES_MAX = 1000  # sets of field names; past this only the body holds what is new
 CHUNK_ROWS = 100  # rows a statement; one long statement releases the GIL once

@@ -8,7 +8,7 @@ import trio
 
 from daemon.store.core import Page, Store
 from daemon.store.drafts import Difference, Draft
-from events.schema import Mode
+from events.terms import Mode
 
 T = TypeVar("T")
 

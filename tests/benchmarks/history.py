@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from events import schema
+from events import schema, terms
 from events.envelope import Recorded
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def history(connections: int, events: int, seed: int = 1) -> list[Recorded]:
 
 def _facts(connections: int, dice: random.Random) -> Iterator[tuple[datetime, int, schema.Event]]:
     yield BEGIN, schema.FLEET, schema.DaemonStarted(version="0.1.0")
-    declared = tuple(schema.StreamPolicy(name=name) for name in STREAMS)
+    declared = tuple(terms.StreamPolicy(name=name) for name in STREAMS)
     yield (
         BEGIN,
         1,
@@ -44,7 +44,7 @@ def _facts(connections: int, dice: random.Random) -> Iterator[tuple[datetime, in
 
 
 def _sync(sync: int, now: datetime, dice: random.Random) -> Iterator[tuple[datetime, schema.Event]]:
-    started = schema.SyncStarted(kind=schema.Kind.SCHEDULED, due=now, priority=3)
+    started = schema.SyncStarted(kind=terms.Kind.SCHEDULED, due=now, priority=3)
     yield now + timedelta(microseconds=dice.randrange(1_000_000)), started
     ended = now + timedelta(microseconds=dice.randrange(500_000, 9_000_000))
     taken = (ended - now) // timedelta(milliseconds=1)
@@ -54,14 +54,14 @@ def _sync(sync: int, now: datetime, dice: random.Random) -> Iterator[tuple[datet
         yield from ((ended, _captured(sync, stream, dice)) for stream in STREAMS)
         yield ended, _succeeded(sync, taken, dice)
     due = now + INTERVAL + timedelta(microseconds=dice.randrange(60_000_000))
-    yield ended, schema.SyncScheduled(due=due, reason=schema.ScheduleReason.INTERVAL)
+    yield ended, schema.SyncScheduled(due=due, reason=terms.ScheduleReason.INTERVAL)
 
 
 def _failed(sync: int, taken: int) -> schema.SyncFailed:
     message = "the provider answered 503 to every attempt"
-    cause = schema.FailureClass.SERVER
+    cause = terms.FailureClass.SERVER
     failures = tuple(
-        schema.StreamFailure(stream=stream, cause=cause, message=message, status=503)
+        terms.StreamFailure(stream=stream, cause=cause, message=message, status=503)
         for stream in STREAMS
     )
     return schema.SyncFailed(
@@ -88,7 +88,7 @@ def _captured(sync: int, stream: str, dice: random.Random) -> schema.RecordsCapt
 
 def _succeeded(sync: int, taken: int, dice: random.Random) -> schema.SyncSucceeded:
     calls = tuple(
-        schema.CallTotal(
+        terms.CallTotal(
             endpoint=f"/1/user/-/{stream}/date/{{start}}/{{end}}.json",
             calls=dice.randrange(1, 4),
             bytes=dice.randrange(100_000),

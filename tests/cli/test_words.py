@@ -11,15 +11,13 @@ from daemon.control.messages import EventView
 from events.schema import (
     ConnectionRemoved,
     Event,
-    InterruptReason,
-    Kind,
-    SkipReason,
     SyncCancelled,
     SyncInterrupted,
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
 )
+from events.terms import InterruptReason, Kind, SkipReason
 from tests.events.facts import GOLDEN
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ import trio
 
 from daemon.clock import Clock
 from daemon.exchange import CallLost, Request, Response
-from events.schema import FailureClass
+from events.terms import FailureClass
 
 PAGE = 20
 

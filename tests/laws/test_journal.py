@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from daemon import commands
 from daemon.commands import Capture, Finish, Interrupt, NoteCall, Recover
 from daemon.journal import ROOM_EVENTS, Bridge, Journal, LogBroken
-from events import schema
+from events import schema, terms
 from events.codec import decode
 from projections import world as worlds
 from projections.world import World
@@ -85,9 +85,9 @@ declarations = st.builds(
     schema.ProviderDeclared,
     name=st.just("weather"),
     digest=st.sampled_from(["d1", "d2"]),
-    streams=st.sampled_from([(), (schema.StreamPolicy(name="days", empty=schema.OnEmpty.ACCEPT),)]),
+    streams=st.sampled_from([(), (terms.StreamPolicy(name="days", empty=terms.OnEmpty.ACCEPT),)]),
 )
-failures = st.lists(values(schema.StreamFailure), max_size=2).map(tuple)
+failures = st.lists(values(terms.StreamFailure), max_size=2).map(tuple)
 wishes = st.one_of(
     st.builds(commands.Recover, version=st.just("1")),
     st.builds(commands.Stop, interrupted=counts),
@@ -142,7 +142,7 @@ outcomes = st.one_of(
         calls=st.just(()),
     ),
     st.builds(
-        Interrupt, subject=subjects, sync=syncs, reason=st.sampled_from(schema.InterruptReason)
+        Interrupt, subject=subjects, sync=syncs, reason=st.sampled_from(terms.InterruptReason)
     ),
     st.builds(
         NoteCall,
@@ -153,7 +153,7 @@ outcomes = st.one_of(
             stream=streams,
             endpoint=st.just("GET /days"),
             method=st.just("GET"),
-            cause=st.sampled_from(schema.FailureClass),
+            cause=st.sampled_from(terms.FailureClass),
         ),
     ),
 )

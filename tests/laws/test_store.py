@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from daemon.store.core import Store, StoreBroken, StoreFull
 from daemon.store.drafts import Difference
 from daemon.store.schema import StoreUnusable
-from events.schema import Mode
+from events.terms import Mode
 
 SECRET = b"of the tenant"
 OWNERS = {1: ("acme", "acme/weather"), 2: ("umbrella", "umbrella/weather")}

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from daemon.agenda import Agenda
 from daemon.commands import Start
 from daemon.decide import decide
-from events.schema import InterruptReason, SkipReason, SyncCancelled, SyncInterrupted, SyncSkipped
+from events.schema import SyncCancelled, SyncInterrupted, SyncSkipped
+from events.terms import InterruptReason, SkipReason
 from projections import health
 from projections.health import Health
 from tests.policy.transcript import (

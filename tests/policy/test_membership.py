@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 
 from daemon import commands
-from events import schema
-from events.schema import Caller, SkipReason, SyncCancelled, SyncInterrupted, SyncSkipped
+from events import schema, terms
+from events.schema import SyncCancelled, SyncInterrupted, SyncSkipped
+from events.terms import Caller, SkipReason
 from projections import tenant
 from projections.fleet import DEFAULT_POLICY
 from projections.streams import Recorded
@@ -70,7 +71,7 @@ def test_a_shorter_interval_holds_from_now_on():
     past = (*KNOWN, (ONE, scheduled(NOON + 6 * HOUR)))
     given(*past).when(connect(interval=HOUR)).then(
         (ONE, schema.ConnectionChanged(interval=HOUR)),
-        (ONE, scheduled(NOON + HOUR, schema.ScheduleReason.INTERVAL_CHANGED)),
+        (ONE, scheduled(NOON + HOUR, terms.ScheduleReason.INTERVAL_CHANGED)),
     )
 
 
@@ -102,7 +103,7 @@ def test_removing_what_is_idle_is_one_event():
 
 def test_a_due_sync_that_waited_when_its_connection_was_removed_is_skipped():
     given(*KNOWN).when(commands.Remove(subject=ONE)).then(
-        (ONE, schema.SyncSkipped(reason=schema.SkipReason.REMOVED, due=NOON)),
+        (ONE, schema.SyncSkipped(reason=terms.SkipReason.REMOVED, due=NOON)),
         (ONE, REMOVED),
     )
 
@@ -175,7 +176,7 @@ def test_recovery_closes_exactly_the_open_runs(running):
     past += [(subject, started()) for subject in running]
     first = len(past) - len(running) + 1
     died = [
-        (subject, SyncInterrupted(sync=first + place, reason=schema.InterruptReason.DIED))
+        (subject, SyncInterrupted(sync=first + place, reason=terms.InterruptReason.DIED))
         for place, subject in enumerate(running)
     ]
     given(*past).when(commands.Recover(version="2")).then(
@@ -189,7 +190,7 @@ def test_recovery_closes_exactly_the_open_runs(running):
 def test_recovery_restores_a_request():
     past = (*KNOWN, (ONE, REQUESTED), (ONE, started(request=4)))
     given(*past).when(commands.Recover(version="2")).then(
-        (ONE, SyncInterrupted(sync=5, reason=schema.InterruptReason.DIED, request=4)),
+        (ONE, SyncInterrupted(sync=5, reason=terms.InterruptReason.DIED, request=4)),
         (0, schema.DaemonStarted(version="2")),
     )
 

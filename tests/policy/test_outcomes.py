@@ -5,15 +5,8 @@ import pytest
 from daemon import commands
 from daemon.decide.outcome import CRASH_MESSAGE
 from events import schema
-from events.schema import (
-    ActorCrashed,
-    FailureClass,
-    InterruptReason,
-    RecordsRefused,
-    SkipReason,
-    SyncInterrupted,
-    SyncSkipped,
-)
+from events.schema import ActorCrashed, RecordsRefused, SyncInterrupted, SyncSkipped
+from events.terms import FailureClass, InterruptReason, SkipReason
 from projections import connection, health, provider, streams
 from projections.streams import Stream
 from tests.policy.transcript import (

@@ -1,8 +1,9 @@
 import pytest
 
 from daemon import commands
-from events import schema
-from events.schema import Caller, Kind, SkipReason, SyncCancelled, SyncSkipped
+from events import schema, terms
+from events.schema import SyncCancelled, SyncSkipped
+from events.terms import Caller, Kind, SkipReason
 from tests.policy.transcript import (
     ADDED,
     HOUR,
@@ -161,12 +162,12 @@ def test_a_late_outcome_of_a_cancelled_sync_is_ignored():
         stream="days",
         endpoint="GET /days",
         method="GET",
-        cause=schema.FailureClass.NETWORK,
+        cause=terms.FailureClass.NETWORK,
     )
     for late in (
         capture(SYNC),
         finish(SYNC, "days"),
-        commands.Interrupt(subject=ONE, sync=SYNC, reason=schema.InterruptReason.SHUTDOWN),
+        commands.Interrupt(subject=ONE, sync=SYNC, reason=terms.InterruptReason.SHUTDOWN),
         commands.NoteCall(subject=ONE, call=call),
     ):
         given(*past).when(late).then()
@@ -222,7 +223,7 @@ def test_resuming_what_is_not_paused_changes_nothing(past):
 # -- a clock that stepped -------------------------------------------------------------------------
 
 REVIEW = commands.Review(subject=ONE)
-STEPPED = schema.ScheduleReason.CLOCK_STEPPED
+STEPPED = terms.ScheduleReason.CLOCK_STEPPED
 
 
 def test_a_due_time_beyond_the_interval_is_decided_anew():

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon import commands
 from daemon.decide import decide
-from events import schema
+from events import schema, terms
 from events.envelope import Recorded
 from projections import world as worlds
 from projections.world import World
@@ -48,8 +48,8 @@ DECLARED = schema.ProviderDeclared(
     name="weather",
     digest="d1",
     streams=(
-        schema.StreamPolicy(name="days"),
-        schema.StreamPolicy(name="alerts", empty=schema.OnEmpty.ACCEPT),
+        terms.StreamPolicy(name="days"),
+        terms.StreamPolicy(name="alerts", empty=terms.OnEmpty.ACCEPT),
     ),
 )
 ADDED = schema.ConnectionAdded(tenant=TENANT, provider=PROVIDER)
@@ -59,12 +59,12 @@ REMOVED = schema.ConnectionRemoved()
 REQUESTED = schema.SyncRequested()
 
 
-def scheduled(due, reason=schema.ScheduleReason.INTERVAL):
+def scheduled(due, reason=terms.ScheduleReason.INTERVAL):
     return schema.SyncScheduled(due=due, reason=reason)
 
 
 def started(due=NOON, priority=5, request=None):
-    kind = schema.Kind.SCHEDULED if request is None else schema.Kind.MANUAL
+    kind = terms.Kind.SCHEDULED if request is None else terms.Kind.MANUAL
     return schema.SyncStarted(kind=kind, due=due, priority=priority, request=request)
 
 
@@ -76,8 +76,8 @@ def capture(sync, stream="days", **counts):
     return commands.Capture(subject=ONE, sync=sync, stream=stream, **CAPTURED | counts)
 
 
-def lost(stream="days", cause=schema.FailureClass.SERVER):
-    return schema.StreamFailure(stream=stream, cause=cause, message="it was down")
+def lost(stream="days", cause=terms.FailureClass.SERVER):
+    return terms.StreamFailure(stream=stream, cause=cause, message="it was down")
 
 
 def finish(sync, *streams, failures=()):

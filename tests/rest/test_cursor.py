@@ -4,7 +4,7 @@ import pytest
 
 from daemon.exchange import CallLost
 from daemon.store import rows
-from events.schema import FailureClass
+from events.terms import FailureClass
 from tests.rest.provider import (
     Asked,
     declared,

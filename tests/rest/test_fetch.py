@@ -7,7 +7,7 @@ import pytest
 
 from daemon import rest
 from daemon.exchange import CallLost
-from events.schema import FailureClass
+from events.terms import FailureClass
 from tests.rest.provider import (
     SECRET,
     declared,

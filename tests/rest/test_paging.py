@@ -7,7 +7,7 @@ import trio
 
 from daemon import rest
 from daemon.exchange import CallLost, Response
-from events.schema import FailureClass
+from events.terms import FailureClass
 from tests.rest.provider import (
     SECRET,
     Asked,

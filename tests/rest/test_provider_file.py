@@ -15,7 +15,7 @@ from daemon.provider_file import (
     Stream,
 )
 from daemon.strict_toml import ConfigurationError
-from events.schema import Mode, OnEmpty
+from events.terms import Mode, OnEmpty
 
 SMALL = """
 name = "weather"

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.exchange import Response
 from daemon.secret import Secret
-from events.schema import FailureClass
+from events.terms import FailureClass
 from tests.rest.provider import (
     SECRET,
     declared,

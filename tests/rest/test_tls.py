@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemon.exchange import CallLost
-from events.schema import FailureClass
+from events.terms import FailureClass
 from tests.rest.provider import (
     TLS,
     declared,

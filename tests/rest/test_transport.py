@@ -10,7 +10,7 @@ import trio.testing
 
 from daemon.exchange import CallLost
 from daemon.transport import CONNECTIONS_MAX
-from events.schema import FailureClass
+from events.terms import FailureClass
 from tests.rest.provider import (
     SECRET,
     Asked,

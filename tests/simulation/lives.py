@@ -22,14 +22,8 @@ from daemon.secret import Secret
 from daemon.store.core import Store
 from daemon.vault import Vault
 from events.codec import decode
-from events.schema import (
-    Mode,
-    SyncCancelled,
-    SyncFailed,
-    SyncInterrupted,
-    SyncStarted,
-    SyncSucceeded,
-)
+from events.schema import SyncCancelled, SyncFailed, SyncInterrupted, SyncStarted, SyncSucceeded
+from events.terms import Mode
 from tests.fakes.memory_log import Disk, MemoryLog
 from tests.fakes.provider import PAGE, FakeProvider
 

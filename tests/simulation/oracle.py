@@ -11,8 +11,6 @@ from events.schema import (
     PolicySet,
     RecordsCaptured,
     RecordsRefused,
-    ScheduleReason,
-    SkipReason,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -21,6 +19,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.terms import ScheduleReason, SkipReason
 
 
 def complaints(events: Sequence[Recorded], *, concurrency: int) -> list[str]:

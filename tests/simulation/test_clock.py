@@ -7,14 +7,8 @@ from trio.testing import MockClock
 
 from events.codec import decode
 from events.envelope import Recorded
-from events.schema import (
-    ClockStepped,
-    ScheduleReason,
-    SkipReason,
-    SyncScheduled,
-    SyncSkipped,
-    SyncStarted,
-)
+from events.schema import ClockStepped, SyncScheduled, SyncSkipped, SyncStarted
+from events.terms import ScheduleReason, SkipReason
 from tests.simulation.lives import EPOCH, Month
 from tests.simulation.oracle import complaints
 

@@ -12,7 +12,7 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, NewConnection
 from daemon.places import Places
 from events.codec import decode
-from events.schema import Caller
+from events.terms import Caller
 from tests.fakes.memory_log import MemoryLog
 from tests.simulation.lives import Freezer, Month
 from tests.simulation.oracle import complaints
