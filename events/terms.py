@@ -45,6 +45,7 @@ class ScheduleReason(StrEnum):
     INTERVAL = "interval"
     INTERVAL_CHANGED = "interval-changed"
     CLOCK_STEPPED = "clock-stepped"
+    ASKED_TO_WAIT = "asked-to-wait"
 
 
 class InterruptReason(StrEnum):

@@ -70,6 +70,7 @@ REASONS = {
     ScheduleReason.INTERVAL: "",
     ScheduleReason.INTERVAL_CHANGED: " (the interval is another one)",
     ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
+    ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
 }
 
 

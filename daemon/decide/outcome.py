@@ -98,7 +98,7 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             failures=command.failures,
             calls=command.calls,
         )
-    return [(subject, ending), *next_due(subject, world, now)]
+    return [(subject, ending), *_heeded(command, world, now, next_due(subject, world, now))]
 
 
 def interrupt(command: Interrupt, world: World) -> Decisions:
@@ -155,6 +155,17 @@ def next_due(subject: int, world: World, now: datetime) -> Decisions:
         return [(subject, scheduled)]
     missed = SyncSkipped(reason=SkipReason.MISSED, due=due + interval, count=steps - 1)
     return [(subject, missed), (subject, scheduled)]
+
+
+def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> Decisions:
+    """A provider that asked to be left alone for a time is: its hint is never shortened."""
+    hints = [each.retry_after for each in command.failures if each.retry_after]
+    planned = [event.due for _, event in next_ if isinstance(event, SyncScheduled)]
+    due = planned[0] if planned else world.connections[command.subject].schedule.due
+    if not hints or due is None or due >= now + max(hints):
+        return next_
+    asked = SyncScheduled(due=now + max(hints), reason=ScheduleReason.ASKED_TO_WAIT)
+    return [*next_, (command.subject, asked)]
 
 
 def _on_empty(world: World, known: Connection, stream: str) -> bool:

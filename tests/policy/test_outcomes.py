@@ -6,7 +6,13 @@ from daemon import commands
 from daemon.decide.outcome import CRASH_MESSAGE
 from events import schema
 from events.schema import ActorCrashed, RecordsRefused, SyncInterrupted, SyncSkipped
-from events.terms import FailureClass, InterruptReason, SkipReason
+from events.terms import (
+    FailureClass,
+    InterruptReason,
+    ScheduleReason,
+    SkipReason,
+    StreamFailure,
+)
 from projections import connection, health, provider, streams
 from projections.streams import Stream
 from tests.policy.transcript import (
@@ -297,3 +303,37 @@ def test_an_average_needs_an_attempt():
     assert health.average_duration_ms(health.Health()) is None
     found = given(*RUNNING, (ONE, succeeded(SYNC))).world.connections[ONE]
     assert health.average_duration_ms(found.health) == 1200
+
+
+# -- a provider that asks to be left alone --------------------------------------------------------
+
+
+def asked_to_wait(wait):
+    return StreamFailure(
+        stream="days", cause=FailureClass.RATE_LIMITED, message="too many", retry_after=wait
+    )
+
+
+def test_a_hint_of_the_provider_is_never_shortened():
+    failure = asked_to_wait(8 * HOUR)
+    given(*RUNNING).when(finish(SYNC, failures=(failure,)), NOON).then(
+        (ONE, failed(SYNC, failure)),
+        NEXT,
+        (ONE, scheduled(NOON + 8 * HOUR, ScheduleReason.ASKED_TO_WAIT)),
+    )
+
+
+def test_a_hint_that_is_over_before_the_next_sync_changes_nothing():
+    failure = asked_to_wait(MINUTE)
+    given(*RUNNING).when(finish(SYNC, failures=(failure,)), NOON).then(
+        (ONE, failed(SYNC, failure)), NEXT
+    )
+
+
+def test_a_manual_syncs_hint_moves_the_due_time_that_lies_ahead():
+    failure = asked_to_wait(HOUR)
+    past = (*KNOWN, (ONE, REQUESTED), (ONE, started(NOON - MINUTE, 1, request=4)))
+    given(*past).when(finish(5, failures=(failure,)), NOON - MINUTE).then(
+        (ONE, failed(5, failure)),
+        (ONE, scheduled(NOON - MINUTE + HOUR, ScheduleReason.ASKED_TO_WAIT)),
+    )
