@@ -7,6 +7,7 @@ the application, a client that stops reading is dropped, and connections are cou
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import trio
@@ -86,9 +87,14 @@ async def serve(
 
 
 async def _refuse(stream: trio.SocketStream) -> None:
-    """Say at once that there is no place, rather than let one more client wait."""
-    with trio.move_on_after(REFUSE_S):
-        async with stream:
+    """Say at once that there is no place, rather than let one more client wait.
+
+    What it asks is read first: closed before that, the connection would be reset, and the answer
+    lost with it.
+    """
+    async with stream:
+        with trio.move_on_after(REFUSE_S), suppress(trio.BrokenResourceError):
+            await stream.receive_some(BODY_BYTES_MAX)
             await stream.send_all(BUSY)
 
 

@@ -7,7 +7,8 @@ import signal
 import pytest
 import trio
 
-from tests.e2e.daemon import running
+from daemon.control.http_server import CONNECTIONS_MAX
+from tests.e2e.daemon import WAIT_S, running
 from tests.rest import provider
 from tests.rest.provider import http, ok
 
@@ -159,3 +160,31 @@ async def test_a_credential_is_nowhere_but_in_the_vault_sealed_and_on_the_wire(h
         assert secret not in said
         for name, content in files.items():
             assert secret not in content, f"{name} holds a credential"
+
+
+@pytest.mark.requirement("F2")
+async def test_clients_that_take_every_place_are_told_apart_from_a_dead_daemon(home):
+    """One more is refused at once, in words, and there is room again when the others have left."""
+    home.configure()
+    async with running(home) as daemon:
+        await daemon.said("ready")
+        silent = [await trio.open_unix_socket(str(home.socket)) for _ in range(CONNECTIONS_MAX)]
+        with trio.fail_after(WAIT_S):
+            while (refused := await daemon.call("GET", "status")).status_code != 503:
+                pass  # the last of the silent ones has yet to be taken in
+            assert refused.json()["code"] == "busy"
+            for stream in silent:
+                await stream.aclose()
+            while (await daemon.call("GET", "status")).status_code != 200:
+                pass
+        assert await daemon.stop() == 0
+
+
+async def test_a_wish_that_is_beyond_any_number_is_refused_in_words(home):
+    home.configure()
+    async with running(home) as daemon:
+        await daemon.said("ready")
+        for after in ("9223372036854775808", "-1", "1e999", "٣"):
+            answer = await daemon.call("GET", "log", params={"after": after})
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+        assert await daemon.stop() == 0
