@@ -155,17 +155,19 @@ class Actor:
         recorded = self._journal.execute(
             Capture(
                 subject=sync.subject,
-                sync=sync.seq,
-                stream=name,
-                fetched=found.fetched,
-                added=found.added,
-                changed=found.changed,
-                removed=found.removed,
-                unchanged=found.unchanged,
-                duplicates=found.duplicates,
-                rows=found.rows,
-                pages=fetched.pages,
-                digest=found.digest,
+                offered=RecordsCaptured(
+                    stream=name,
+                    version=sync.seq,
+                    fetched=found.fetched,
+                    added=found.added,
+                    changed=found.changed,
+                    removed=found.removed,
+                    unchanged=found.unchanged,
+                    duplicates=found.duplicates,
+                    rows=found.rows,
+                    pages=fetched.pages,
+                    digest=found.digest,
+                ),
             )
         )
         with trio.CancelScope(shield=True):  # what the log calls captured must become visible

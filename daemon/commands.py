@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from events.schema import CallFailed, PolicySet, ProviderDeclared
+from events.schema import CallFailed, PolicySet, ProviderDeclared, RecordsCaptured
 from events.terms import Caller, CallTotal, InterruptReason, StreamFailure
 
 
@@ -96,20 +96,10 @@ class NoteCall(Struct, frozen=True, kw_only=True):
 
 
 class Capture(Struct, frozen=True, kw_only=True):
-    """A stream's records are staged: accept them or not. Counts are of records."""
+    """A stream's records are staged as `offered` says: accept them or not."""
 
     subject: int
-    sync: int
-    stream: str
-    fetched: int
-    added: int
-    changed: int
-    removed: int
-    unchanged: int
-    duplicates: int
-    rows: int
-    pages: int
-    digest: str
+    offered: RecordsCaptured
 
 
 class Finish(Struct, frozen=True, kw_only=True):

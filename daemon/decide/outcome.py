@@ -7,7 +7,6 @@ from events.schema import (
     ActorCrashed,
     Event,
     PolicySet,
-    RecordsCaptured,
     RecordsRefused,
     SyncFailed,
     SyncInterrupted,
@@ -44,34 +43,21 @@ def runs(world: World, subject: int, sync: int) -> bool:
 
 def capture(command: Capture, world: World) -> Decisions:
     """Accept what was fetched, or keep the last good version."""
-    subject, sync = command.subject, command.sync
-    if not runs(world, subject, sync):
+    subject, offered = command.subject, command.offered
+    if not runs(world, subject, offered.version):
         return []
     known = world.connections[subject]
-    before = known.streams.get(command.stream, Stream())
-    if command.rows == 0 and before.rows > 0 and _on_empty(world, known, command.stream):
+    before = known.streams.get(offered.stream, Stream())
+    if offered.rows == 0 and before.rows > 0 and _on_empty(world, known, offered.stream):
         refused = RecordsRefused(
-            stream=command.stream,
-            version=sync,
+            stream=offered.stream,
+            version=offered.version,
             cause=FailureClass.EMPTY,
-            fetched=command.fetched,
+            fetched=offered.fetched,
             rows=before.rows,
         )
         return [(subject, refused)]
-    captured = RecordsCaptured(
-        stream=command.stream,
-        version=sync,
-        fetched=command.fetched,
-        added=command.added,
-        changed=command.changed,
-        removed=command.removed,
-        unchanged=command.unchanged,
-        duplicates=command.duplicates,
-        rows=command.rows,
-        pages=command.pages,
-        digest=command.digest,
-    )
-    return [(subject, captured)]
+    return [(subject, offered)]
 
 
 def finish(command: Finish, world: World, now: datetime) -> Decisions:

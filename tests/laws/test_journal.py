@@ -21,6 +21,7 @@ from tests.events.facts import values
 
 EPOCH = datetime(2026, 5, 4, tzinfo=UTC)
 DAEMON, PROVIDERS, TENANTS, CONNECTIONS = 0, (1, 2), (3, 4), (5, 6, 7)
+COUNTS = ("fetched", "added", "changed", "removed", "unchanged", "duplicates", "rows", "pages")
 ENDINGS = (
     schema.SyncSucceeded,
     schema.SyncFailed,
@@ -123,12 +124,12 @@ outcomes = st.one_of(
     st.builds(
         Capture,
         subject=subjects,
-        sync=syncs,
-        stream=streams,
-        digest=st.just("00"),
-        **dict.fromkeys(
-            ["fetched", "added", "changed", "removed", "unchanged", "duplicates", "rows", "pages"],
-            counts,
+        offered=st.builds(
+            schema.RecordsCaptured,
+            version=syncs,
+            stream=streams,
+            digest=st.just("00"),
+            **dict.fromkeys(COUNTS, counts),
         ),
     ),
     st.builds(
@@ -179,6 +180,9 @@ def aimed(command, world):
     sync = known.run.sync if known and known.run else world.seq
     if isinstance(command, NoteCall):
         return replace(command, call=replace(command.call, sync=sync + command.call.sync))
+    if isinstance(command, Capture):
+        offered = replace(command.offered, version=sync + command.offered.version)
+        return replace(command, offered=offered)
     return replace(command, sync=sync + command.sync)
 
 

@@ -73,7 +73,7 @@ def captured(sync, stream="days", **counts):
 
 
 def capture(sync, stream="days", **counts):
-    return commands.Capture(subject=ONE, sync=sync, stream=stream, **CAPTURED | counts)
+    return commands.Capture(subject=ONE, offered=captured(sync, stream, **counts))
 
 
 def lost(stream="days", cause=terms.FailureClass.SERVER):

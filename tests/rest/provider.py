@@ -225,3 +225,14 @@ async def loss_of(answer, limits=None, **fields) -> CallLost:
     loss = await outcome(answer, limits, **fields)
     assert isinstance(loss, CallLost)
     return loss
+
+
+async def fetched(answer, stream=None, cursor=None, **rest_of_file):
+    """Return what came of a fetch, and what the provider was asked."""
+    async with serving(answer) as server:
+        return await fetch(declared(server.url, stream, **rest_of_file), cursor), server.asked
+
+
+async def fetch_lost(answer, stream=None, cursor=None, **rest_of_file) -> CallLost:
+    async with serving(answer) as server:
+        return await lost(declared(server.url, stream, **rest_of_file), cursor)

@@ -2,31 +2,17 @@
 
 import pytest
 
-from daemon.exchange import CallLost
 from daemon.store import rows
 from events.terms import FailureClass
 from tests.rest.provider import (
     Asked,
-    declared,
-    fetch,
-    lost,
+    fetch_lost,
+    fetched,
     ok,
-    serving,
 )
 
 ROWS = [{"id": number} for number in range(5)]
 MALFORMED = FailureClass.MALFORMED
-
-
-async def run(answer, stream=None, cursor=None, **rest_of_file):
-    """Return what came of a fetch, and what the provider was asked."""
-    async with serving(answer) as server:
-        return await fetch(declared(server.url, stream, **rest_of_file), cursor), server.asked
-
-
-async def loss_of(answer, stream=None, cursor=None, **rest_of_file) -> CallLost:
-    async with serving(answer) as server:
-        return await lost(declared(server.url, stream, **rest_of_file), cursor)
 
 
 SINCE = {"mode": "incremental", "cursor": {"field": "meta.at", "param": "since"}}
@@ -49,7 +35,7 @@ def at(*values):
     ],
 )
 async def test_the_cursor_is_the_greatest_value_seen_and_keeps_its_type(cursor, values, then):
-    done, _ = await run(ok(at(*values)), SINCE, cursor)
+    done, _ = await fetched(ok(at(*values)), SINCE, cursor)
     assert done.fetched.cursor == then
 
 
@@ -60,7 +46,7 @@ async def test_the_cursor_is_the_greatest_value_seen_and_keeps_its_type(cursor, 
 async def test_the_next_fetch_starts_from_the_cursor(cursor, initial, sent):
     given = {} if initial is None else {"initial": initial}
     stream = {**SINCE, "cursor": {**SINCE["cursor"], **given}}
-    _, asked = await run(ok([]), stream, cursor)
+    _, asked = await fetched(ok([]), stream, cursor)
     assert asked[0].query.get("since") == sent
 
 
@@ -71,17 +57,17 @@ async def test_the_cursor_looks_over_all_pages():
         n = int(asked.query["page"]) - 1
         return ok(rows[n : n + 1])
 
-    done, _ = await run(answer, {**SINCE, "paging": {"kind": "page"}})
+    done, _ = await fetched(answer, {**SINCE, "paging": {"kind": "page"}})
     assert done.fetched.cursor == '"c"'
 
 
 @pytest.mark.parametrize("values", [[None], [1, "a"], [True], [{}]])
 async def test_a_record_without_a_usable_cursor_is_malformed(values):
-    assert (await loss_of(ok(at(*values)), SINCE)).cause is MALFORMED
+    assert (await fetch_lost(ok(at(*values)), SINCE)).cause is MALFORMED
 
 
 async def test_a_record_without_the_cursors_field_is_malformed_and_named():
-    loss = await loss_of(ok(ROWS), SINCE)
+    loss = await fetch_lost(ok(ROWS), SINCE)
     assert "meta.at" in loss.message
 
 

@@ -12,8 +12,9 @@ from tests.rest.provider import (
     SECRET,
     declared,
     fetch,
+    fetch_lost,
+    fetched,
     http,
-    lost,
     ok,
     serving,
 )
@@ -22,26 +23,15 @@ ROWS = [{"id": number} for number in range(5)]
 MALFORMED = FailureClass.MALFORMED
 
 
-async def run(answer, stream=None, cursor=None, **rest_of_file):
-    """Return what came of a fetch, and what the provider was asked."""
-    async with serving(answer) as server:
-        return await fetch(declared(server.url, stream, **rest_of_file), cursor), server.asked
-
-
-async def loss_of(answer, stream=None, cursor=None, **rest_of_file) -> CallLost:
-    async with serving(answer) as server:
-        return await lost(declared(server.url, stream, **rest_of_file), cursor)
-
-
 async def test_the_whole_body_is_the_list_unless_the_file_says_otherwise():
-    done, asked = await run(ok(ROWS))
+    done, asked = await fetched(ok(ROWS))
     assert (done.records, done.pages) == (ROWS, [5])
     assert done.fetched == rest.Fetched(pages=1, records=5, cursor=None)
     assert (asked[0].method, asked[0].target, asked[0].body) == ("GET", "/days", b"")
 
 
 async def test_records_lie_where_the_file_says():
-    done, _ = await run(ok({"data": {"rows": ROWS}}), {"records": "data.rows"})
+    done, _ = await fetched(ok({"data": {"rows": ROWS}}), {"records": "data.rows"})
     assert done.records == ROWS
 
 
@@ -56,17 +46,17 @@ async def test_the_base_urls_path_params_and_headers_are_sent():
 
 
 async def test_an_empty_list_is_a_page_without_records():
-    done, _ = await run(ok([]))
+    done, _ = await fetched(ok([]))
     assert (done.fetched.records, done.fetched.pages, done.pages) == (0, 1, [])
 
 
 async def test_no_content_is_no_records():
-    done, _ = await run(http(b"", status=204))
+    done, _ = await fetched(http(b"", status=204))
     assert done.fetched.records == 0
 
 
 async def test_a_byte_order_mark_is_forgiven():
-    done, _ = await run(http(b"\xef\xbb\xbf" + json.dumps(ROWS).encode()))
+    done, _ = await fetched(http(b"\xef\xbb\xbf" + json.dumps(ROWS).encode()))
     assert done.records == ROWS
 
 
@@ -92,26 +82,26 @@ async def test_a_byte_order_mark_is_forgiven():
     ],
 )
 async def test_what_is_not_a_list_of_keyed_objects_is_malformed(answer, sentence):
-    loss = await loss_of(answer)
+    loss = await fetch_lost(answer)
     assert loss.cause is MALFORMED
     assert sentence in loss.message
     assert loss.status == 200
 
 
 async def test_an_expression_that_does_not_fit_the_answer_is_malformed():
-    assert (await loss_of(ok({"a": 1}), {"records": "sort(a)"})).cause is MALFORMED
+    assert (await fetch_lost(ok({"a": 1}), {"records": "sort(a)"})).cause is MALFORMED
     stream = {"paging": {"kind": "next_url", "path": "sort(@[0].id)"}}
-    assert (await loss_of(ok(ROWS), stream)).cause is MALFORMED
+    assert (await fetch_lost(ok(ROWS), stream)).cause is MALFORMED
 
 
 async def test_an_api_key_goes_into_its_header_with_its_prefix():
     auth = {"kind": "api_key", "header": "Authorization", "prefix": "Bearer "}
-    _, asked = await run(ok([]), auth=auth)
+    _, asked = await fetched(ok([]), auth=auth)
     assert asked[0].headers["authorization"] == f"Bearer {SECRET}"
 
 
 async def test_an_api_key_goes_into_its_parameter():
-    _, asked = await run(ok([]), auth={"kind": "api_key", "query": "api_key"})
+    _, asked = await fetched(ok([]), auth={"kind": "api_key", "query": "api_key"})
     assert asked[0].query == {"api_key": SECRET}
 
 
@@ -123,7 +113,7 @@ async def test_basic_credentials_are_encoded():
 
 
 async def test_without_authentication_no_credential_is_sent():
-    _, asked = await run(ok([]))
+    _, asked = await fetched(ok([]))
     assert SECRET not in repr(asked)
 
 
@@ -139,11 +129,11 @@ async def test_a_credential_that_cannot_be_sent_is_a_matter_for_a_person(credent
 
 
 async def test_a_basic_credential_needs_both_halves():
-    loss = await loss_of(ok([]), auth={"kind": "basic"})
+    loss = await fetch_lost(ok([]), auth={"kind": "basic"})
     assert (loss.cause, "user:password" in loss.message) == (FailureClass.AUTH, True)
 
 
 async def test_the_providers_refusal_arrives_as_it_is():
-    loss = await loss_of(http(b"", status=429, retry_after="7"))
+    loss = await fetch_lost(http(b"", status=429, retry_after="7"))
     assert loss.cause is FailureClass.RATE_LIMITED
     assert loss.retry_after is not None

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from daemon import rest
-from daemon.exchange import CallLost, Response
+from daemon.exchange import Response
 from events.terms import FailureClass
 from tests.rest.provider import (
     SECRET,
@@ -14,6 +14,8 @@ from tests.rest.provider import (
     declared,
     endless,
     fetch,
+    fetch_lost,
+    fetched,
     lost,
     ok,
     serving,
@@ -22,17 +24,6 @@ from tests.rest.provider import (
 
 ROWS = [{"id": number} for number in range(5)]
 MALFORMED = FailureClass.MALFORMED
-
-
-async def run(answer, stream=None, cursor=None, **rest_of_file):
-    """Return what came of a fetch, and what the provider was asked."""
-    async with serving(answer) as server:
-        return await fetch(declared(server.url, stream, **rest_of_file), cursor), server.asked
-
-
-async def loss_of(answer, stream=None, cursor=None, **rest_of_file) -> CallLost:
-    async with serving(answer) as server:
-        return await lost(declared(server.url, stream, **rest_of_file), cursor)
 
 
 def in_pages(size: int, number: str = "page", start: int = 1, unit: int = 1):
@@ -46,7 +37,7 @@ def in_pages(size: int, number: str = "page", start: int = 1, unit: int = 1):
 
 
 async def test_numbered_pages_end_at_an_empty_one():
-    done, asked = await run(in_pages(2), {"paging": {"kind": "page"}})
+    done, asked = await fetched(in_pages(2), {"paging": {"kind": "page"}})
     assert (done.records, done.pages) == (ROWS, [2, 2, 1])
     assert [each.query["page"] for each in asked] == ["1", "2", "3", "4"]
 
@@ -54,14 +45,14 @@ async def test_numbered_pages_end_at_an_empty_one():
 async def test_numbered_pages_end_at_a_short_one_where_the_file_says_so():
     paging = {"kind": "page", "param": "p", "start": 0, "size_param": "per", "size": 2}
     paging["last"] = "short"
-    done, asked = await run(in_pages(2, "p", 0), {"paging": paging})
+    done, asked = await fetched(in_pages(2, "p", 0), {"paging": paging})
     assert done.records == ROWS
     assert [each.query for each in asked] == [{"p": str(n), "per": "2"} for n in range(3)]
 
 
 async def test_offsets_count_records():
     paging = {"kind": "offset", "size": 2}
-    done, asked = await run(in_pages(2, "offset", 0, 2), {"paging": paging})
+    done, asked = await fetched(in_pages(2, "offset", 0, 2), {"paging": paging})
     assert done.records == ROWS
     assert [each.query["offset"] for each in asked] == ["0", "2", "4", "5"]
     assert asked[0].query["limit"] == "2"
@@ -69,7 +60,7 @@ async def test_offsets_count_records():
 
 async def test_a_provider_that_caps_its_pages_below_the_size_loses_no_record():
     paging = {"kind": "offset", "size": 100}
-    done, asked = await run(in_pages(2, "offset", 0, 2), {"paging": paging})
+    done, asked = await fetched(in_pages(2, "offset", 0, 2), {"paging": paging})
     assert done.records == ROWS
     assert [each.query["offset"] for each in asked] == ["0", "2", "4", "5"]
 
@@ -79,7 +70,7 @@ async def test_numbers_can_go_into_the_body():
         return ok(ROWS if json.loads(asked.body)["page"] == 1 else [])
 
     paging = {"kind": "page", "in": "body"}
-    done, asked = await run(answer, {"method": "POST", "body": {"q": "all"}, "paging": paging})
+    done, asked = await fetched(answer, {"method": "POST", "body": {"q": "all"}, "paging": paging})
     assert done.records == ROWS
     assert [json.loads(each.body) for each in asked] == [{"q": "all", "page": n} for n in (1, 2)]
     assert asked[0].headers["content-type"] == "application/json"
@@ -92,7 +83,7 @@ async def test_tokens_lead_on_until_there_is_none(end):
         return ok({"rows": ROWS[at : at + 2], "next": at + 2 if at < 4 else end})
 
     stream = {"records": "rows", "paging": {"kind": "cursor", "path": "next", "param": "after"}}
-    done, asked = await run(answer, stream)
+    done, asked = await fetched(answer, stream)
     assert done.records == ROWS
     assert [each.query.get("after") for each in asked] == [None, "2", "4"]
 
@@ -103,7 +94,7 @@ async def test_tokens_in_the_body_keep_their_type():
         return ok({"rows": ROWS[at : at + 2], **({"next": at + 2} if at < 4 else {})})
 
     paging = {"kind": "cursor", "path": "next", "param": "after", "in": "body"}
-    done, _ = await run(answer, {"method": "POST", "records": "rows", "paging": paging})
+    done, _ = await fetched(answer, {"method": "POST", "records": "rows", "paging": paging})
     assert done.records == ROWS
 
 
@@ -115,7 +106,7 @@ async def test_empty_pages_in_between_do_not_end_tokens():
         return ok({"rows": rows, "next": following})
 
     stream = {"records": "rows", "paging": {"kind": "cursor", "path": "next", "param": "t"}}
-    done, _ = await run(answer, stream)
+    done, _ = await fetched(answer, stream)
     assert (done.fetched.pages, done.records) == (3, ROWS)
 
 
@@ -168,7 +159,7 @@ async def test_link_headers_are_followed(link):
     def answer(asked: Asked) -> bytes:
         return ok(ROWS[2:]) if "at" in asked.query else ok(ROWS[:2], link=link)
 
-    done, _ = await run(answer, {"paging": {"kind": "link"}})
+    done, _ = await fetched(answer, {"paging": {"kind": "link"}})
     assert done.records == ROWS
 
 
@@ -231,7 +222,7 @@ async def test_a_crooked_next_url_ends_the_fetch(link, cause):
     ],
 )
 async def test_pages_that_repeat_are_noticed(answer, stream):
-    loss = await loss_of(answer, stream)
+    loss = await fetch_lost(answer, stream)
     assert loss.cause is MALFORMED
     assert "pages repeat" in loss.message
 
@@ -249,19 +240,19 @@ async def test_endless_paging_is_bounded_and_the_bound_is_named():
 
 
 async def test_as_many_pages_as_allowed_are_allowed():
-    done, _ = await run(in_pages(2), {"paging": {"kind": "page"}}, limits={"pages_max": 4})
+    done, _ = await fetched(in_pages(2), {"paging": {"kind": "page"}}, limits={"pages_max": 4})
     assert done.records == ROWS
 
 
 async def test_a_whole_fetch_has_its_deadline():
-    loss = await loss_of(then_silence(b""), limits={"sync_timeout_s": 0.2})
+    loss = await fetch_lost(then_silence(b""), limits={"sync_timeout_s": 0.2})
     assert loss.cause is FailureClass.TIMEOUT
     assert "limits.sync_timeout_s" in loss.message
 
 
 async def test_one_call_has_its_own_deadline():
     drip = endless(b"HTTP/1.1 200 OK\r\n\r\n", b" ", pause=0.05)
-    loss = await loss_of(drip, limits={"timeout_s": 0.2})
+    loss = await fetch_lost(drip, limits={"timeout_s": 0.2})
     assert (loss.cause, "0.2 s" in loss.message) == (FailureClass.TIMEOUT, True)
 
 
