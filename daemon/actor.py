@@ -193,13 +193,7 @@ class Actor:
             self._note_lost(sync, request, lost)
             raise
         sync.answered = request
-        before = sync.calls.get(request.endpoint, CallTotal(endpoint=request.endpoint))
-        sync.calls[request.endpoint] = CallTotal(
-            endpoint=request.endpoint,
-            calls=before.calls + 1,
-            bytes=before.bytes + len(response.body),
-            duration_ms=before.duration_ms + response.duration_ms,
-        )
+        _count(sync.calls, request.endpoint, 1, len(response.body), response.duration_ms)
         return response
 
     def _note_unusable(self, sync: _Sync, lost: CallLost) -> None:
@@ -207,14 +201,7 @@ class Actor:
         request, sync.answered = sync.answered, None
         if request is None:
             return
-        total = sync.calls.pop(request.endpoint)
-        if total.calls > 1:
-            sync.calls[request.endpoint] = CallTotal(
-                endpoint=request.endpoint,
-                calls=total.calls - 1,
-                bytes=total.bytes - lost.bytes,
-                duration_ms=total.duration_ms - lost.duration_ms,
-            )
+        _count(sync.calls, request.endpoint, -1, -lost.bytes, -lost.duration_ms)
         self._note_lost(sync, request, lost)
 
     def _note_lost(self, sync: _Sync, request: Request, lost: CallLost) -> None:
@@ -230,6 +217,20 @@ class Actor:
             retry_after=lost.retry_after,
         )
         self._journal.execute(NoteCall(subject=sync.subject, call=call))
+
+
+def _count(
+    totals: dict[str, CallTotal], endpoint: str, calls: int, size: int, duration_ms: int
+) -> None:
+    """Add to an endpoint's total, or take back from it; what comes to nothing is left out."""
+    before = totals.pop(endpoint, CallTotal(endpoint=endpoint))
+    if before.calls + calls:
+        totals[endpoint] = CallTotal(
+            endpoint=endpoint,
+            calls=before.calls + calls,
+            bytes=before.bytes + size,
+            duration_ms=before.duration_ms + duration_ms,
+        )
 
 
 _NO_PROVIDER = StreamFailure(

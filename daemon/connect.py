@@ -4,6 +4,7 @@ Name and credential are durable in the vault before the event that makes the con
 die in between, there is a name without a connection, which the next try takes up again.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from msgspec import UNSET, UnsetType
@@ -13,7 +14,7 @@ from daemon.commands import Connect, Remove
 from daemon.journal import Journal
 from daemon.secret import Secret
 from daemon.store.storage import Storage
-from daemon.vault import Vault
+from daemon.vault import Vault, VaultFull
 from events.envelope import Recorded
 from events.terms import Caller
 
@@ -76,16 +77,20 @@ def check_credential(text: str) -> str | None:
 async def disconnect(
     journal: Journal, vault: Vault, subject: int, by: Caller | None = None
 ) -> list[Recorded]:
-    """Remove a connection, and its credential once that is durable."""
+    """Remove a connection, and its credential once that is durable.
+
+    A credential that a crash or a full disk leaves behind is deleted at the next start.
+    """
     recorded = journal.execute(Remove(subject=subject, by=by))
     await journal.durable(recorded)
     if journal.world.connections[subject].removed:  # else it was added again meanwhile
-        vault.forget(subject, CREDENTIAL)
+        with suppress(VaultFull):
+            vault.forget(subject, CREDENTIAL)
     return recorded
 
 
 def forget_removed(journal: Journal, vault: Vault) -> None:
-    """Delete the credentials of removed connections that a crash left behind."""
+    """Delete the credentials of removed connections that are still there."""
     for subject, connection in journal.world.connections.items():
         if connection.removed:
             vault.forget(subject, CREDENTIAL)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import structlog
 import trio
+from msgspec.structs import replace
 
 from daemon import configuration, host_lock, logs, places
 from daemon.app import Daemon, Parts, running
@@ -59,12 +60,7 @@ def main() -> None:
     asked = _arguments()
     found = places.find(os.environ)
     if asked.config:
-        found = Places(
-            config=asked.config,
-            state=found.state,
-            socket=found.socket,
-            credentials=found.credentials,
-        )
+        found = replace(found, config=asked.config)
     settings: Configuration | None = None
     outlet = Outlet(1)
     try:
@@ -144,7 +140,7 @@ def _end(code: int, many: BaseExceptionGroup[Exception]) -> None:
 async def _serve(found: Places, settings: Configuration) -> None:
     state = Path(settings.settings.state or found.state)
     socket = Path(settings.settings.socket or found.socket)
-    found = Places(config=found.config, state=state, socket=socket, credentials=found.credentials)
+    found = replace(found, state=state, socket=socket)
     _make_state(state)
     host_lock.lock(state)
     async with AsyncExitStack() as stack:

@@ -102,10 +102,10 @@ class Supervisor:
         try:
             with task.scope:
                 await self._actor.sync(started, task.progress)
+                self._rest_s = DISK_RETRY_S
             if task.scope.cancelled_caught:  # cancelled: that is recorded; else: nobody said why
                 reason = InterruptReason.SHUTDOWN
                 self._journal.execute(Interrupt(subject=subject, sync=task.sync, reason=reason))
-                self._rest_s = DISK_RETRY_S
         except (LogBroken, StoreBroken, VaultUnusable):
             raise
         except StoreFull:

@@ -22,6 +22,11 @@ from projections.connection import Connection
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
 DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
 
+NOT_WRITTEN = (
+    "the disk is full, so what you asked is not written down yet; it takes effect if there is "
+    "room before rounds stops: free some space"
+)
+
 
 async def sync(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
     subject, connection = desk.find(wish.connection)
@@ -89,8 +94,11 @@ async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
             f"{wish.connection} stands in the configuration; take it out there and restart roundsd",
         )
     await _room(desk)
-    recorded = await disconnect(desk.journal, desk.vault, subject, by)
-    return _done(desk, recorded, "removed, its credential deleted; its data and history are kept")
+    with trio.move_on_after(DURABLE_WAIT_S):
+        recorded = await disconnect(desk.journal, desk.vault, subject, by)
+        words = "removed, its credential deleted; its data and history are kept"
+        return _done(desk, recorded, words)
+    raise Refused("disk-full", NOT_WRITTEN)
 
 
 def _known(desk: Desk, name: str) -> Connection | None:
@@ -154,11 +162,7 @@ async def _durable(desk: Desk, recorded: list[Recorded]) -> None:
     with trio.move_on_after(DURABLE_WAIT_S):
         await desk.journal.durable(recorded)
         return
-    raise Refused(
-        "disk-full",
-        "the disk is full, so what you asked is not written down yet; it takes effect if there is "
-        "room before rounds stops: free some space",
-    )
+    raise Refused("disk-full", NOT_WRITTEN)
 
 
 async def _room(desk: Desk) -> None:

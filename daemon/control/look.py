@@ -93,7 +93,7 @@ async def connections(desk: Desk, _: Nothing, by: Caller) -> Connections:
 async def connection(desk: Desk, query: ConnectionName, by: Caller) -> ConnectionAnswer:
     subject, found = desk.find(query.connection)
     return ConnectionAnswer(
-        seq=desk.journal.head.seq, connection=views.view_of(desk, subject, found)
+        seq=desk.journal.world.seq, connection=views.view_of(desk, subject, found)
     )
 
 
