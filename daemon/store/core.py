@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, schema, views
-from daemon.store.drafts import Difference, Draft
+from daemon.store import drafts, heads, schema, views
+from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.schema import StoreUnusable
 from events.terms import Mode
 from events.writer import FULL
@@ -33,6 +33,13 @@ class Page(Struct, frozen=True, kw_only=True):
     rows: int
     records: list[dict[str, Any]]
     after: str | None
+
+
+class Position(Struct, frozen=True, kw_only=True):
+    """Where a stream stands: its cursor as JSON, None at the beginning; column → type."""
+
+    cursor: str | None = None
+    types: dict[str, str] = {}
 
 
 class Store:
@@ -85,9 +92,9 @@ class Store:
                 "SELECT id FROM stream WHERE connection = ? AND name = ?", (connection, stream)
             ).fetchone()
             if stream_id in self._owed:
-                self._accept(stream_id, self._owed[stream_id])
+                heads.accept(self._connection, stream_id, self._owed[stream_id])
                 views.refresh(self._connection, provider, stream)
-            self._drop(stream_id)
+            heads.drop(self._connection, stream_id)
         self._owed.pop(stream_id, None)
         return Draft(
             stream=stream_id,
@@ -99,14 +106,30 @@ class Store:
             secret=secret,
         )
 
-    def stage(self, draft: Draft, records: list[dict[str, Any]]) -> None:
-        """Stage one page of records, each with a whole primary key."""
-        with self._guarded():
-            drafts.stage(self._connection, draft, records)
+    def stage(self, draft: Draft, records: list[dict[str, Any]], day: str | None = None) -> None:
+        """Stage one page of records, each with a whole primary key.
 
-    def compare(self, draft: Draft, cursor: str | None) -> Difference:
+        In window mode they came in `day` (ISO date), which counts as completely fetched unless it
+        is dropped; a day that brought nothing is staged once without records.
+        """
         with self._guarded():
-            return drafts.compare(self._connection, draft, cursor)
+            drafts.stage(self._connection, draft, records, day)
+
+    def drop_day(self, draft: Draft, day: str) -> None:
+        """Forget a day whose fetch failed or was refused; what it had stays as it was."""
+        with self._guarded():
+            drafts.drop_day(self._connection, draft, day)
+
+    def days(self, draft: Draft) -> list[DayCount]:
+        """What each day that was staged, and not dropped, brought and has; in order."""
+        with self._guarded():
+            return drafts.days(self._connection, draft)
+
+    def compare(
+        self, draft: Draft, cursor: str | None, types: Mapping[str, str] | None = None
+    ) -> Difference:
+        with self._guarded():
+            return drafts.compare(self._connection, draft, cursor, types)
 
     def accept(self, draft: Draft) -> None:
         """Make a draft the version in force. Its RecordsCaptured is durable by now.
@@ -115,24 +138,31 @@ class Store:
         """
         self._owed[draft.stream] = draft.version
         with self._writing():
-            self._accept(draft.stream, draft.version)
+            heads.accept(self._connection, draft.stream, draft.version)
             views.refresh(self._connection, draft.provider, draft.name)
         del self._owed[draft.stream]
 
     def drop(self, draft: Draft) -> None:
         """Forget a draft."""
         with self._writing():
-            self._drop(draft.stream)
+            heads.drop(self._connection, draft.stream)
 
     def cursor(self, connection: int, stream: str) -> str | None:
         """Where the next fetch goes on, as JSON; None at the beginning."""
+        return self.position(connection, stream).cursor
+
+    def position(self, connection: int, stream: str) -> Position:
+        """Where the next fetch goes on, and as what its columns are read."""
         with self._guarded():
             row = self._connection.execute(
-                "SELECT cursor FROM stream JOIN version ON version.stream = stream.id "
-                "AND version.version = stream.head WHERE connection = ? AND name = ?",
+                "SELECT cursor, coalesce(types, '{}') FROM stream JOIN version "
+                "ON version.stream = stream.id AND version.version = stream.head "
+                "WHERE connection = ? AND name = ?",
                 (connection, stream),
             ).fetchone()
-        return row[0] if row else None
+        if row is None:
+            return Position()
+        return Position(cursor=row[0], types=msgspec.json.decode(row[1], type=dict[str, str]))
 
     def reconcile(self, captured: Mapping[tuple[int, str], int], last: int) -> list[int]:
         """Make the store agree with the log after a crash.
@@ -156,10 +186,10 @@ class Store:
                         f"ends at event {last}, knows version {recorded}: one of the two is an "
                         "older copy; restore both from the same backup"
                     )
-                if recorded > head and self._knows(stream, recorded):
-                    self._accept(stream, recorded)
+                if recorded > head and heads.knows(self._connection, stream, recorded):
+                    heads.accept(self._connection, stream, recorded)
                     views.refresh(self._connection, provider, name)
-                self._drop(stream)
+                heads.drop(self._connection, stream)
         return self._behind(captured)
 
     def show(self, connection: int, stream: str, *, after: str | None, limit: int) -> Page | None:
@@ -195,27 +225,15 @@ class Store:
         return found, len(found) == limit
 
     def _behind(self, captured: Mapping[tuple[int, str], int]) -> list[int]:
-        heads = {
+        visible = {
             (connection, name): head
             for connection, name, head in self._connection.execute(
                 "SELECT connection, name, head FROM stream"
             )
         }
-        return sorted({key[0] for key, version in captured.items() if heads.get(key, 0) < version})
-
-    def _knows(self, stream: int, version: int) -> bool:
-        found = self._connection.execute(
-            "SELECT 1 FROM version WHERE stream = ? AND version = ?", (stream, version)
+        return sorted(
+            {key[0] for key, version in captured.items() if visible.get(key, 0) < version}
         )
-        return found.fetchone() is not None
-
-    def _accept(self, stream: int, version: int) -> None:
-        for statement in _ACCEPT:
-            self._connection.execute(statement, {"stream": stream, "version": version})
-
-    def _drop(self, stream: int) -> None:
-        for statement in _DROP:
-            self._connection.execute(statement, {"stream": stream})
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -238,28 +256,3 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise StoreFull from error
-
-
-_ACCEPT = (
-    """
-    UPDATE record SET until = :version WHERE id IN (
-        SELECT replaces FROM staged WHERE stream = :stream AND version = :version
-    )
-    """,
-    """
-    INSERT INTO record (stream, key, digest, since, body)
-    SELECT stream, key, digest, version, body FROM staged
-    WHERE stream = :stream AND version = :version AND body IS NOT NULL
-    """,
-    "UPDATE stream SET head = :version WHERE id = :stream",
-    "DELETE FROM staged WHERE stream = :stream AND version = :version",
-)
-
-_DROP = (
-    "DELETE FROM staged WHERE stream = :stream",
-    "DELETE FROM seen WHERE stream = :stream",
-    """
-    DELETE FROM version
-    WHERE stream = :stream AND version > (SELECT head FROM stream WHERE id = :stream)
-    """,
-)

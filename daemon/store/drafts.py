@@ -1,19 +1,33 @@
 """What did this sync fetch, and how does it differ from what is in force?"""
 
 import sqlite3
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from daemon.store import rows, views
+from daemon.store import rows, views, windows
 from events.terms import Mode
 
 SHAPES_MAX = 1000  # sets of field names; past this only the body holds what is new
 CHUNK_ROWS = 100  # rows a statement; one long statement releases the GIL once
 
 
+class Batch(Struct, kw_only=True):
+    """What one day has brought so far, or a stream that has no days."""
+
+    fetched: int = 0
+    shapes: dict[tuple[str, ...], None] = {}
+
+
 class Draft(Struct, kw_only=True):
-    """One stream's records on their way in. `stream` is the store's own id of it."""
+    """One stream's records on their way in. `stream` is the store's own id of it.
+
+    `batches` are by day in a window stream: those that count as completely fetched, once all is
+    compared. Any other stream has one, under None.
+    """
 
     stream: int
     version: int
@@ -22,8 +36,24 @@ class Draft(Struct, kw_only=True):
     name: str
     primary_key: tuple[str, ...]
     secret: bytes
-    fetched: int = 0
-    shapes: dict[tuple[str, ...], None] = {}
+    batches: dict[str | None, Batch] = {}
+
+    @property
+    def fetched(self) -> int:
+        return sum(batch.fetched for batch in self.batches.values())
+
+    @property
+    def days(self) -> list[str]:
+        """The registered days, in order."""
+        return sorted(day for day in self.batches if day is not None)
+
+
+class DayCount(Struct, frozen=True, kw_only=True):
+    """How many records a day brought, repeated ones too, and how many current ones it has."""
+
+    day: str
+    fetched: int
+    before: int
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -39,26 +69,62 @@ class Difference(Struct, frozen=True, kw_only=True):
     digest: str
 
 
-def stage(connection: sqlite3.Connection, draft: Draft, records: list[dict[str, Any]]) -> None:
+def stage(
+    connection: sqlite3.Connection,
+    draft: Draft,
+    records: list[dict[str, Any]],
+    day: str | None = None,
+) -> None:
     """Stage one page of records. A key that comes again replaces what came before it."""
-    page = {}
+    windowed = draft.mode is Mode.WINDOW
+    assert windowed == (day is not None), "a window stream's records come with their day, only its"
+    assert day is None or date.fromisoformat(day).isoformat() == day, "a day is an ISO date"
+    page: dict[str, rows.Prepared] = {}
+    shapes: dict[tuple[str, ...], None] = {}
     for record in records:
         prepared = rows.prepare(record, draft.primary_key, draft.secret)
         page[prepared[0]] = prepared
-        if len(draft.shapes) < SHAPES_MAX:
-            draft.shapes[tuple(record)] = None
+        shapes[tuple(record)] = None
+    names = {"stream": draft.stream, "version": draft.version, "day": day}
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         _fill_page(connection, list(page.values()))
-        for statement in _STAGE:
-            connection.execute(statement, {"stream": draft.stream, "version": draft.version})
-    draft.fetched += len(records)
+        for statement in windows.STAGE if windowed else _STAGE:
+            connection.execute(statement, names)
+    batch = draft.batches.setdefault(day, Batch())
+    batch.fetched += len(records)
+    room = SHAPES_MAX - sum(len(each.shapes) for each in draft.batches.values())
+    new = [shape for shape in shapes if shape not in batch.shapes]
+    batch.shapes.update(dict.fromkeys(new[:room]))
 
 
-def compare(connection: sqlite3.Connection, draft: Draft, cursor: str | None) -> Difference:
-    """Say what the draft changes, and keep its cursor beside it.
+def drop_day(connection: sqlite3.Connection, draft: Draft, day: str) -> None:
+    """Forget what was staged for a day."""
+    draft.batches.pop(day, None)  # first: should the rest fail, absence yet removes nothing of it
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        windows.drop(connection, draft.stream, day)
 
-    Called only once everything has been fetched: then absence removes, where a stream is full.
+
+def days(connection: sqlite3.Connection, draft: Draft) -> list[DayCount]:
+    """Each registered day, in order."""
+    before = windows.count(connection, draft.stream, draft.days)
+    return [
+        DayCount(day=day, fetched=draft.batches[day].fetched, before=before.get(day, 0))
+        for day in draft.days
+    ]
+
+
+def compare(
+    connection: sqlite3.Connection,
+    draft: Draft,
+    cursor: str | None,
+    types: Mapping[str, str] | None = None,
+) -> Difference:
+    """Say what the draft changes, and keep its cursor and its columns' types beside it.
+
+    Called only once everything has been fetched: then absence removes, where a stream is full, or
+    inside the registered days. A cursor or types of None leave those before in force.
     """
     names = {"stream": draft.stream, "version": draft.version}
     with connection:
@@ -66,7 +132,11 @@ def compare(connection: sqlite3.Connection, draft: Draft, cursor: str | None) ->
         before = _head(connection, draft.stream)
         if draft.mode is Mode.FULL:
             connection.execute(_REMOVE, names)
-        fields = dict.fromkeys(name for shape in draft.shapes for name in shape)
+        elif draft.mode is Mode.WINDOW:
+            windows.settle(connection, names, draft.days)
+        fields = dict.fromkeys(
+            name for batch in draft.batches.values() for shape in batch.shapes for name in shape
+        )
         views.note_fields(connection, draft.provider, draft.name, fields)
         added, changed, removed = connection.execute(_COUNT, names).fetchone()
         (touched,) = connection.execute(_SEEN, names).fetchone()
@@ -76,9 +146,11 @@ def compare(connection: sqlite3.Connection, draft: Draft, cursor: str | None) ->
             (row for (row,) in connection.execute(_DIGESTS_OUT, names)),
         )
         total = before[0] + added - removed
+        kept = before[3] if types is None else msgspec.json.encode(types).decode()
         connection.execute(
-            "INSERT INTO version (stream, version, rows, digest, cursor) VALUES (?, ?, ?, ?, ?)",
-            (draft.stream, draft.version, total, digest, cursor or before[2]),
+            "INSERT INTO version (stream, version, rows, digest, cursor, types) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (draft.stream, draft.version, total, digest, cursor or before[2], kept),
         )
     return Difference(
         fetched=draft.fetched,
@@ -92,14 +164,14 @@ def compare(connection: sqlite3.Connection, draft: Draft, cursor: str | None) ->
     )
 
 
-def _head(connection: sqlite3.Connection, stream: int) -> tuple[int, bytes, str | None]:
-    """(rows, digest, cursor) of the version in force."""
+def _head(connection: sqlite3.Connection, stream: int) -> tuple[int, bytes, str | None, str | None]:
+    """(rows, digest, cursor, types) of the version in force."""
     row = connection.execute(
-        "SELECT rows, digest, cursor FROM stream JOIN version "
+        "SELECT rows, digest, cursor, types FROM stream JOIN version "
         "ON version.stream = stream.id AND version.version = stream.head WHERE stream.id = ?",
         (stream,),
     ).fetchone()
-    return row or (0, rows.NOTHING, None)
+    return row or (0, rows.NOTHING, None, None)
 
 
 def _fill_page(connection: sqlite3.Connection, page: list[rows.Prepared]) -> None:

@@ -1,13 +1,13 @@
 """How do tasks use the data store without holding up the loop? One call at a time, off it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import trio
 
-from daemon.store.core import Page, Store
-from daemon.store.drafts import Difference, Draft
+from daemon.store.core import Page, Position, Store
+from daemon.store.drafts import DayCount, Difference, Draft
 from events.terms import Mode
 
 T = TypeVar("T")
@@ -55,11 +55,21 @@ class Storage:
             partial(call, version=version, mode=mode, primary_key=primary_key, secret=secret)
         )
 
-    async def stage(self, draft: Draft, records: list[dict[str, Any]]) -> None:
-        await self._run(partial(self._store.stage, draft, records))
+    async def stage(
+        self, draft: Draft, records: list[dict[str, Any]], day: str | None = None
+    ) -> None:
+        await self._run(partial(self._store.stage, draft, records, day))
 
-    async def compare(self, draft: Draft, cursor: str | None) -> Difference:
-        return await self._run(partial(self._store.compare, draft, cursor))
+    async def drop_day(self, draft: Draft, day: str) -> None:
+        await self._run(partial(self._store.drop_day, draft, day))
+
+    async def days(self, draft: Draft) -> list[DayCount]:
+        return await self._run(partial(self._store.days, draft))
+
+    async def compare(
+        self, draft: Draft, cursor: str | None, types: Mapping[str, str] | None = None
+    ) -> Difference:
+        return await self._run(partial(self._store.compare, draft, cursor, types))
 
     async def accept(self, draft: Draft) -> None:
         await self._run(partial(self._store.accept, draft))
@@ -69,6 +79,9 @@ class Storage:
 
     async def cursor(self, connection: int, stream: str) -> str | None:
         return await self._run(partial(self._store.cursor, connection, stream))
+
+    async def position(self, connection: int, stream: str) -> Position:
+        return await self._run(partial(self._store.position, connection, stream))
 
     async def show(
         self, connection: int, stream: str, *, after: str | None, limit: int

@@ -1,26 +1,22 @@
 """The data store against a model that keeps every version of every stream as a dict."""
 
-import hashlib
 import json
-import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from daemon.store.core import Store, StoreBroken, StoreFull
+from daemon.store.core import Position, Store, StoreBroken, StoreFull
 from daemon.store.drafts import Difference
 from daemon.store.schema import StoreUnusable
 from events.terms import Mode
+from tests.laws.stores import OWNERS, SECRET, Lives, digest_of, text_of, texts_of
 
-SECRET = b"of the tenant"
-OWNERS = {1: ("acme", "acme/weather"), 2: ("umbrella", "umbrella/weather")}
 STREAMS = {"days": (Mode.FULL, ("id",)), "alerts": (Mode.INCREMENTAL, ("id", "part"))}
 
 
@@ -64,6 +60,7 @@ class Sync:
     stream: str
     pages: list
     cursor: str | None
+    types: dict | None
     fate: str
 
 
@@ -73,6 +70,7 @@ syncs = st.builds(
     stream=st.sampled_from([*STREAMS]),
     pages=st.lists(st.lists(records, max_size=4), max_size=3),
     cursor=st.none() | texts.map(json.dumps),
+    types=st.none() | st.dictionaries(texts, texts, max_size=2),
     fate=st.sampled_from(FATES),
 )
 
@@ -80,14 +78,10 @@ syncs = st.builds(
 # -- the model ------------------------------------------------------------------------------------
 
 
-def text_of(record):
-    return json.dumps(record, sort_keys=True)
-
-
 @dataclass
 class Version:
     rows: dict = field(default_factory=dict)  # by the text of the key
-    cursor: str | None = None
+    position: Position = field(default_factory=Position)
 
     def after(self, sync):
         """What this version becomes by a sync, and what is said of the difference."""
@@ -108,44 +102,34 @@ class Version:
             rows=len(rows),
             digest=digest_of(rows.values()),
         )
-        return Version(rows, sync.cursor or self.cursor), difference, same
-
-
-def digest_of(rows):
-    total = 0
-    for row in rows:
-        body = msgspec.json.encode(row, order="sorted")
-        total += int.from_bytes(hashlib.blake2b(body, key=SECRET, digest_size=16).digest(), "big")
-    return f"{total % 2**128:032x}"
+        position = Position(
+            cursor=sync.cursor or self.position.cursor,
+            types=self.position.types if sync.types is None else sync.types,
+        )
+        return Version(rows, position), difference, same
 
 
 class AgainstTheModel:
     def __init__(self, directory):
-        self.directory = directory
-        self.lives = 0
+        self.lives = Lives(directory)
         self.seq = 10
         self.versions = {}  # (connection, stream) → {version: Version}, as the log has them
-        self.store = self.opened()
-        for connection, (tenant, name) in OWNERS.items():
-            self.store.name(connection, tenant, name)
 
-    def opened(self):
-        """These are deaths of the process, not of the power: nothing waits for the disk."""
-        store = Store(self.directory / f"{self.lives}")
-        store._connection.execute("PRAGMA synchronous = OFF")
-        return store
+    @property
+    def store(self):
+        return self.lives.store
 
     def sync(self, sync):
         where = sync.connection, sync.stream
         known = self.versions.setdefault(where, {0: Version()})
         after, expected, same = known[max(known)].after(sync)
-        ids = self.ids(where)
+        ids = self.lives.ids(where)
         self.seq += 1
         draft = self.begin(sync)
         for page in sync.pages:
             self.store.stage(draft, page)
         if sync.fate != "staged, then died":
-            assert self.store.compare(draft, sync.cursor) == expected
+            assert self.store.compare(draft, sync.cursor, sync.types) == expected
         if "accepted" in sync.fate or "recorded" in sync.fate:
             known[self.seq] = after
         if "accepted" in sync.fate:
@@ -153,9 +137,9 @@ class AgainstTheModel:
         elif sync.fate == "dropped":
             self.store.drop(draft)
         if "died" in sync.fate:
-            self.die()
+            self.lives.die({where: max(known) for where, known in self.versions.items()}, self.seq)
         if self.seq in known:
-            kept = {text for text, _ in ids & self.ids(where)}
+            kept = {text for text, _ in ids & self.lives.ids(where)}
             assert kept >= {text_of(after.rows[key]) for key in same}, "it was written again"
         self.check()
 
@@ -171,48 +155,17 @@ class AgainstTheModel:
             secret=SECRET,
         )
 
-    def die(self):
-        """Leave the files as a killed process does, and begin the next life with them."""
-        self.lives += 1
-        for suffix in ("", "-wal"):
-            found = self.directory / f"{self.lives - 1}{suffix}"
-            shutil.copy(found, self.directory / f"{self.lives}{suffix}")
-        self.store.close()
-        self.store = self.opened()
-        self.store.reconcile(self.recorded(), self.seq)
-        staged = self.store._connection.execute("SELECT count(*) FROM staged").fetchone()
-        assert staged == (0,), "what was never recorded is dropped"
-
-    def recorded(self):
-        return {where: max(known) for where, known in self.versions.items()}
-
-    def ids(self, where):
-        """(text of the record, id of its row), of what is visible."""
-        return {(text_of(json.loads(body)), id_) for id_, body in self.rows(where, "until IS NULL")}
-
-    def rows(self, where, condition, *values):
-        return self.store._connection.execute(
-            "SELECT record.id, body FROM record JOIN stream ON stream.id = record.stream "
-            f"WHERE connection = ? AND name = ? AND {condition}",
-            (*where, *values),
-        ).fetchall()
-
     def check(self):
         """What is visible, and every version before it, is what the model has."""
         for where, known in self.versions.items():
             last = max(known)
             page = self.store.show(*where, after=None, limit=1000)
             visible = known[last]
-            assert sorted(map(text_of, page.records)) == sorted(map(text_of, visible.rows.values()))
+            assert texts_of(page.records) == texts_of(visible.rows.values())
             assert (page.version, page.rows) == (last, len(visible.rows))
-            assert self.store.cursor(*where) == visible.cursor
+            assert self.store.position(*where) == visible.position
             for version, model in known.items():
-                then = self.rows(
-                    where, "since <= ? AND (until IS NULL OR until > ?)", version, version
-                )
-                assert sorted(text_of(json.loads(body)) for _, body in then) == sorted(
-                    map(text_of, model.rows.values())
-                )
+                assert self.lives.then(where, version) == texts_of(model.rows.values())
         self.check_views()
 
     def check_views(self):
@@ -234,7 +187,7 @@ class AgainstTheModel:
 @given(st.lists(syncs, min_size=2, max_size=10))
 @settings(max_examples=120)
 def test_whatever_happens_the_store_holds_every_recorded_version_and_nothing_else(history):
-    """Counts, digest, cursor, unchanged rows, history and views, through crashes at any step."""
+    """Counts, digest, position, unchanged rows, history, views, through crashes at any step."""
     with tempfile.TemporaryDirectory() as name:
         pair = AgainstTheModel(Path(name))
         for sync in history:
@@ -283,9 +236,9 @@ def test_pages_of_any_size_make_up_the_whole(ids, limit):
     assert sorted(found) == sorted(ids)
 
 
-def test_a_stream_that_is_not_known_has_no_page_and_no_cursor(store):
+def test_a_stream_that_is_not_known_has_no_page_and_begins_at_the_beginning(store):
     assert store.show(1, "days", after=None, limit=10) is None
-    assert store.cursor(1, "days") is None
+    assert store.position(1, "days") == Position(cursor=None, types={})
 
 
 # -- views ----------------------------------------------------------------------------------------
@@ -413,7 +366,7 @@ def start(store, version):
 
 def state(store):
     page = store.show(1, "days", after=None, limit=3000)
-    return page.version, page.records, store.cursor(1, "days")
+    return page.version, page.records, store.position(1, "days").cursor
 
 
 OLD = (5, [{"id": 1, "text": "old"}], '"c5"')
