@@ -1,12 +1,20 @@
 """What can be wished for? Imperative wishes to the journal; what comes of them, `decide` says."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from events.schema import CallFailed, PolicySet, ProviderDeclared, RecordsCaptured
-from events.terms import Caller, CallTotal, InterruptReason, StreamFailure
+from events.terms import (
+    Caller,
+    CallTotal,
+    FailureClass,
+    InterruptReason,
+    RunOptions,
+    StreamFailure,
+)
 
 
 class Recover(Struct, frozen=True, kw_only=True):
@@ -29,6 +37,14 @@ class StepClock(Struct, frozen=True, kw_only=True):
 
 class SetPolicy(Struct, frozen=True, kw_only=True):
     policy: PolicySet
+
+
+class NoteVaultKey(Struct, frozen=True, kw_only=True):
+    """The vault's `sealed` secrets lie under this version of its master key."""
+
+    version: int
+    sealed: int
+    by: Caller | None = None
 
 
 class DeclareProvider(Struct, frozen=True, kw_only=True):
@@ -71,6 +87,18 @@ class Request(Struct, frozen=True, kw_only=True):
 
     subject: int
     by: Caller | None = None
+    options: RunOptions | None = None
+
+
+class Backfill(Struct, frozen=True, kw_only=True):
+    """Fetch the days from `first` to `last` of the past, `batch` of them a sync."""
+
+    subject: int
+    first: date
+    last: date
+    batch: int
+    threshold: timedelta | None = None
+    by: Caller | None = None
 
 
 class Cancel(Struct, frozen=True, kw_only=True):
@@ -88,6 +116,108 @@ class Review(Struct, frozen=True, kw_only=True):
 
 class Start(Struct, frozen=True, kw_only=True):
     subject: int
+
+
+class BeginAuthorisation(Struct, frozen=True, kw_only=True):
+    """Note that somebody is sent to the provider to authorise this connection."""
+
+    subject: int
+    by: Caller | None = None
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """What may be said of a pair of tokens that lies sealed in the vault."""
+
+    generation: int
+    token: str
+    expires_at: datetime
+    rotated: bool = True
+
+
+class Authorise(Struct, frozen=True, kw_only=True):
+    """The first pair of a new grant is sealed: use it."""
+
+    subject: int
+    pair: Pair
+    by: Caller | None = None
+
+
+class Introspection(StrEnum):
+    """What the provider says of a token in doubt when it is asked."""
+
+    NOT_ASKED = "not-asked"
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    SILENT = "silent"
+
+
+class Renew(Struct, frozen=True, kw_only=True):
+    """A token is about to be used: refresh it first, if that is needed and allowed.
+
+    `kept` is the pair in the vault; `refused` the generation that the provider no longer takes.
+    With `going_on` the sync has begun already, and only what is about to expire counts.
+    """
+
+    subject: int
+    kept: int | None
+    sync: int | None = None
+    refused: int | None = None
+    introspection: Introspection = Introspection.NOT_ASKED
+    going_on: bool = False
+
+
+class Activate(Struct, frozen=True, kw_only=True):
+    """A new pair came and is sealed."""
+
+    subject: int
+    pair: Pair
+    sync: int | None = None
+
+
+class LoseRefresh(Struct, frozen=True, kw_only=True):
+    """A refresh brought no pair. `sent` says that it may have reached the provider unanswered.
+
+    `error` is a registered OAuth error code, or nothing.
+    """
+
+    subject: int
+    cause: FailureClass
+    message: str
+    sent: bool
+    status: int | None = None
+    error: str = ""
+    sync: int | None = None
+
+
+class Settle(Struct, frozen=True, kw_only=True):
+    """An earlier life ended in a refresh, or an authorisation: this is what was kept of it."""
+
+    subject: int
+    kept: Pair | None
+
+
+class SetClient(Struct, frozen=True, kw_only=True):
+    """The vault holds another id and secret of ours for this provider than before."""
+
+    subject: int
+    by: Caller | None = None
+
+
+class DayCount(Struct, frozen=True, kw_only=True):
+    """How many records a day brought, and how many of it are in force."""
+
+    day: date
+    fetched: int
+    before: int
+
+
+class OfferDays(Struct, frozen=True, kw_only=True):
+    """These days of a stream came whole: which of them are not to be believed?"""
+
+    subject: int
+    sync: int
+    stream: str
+    days: tuple[DayCount, ...]
 
 
 class NoteCall(Struct, frozen=True, kw_only=True):
@@ -132,12 +262,22 @@ Command: TypeAlias = (
     | Stop
     | StepClock
     | SetPolicy
+    | NoteVaultKey
     | DeclareProvider
     | Connect
     | Remove
     | Pause
     | Resume
     | Request
+    | Backfill
+    | BeginAuthorisation
+    | Authorise
+    | Renew
+    | Activate
+    | LoseRefresh
+    | Settle
+    | SetClient
+    | OfferDays
     | Cancel
     | Review
     | Start

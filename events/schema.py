@@ -20,26 +20,79 @@ anything else.
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from msgspec import Struct
-
-from events.terms import (
-    Caller,
-    CallTotal,
-    FailureClass,
-    InterruptReason,
-    Kind,
-    ScheduleReason,
-    SkipReason,
-    StreamFailure,
-    StreamPolicy,
+from events.accounts import (
+    AuthorisationBegun,
+    AuthorisationNeeded,
+    ConnectionAuthorised,
+    CredentialSet,
+    ProviderClientSet,
+    RefreshFailed,
+    RefreshIntended,
+    TokenInDoubt,
+    TokenRefreshed,
 )
+from events.fact import Fact
+from events.syncs import (
+    BackfillAdvanced,
+    BackfillEnded,
+    BackfillRequested,
+    CallFailed,
+    RecordsCaptured,
+    RecordsRefused,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncRequested,
+    SyncScheduled,
+    SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
+)
+from events.terms import Caller, GrantPolicy, StreamPolicy
+
+__all__ = [
+    "FLEET",
+    "ActorCrashed",
+    "AuthorisationBegun",
+    "AuthorisationNeeded",
+    "BackfillAdvanced",
+    "BackfillEnded",
+    "BackfillRequested",
+    "CallFailed",
+    "ClockStepped",
+    "ConnectionAdded",
+    "ConnectionAuthorised",
+    "ConnectionChanged",
+    "ConnectionPaused",
+    "ConnectionRemoved",
+    "ConnectionResumed",
+    "CredentialSet",
+    "DaemonStarted",
+    "DaemonStopped",
+    "Event",
+    "Fact",
+    "PolicySet",
+    "ProviderClientSet",
+    "ProviderDeclared",
+    "RecordsCaptured",
+    "RecordsRefused",
+    "RefreshFailed",
+    "RefreshIntended",
+    "SyncCancelled",
+    "SyncFailed",
+    "SyncInterrupted",
+    "SyncRequested",
+    "SyncScheduled",
+    "SyncSkipped",
+    "SyncStarted",
+    "SyncSucceeded",
+    "TokenInDoubt",
+    "TokenRefreshed",
+    "VaultKeyRotated",
+]
 
 FLEET = 0
 """The subject of what concerns the whole fleet."""
-
-
-class Fact(Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
-    """What every event is: an immutable fact with an explicit tag. It refers to no cycle."""
 
 
 # -- the fleet ------------------------------------------------------------------------------------
@@ -70,6 +123,16 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     concurrency: int
     crash_delay: timedelta
     crash_delay_max: timedelta
+    refresh_before: timedelta = timedelta(minutes=30)
+    refresh_before_manual: timedelta = timedelta(minutes=5)
+
+
+class VaultKeyRotated(Fact, frozen=True, kw_only=True, tag="vault-key-rotated"):
+    """All that the vault keeps, `sealed` secrets, lies under this version of its master key."""
+
+    version: int
+    sealed: int
+    by: Caller | None = None
 
 
 # -- a provider -----------------------------------------------------------------------------------
@@ -81,6 +144,7 @@ class ProviderDeclared(Fact, frozen=True, kw_only=True, tag="provider-declared")
     name: str
     digest: str
     streams: tuple[StreamPolicy, ...]
+    grant: GrantPolicy | None = None
 
 
 # -- a connection ---------------------------------------------------------------------------------
@@ -110,13 +174,6 @@ class ConnectionRemoved(Fact, frozen=True, kw_only=True, tag="connection-removed
     by: Caller | None = None
 
 
-class CredentialSet(Fact, frozen=True, kw_only=True, tag="credential-set"):
-    """A connection's credential is another one from here on; it lies sealed in the vault."""
-
-    purpose: str = "credential"
-    by: Caller | None = None
-
-
 class ConnectionPaused(Fact, frozen=True, kw_only=True, tag="connection-paused"):
     """Nothing starts on this connection until it is resumed."""
 
@@ -127,129 +184,6 @@ class ConnectionResumed(Fact, frozen=True, kw_only=True, tag="connection-resumed
     """The connection is synced again."""
 
     by: Caller | None = None
-
-
-class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
-    """The next scheduled sync is due then. `reason` says what moved it there."""
-
-    due: datetime
-    reason: ScheduleReason
-
-
-class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):
-    """Somebody wants a sync now."""
-
-    by: Caller | None = None
-
-
-class SyncSkipped(Fact, frozen=True, kw_only=True, tag="sync-skipped"):
-    """Due syncs that did not start: `count` of them, the first due at `due`.
-
-    `request` is the number of the request that was skipped, if it was one.
-    """
-
-    reason: SkipReason
-    due: datetime
-    count: int = 1
-    request: int | None = None
-
-
-class SyncStarted(Fact, frozen=True, kw_only=True, tag="sync-started"):
-    """A sync runs. This event's number names the sync, and the versions that it writes.
-
-    `priority` runs from 1 (first) to 10; `request` is the number of the SyncRequested, if any.
-    """
-
-    kind: Kind
-    due: datetime
-    priority: int
-    request: int | None = None
-
-
-class CallFailed(Fact, frozen=True, kw_only=True, tag="call-failed"):
-    """One exchange with the provider went wrong. `endpoint` is the file's template, not the URL."""
-
-    sync: int
-    stream: str
-    endpoint: str
-    method: str
-    cause: FailureClass
-    status: int | None = None
-    duration_ms: int = 0
-    bytes: int = 0
-    retry_after: timedelta | None = None
-
-
-class RecordsCaptured(Fact, frozen=True, kw_only=True, tag="records-captured"):
-    """A stream's records were fetched, staged and accepted as version `version`.
-
-    Counts are of records. `digest` is the keyed digest of the stream's whole content afterwards,
-    in hexadecimal, keyed with the tenant's own key.
-    """
-
-    stream: str
-    version: int
-    fetched: int
-    added: int
-    changed: int
-    removed: int
-    unchanged: int
-    duplicates: int
-    rows: int
-    pages: int
-    digest: str
-
-
-class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
-    """What a stream's provider answered was not accepted; the last good version stays in force."""
-
-    stream: str
-    version: int
-    cause: FailureClass
-    fetched: int
-    rows: int
-
-
-class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):
-    """At least one stream's records were accepted. What failed beside it is named.
-
-    `records` counts what was fetched of the accepted streams.
-    """
-
-    sync: int
-    duration_ms: int
-    records: int
-    failures: tuple[StreamFailure, ...] = ()
-    calls: tuple[CallTotal, ...] = ()
-
-
-class SyncFailed(Fact, frozen=True, kw_only=True, tag="sync-failed"):
-    """No stream's records were accepted. `cause` and `message` are the first failure's."""
-
-    sync: int
-    duration_ms: int
-    cause: FailureClass
-    message: str
-    failures: tuple[StreamFailure, ...] = ()
-    calls: tuple[CallTotal, ...] = ()
-
-
-class SyncCancelled(Fact, frozen=True, kw_only=True, tag="sync-cancelled"):
-    """Somebody took back a running sync, or (`sync` is None) one that had not started."""
-
-    sync: int | None = None
-    by: Caller | None = None
-
-
-class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
-    """A running sync ended without an outcome: not the provider's fault, and not counted.
-
-    `request` is the number of the request that it served, which stands again.
-    """
-
-    sync: int
-    reason: InterruptReason
-    request: int | None = None
 
 
 class ActorCrashed(Fact, frozen=True, kw_only=True, tag="actor-crashed"):
@@ -268,11 +202,23 @@ Event: TypeAlias = (
     | DaemonStopped
     | ClockStepped
     | PolicySet
+    | VaultKeyRotated
     | ProviderDeclared
     | ConnectionAdded
     | ConnectionChanged
     | ConnectionRemoved
     | CredentialSet
+    | ProviderClientSet
+    | AuthorisationBegun
+    | ConnectionAuthorised
+    | AuthorisationNeeded
+    | RefreshIntended
+    | TokenRefreshed
+    | RefreshFailed
+    | TokenInDoubt
+    | BackfillRequested
+    | BackfillAdvanced
+    | BackfillEnded
     | ConnectionPaused
     | ConnectionResumed
     | SyncScheduled

@@ -1,6 +1,6 @@
 """In which terms do events speak: kinds, classes, reasons, and the small values they carry?"""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ class Kind(StrEnum):
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
+    BACKFILL = "backfill"
 
 
 class FailureClass(StrEnum):
@@ -36,6 +37,7 @@ class SkipReason(StrEnum):
     MISSED = "missed"
     PAUSED = "paused"
     REMOVED = "removed"
+    NOT_AUTHORISED = "not-authorised"
 
 
 class ScheduleReason(StrEnum):
@@ -46,6 +48,7 @@ class ScheduleReason(StrEnum):
     INTERVAL_CHANGED = "interval-changed"
     CLOCK_STEPPED = "clock-stepped"
     ASKED_TO_WAIT = "asked-to-wait"
+    AUTHORISED = "authorised"
 
 
 class InterruptReason(StrEnum):
@@ -57,9 +60,10 @@ class InterruptReason(StrEnum):
 
 
 class Mode(StrEnum):
-    """What the absence of a record means: gone (full), or nothing (incremental)."""
+    """What the absence of a record means: gone, nothing, or gone inside the days that came."""
 
     FULL = "full"
+    WINDOW = "window"
     INCREMENTAL = "incremental"
 
 
@@ -68,6 +72,78 @@ class OnEmpty(StrEnum):
 
     ROLLBACK = "rollback"
     ACCEPT = "accept"
+
+
+class WayOut(StrEnum):
+    """What can be done about a refresh token that may have been used up, or not."""
+
+    FREE = "free"
+    REUSE = "reuse"
+    INTROSPECT = "introspect"
+    TRY_ONCE = "try-once"
+    ASK = "ask"
+
+
+class NeedReason(StrEnum):
+    """Why a person must authorise a connection."""
+
+    NEW = "new"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    IN_DOUBT = "in-doubt"
+    LOST = "lost"
+
+
+class RefreshReason(StrEnum):
+    """What made a token be refreshed."""
+
+    FIRST = "first"
+    EXPIRING = "expiring"
+    REFUSED = "refused"
+    IDLE = "idle"
+    IN_DOUBT = "in-doubt"
+
+
+class DoubtReason(StrEnum):
+    """Why nobody knows whether a refresh token was replaced."""
+
+    DIED = "died"
+    UNANSWERED = "unanswered"
+
+
+class BackfillEnd(StrEnum):
+    """How a backfill came to its end."""
+
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class GrantPolicy(Struct, frozen=True, kw_only=True):
+    """What `decide` reads of a provider's OAuth declaration.
+
+    `person` says that a person must consent; `reuse` is how long a replaced refresh token stays
+    good; after `idle` without a refresh the grant dies.
+    """
+
+    way_out: WayOut
+    person: bool = True
+    reuse: timedelta | None = None
+    idle: timedelta | None = None
+
+
+class RunOptions(Struct, frozen=True, kw_only=True):
+    """What holds for one run alone.
+
+    `days` is how many days each window goes back, or `first` to `last` are its days; `threshold`
+    is how long a token must still be good for; `failed_days` asks for those days alone that failed.
+    """
+
+    days: int | None = None
+    first: date | None = None
+    last: date | None = None
+    threshold: timedelta | None = None
+    failed_days: bool = False
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -95,10 +171,11 @@ class CallTotal(Struct, frozen=True, kw_only=True):
 
 
 class StreamFailure(Struct, frozen=True, kw_only=True):
-    """How one stream of a sync ended badly. `message` is our own sentence, never the provider's."""
+    """How one stream of a sync, or one day of it, ended badly. `message` is our own sentence."""
 
     stream: str
     cause: FailureClass
     message: str
     status: int | None = None
     retry_after: timedelta | None = None
+    day: date | None = None

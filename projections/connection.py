@@ -8,13 +8,22 @@ from msgspec.structs import replace
 from events.envelope import Recorded
 from events.schema import (
     ActorCrashed,
+    AuthorisationBegun,
+    AuthorisationNeeded,
+    BackfillAdvanced,
+    BackfillEnded,
+    BackfillRequested,
     ConnectionAdded,
+    ConnectionAuthorised,
     ConnectionChanged,
     ConnectionPaused,
     ConnectionRemoved,
     ConnectionResumed,
+    CredentialSet,
     RecordsCaptured,
     RecordsRefused,
+    RefreshFailed,
+    RefreshIntended,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -23,9 +32,13 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
+    TokenInDoubt,
+    TokenRefreshed,
 )
-from events.terms import FailureClass, Kind
-from projections import health, schedule, streams
+from events.terms import FailureClass, Kind, RunOptions
+from projections import backfill, grant, health, schedule, streams
+from projections.backfill import Backfill
+from projections.grant import Grant, Phase
 from projections.health import Health
 from projections.schedule import Schedule
 from projections.streams import Streams
@@ -39,6 +52,7 @@ class Run(Struct, frozen=True, kw_only=True):
     started: datetime
     due: datetime
     request: int | None
+    options: RunOptions | None = None
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -65,6 +79,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     schedule: Schedule = Schedule()
     health: Health = Health()
     streams: Streams = {}
+    grant: Grant = Grant()
+    backfill: Backfill | None = None
     last: Ending | None = None
 
 
@@ -90,6 +106,19 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
                 run=_run(recorded.seq, recorded.at, started),
                 schedule=schedule.evolve(connection.schedule, recorded),
             )
+        case (
+            RefreshIntended()
+            | TokenRefreshed()
+            | RefreshFailed()
+            | TokenInDoubt()
+            | AuthorisationNeeded()
+            | AuthorisationBegun()
+            | ConnectionAuthorised()
+            | CredentialSet()
+        ):
+            return replace(connection, grant=grant.evolve(connection.grant, recorded))
+        case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
+            return replace(connection, backfill=backfill.evolve(connection.backfill, recorded))
         case SyncSucceeded() | SyncFailed() as ending:
             return _finished(connection, recorded, ending)
         case SyncCancelled():
@@ -125,7 +154,19 @@ def next_start(connection: Connection) -> datetime | None:
     """When the next sync may start; None while one runs, and where none may."""
     if connection.run or connection.paused or connection.removed:
         return None
-    return schedule.next_start(connection.schedule)
+    if connection.grant.phase is Phase.NEEDED:
+        return None
+    return schedule.next_start(connection.schedule, connection.backfill)
+
+
+def next_work(connection: Connection) -> datetime | None:
+    """When there is next something to do: a sync, or a grant to be kept alive, also when paused."""
+    keep = connection.grant.renew_by
+    alive = connection.grant.phase is Phase.GOOD
+    if keep is None or not alive or connection.run or connection.removed:
+        return next_start(connection)
+    start = next_start(connection)
+    return keep if start is None else min(start, keep)
 
 
 def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
@@ -136,7 +177,14 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
 
 
 def _run(seq: int, at: datetime, event: SyncStarted) -> Run:
-    return Run(sync=seq, kind=event.kind, started=at, due=event.due, request=event.request)
+    return Run(
+        sync=seq,
+        kind=event.kind,
+        started=at,
+        due=event.due,
+        request=event.request,
+        options=event.options,
+    )
 
 
 def _finished(

@@ -7,16 +7,22 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.schema import (
+    AuthorisationNeeded,
     ConnectionAdded,
     ConnectionRemoved,
     DaemonStarted,
     DaemonStopped,
     PolicySet,
+    RefreshFailed,
+    RefreshIntended,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
     SyncStarted,
     SyncSucceeded,
+    TokenInDoubt,
+    TokenRefreshed,
+    VaultKeyRotated,
 )
 
 DEFAULT_POLICY = PolicySet(
@@ -28,7 +34,10 @@ DEFAULT_POLICY = PolicySet(
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
-    """`running` holds the connections that sync; `alive` is the number of DaemonStarted, or 0."""
+    """`running` holds the connections that sync, or renew their grant.
+
+    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals.
+    """
 
     policy: PolicySet = DEFAULT_POLICY
     running: frozenset[int] = frozenset()
@@ -36,11 +45,12 @@ class Fleet(Struct, frozen=True, kw_only=True):
     succeeded: int = 0
     failed: int = 0
     alive: int = 0
+    vault_key: int = 1
 
 
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
     match recorded.event:
-        case SyncStarted():
+        case SyncStarted() | RefreshIntended(sync=None):
             return replace(fleet, running=fleet.running | {recorded.subject})
         case SyncSucceeded():
             return replace(
@@ -52,7 +62,14 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(
                 fleet, running=fleet.running - {recorded.subject}, failed=fleet.failed + 1
             )
-        case SyncCancelled(sync=int()) | SyncInterrupted():
+        case (
+            SyncCancelled(sync=int())
+            | SyncInterrupted()
+            | TokenRefreshed(sync=None)
+            | RefreshFailed(sync=None)
+            | TokenInDoubt(sync=None)
+            | AuthorisationNeeded(sync=None)
+        ):
             return replace(fleet, running=fleet.running - {recorded.subject})
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
@@ -64,5 +81,7 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, alive=recorded.seq)
         case DaemonStopped():
             return replace(fleet, alive=0)
+        case VaultKeyRotated(version=version):
+            return replace(fleet, vault_key=version)
         case _:
             return fleet

@@ -5,20 +5,21 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.schema import ConnectionAdded, ConnectionRemoved, ProviderDeclared
-from events.terms import StreamPolicy
+from events.terms import GrantPolicy, StreamPolicy
 
 
 class Provider(Struct, frozen=True, kw_only=True):
     name: str = ""
     digest: str = ""
     streams: tuple[StreamPolicy, ...] = ()
+    grant: GrantPolicy | None = None
     connections: int = 0
 
 
 def evolve(provider: Provider, recorded: Recorded) -> Provider:
     match recorded.event:
-        case ProviderDeclared(name=name, digest=digest, streams=streams):
-            return replace(provider, name=name, digest=digest, streams=streams)
+        case ProviderDeclared(name=name, digest=digest, streams=streams, grant=grant):
+            return replace(provider, name=name, digest=digest, streams=streams, grant=grant)
         case ConnectionAdded():
             return replace(provider, connections=provider.connections + 1)
         case ConnectionRemoved():

@@ -19,6 +19,8 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
 )
+from events.terms import RunOptions
+from projections.backfill import Backfill
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -26,6 +28,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
     seq: int
     at: datetime
+    options: RunOptions | None = None
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
@@ -45,23 +48,27 @@ def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
             return replace(schedule, due=due, rest_until=None)
         case SyncStarted():
             return Schedule(due=schedule.due)
-        case SyncRequested():
-            return replace(schedule, request=Request(seq=recorded.seq, at=recorded.at))
+        case SyncRequested(options=options):
+            asked = Request(seq=recorded.seq, at=recorded.at, options=options)
+            return replace(schedule, request=asked)
         case SyncSkipped(request=int()) | SyncCancelled(sync=None):
             return replace(schedule, request=None)
-        case SyncInterrupted(request=int(seq)):
-            return replace(schedule, request=Request(seq=seq, at=recorded.at))
+        case SyncInterrupted(request=int(seq), options=options):
+            asked = Request(seq=seq, at=recorded.at, options=options)
+            return replace(schedule, request=asked)
         case ActorCrashed(until=until):
             return replace(schedule, rest_until=until)
         case _:
             return schedule
 
 
-def next_start(schedule: Schedule) -> datetime | None:
+def next_start(schedule: Schedule, backfill: Backfill | None = None) -> datetime | None:
     """The earliest instant at which a sync may start; a request absorbs a later due time."""
     wishes = [schedule.request.at] if schedule.request else []
     if schedule.due is not None:
         wishes.append(schedule.due)
+    if backfill is not None:
+        wishes.append(backfill.due)
     if not wishes:
         return None
     earliest = min(wishes)

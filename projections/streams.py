@@ -1,7 +1,7 @@
 """At which version does each stream of this connection stand?"""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,15 +10,21 @@ from events.envelope import Recorded
 from events.schema import RecordsCaptured, RecordsRefused
 from events.terms import FailureClass, StreamFailure
 
+FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to backfill
+
 
 class Stream(Struct, frozen=True, kw_only=True):
-    """The last good version (0: none), its rows and digest, and what went wrong since."""
+    """The last good version (0: none), its rows and digest, and what went wrong since.
+
+    `failed_days` are the windows that are still owed, oldest first.
+    """
 
     version: int = 0
     rows: int = 0
     digest: str = ""
     captured_at: datetime | None = None
     failure: StreamFailure | None = None
+    failed_days: tuple[date, ...] = ()
 
 
 Streams = Mapping[str, Stream]
@@ -34,18 +40,32 @@ def evolve(streams: Streams, recorded: Recorded) -> Streams:
                     rows=event.rows,
                     digest=event.digest,
                     captured_at=recorded.at,
+                    failed_days=_without(streams.get(name, Stream()).failed_days, event.days),
                 ),
             }
-        case RecordsRefused(stream=name, cause=FailureClass() as cause):
-            failure = StreamFailure(stream=name, cause=cause, message="")
+        case RecordsRefused(stream=name, cause=FailureClass() as cause, day=day):
+            failure = StreamFailure(stream=name, cause=cause, message="", day=day)
             return {**streams, name: replace(streams.get(name, Stream()), failure=failure)}
         case _:
             return streams
 
 
 def failed(streams: Streams, failures: tuple[StreamFailure, ...]) -> Streams:
-    """The same streams, with how each of these ended badly."""
-    return {**streams} | {
-        failure.stream: replace(streams.get(failure.stream, Stream()), failure=failure)
-        for failure in failures
-    }
+    """The same streams, with how each of these, or which of its days, ended badly."""
+    after = {**streams}
+    for failure in failures:
+        if not failure.stream:
+            continue  # what failed before there was a stream to speak of
+        before = after.get(failure.stream, Stream())
+        days = _with(before.failed_days, failure.day) if failure.day else before.failed_days
+        after[failure.stream] = replace(before, failure=failure, failed_days=days)
+    return after
+
+
+def _without(owed: tuple[date, ...], came: tuple[date, ...]) -> tuple[date, ...]:
+    return tuple(day for day in owed if day not in came) if owed else owed
+
+
+def _with(owed: tuple[date, ...], day: date) -> tuple[date, ...]:
+    """One more; past the bound the oldest is given up."""
+    return tuple(sorted({*owed, day}))[-FAILED_DAYS_MAX:]

@@ -12,9 +12,15 @@ from events.envelope import Recorded
 from events.schema import (
     FLEET,
     ActorCrashed,
+    AuthorisationBegun,
+    BackfillAdvanced,
+    BackfillEnded,
+    BackfillRequested,
     CallFailed,
     ConnectionAdded,
+    ConnectionAuthorised,
     ConnectionRemoved,
+    ProviderClientSet,
     ProviderDeclared,
     RecordsCaptured,
     RecordsRefused,
@@ -49,6 +55,11 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         SyncSkipped,
         CallFailed,
         ActorCrashed,
+        AuthorisationBegun,
+        ConnectionAuthorised,
+        BackfillRequested,
+        BackfillAdvanced,
+        BackfillEnded,
     }
 )
 """What no slice above the connection's reads: folding it there would change nothing."""
@@ -70,7 +81,7 @@ def fold(world: World, recorded: Recorded) -> None:
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)
-    elif isinstance(event, ProviderDeclared):
+    elif isinstance(event, ProviderDeclared | ProviderClientSet):
         before = world.providers.get(subject, Provider())
         world.providers[subject] = provider.evolve(before, recorded)
     else:

@@ -7,6 +7,10 @@ from datetime import datetime
 from typing import assert_never
 
 from daemon.commands import (
+    Activate,
+    Authorise,
+    Backfill,
+    BeginAuthorisation,
     Cancel,
     Capture,
     Command,
@@ -15,19 +19,25 @@ from daemon.commands import (
     DeclareProvider,
     Finish,
     Interrupt,
+    LoseRefresh,
     NoteCall,
+    NoteVaultKey,
+    OfferDays,
     Pause,
     Recover,
     Remove,
+    Renew,
     Request,
     Resume,
     Review,
+    SetClient,
     SetPolicy,
+    Settle,
     Start,
     StepClock,
     Stop,
 )
-from daemon.decide import host, membership, outcome, start
+from daemon.decide import days, host, membership, outcome, start, tokens
 from daemon.decide.outcome import Decisions
 from events.schema import FLEET, ClockStepped, DaemonStopped
 from projections.world import World
@@ -44,7 +54,15 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         case NoteCall(subject=subject, call=call):
             return [(subject, call)] if outcome.runs(world, subject, call.sync) else []
         case Finish():
-            return outcome.finish(command, world, now)
+            return [*outcome.finish(command, world, now), *days.advance(command, world, now)]
+        case OfferDays():
+            return days.offer(command, world)
+        case Renew():
+            return tokens.renew(command, world, now)
+        case Activate():
+            return tokens.activate(command, world, now)
+        case LoseRefresh():
+            return tokens.lose(command, world, now)
         case Interrupt():
             return outcome.interrupt(command, world)
         case Crash():
@@ -55,6 +73,16 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
             return start.cancel(command, world, now)
         case Review():
             return start.review(command, world, now)
+        case Backfill():
+            return days.backfill(command, world)
+        case BeginAuthorisation():
+            return tokens.begin(command, world)
+        case Authorise():
+            return tokens.authorise(command, world, now)
+        case Settle():
+            return tokens.settle(command, world, now)
+        case SetClient():
+            return tokens.set_client(command, world)
         case Connect():
             return membership.connect(command, world, now)
         case Remove():
@@ -67,6 +95,8 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
             return host.recover(command, world)
         case SetPolicy():
             return host.set_policy(command, world)
+        case NoteVaultKey():
+            return host.note_vault_key(command, world)
         case DeclareProvider():
             return host.declare(command, world)
         case StepClock(by=by):

@@ -1,8 +1,8 @@
 """What follows when a process starts, and when its settings are other ones?"""
 
-from daemon.commands import DeclareProvider, Recover, SetPolicy
+from daemon.commands import DeclareProvider, NoteVaultKey, Recover, SetPolicy
 from daemon.decide.outcome import Decisions, interrupted
-from events.schema import FLEET, DaemonStarted
+from events.schema import FLEET, DaemonStarted, VaultKeyRotated
 from events.terms import InterruptReason
 from projections.world import World
 
@@ -21,6 +21,14 @@ def set_policy(command: SetPolicy, world: World) -> Decisions:
     if command.policy == world.fleet.policy:
         return []
     return [(FLEET, command.policy)]
+
+
+def note_vault_key(command: NoteVaultKey, world: World) -> Decisions:
+    """A life that died between a rotation and this leaves it to the next one."""
+    if command.version == world.fleet.vault_key:
+        return []
+    rotated = VaultKeyRotated(version=command.version, sealed=command.sealed, by=command.by)
+    return [(FLEET, rotated)]
 
 
 def declare(command: DeclareProvider, world: World) -> Decisions:

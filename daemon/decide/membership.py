@@ -3,8 +3,11 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
+from daemon.decide.days import ended
 from daemon.decide.outcome import Decisions
+from daemon.decide.tokens import needs_person
 from events.schema import (
+    AuthorisationNeeded,
     ConnectionAdded,
     ConnectionChanged,
     ConnectionPaused,
@@ -15,7 +18,7 @@ from events.schema import (
     SyncScheduled,
     SyncSkipped,
 )
-from events.terms import ScheduleReason, SkipReason
+from events.terms import BackfillEnd, NeedReason, ScheduleReason, SkipReason
 from projections.connection import Connection
 from projections.world import World
 
@@ -33,7 +36,12 @@ def connect(command: Connect, world: World, now: datetime) -> Decisions:
             by=command.by,
         )
         scheduled = SyncScheduled(due=now, reason=ScheduleReason.ADDED)
-        return [(subject, added), *credential, (subject, scheduled)]
+        need = (
+            [(subject, AuthorisationNeeded(reason=NeedReason.NEW))]
+            if needs_person(world, command.provider)
+            else []
+        )
+        return [(subject, added), *credential, *need, (subject, scheduled)]
     if (known.declared, known.interval) == (command.declared, command.interval):
         return [*credential]
     changed = ConnectionChanged(declared=command.declared, interval=command.interval, by=command.by)
@@ -49,6 +57,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
         *_cancelled(subject, known, command),
         *_skipped(subject, known, SkipReason.REMOVED),
         *_overdue(subject, known, now),
+        *ended(subject, known, BackfillEnd.CANCELLED, command.by),
         (subject, ConnectionRemoved(by=command.by)),
     ]
 

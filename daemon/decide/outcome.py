@@ -13,10 +13,13 @@ from events.schema import (
     SyncScheduled,
     SyncSkipped,
     SyncSucceeded,
+    TokenInDoubt,
 )
 from events.terms import (
+    DoubtReason,
     FailureClass,
     InterruptReason,
+    Kind,
     OnEmpty,
     ScheduleReason,
     SkipReason,
@@ -25,6 +28,7 @@ from events.terms import (
 )
 from projections import provider
 from projections.connection import Connection, Run
+from projections.grant import Phase
 from projections.streams import Stream
 from projections.world import World
 
@@ -48,7 +52,7 @@ def capture(command: Capture, world: World) -> Decisions:
         return []
     known = world.connections[subject]
     before = known.streams.get(offered.stream, Stream())
-    if offered.rows == 0 and before.rows > 0 and _on_empty(world, known, offered.stream):
+    if offered.rows == 0 and before.rows > 0 and on_empty(world, known, offered.stream):
         refused = RecordsRefused(
             stream=offered.stream,
             version=offered.version,
@@ -84,7 +88,9 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             failures=command.failures,
             calls=command.calls,
         )
-    return [(subject, ending), *_heeded(command, world, now, next_due(subject, world, now))]
+    run = world.connections[subject].run
+    next_ = next_due(subject, world, now) if run and stands_for_due(run) else []
+    return [(subject, ending), *_heeded(command, world, now, next_)]
 
 
 def interrupt(command: Interrupt, world: World) -> Decisions:
@@ -97,7 +103,13 @@ def interrupt(command: Interrupt, world: World) -> Decisions:
 def interrupted(known: Connection, run: Run, reason: InterruptReason) -> SyncInterrupted:
     """Close a run; the request that it served stands again, unless a later one stands already."""
     request = None if known.schedule.request else run.request
-    return SyncInterrupted(sync=run.sync, reason=reason, request=request)
+    options = run.options if request else None
+    return SyncInterrupted(sync=run.sync, reason=reason, request=request, options=options)
+
+
+def stands_for_due(run: Run) -> bool:
+    """Whether this run did what a scheduled one would have done; parts of the past do not."""
+    return run.kind is not Kind.BACKFILL and not (run.options and run.options.failed_days)
 
 
 def crash(command: Crash, world: World, now: datetime) -> Decisions:
@@ -107,15 +119,25 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
         return []
     until = now + _rest(world.fleet.policy, known.crashes)
     crashed = ActorCrashed(error=command.error, crashes=known.crashes + 1, until=until)
+    doubt = _doubt(subject, known)
     if known.run is None:
-        return [(subject, crashed)]
+        return [*doubt, (subject, crashed)]
     failed = SyncFailed(
         sync=known.run.sync,
         duration_ms=max(0, (now - known.run.started) // timedelta(milliseconds=1)),
         cause=FailureClass.INTERNAL,
         message=CRASH_MESSAGE,
     )
-    return [(subject, failed), *next_due(subject, world, now), (subject, crashed)]
+    return [*doubt, (subject, failed), *next_due(subject, world, now), (subject, crashed)]
+
+
+def _doubt(subject: int, known: Connection) -> Decisions:
+    """What broke off in the middle of a refresh leaves nobody who knows how that went."""
+    if known.grant.phase is not Phase.REFRESHING:
+        return []
+    sync = known.run.sync if known.run else None
+    doubt = TokenInDoubt(generation=known.grant.generation, reason=DoubtReason.DIED, sync=sync)
+    return [(subject, doubt)]
 
 
 def _rest(policy: PolicySet, crashes: int) -> timedelta:
@@ -154,7 +176,8 @@ def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> D
     return [*next_, (command.subject, asked)]
 
 
-def _on_empty(world: World, known: Connection, stream: str) -> bool:
+def on_empty(world: World, known: Connection, stream: str) -> bool:
+    """Whether an answer without records is refused where there were some."""
     declared = provider.stream(world.providers[known.provider], stream) or StreamPolicy(name=stream)
     return declared.empty is OnEmpty.ROLLBACK
 

@@ -3,28 +3,69 @@
 from datetime import datetime
 
 from daemon.commands import Cancel, Request, Review, Start
-from daemon.decide.outcome import Decisions, next_due
-from events.schema import SyncCancelled, SyncRequested, SyncScheduled, SyncSkipped, SyncStarted
-from events.terms import Kind, ScheduleReason, SkipReason
+from daemon.decide import days
+from daemon.decide.outcome import Decisions, next_due, stands_for_due
+from events.schema import (
+    RefreshIntended,
+    SyncCancelled,
+    SyncRequested,
+    SyncScheduled,
+    SyncSkipped,
+    SyncStarted,
+)
+from events.terms import BackfillEnd, Kind, RefreshReason, RunOptions, ScheduleReason, SkipReason
 from projections import connection, health
 from projections.connection import Connection
+from projections.grant import Phase
 from projections.world import World
 
 
 def start(command: Start, world: World, now: datetime) -> Decisions:
-    """Start what is due, if there is a place for it."""
+    """Start what is due, if there is a place for it; else keep a grant alive that would die."""
     known = world.connections.get(command.subject)
-    at = connection.next_start(known) if known else None
-    if known is None or at is None or at > now or is_full(world):
+    if known is None or is_full(world):
         return []
+    at = connection.next_start(known)
+    if at is None or at > now:
+        return _kept_alive(command.subject, known, now)
     request = known.schedule.request
+    kind, options = _what(known, now)
     started = SyncStarted(
-        kind=Kind.MANUAL if request else Kind.SCHEDULED,
+        kind=kind,
         due=at,
-        priority=priority(known, now),
+        priority=BACKFILL_PRIORITY if kind is Kind.BACKFILL else priority(known, now),
         request=request.seq if request else None,
+        options=options,
     )
     return [(command.subject, started)]
+
+
+def _what(known: Connection, now: datetime) -> tuple[Kind, RunOptions | None]:
+    """A request goes before what is due, and that before the past."""
+    if known.schedule.request:
+        return Kind.MANUAL, known.schedule.request.options
+    if known.backfill and (known.schedule.due is None or known.schedule.due > now):
+        return Kind.BACKFILL, days.options(known)
+    return Kind.SCHEDULED, None
+
+
+def _kept_alive(subject: int, known: Connection, now: datetime) -> Decisions:
+    """Refresh for its own sake, also while the connection is paused (requirement C1).
+
+    One in doubt is settled first: the provider's way out is the shell's to try, in `Renew`.
+    """
+    grant = known.grant
+    if grant.renew_by is None or grant.renew_by > now or known.run or known.removed:
+        return []
+    if grant.phase is not Phase.GOOD:
+        return []
+    intended = RefreshIntended(
+        generation=grant.generation, token=grant.token, reason=RefreshReason.IDLE
+    )
+    return [(subject, intended)]
+
+
+BACKFILL_PRIORITY = 10
 
 
 def is_full(world: World) -> bool:
@@ -45,20 +86,28 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
         return []
     if known.paused:
         return [(command.subject, SyncSkipped(reason=SkipReason.PAUSED, due=now))]
-    return [(command.subject, SyncRequested(by=command.by))]
+    if known.grant.phase is Phase.NEEDED:
+        return [(command.subject, SyncSkipped(reason=SkipReason.NOT_AUTHORISED, due=now))]
+    return [(command.subject, SyncRequested(by=command.by, options=command.options))]
 
 
 def cancel(command: Cancel, world: World, now: datetime) -> Decisions:
-    """Take back what runs (what was due is then due an interval later), else what was requested."""
+    """Take back what runs (what was due is then due an interval later), else what was requested.
+
+    A backfill ends with its run, or where nothing else can be taken back.
+    """
     known = world.connections.get(command.subject)
     if known is None:
         return []
     if known.run:
-        cancelled = SyncCancelled(sync=known.run.sync, by=command.by)
-        return [(command.subject, cancelled), *next_due(command.subject, world, now)]
+        subject, cancelled = command.subject, SyncCancelled(sync=known.run.sync, by=command.by)
+        next_ = next_due(subject, world, now) if stands_for_due(known.run) else []
+        rest = known.run.kind is Kind.BACKFILL
+        over = days.ended(subject, known, BackfillEnd.CANCELLED, command.by) if rest else []
+        return [(subject, cancelled), *over, *next_]
     if known.schedule.request:
         return [(command.subject, SyncCancelled(by=command.by))]
-    return []
+    return days.ended(command.subject, known, BackfillEnd.CANCELLED, command.by)
 
 
 def review(command: Review, world: World, now: datetime) -> Decisions:

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
@@ -35,6 +35,7 @@ def values(of: object) -> st.SearchStrategy:
         int: integers,
         bool: st.booleans(),
         datetime: instants,
+        date: st.dates(),
         timedelta: durations,
         type(None): st.none(),
     }

@@ -1,0 +1,103 @@
+"""Which days are believed, and how does a backfill go on?"""
+
+from datetime import datetime, timedelta
+
+from daemon.commands import Backfill, Finish, OfferDays
+from daemon.decide.outcome import Decisions, on_empty, runs
+from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested, RecordsRefused
+from events.terms import BackfillEnd, Caller, FailureClass, Kind, RunOptions
+from projections.connection import Connection
+from projections.world import World
+
+ONE_DAY = timedelta(days=1)
+
+PASSES = frozenset(
+    {
+        FailureClass.NETWORK,
+        FailureClass.TIMEOUT,
+        FailureClass.SERVER,
+        FailureClass.RATE_LIMITED,
+    }
+)
+"""What goes by: a backfill waits for it. Anything else a person must look at."""
+
+
+def offer(command: OfferDays, world: World) -> Decisions:
+    """Refuse each day that had records and comes empty, unless the file says that empty is fine."""
+    if not runs(world, command.subject, command.sync):
+        return []
+    known = world.connections[command.subject]
+    if not on_empty(world, known, command.stream):
+        return []
+    return [
+        (
+            command.subject,
+            RecordsRefused(
+                stream=command.stream,
+                version=command.sync,
+                cause=FailureClass.EMPTY,
+                fetched=0,
+                rows=count.before,
+                day=count.day,
+            ),
+        )
+        for count in command.days
+        if count.fetched == 0 and count.before > 0
+    ]
+
+
+def backfill(command: Backfill, world: World) -> Decisions:
+    """One backfill a connection: another one takes the place of what is left of the first."""
+    known = world.connections.get(command.subject)
+    if known is None or known.removed or command.last < command.first:
+        return []
+    asked = BackfillRequested(
+        first=command.first,
+        last=command.last,
+        batch=command.batch,
+        threshold=command.threshold,
+        by=command.by,
+    )
+    return [
+        *ended(command.subject, known, BackfillEnd.CANCELLED, command.by),
+        (command.subject, asked),
+    ]
+
+
+def ended(subject: int, known: Connection, how: BackfillEnd, by: Caller | None = None) -> Decisions:
+    """End what is left of a backfill, if there is any."""
+    if known.backfill is None:
+        return []
+    return [(subject, BackfillEnded(how=how, last=known.backfill.last, by=by))]
+
+
+def options(known: Connection) -> RunOptions:
+    """The next days of a backfill: the newest that are left."""
+    left = known.backfill
+    assert left is not None, "a backfill runs while there is one"
+    first = max(left.first, left.last - (left.batch - 1) * ONE_DAY)
+    return RunOptions(first=first, last=left.last, threshold=left.threshold)
+
+
+def advance(command: Finish, world: World, now: datetime) -> Decisions:
+    """Go on after the days of this run; where nothing came of them, later, or not at all."""
+    if not runs(world, command.subject, command.sync):
+        return []
+    known = world.connections[command.subject]
+    run, left = known.run, known.backfill
+    if run is None or run.kind is not Kind.BACKFILL or left is None:
+        return []
+    if run.options is None or run.options.last != left.last:  # another one was asked for meanwhile
+        return []
+    hints = [each.retry_after for each in command.failures if each.retry_after]
+    wait = max(hints, default=timedelta(0))
+    if not command.captured:
+        if not {each.cause for each in command.failures} <= PASSES:
+            return ended(command.subject, known, BackfillEnd.FAILED)
+        rest = max(wait, known.interval or world.fleet.policy.interval)
+        return [(command.subject, BackfillAdvanced(last=left.last, due=now + rest))]
+    assert run.options.first is not None, "a backfill's run says which days"
+    last = run.options.first - ONE_DAY
+    if last < left.first:
+        return [(command.subject, BackfillEnded(how=BackfillEnd.DONE))]
+    return [(command.subject, BackfillAdvanced(last=last, due=now + wait))]

@@ -1,0 +1,173 @@
+"""Which facts can be recorded about a connection's syncs: from due to done?"""
+
+from datetime import date, datetime, timedelta
+
+from events.fact import Fact
+from events.terms import (
+    BackfillEnd,
+    Caller,
+    CallTotal,
+    FailureClass,
+    InterruptReason,
+    Kind,
+    RunOptions,
+    ScheduleReason,
+    SkipReason,
+    StreamFailure,
+)
+
+
+class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
+    """The next scheduled sync is due then. `reason` says what moved it there."""
+
+    due: datetime
+    reason: ScheduleReason
+
+
+class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):
+    """Somebody wants a sync now."""
+
+    by: Caller | None = None
+    options: RunOptions | None = None
+
+
+class SyncSkipped(Fact, frozen=True, kw_only=True, tag="sync-skipped"):
+    """Due syncs that did not start: `count` of them, the first due at `due`.
+
+    `request` is the number of the request that was skipped, if it was one.
+    """
+
+    reason: SkipReason
+    due: datetime
+    count: int = 1
+    request: int | None = None
+
+
+class SyncStarted(Fact, frozen=True, kw_only=True, tag="sync-started"):
+    """A sync runs. This event's number names the sync, and the versions that it writes.
+
+    `priority` runs from 1 (first) to 10; `request` is the number of the SyncRequested, if any.
+    """
+
+    kind: Kind
+    due: datetime
+    priority: int
+    request: int | None = None
+    options: RunOptions | None = None
+
+
+class BackfillRequested(Fact, frozen=True, kw_only=True, tag="backfill-requested"):
+    """Somebody wants the days from `first` to `last`, `batch` of them a sync, the newest first."""
+
+    first: date
+    last: date
+    batch: int
+    threshold: timedelta | None = None
+    by: Caller | None = None
+
+
+class BackfillAdvanced(Fact, frozen=True, kw_only=True, tag="backfill-advanced"):
+    """A backfill goes on with the days up to `last`, at `due`."""
+
+    last: date
+    due: datetime
+
+
+class BackfillEnded(Fact, frozen=True, kw_only=True, tag="backfill-ended"):
+    """No more of it runs. `last` is the newest day that was not fetched, if any was left."""
+
+    how: BackfillEnd
+    last: date | None = None
+    by: Caller | None = None
+
+
+class CallFailed(Fact, frozen=True, kw_only=True, tag="call-failed"):
+    """One exchange with the provider went wrong. `endpoint` is the file's template, not the URL."""
+
+    sync: int
+    stream: str
+    endpoint: str
+    method: str
+    cause: FailureClass
+    status: int | None = None
+    duration_ms: int = 0
+    bytes: int = 0
+    retry_after: timedelta | None = None
+
+
+class RecordsCaptured(Fact, frozen=True, kw_only=True, tag="records-captured"):
+    """A stream's records were fetched, staged and accepted as version `version`.
+
+    Counts are of records. `digest` is the keyed digest of the stream's whole content afterwards,
+    in hexadecimal, keyed with the tenant's own key. `days` are the windows that came whole.
+    """
+
+    stream: str
+    version: int
+    fetched: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    duplicates: int
+    rows: int
+    pages: int
+    digest: str
+    days: tuple[date, ...] = ()
+
+
+class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
+    """What a stream's provider answered was not accepted; the last good version stays in force.
+
+    With a `day` it is that day's answer alone; `rows` counts what stays in force.
+    """
+
+    stream: str
+    version: int
+    cause: FailureClass
+    fetched: int
+    rows: int
+    day: date | None = None
+
+
+class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):
+    """At least one stream's records were accepted. What failed beside it is named.
+
+    `records` counts what was fetched of the accepted streams.
+    """
+
+    sync: int
+    duration_ms: int
+    records: int
+    failures: tuple[StreamFailure, ...] = ()
+    calls: tuple[CallTotal, ...] = ()
+
+
+class SyncFailed(Fact, frozen=True, kw_only=True, tag="sync-failed"):
+    """No stream's records were accepted. `cause` and `message` are the first failure's."""
+
+    sync: int
+    duration_ms: int
+    cause: FailureClass
+    message: str
+    failures: tuple[StreamFailure, ...] = ()
+    calls: tuple[CallTotal, ...] = ()
+
+
+class SyncCancelled(Fact, frozen=True, kw_only=True, tag="sync-cancelled"):
+    """Somebody took back a running sync, or (`sync` is None) one that had not started."""
+
+    sync: int | None = None
+    by: Caller | None = None
+
+
+class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
+    """A running sync ended without an outcome: not the provider's fault, and not counted.
+
+    `request` is the number of the request that it served, which stands again with its `options`.
+    """
+
+    sync: int
+    reason: InterruptReason
+    request: int | None = None
+    options: RunOptions | None = None

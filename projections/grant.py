@@ -1,0 +1,107 @@
+"""How does this connection's grant stand: which pair of tokens, and may it be used?
+
+             ConnectionAuthorised
+NEEDED ◄──────────────┐   │
+  ▲                   │   ▼
+  │  AuthorisationNeeded  GOOD ──RefreshIntended──► REFRESHING ──TokenRefreshed──► GOOD
+  │                   │   ▲                          │      │       (next generation)
+  │                   │   └──────RefreshFailed───────┘      │
+  └───────────────────┴─── IN_DOUBT ◄──────TokenInDoubt─────┘
+                             │  ▲
+                             └──┴─ RefreshIntended, once more, if the provider allows it
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.schema import (
+    AuthorisationBegun,
+    AuthorisationNeeded,
+    ConnectionAuthorised,
+    CredentialSet,
+    RefreshFailed,
+    RefreshIntended,
+    TokenInDoubt,
+    TokenRefreshed,
+)
+from events.terms import NeedReason
+
+
+class Phase(StrEnum):
+    """NONE: there is no grant, and nobody has said that one is needed."""
+
+    NONE = "none"
+    GOOD = "good"
+    REFRESHING = "refreshing"
+    IN_DOUBT = "in-doubt"
+    NEEDED = "needed"
+
+
+class Grant(Struct, frozen=True, kw_only=True):
+    """`generation` counts pairs of tokens, `token` is the refresh token's keyed fingerprint.
+
+    `tries` counts how often a token in doubt was sent; `beginning` says that somebody was sent to
+    the provider to authorise; `refreshes` and `refreshed_at` are of the connection's whole life.
+    """
+
+    phase: Phase = Phase.NONE
+    generation: int = 0
+    token: str = ""
+    expires_at: datetime | None = None
+    renew_by: datetime | None = None
+    doubted_at: datetime | None = None
+    tries: int = 0
+    beginning: bool = False
+    authorised_at: datetime | None = None
+    refreshes: int = 0
+    refreshed_at: datetime | None = None
+    reason: NeedReason | None = None
+    error: str = ""
+
+
+def evolve(grant: Grant, recorded: Recorded) -> Grant:
+    match recorded.event:
+        case RefreshIntended(tries=tries):
+            return replace(grant, phase=Phase.REFRESHING, tries=tries, renew_by=None)
+        case TokenRefreshed() as event:
+            return replace(
+                _paired(grant, event), refreshes=grant.refreshes + 1, refreshed_at=recorded.at
+            )
+        case RefreshFailed(in_doubt=in_doubt, renew_by=renew_by):
+            phase = Phase.IN_DOUBT if in_doubt else Phase.GOOD
+            return replace(grant, phase=phase, tries=0, renew_by=renew_by)
+        case TokenInDoubt():
+            since = grant.doubted_at or recorded.at
+            return replace(grant, phase=Phase.IN_DOUBT, doubted_at=since)
+        case AuthorisationNeeded(reason=reason, error=error):
+            return replace(
+                grant, phase=Phase.NEEDED, reason=reason, error=error, renew_by=None, tries=0
+            )
+        case AuthorisationBegun():
+            return replace(grant, beginning=True)
+        case ConnectionAuthorised() as event:
+            return replace(_paired(grant, event), authorised_at=recorded.at, beginning=False)
+        case CredentialSet():
+            return replace(grant, phase=Phase.NONE, tries=0, doubted_at=None, renew_by=None)
+        case _:
+            return grant
+
+
+def _paired(grant: Grant, event: ConnectionAuthorised | TokenRefreshed) -> Grant:
+    """A new pair is in use, and all doubt about the one before it is over."""
+    return replace(
+        grant,
+        phase=Phase.GOOD,
+        generation=event.generation,
+        token=event.token,
+        expires_at=event.expires_at,
+        renew_by=event.renew_by,
+        doubted_at=None,
+        tries=0,
+        reason=None,
+        error="",
+    )
