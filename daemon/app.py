@@ -13,17 +13,19 @@ import trio
 from msgspec import Struct
 
 from daemon import apply, commands
-from daemon.actor import Actor, Provider
+from daemon.actor import Actor
 from daemon.clock import Clock
 from daemon.configuration import Configuration, duration
-from daemon.exchange import Send
 from daemon.journal import Journal
+from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.scheduler import Scheduler
 from daemon.store.core import Store
 from daemon.store.storage import Run, Storage
 from daemon.supervisor import Supervisor
+from daemon.tokens import Keeper
 from daemon.vault import Vault
+from events.ballast import Ballast
 from events.envelope import Recorded
 from events.log import Log
 from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
@@ -34,6 +36,7 @@ from projections.world import World
 
 log = structlog.get_logger()
 
+VAULT_BALLAST = 256 * 1024  # room for the pages of one pair of tokens, and their checkpoint
 LAST_COMMIT_S = 5.0  # a disk that is full stays full: what is not written is replayed as open
 
 
@@ -46,7 +49,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     vault: Vault
     clock: Clock
     configuration: Configuration
-    connect: Callable[[ProviderFile], Send]
+    connect: Callable[[ProviderFile], Provider]
     bridge: Callable[[Journal], Listener]
     state: Path | None
     version: str
@@ -58,6 +61,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     journal: Journal
     supervisor: Supervisor
     storage: Storage
+    keeper: Keeper
     providers: Mapping[int, Provider]
 
 
@@ -99,19 +103,27 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(_narrate, narrated)
         begun = journal.execute(commands.Recover(version=parts.version))
+        note = commands.NoteVaultKey(version=parts.vault.key_version, sealed=parts.vault.count())
+        journal.execute(note)
         apply.settings(journal, parts.configuration)
-        ways = {
-            name: Provider(file=file, send=parts.connect(file))
-            for name, file in parts.configuration.providers.items()
-        }
+        ways = {name: parts.connect(file) for name, file in parts.configuration.providers.items()}
         providers = apply.providers(journal, parts.vault, ways)
+        ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
+        keeper = Keeper(journal, parts.vault, providers, ballast)
+        keeper.settle()
         recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
         await journal.durable(recorded or begun)
-        actor = Actor(journal, storage, parts.vault, providers)
+        actor = Actor(journal, storage, parts.vault, keeper, providers)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
-        yield Daemon(journal=journal, supervisor=supervisor, storage=storage, providers=providers)
+        yield Daemon(
+            journal=journal,
+            supervisor=supervisor,
+            storage=storage,
+            keeper=keeper,
+            providers=providers,
+        )
         scheduling.cancel()
         await stop(journal, supervisor, parts.configuration)
         nursery.cancel_scope.cancel()

@@ -1,10 +1,11 @@
 """How does what was written down come into force? As a difference, recorded as events."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from daemon import commands, provider_file
-from daemon.actor import Provider
+from daemon.auth_file import OAuth2
 from daemon.configuration import Configuration, Declared, duration, policy, provider_of
 from daemon.connect import (
     CREDENTIAL_MAX,
@@ -15,6 +16,7 @@ from daemon.connect import (
     forget_removed,
 )
 from daemon.journal import Journal
+from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.store.storage import Storage
@@ -22,7 +24,7 @@ from daemon.strict_toml import ConfigurationError
 from daemon.vault import Vault
 from events.envelope import Recorded
 from events.schema import ProviderDeclared
-from events.terms import StreamPolicy
+from events.terms import GrantPolicy, StreamPolicy, WayOut
 
 
 def settings(journal: Journal, configuration: Configuration) -> None:
@@ -104,4 +106,27 @@ def _declaration(file: ProviderFile) -> ProviderDeclared:
             StreamPolicy(name=name, mode=stream.mode, empty=stream.empty)
             for name, stream in file.streams.items()
         ),
+        grant=_grant(file),
     )
+
+
+def _grant(file: ProviderFile) -> GrantPolicy | None:
+    """What decisions read of a provider's OAuth table."""
+    auth = file.auth
+    if not isinstance(auth, OAuth2):
+        return None
+    person = auth.grant == "authorization_code"
+    return GrantPolicy(
+        way_out=WAYS_OUT[auth.in_doubt] if person else WayOut.FREE,
+        person=person,
+        reuse=timedelta(seconds=auth.reuse_s) if auth.reuse_s else None,
+        idle=timedelta(days=auth.idle_days) if auth.idle_days else None,
+    )
+
+
+WAYS_OUT = {
+    "reuse": WayOut.REUSE,
+    "introspect": WayOut.INTROSPECT,
+    "try_once": WayOut.TRY_ONCE,
+    "ask": WayOut.ASK,
+}

@@ -1,6 +1,7 @@
 """How much of an answer's body is taken, and what does it hold once inflated?"""
 
 import zlib
+from typing import BinaryIO
 
 GZIP = 16 + zlib.MAX_WBITS
 ZLIB = zlib.MAX_WBITS
@@ -17,8 +18,10 @@ class Body:
     bytes on the wire.
     """
 
-    def __init__(self, size_max: int) -> None:
+    def __init__(self, size_max: int, file: BinaryIO | None = None) -> None:
+        """Keep the content in memory, or write it to `file`."""
         self.received = 0
+        self._file = file
         self.refusal: str | None = None
         self._size_max = size_max
         self._parts: list[bytes] = []
@@ -46,8 +49,16 @@ class Body:
             except zlib.error:
                 self.refusal = "the provider's answer is damaged: it cannot be decompressed"
 
+    @property
+    def size(self) -> int:
+        """How many bytes the content has, once inflated."""
+        return self._size
+
     def whole(self) -> bytes:
-        """Return the body, once all was fed. Sets `refusal` where its end is missing."""
+        """Return the body, once all was fed, as far as it is in memory.
+
+        Sets `refusal` where its end is missing.
+        """
         inflater = self._inflater
         if inflater is not None and not inflater.eof and self.received:
             self.refusal = self.refusal or "the provider's answer ends in the middle"
@@ -78,6 +89,8 @@ class Body:
         self._size += len(part)
         if self._size > self._size_max:
             self._refuse_size()
+        elif self._file is not None:
+            self._file.write(part)
         else:
             self._parts.append(part)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from msgspec import UNSET, UnsetType
 
-from daemon.actor import CREDENTIAL
+from daemon.account import CREDENTIAL
 from daemon.commands import Connect, Remove
 from daemon.journal import Journal
 from daemon.secret import Secret

@@ -1,20 +1,25 @@
 """In which words does one HTTP exchange with a provider pass between our layers?"""
 
+import builtins
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from msgspec import Struct, field
 
 from daemon.secret import Secret
 from events.terms import FailureClass
 
+REFUSAL_BYTES_MAX = 64 * 1024  # an OAuth error is some hundred bytes
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """What is asked. Credentials travel apart from the rest; only the transport reveals them.
 
     `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics;
-    `url` may hold what providers put into their links, and is fit for the wire alone.
+    `url` may hold what providers put into their links, and is fit for the wire alone. With
+    `spooled` the answer's body goes to a file; with `keeps_refusal` so much of a refusal's body
+    as REFUSAL_BYTES_MAX is kept on the CallLost.
     """
 
     method: str
@@ -24,30 +29,42 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    form: Mapping[str, str] | None = None
     secret_headers: Mapping[str, Secret] = field(default_factory=dict)
     secret_params: Mapping[str, Secret] = field(default_factory=dict)
+    secret_form: Mapping[str, Secret] = field(default_factory=dict)
+    timeout_s: float | None = None
+    spooled: bool = False
+    keeps_refusal: bool = False
 
     def __repr__(self) -> str:
         return f"Request({self.endpoint}, stream={self.stream})"
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """A 2xx answer, whole. Header names are in lower case, repeated headers joined by a comma."""
+    """A 2xx answer, whole. Header names are in lower case, repeated headers joined by a comma.
+
+    A spooled one has its body in `file`, at its beginning; whoever asked for it closes it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     duration_ms: int
+    file: BinaryIO | None = None
+    size: int = 0
 
     def __repr__(self) -> str:
-        return f"Response({self.status}, {len(self.body)} bytes, {self.duration_ms} ms)"
+        return f"Response({self.status}, {self.size} bytes, {self.duration_ms} ms)"
 
 
 class CallLost(Exception):
     """The exchange brought nothing usable.
 
     `message` is our own sentence: what happened and what to do. It holds neither the provider's
-    words, nor a query string, nor a secret. `bytes` counts what arrived of the body.
+    words, nor a query string, nor a secret. `bytes` counts what arrived of the body. `sent` says
+    that the request may have reached the provider; `refusal` is the body of a refusal, where the
+    request asked to keep it: the provider's words, to be looked at and never shown.
     """
 
     def __init__(
@@ -59,6 +76,8 @@ class CallLost(Exception):
         retry_after: timedelta | None = None,
         duration_ms: int = 0,
         bytes: int = 0,  # noqa: A002  # the word that the events use
+        sent: bool = True,
+        refusal: builtins.bytes = b"",
     ) -> None:
         super().__init__(message)
         self.cause = cause
@@ -67,6 +86,8 @@ class CallLost(Exception):
         self.retry_after = retry_after
         self.duration_ms = duration_ms
         self.bytes = bytes
+        self.sent = sent
+        self.refusal = refusal
 
 
 Send: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -80,5 +101,5 @@ def malformed(response: Response, message: str) -> CallLost:
         message,
         status=response.status,
         duration_ms=response.duration_ms,
-        bytes=len(response.body),
+        bytes=response.size,
     )

@@ -1,7 +1,9 @@
 """What does an HTTP status or header say about whose turn it is?"""
 
 import re
-from collections.abc import Mapping
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -99,3 +101,42 @@ def _until_date(value: str, now: datetime) -> timedelta | None:
         return aware - now
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def no_connection(error: Exception) -> str:
+    """Name the reason, which only the exceptions below httpx's own know."""
+    for below in _chain(error):
+        match below:
+            case ssl.SSLCertVerificationError(verify_message=reason):
+                return (
+                    f"the provider's certificate is not trusted ({reason});"
+                    " check base_url, this host's clock and its certificate authorities"
+                )
+            case ssl.SSLError():
+                return (
+                    "the provider does not speak TLS as we do;"
+                    " check that base_url's scheme and port are right"
+                )
+            case socket.gaierror():
+                return "the provider's host name is not known; check base_url, and this host's DNS"
+            case ConnectionRefusedError():
+                return (
+                    "the provider's host refused the connection;"
+                    " check base_url's port; its next sync tries again"
+                )
+            case _:
+                pass
+    return "the provider cannot be reached; check this host's network; its next sync tries again"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all those behind it, groups opened, each once."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        at = waiting.pop()
+        if id(at) in seen:
+            continue
+        seen.add(id(at))
+        yield at
+        waiting += [other for other in (at.__context__, at.__cause__) if other is not None]
+        waiting += at.exceptions if isinstance(at, BaseExceptionGroup) else ()

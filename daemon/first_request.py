@@ -3,40 +3,59 @@
 import base64
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from daemon import paging
+from daemon import paging, placeholders, windows
+from daemon.auth_file import ApiKey, Auth, Basic, NoAuth, OAuth2
 from daemon.exchange import CallLost, Request
-from daemon.provider_file import ApiKey, Auth, Basic, NoAuth, ProviderFile, Stream
+from daemon.placeholders import Values
+from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
+from daemon.stream_file import Cursor, Stream
 from events.terms import FailureClass
+
+NOTHING: Values = {}
 
 
 def build(
-    provider: ProviderFile, name: str, stream: Stream, credential: Secret | None, cursor: str | None
+    provider: ProviderFile,
+    name: str,
+    stream: Stream,
+    credential: Secret | None,
+    *,
+    cursor: str | None = None,
+    values: Values = NOTHING,
 ) -> Request:
-    """Return the request for the first page. Raises CallLost where the credential cannot be sent.
+    """Return the request for the first page. Raises CallLost where it cannot be sent.
 
-    `cursor` is the last fetch's, as JSON text, None the first time.
+    `cursor` is the last fetch's, as JSON text, None the first time; `values` stand for the
+    placeholders. What OAuth needs is added by who has the token.
     """
-    body = stream.body
-    headers = {"accept": "application/json"}
+    _check_settings(provider, values)
+    body = placeholders.document(stream.body, values)
+    headers = {"accept": "text/csv, */*" if stream.csv else "application/json"}
     if stream.method == "POST":
         headers["content-type"] = "application/json"
         body = body or {}
     secret_headers, secret_params = _credentials(provider.auth, credential)
     request = Request(
         method=stream.method,
-        url=provider.base_url.rstrip("/") + stream.path,
+        url=placeholders.url(provider.base_url.rstrip("/") + stream.path, values),
         endpoint=f"{stream.method} {stream.path}",
         stream=name,
-        headers={**headers, **{key.lower(): value for key, value in stream.headers.items()}},
-        params={key: paging.text(value) for key, value in stream.params.items()},
+        headers={**headers, **_headers(stream, values)},
+        params={
+            key: paging.text(value)
+            for key, value in placeholders.params(stream.params, values).items()
+        },
         body=None if body is None else msgspec.json.encode(body),
         secret_headers=secret_headers,
         secret_params=secret_params,
+        timeout_s=stream.timeout_s,
+        spooled=stream.csv is not None,
     )
     return paging.opening(stream.paging, _since(stream, request, cursor))
 
@@ -47,7 +66,36 @@ def _since(stream: Stream, request: Request, cursor: str | None) -> Request:
     value: Any = stream.cursor.initial if cursor is None else msgspec.json.decode(cursor)
     if value is None:
         return request
+    if cursor is not None and stream.cursor.look_back_s is not None:
+        value = _earlier(stream.cursor, value)
     return paging.put(request, stream.cursor.place, stream.cursor.param, value)
+
+
+def _earlier(cursor: Cursor, value: Any) -> Any:
+    """Ask again for what may have arrived late, below times that were seen already."""
+    assert cursor.look_back_s is not None, "asked for only where the file says so"
+    earlier = windows.earlier(value, timedelta(seconds=cursor.look_back_s), cursor.format)
+    if earlier is None:
+        raise CallLost(
+            FailureClass.INVALID,
+            f'look_back_s needs times in the field of the cursor, written as "{cursor.format}";'
+            " check cursor.format in the provider's file",
+        )
+    return earlier
+
+
+def _check_settings(provider: ProviderFile, values: Values) -> None:
+    missing = sorted(set(provider.settings) - set(values))
+    if missing:
+        raise CallLost(
+            FailureClass.INVALID,
+            f"the connection lacks the setting {missing[0]}; nothing was sent; give it with"
+            f" `rounds connection add … --set {missing[0]}=…`",
+        )
+
+
+def _headers(stream: Stream, values: Values) -> dict[str, str]:
+    return {key.lower(): placeholders.text(each, values) for key, each in stream.headers.items()}
 
 
 def _credentials(
@@ -55,7 +103,7 @@ def _credentials(
 ) -> tuple[Mapping[str, Secret], Mapping[str, Secret]]:
     """Return secret headers and secret parameters."""
     match auth:
-        case NoAuth():
+        case NoAuth() | OAuth2():
             return {}, {}
         case ApiKey(header=header, query=query, prefix=prefix):
             key = _text(credential, r"[\x21-\x7e]+(?: +[\x21-\x7e]+)*")  # printable ASCII

@@ -9,7 +9,8 @@ from msgspec import structs
 
 from daemon import selector
 from daemon.exchange import CallLost, Request, Response, malformed
-from daemon.provider_file import (
+from daemon.file_table import Place
+from daemon.paging_file import (
     CursorPaging,
     LinkPaging,
     NextUrlPaging,
@@ -17,7 +18,6 @@ from daemon.provider_file import (
     OffsetPaging,
     PagePaging,
     Paging,
-    Place,
 )
 from events.terms import FailureClass
 
@@ -81,11 +81,20 @@ def _is_last(paging: PagePaging | OffsetPaging, found: int) -> bool:
 
 
 def put(request: Request, place: Place, param: str, value: Any) -> Request:
-    """Return the request with a parameter set, as text in the query or as JSON in the body."""
+    """Return the request with a parameter set, as text in the query or as JSON in the body.
+
+    In the body a dot leads into an object: `variables.after`.
+    """
     if place == "query":
         return structs.replace(request, params={**request.params, param: text(value)})
     body = msgspec.json.decode(request.body or b"{}")
-    return structs.replace(request, body=msgspec.json.encode({**body, param: value}))
+    return structs.replace(request, body=msgspec.json.encode(_with(body, param.split("."), value)))
+
+
+def _with(body: Any, path: list[str], value: Any) -> dict[str, Any]:
+    here = body if isinstance(body, dict) else {}
+    first, *rest = path
+    return {**here, first: _with(here.get(first), rest, value) if rest else value}
 
 
 def text(value: Any) -> str:

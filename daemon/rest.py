@@ -1,7 +1,8 @@
 """How are all records of one stream fetched?"""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import msgspec
@@ -10,8 +11,12 @@ from msgspec import Struct
 
 from daemon import first_request, paging, selector, watermark
 from daemon.exchange import CallLost, Request, Response, Send, malformed
-from daemon.provider_file import OffsetPaging, PagePaging, ProviderFile, Stream
+from daemon.first_request import NOTHING
+from daemon.paging_file import OffsetPaging, PagePaging
+from daemon.placeholders import Values
+from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
+from daemon.stream_file import Stream
 from events.terms import FailureClass
 
 NO_CONTENT = 204
@@ -22,34 +27,50 @@ Sink: TypeAlias = Callable[[list[dict[str, Any]]], Awaitable[None]]
 
 
 class Fetched(Struct, frozen=True, kw_only=True):
-    """What a whole fetch came to. `cursor` is JSON text for the next one, None without a cursor."""
+    """What a whole fetch came to, and what the next one needs to know.
+
+    `cursor` is JSON text, None without a cursor; `types` are a CSV report's columns'.
+    """
 
     pages: int
     records: int
     cursor: str | None
+    types: Mapping[str, str] | None = None
 
 
-async def fetch(  # noqa: PLR0917  # whom, what, as whom, from where, through what, into what
+async def fetch(
     provider: ProviderFile,
     stream_name: str,
-    stream: Stream,
     credential: Secret | None,
-    cursor: str | None,
     send: Send,
     sink: Sink,
+    *,
+    cursor: str | None = None,
+    values: Values = NOTHING,
 ) -> Fetched:
     """Fetch page after page into `sink`. Raises CallLost; what the sink took by then is partial."""
-    seconds = provider.limits.sync_timeout_s
-    with trio.move_on_after(seconds):
-        request = first_request.build(provider, stream_name, stream, credential, cursor)
+    stream = provider.streams[stream_name]
+    request = first_request.build(
+        provider, stream_name, stream, credential, cursor=cursor, values=values
+    )
+    with within(provider.limits.sync_timeout_s):
         return await _all_pages(
             stream, request, cursor, send=send, sink=sink, pages_max=provider.limits.pages_max
         )
-    raise CallLost(
-        FailureClass.TIMEOUT,
-        f"the stream was not fetched within {seconds:g} s; its next sync tries again;"
-        " raise limits.sync_timeout_s in the provider's file if it is that long",
-    )
+    raise AssertionError("time is up with a CallLost")
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Bound a stream's fetch. Raises CallLost where it takes longer."""
+    with trio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise CallLost(
+            FailureClass.TIMEOUT,
+            f"the stream was not fetched within {seconds:g} s; its next sync tries again;"
+            " raise limits.sync_timeout_s in the provider's file if it is that long",
+        )
 
 
 async def _all_pages(
@@ -62,8 +83,8 @@ async def _all_pages(
     while request is not None:
         seen.add(_identity(request))
         response = await send(request)
-        document = _document(response)
-        page = _records(stream, response, document)
+        answer = _document(response)
+        page = _records(stream, response, answer)
         if _counts_pages(stream) and page and response.body == last_body:
             raise _repeats(response)
         last_body = response.body if page else last_body
@@ -74,7 +95,7 @@ async def _all_pages(
             stream.paging,
             request,
             response,
-            document,
+            answer,
             found=len(page),
             pages=pages,
             records=records,
@@ -148,11 +169,12 @@ def _records(stream: Stream, response: Response, document: Any) -> list[dict[str
             raise malformed(
                 response, f'the list at "{stream.records}" holds entries that are no objects'
             )
-        _check_key(stream, record, response)
+        check_key(stream, record, response)
     return found
 
 
-def _check_key(stream: Stream, record: dict[str, Any], response: Response) -> None:
+def check_key(stream: Stream, record: dict[str, Any], response: Response) -> None:
+    """Raise CallLost for a record without a whole primary key."""
     for field in stream.primary_key:
         if not isinstance(record.get(field), str | int | float):
             raise malformed(

@@ -21,7 +21,7 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from daemon import configuration, host_lock, logs, places
+from daemon import configuration, core_dumps, host_lock, logs, places, rotation
 from daemon.app import Daemon, Parts, running
 from daemon.clock import SystemClock
 from daemon.configuration import Configuration
@@ -29,19 +29,19 @@ from daemon.control.desk import Desk
 from daemon.control.http_server import serve
 from daemon.control.operations import Role
 from daemon.control.server import application
-from daemon.exchange import Send
 from daemon.host_lock import InUse
 from daemon.journal import Bridge, Journal, LogBroken
 from daemon.notify import notify
 from daemon.outlet import Outlet
 from daemon.places import Places
-from daemon.provider_file import ProviderFile
+from daemon.provider import Provider
+from daemon.provider_file import Limits, ProviderFile
 from daemon.store.core import Store, StoreBroken, StoreFull
 from daemon.store.schema import StoreUnusable
 from daemon.store.storage import OneThread
 from daemon.strict_toml import ConfigurationError
 from daemon.transport import Transport
-from daemon.vault import Vault, VaultFull, VaultUnusable, load_key
+from daemon.vault import VaultFull, VaultUnusable, open_vault
 from events.ballast import Ballast
 from events.codec import UnreadableEvent
 from events.log import LogUnusable, SqliteLog
@@ -50,6 +50,7 @@ IO_FAILED, IN_USE, UNUSABLE, INTERRUPTED = 74, 75, 78, 130
 FULL_BYTES = 256 * 1024  # less than a start's own files may need
 HEAD_EVERY_S = 60.0
 HARD_STOP_S = 15.0  # beyond `stop_within`, what still hangs is ended: everything is safe by then
+TOKEN_LIMITS = Limits(timeout_s=20.0, body_bytes_max=64 * 1024)  # a stop waits for such a call
 SWITCH_S = 0.0005  # threads change places often, so that the log's writer is not kept waiting
 
 log = structlog.get_logger()
@@ -57,6 +58,7 @@ log = structlog.get_logger()
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
+    core_dumps.forbid()
     asked = _arguments()
     found = places.find(os.environ)
     if asked.config:
@@ -144,8 +146,8 @@ async def _serve(found: Places, settings: Configuration) -> None:
     _make_state(state)
     host_lock.lock(state)
     async with AsyncExitStack() as stack:
-        transports = await _connect(settings, stack)
-        parts = _open(found, settings, transports, stack)
+        ways = await _connect(settings, state, stack)
+        parts = _open(found, settings, ways, stack)
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(host_lock.listen(socket)))
         stack.callback(socket.unlink, missing_ok=True)
         await _run(parts, found, listener)
@@ -168,35 +170,40 @@ async def _run(parts: Parts, found: Places, listener: trio.SocketListener) -> No
                 nursery.cancel_scope.cancel()
 
 
-async def _connect(settings: Configuration, stack: AsyncExitStack) -> dict[str, Transport]:
-    """A way to each provider; they share what is dear to build."""
-    tls = ssl.create_default_context()
-    clock = SystemClock()
-    return {
-        name: await stack.enter_async_context(Transport(file.limits, tls=tls, clock=clock.now))
-        for name, file in settings.providers.items()
-    }
+async def _connect(
+    settings: Configuration, state: Path, stack: AsyncExitStack
+) -> dict[str, Provider]:
+    """A way to each provider, and one to its token endpoint; they share what is dear to build."""
+    tls, now = ssl.create_default_context(), SystemClock().now
+    ways = {}
+    for name, file in settings.providers.items():
+        wire = Transport(file.limits, tls=tls, clock=now, rate=file.rate, spool=state)
+        token_wire = Transport(TOKEN_LIMITS, tls=tls, clock=now, kept_alive=0)
+        ways[name] = Provider(
+            file=file,
+            send=(await stack.enter_async_context(wire)).send,
+            send_token=(await stack.enter_async_context(token_wire)).send,
+        )
+    return ways
 
 
 def _open(
     found: Places,
     settings: Configuration,
-    transports: dict[str, Transport],
+    ways: dict[str, Provider],
     stack: AsyncExitStack,
 ) -> Parts:
     """Open every file, in the order in which they depend on each other."""
-    vault_path = found.state / "vault"
-    fresh = not vault_path.exists()
-    key = load_key(found.state / "vault.key", found.credentials, fresh=fresh)
-    vault = Vault(vault_path, key)
+    vault = open_vault(found.state, found.credentials)
     stack.callback(vault.close)
+    rotation.finish(vault)
     event_log = SqliteLog(found.state)
     stack.callback(event_log.close)
     store = Store(found.state / "data")
     stack.callback(store.close)
 
-    def connect(file: ProviderFile) -> Send:
-        return transports[file.name].send
+    def connect(file: ProviderFile) -> Provider:
+        return ways[file.name]
 
     def bridge(journal: Journal) -> Bridge:
         return Bridge(journal, trio.lowlevel.current_trio_token())
@@ -220,6 +227,7 @@ def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
         journal=daemon.journal,
         supervisor=daemon.supervisor,
         storage=daemon.storage,
+        keeper=daemon.keeper,
         vault=parts.vault,
         configuration=parts.configuration,
         providers=daemon.providers,

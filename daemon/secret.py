@@ -4,7 +4,11 @@ from typing import NoReturn
 
 
 class Secret:
-    """A credential's text. It cannot be printed, encoded or compared; `reveal` is the way out."""
+    """A credential's text. `reveal` is the way out, and the only one.
+
+    It cannot be printed, encoded, compared, hashed, copied, joined to a text, gone through or asked
+    whether it is true: whoever tries by accident gets `Secret(…)` or a TypeError. `is None` works.
+    """
 
     __slots__ = ("_text",)
 
@@ -24,9 +28,17 @@ class Secret:
         return repr(self)
 
     def __eq__(self, other: object) -> NoReturn:
+        """How long it takes would tell how much of a guess is right."""
         raise TypeError("secrets are not compared")
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __bool__(self) -> NoReturn:
+        """Whether one is there is one question, whether it is empty another."""
+        raise TypeError("ask a secret whether it `is None`")
+
     def __reduce__(self) -> NoReturn:
-        raise TypeError("secrets are not pickled")
+        raise TypeError("secrets are neither pickled nor copied")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("secrets are neither pickled nor copied")

@@ -16,6 +16,7 @@ import trio
 from daemon.actor import Actor, Progress
 from daemon.commands import Crash, Interrupt
 from daemon.journal import Journal, LogBroken
+from daemon.spool import SpoolFull
 from daemon.store.core import StoreBroken, StoreFull
 from daemon.vault import VaultUnusable
 from events.ballast import Ballast
@@ -65,7 +66,7 @@ class Supervisor:
         return task.progress if task else None
 
     def start(self, started: Recorded) -> None:
-        """Run the sync that this SyncStarted opened."""
+        """Run the sync that this SyncStarted opened, or the renewal that was intended."""
         assert not self.is_busy(started.subject), "a connection never syncs twice at once"
         self._tasks[started.subject] = _Task(started.seq)
         self._nursery.start_soon(self._guard, started)
@@ -101,14 +102,14 @@ class Supervisor:
         subject, task = started.subject, self._tasks[started.subject]
         try:
             with task.scope:
-                await self._actor.sync(started, task.progress)
+                await self._actor.work(started, task.progress)
                 self._rest_s = DISK_RETRY_S
             if task.scope.cancelled_caught:  # cancelled: that is recorded; else: nobody said why
                 reason = InterruptReason.SHUTDOWN
                 self._journal.execute(Interrupt(subject=subject, sync=task.sync, reason=reason))
         except (LogBroken, StoreBroken, VaultUnusable):
             raise
-        except StoreFull:
+        except (StoreFull, SpoolFull):
             self._interrupt_for_room(subject, started.seq)
         except Exception as error:
             log.exception("actor-crashed", subject=subject, sync=started.seq)

@@ -1,19 +1,22 @@
 """How does a request reach its provider, and what may go wrong on the wire?"""
 
 import math
-import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
 import httpx
 import trio
+from msgspec import structs
 
-from daemon import body, failures
-from daemon.exchange import CallLost, Request, Response
+from daemon import body, failures, rate_hint, spool
+from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, Request, Response
 from daemon.provider_file import Limits
+from daemon.rate_file import Rate
 from events.terms import FailureClass
 
 CONNECTIONS_MAX = 8  # large pools of TLS connections cost milliseconds of CPU a request
@@ -21,6 +24,17 @@ KEEPALIVE_S = 30.0  # most servers close an idle connection after a minute
 CONNECT_S = 10.0  # a host that is there answers sooner
 CLOSE_S = 5.0  # saying goodbye to a peer that does not listen must end
 USER_AGENT = "rounds/0.1"
+NO_RATE = Rate()
+
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.InvalidURL,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    UnicodeError,
+)
+"""After these the provider has certainly seen nothing of the request."""
 
 
 class Transport:
@@ -31,10 +45,23 @@ class Transport:
     """
 
     def __init__(
-        self, limits: Limits, *, tls: ssl.SSLContext, clock: Callable[[], datetime]
+        self,
+        limits: Limits,
+        *,
+        tls: ssl.SSLContext,
+        clock: Callable[[], datetime],
+        rate: Rate = NO_RATE,
+        spool: Path | None = None,
+        kept_alive: int = CONNECTIONS_MAX,
     ) -> None:
-        """Share `tls` among all transports: to build one takes 26 ms."""
+        """Share `tls` among all transports: to build one takes 26 ms.
+
+        `rate` is the dialect of hints, `spool` the directory for large answers. With none
+        `kept_alive` each call has a connection of its own, so that none breaks for its age.
+        """
         self._limits = limits
+        self._rate = rate
+        self._spool = spool
         self._clock = clock
         self._places = trio.CapacityLimiter(CONNECTIONS_MAX)
         self._wire = httpx.AsyncHTTPTransport(
@@ -42,7 +69,7 @@ class Transport:
             trust_env=False,
             limits=httpx.Limits(
                 max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
+                max_keepalive_connections=kept_alive,
                 keepalive_expiry=KEEPALIVE_S,
             ),
         )
@@ -72,16 +99,34 @@ class Transport:
         return outcome
 
     async def _outcome(self, request: Request) -> Response | CallLost:
-        began = trio.current_time()
-        content = body.Body(self._limits.body_bytes_max)
+        if not request.spooled:
+            return await self._tried(request, body.Body(self._limits.body_bytes_max))
+        file, outcome = spool.unnamed(self._spool), None
         try:
-            with trio.fail_after(self._limits.timeout_s):
+            with spool.noticing():
+                content = body.Body(self._limits.body_bytes_max, file)
+                outcome = await self._tried(request, content)
+        finally:
+            if not isinstance(outcome, Response):
+                file.close()
+        if not isinstance(outcome, Response):
+            return outcome
+        file.seek(0)
+        return structs.replace(outcome, file=file)
+
+    async def _tried(self, request: Request, content: body.Body) -> Response | CallLost:
+        began, timeout_s = trio.current_time(), request.timeout_s or self._limits.timeout_s
+        try:
+            with trio.fail_after(timeout_s):
                 return await self._exchange(request, content, began)
         except trio.TooSlowError:
-            cause, message = self._too_slow()
+            cause, message, sent = *_too_slow(timeout_s), True
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            cause, message = self._classify(error)
-        return CallLost(cause, message, duration_ms=_since(began), bytes=content.received)
+            cause, message = _classify(error, timeout_s)
+            sent = not isinstance(error, NEVER_SENT)
+        return CallLost(
+            cause, message, duration_ms=_since(began), bytes=content.received, sent=sent
+        )
 
     async def _exchange(
         self, request: Request, content: body.Body, began: float
@@ -89,9 +134,13 @@ class Transport:
         answer = await self._wire.handle_async_request(_wire_request(request))
         try:
             headers = {name.lower(): value for name, value in answer.headers.items()}
+            encoding = headers.get("content-encoding", "")
             if not 200 <= answer.status_code < 300:
-                return self._refused(answer.status_code, headers, began)
-            await _receive(answer, content, headers.get("content-encoding", ""))
+                refusal = body.Body(REFUSAL_BYTES_MAX)
+                if request.keeps_refusal:
+                    await _receive(answer, refusal, encoding)
+                return self._refused(answer.status_code, headers, began, refusal.whole())
+            await _receive(answer, content, encoding)
         finally:
             await answer.aclose()
         whole = content.whole()
@@ -104,61 +153,69 @@ class Transport:
                 bytes=content.received,
             )
         return Response(
-            status=answer.status_code, headers=headers, body=whole, duration_ms=_since(began)
+            status=answer.status_code,
+            headers=headers,
+            body=whole,
+            duration_ms=_since(began),
+            size=content.size,
         )
 
-    def _refused(self, status: int, headers: dict[str, str], began: float) -> CallLost:
+    def _refused(
+        self, status: int, headers: dict[str, str], began: float, refusal: bytes
+    ) -> CallLost:
         cause, message = failures.by_status(status)
-        hint = failures.retry_after(headers, self._clock())
+        now = self._clock()
+        hints = failures.retry_after(headers, now), rate_hint.wait(headers, self._rate, now)
+        hint = max((each for each in hints if each is not None), default=None)
         return CallLost(
             cause,
             message,
             status=status,
             retry_after=hint if failures.heeds_hint(cause) else None,
             duration_ms=_since(began),
+            refusal=refusal,
         )
 
-    def _too_slow(self) -> tuple[FailureClass, str]:
-        return (
-            FailureClass.TIMEOUT,
-            (
-                f"the provider did not answer in full within {self._limits.timeout_s:g} s;"
-                " its next sync tries again"
-            ),
-        )
 
-    def _classify(self, error: Exception) -> tuple[FailureClass, str]:
-        match error:
-            case httpx.ConnectTimeout():
-                return (
-                    FailureClass.TIMEOUT,
-                    f"no connection came about within {CONNECT_S:g} s; its next sync tries again",
-                )
-            case httpx.TimeoutException():
-                return self._too_slow()
-            case httpx.ConnectError():
-                return FailureClass.NETWORK, _no_connection(error)
-            case (
-                httpx.InvalidURL()
-                | httpx.UnsupportedProtocol()
-                | httpx.LocalProtocolError()
-                | UnicodeError()
-            ):
-                return (
-                    FailureClass.INVALID,
-                    (
-                        "the request cannot be put on the wire;"
-                        " check base_url, path and headers in the provider's file"
-                    ),
-                )
-            case _:
-                return (
-                    FailureClass.NETWORK,
-                    (
-                        "the connection to the provider broke before its answer was whole;"
-                        " its next sync tries again"
-                    ),
-                )
+def _too_slow(timeout_s: float) -> tuple[FailureClass, str]:
+    return (
+        FailureClass.TIMEOUT,
+        (f"the provider did not answer in full within {timeout_s:g} s; its next sync tries again"),
+    )
+
+
+def _classify(error: Exception, timeout_s: float) -> tuple[FailureClass, str]:
+    match error:
+        case httpx.ConnectTimeout():
+            return (
+                FailureClass.TIMEOUT,
+                f"no connection came about within {CONNECT_S:g} s; its next sync tries again",
+            )
+        case httpx.TimeoutException():
+            return _too_slow(timeout_s)
+        case httpx.ConnectError():
+            return FailureClass.NETWORK, failures.no_connection(error)
+        case (
+            httpx.InvalidURL()
+            | httpx.UnsupportedProtocol()
+            | httpx.LocalProtocolError()
+            | UnicodeError()
+        ):
+            return (
+                FailureClass.INVALID,
+                (
+                    "the request cannot be put on the wire;"
+                    " check base_url, path and headers in the provider's file"
+                ),
+            )
+        case _:
+            return (
+                FailureClass.NETWORK,
+                (
+                    "the connection to the provider broke before its answer was whole;"
+                    " its next sync tries again"
+                ),
+            )
 
 
 def _wire_request(request: Request) -> httpx.Request:
@@ -171,12 +228,17 @@ def _wire_request(request: Request) -> httpx.Request:
     headers = httpx.Headers({"user-agent": USER_AGENT, "accept-encoding": body.ACCEPTED})
     headers.update(dict(request.headers))
     headers.update({name: secret.reveal() for name, secret in request.secret_headers.items()})
+    content = request.body
+    if request.form is not None:
+        form = {**request.form, **{n: each.reveal() for n, each in request.secret_form.items()}}
+        content = urlencode(form).encode()
+        headers["content-type"] = "application/x-www-form-urlencoded"
     timeouts = {"connect": CONNECT_S, "read": None, "write": None, "pool": None}
     return httpx.Request(
         request.method,
         url,
         headers=headers,
-        content=request.body,
+        content=content,
         extensions={"timeout": timeouts},  # the deadline around the whole exchange does the rest
     )
 
@@ -194,45 +256,6 @@ async def _receive(answer: httpx.Response, content: body.Body, encoding: str) ->
             content.feed(chunk)
             if content.refusal is not None:
                 reading.cancel()
-
-
-def _no_connection(error: Exception) -> str:
-    """Name the reason, which only the exceptions below httpx's own know."""
-    for below in _chain(error):
-        match below:
-            case ssl.SSLCertVerificationError(verify_message=reason):
-                return (
-                    f"the provider's certificate is not trusted ({reason});"
-                    " check base_url, this host's clock and its certificate authorities"
-                )
-            case ssl.SSLError():
-                return (
-                    "the provider does not speak TLS as we do;"
-                    " check that base_url's scheme and port are right"
-                )
-            case socket.gaierror():
-                return "the provider's host name is not known; check base_url, and this host's DNS"
-            case ConnectionRefusedError():
-                return (
-                    "the provider's host refused the connection;"
-                    " check base_url's port; its next sync tries again"
-                )
-            case _:
-                pass
-    return "the provider cannot be reached; check this host's network; its next sync tries again"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all those behind it, groups opened, each once."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        at = waiting.pop()
-        if id(at) in seen:
-            continue
-        seen.add(id(at))
-        yield at
-        waiting += [other for other in (at.__context__, at.__cause__) if other is not None]
-        waiting += at.exceptions if isinstance(at, BaseExceptionGroup) else ()
 
 
 def _since(began: float) -> int:

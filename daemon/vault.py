@@ -1,43 +1,37 @@
 """Where do secrets and names lie? One file beside the log, readable by the daemon's user alone.
 
-Secrets are sealed with AES-GCM under a master key that lies elsewhere; tenant, subject, purpose and
-key version are bound to each as associated data, so that none can be put in another's place. Names
-are plain here and nowhere in the log: they give every tenant, provider and connection its subject.
+Secrets are sealed with AES-256-GCM under a master key that lies elsewhere (see `keyring`); tenant,
+subject, purpose and key version are bound to each as associated data, so that none can be put in
+another's place. Names are plain here and nowhere in the log: they give every tenant, provider and
+connection its subject.
 """
 
 import os
 import sqlite3
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import sqlite_utils
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlite_utils import Migrations
 
+from daemon import keyring, private_file
+from daemon.keyring import KEY_BYTES, Ring, Sealed, VaultFull, VaultUnusable
+from daemon.names import Names
 from daemon.secret import Secret
 from events.writer import FULL
 
-KEY_BYTES = 32
-NONCE_BYTES = 12
-CREDENTIAL = "rounds-vault-key"
-KEY_VERSION = 1
-CHECK = "check"  # the purpose of the sealed constant by which a wrong key is noticed
+__all__ = ["Vault", "VaultFull", "VaultUnusable", "open_vault"]
 
-NameKind = Literal["tenant", "provider", "connection"]
+CHECK = "check"  # the purpose of the sealed constant by which a wrong key is noticed
+UTF_8 = ("utf-8", "surrogatepass")  # whatever text there is can be sealed
+
+Row = tuple[int, bytes, bytes, int, str]
+"""(key version, nonce, ciphertext with its tag, subject, purpose)"""
 
 migrations = Migrations("rounds-vault")
-
-
-class VaultFull(Exception):
-    """There is no room on the disk. What the vault holds is not touched."""
-
-
-class VaultUnusable(Exception):
-    """The vault cannot be opened; the sentence says why and what to do."""
 
 
 @migrations()
@@ -67,85 +61,52 @@ def create_vault(db: sqlite_utils.Database) -> None:
     )
 
 
-def load_key(path: Path, credentials: Path | None, *, fresh: bool) -> bytes:
-    """The master key: systemd's credential, else the file, made (0600) where the vault is new.
+def open_vault(state: Path, credentials: Path | None) -> "Vault":
+    """The vault of a state directory, made with its key where all is new.
 
-    Raises VaultUnusable: gone while the vault has secrets, of wrong length, readable by others.
+    Raises VaultUnusable, VaultFull.
     """
-    credential = credentials / CREDENTIAL if credentials else None
-    if credential is not None and credential.exists():
-        return _parse(credential)
-    if not path.exists():
-        if not fresh:
-            raise VaultUnusable(
-                f"the vault's key {path} is gone, and without it no credential can be read; put "
-                "the key back from a backup; to start afresh, move the whole state directory away"
-            )
-        _make(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
+    path = state / "vault"
+    fresh = not path.exists()
+    if fresh and (state / "log").exists():
         raise VaultUnusable(
-            f"the vault's key {path} can be read by others (mode {mode:04o}); "
-            f"type: chmod 600 {path}"
+            f"the vault {path} is gone, but the log beside it is there; put the vault back from a "
+            "backup, with its key; to start afresh, move the whole state directory away"
         )
-    return _parse(path)
+    return Vault(path, keyring.load(state / "vault.key", credentials, fresh=fresh))
 
 
 class Vault:
-    def __init__(self, path: Path | None, key: bytes) -> None:
-        """Open or make the vault, in memory where `path` is None. Raises VaultUnusable."""
-        self._aead = AESGCM(key)
+    def __init__(self, path: Path | None, key: bytes | Ring) -> None:
+        """Open or make the vault, in memory where `path` is None.
+
+        Raises VaultUnusable, VaultFull.
+        """
+        self.ring = key if isinstance(key, Ring) else keyring.single(key)
         self._path = path
+        self._broken = ""  # why it can no longer be trusted
+        self._connection = _connect(path)
         try:
-            self._connection = sqlite3.connect(
-                path or ":memory:", isolation_level=None, check_same_thread=False
-            )
-            if path is not None:
-                path.chmod(0o600)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            migrations.apply(sqlite_utils.Database(self._connection))
-        except (sqlite3.Error, OSError) as error:
-            if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in FULL:
-                raise VaultFull from error
-            raise VaultUnusable(f"the vault {path} cannot be opened ({error})") from error
-        self._subjects: dict[tuple[str, str], int] = {}
-        self._names: dict[int, str] = {}
-        for subject, kind, name in self._connection.execute("SELECT subject, kind, name FROM name"):
-            self._remember(kind, name, subject)
-        if self.open(0, 0, CHECK) is None:
-            self.seal(0, 0, CHECK, Secret(CHECK))
+            self._check_key()
+            self._scrub()  # what a life left that ended before it could
+            self._names = Names(self._connection.execute, self._writing)
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise _why_closed(path, error) from error
+            raise
+        self.subject = self._names.subject
+        self.name = self._names.name
+        self.enrol = self._names.enrol
+        self.enrol_all = self._names.enrol_all
 
     def close(self) -> None:
         self._connection.close()
 
-    def subject(self, kind: NameKind, name: str) -> int | None:
-        return self._subjects.get((kind, name))
-
-    def name(self, subject: int) -> str:
-        """What people call it; its number where the name has been forgotten."""
-        return self._names.get(subject, f"#{subject}")
-
-    def enrol(self, kind: NameKind, name: str) -> int:
-        """The subject of that name, given now if it has none. Durable on return."""
-        self.enrol_all(kind, [name])
-        return self._subjects[kind, name]
-
-    def enrol_all(self, kind: NameKind, names: Iterable[str]) -> None:
-        """Give subjects to those of the names that have none, in one commit."""
-        new = [name for name in dict.fromkeys(names) if (kind, name) not in self._subjects]
-        if not new:
-            return
-        with self._writing():
-            given = [
-                self._connection.execute(
-                    "INSERT INTO name (kind, name) VALUES (?, ?)", (kind, name)
-                ).lastrowid
-                for name in new
-            ]
-        for name, subject in zip(new, given, strict=True):
-            assert subject is not None, "SQLite numbers what it inserts"
-            self._remember(kind, name, subject)
+    @property
+    def key_version(self) -> int:
+        """The version of the oldest key that something is sealed under."""
+        return int(self._connection.execute("SELECT min(key) FROM secret").fetchone()[0])
 
     def reserve(self, subject: int) -> None:
         """Never give out this number or one below it: the log speaks of it already.
@@ -157,50 +118,45 @@ class Vault:
                 f"the vault {self._path} is new, but the log speaks of connections, whose names "
                 "and credentials lay in the old one; put it back from a backup, with its key"
             )
-        given = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'name'")
-        if (given.fetchone() or (0,))[0] >= subject:
-            return
-        with self._writing():
-            self._connection.execute(
-                "INSERT INTO name (subject, kind, name) VALUES (?, 'reserved', '')", (subject,)
-            )
-            self._connection.execute("DELETE FROM name WHERE kind = 'reserved'")
+        self._names.reserve(subject)
 
     def seal(self, tenant: int, subject: int, purpose: str, secret: Secret) -> None:
         """Keep a secret, in place of the one before it. Durable on return."""
-        nonce = os.urandom(NONCE_BYTES)
-        bound = _bound(tenant, subject, purpose, KEY_VERSION)
-        sealed = self._aead.encrypt(nonce, secret.reveal().encode(), bound)
+        sealed = self.ring.seal(tenant, subject, purpose, secret.reveal().encode(*UTF_8))
         with self._writing():
             self._connection.execute(
                 "INSERT OR REPLACE INTO secret (subject, purpose, tenant, key, nonce, sealed) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (subject, purpose, tenant, KEY_VERSION, nonce, sealed),
+                (subject, purpose, tenant, *sealed),
             )
 
     def open(self, tenant: int, subject: int, purpose: str) -> Secret | None:
-        """The secret, or None where none is kept. Raises VaultUnusable where the key is another."""
-        row = self._sealed(subject, purpose)
-        if row is None:
+        """The secret, or None where none is kept. Raises VaultUnusable where it was changed."""
+        self._check_trust()
+        sealed = self._sealed(subject, purpose)
+        if sealed is None:
             return None
-        version, nonce, sealed = row
-        try:
-            text = self._aead.decrypt(nonce, sealed, _bound(tenant, subject, purpose, version))
-        except InvalidTag:
-            raise VaultUnusable(
-                f"the vault {self._path} was sealed with another key than the one given, or was "
-                "tampered with; put the right key back from your backup"
-            ) from None
-        return Secret(text.decode())
+        return Secret(self._unsealed(tenant, subject, purpose, sealed).decode(*UTF_8))
 
     def forget(self, subject: int, purpose: str) -> None:
-        """Delete a secret, if it is kept. Durable on return."""
+        """Delete a secret, if it is kept. Durable on return, and nowhere in the file then."""
         if self._sealed(subject, purpose) is None:
             return
         with self._writing():
             self._connection.execute(
                 "DELETE FROM secret WHERE subject = ? AND purpose = ?", (subject, purpose)
             )
+        self._scrub()
+
+    def forget_all(self, subject: int) -> None:
+        """Delete whatever is kept for a subject, in one commit; else as `forget`."""
+        assert subject, "the fleet's check is never forgotten"
+        kept = "FROM secret WHERE subject = ?"
+        if self._connection.execute(f"SELECT 1 {kept}", (subject,)).fetchone() is None:
+            return
+        with self._writing():
+            self._connection.execute(f"DELETE {kept}", (subject,))
+        self._scrub()
 
     def digest_key(self, tenant: int) -> bytes:
         """The tenant's own key for digests, made on first use."""
@@ -210,15 +166,89 @@ class Vault:
             self.seal(tenant, tenant, "digest", kept)
         return bytes.fromhex(kept.reveal())
 
-    def _sealed(self, subject: int, purpose: str) -> tuple[int, bytes, bytes] | None:
-        found: tuple[int, bytes, bytes] | None = self._connection.execute(
+    def count(self) -> int:
+        """How many secrets are kept."""
+        found = self._connection.execute("SELECT count(*) FROM secret WHERE purpose <> ?", (CHECK,))
+        return int(found.fetchone()[0])
+
+    def sealed_anew(self, ring: Ring) -> list[Row]:
+        """What is not sealed under the ring's newest key, sealed so. Raises VaultUnusable."""
+        rows = self._connection.execute(
+            "SELECT tenant, subject, purpose, key, nonce, sealed FROM secret WHERE key <> ?",
+            (ring.newest,),
+        )
+        return [
+            (*ring.seal(tenant, subject, purpose, text), subject, purpose)
+            for tenant, subject, purpose, *sealed in rows
+            for text in [self._unsealed(tenant, subject, purpose, sealed)]
+        ]
+
+    def put(self, rows: list[Row]) -> None:
+        """Put these in the place of what is sealed there, in one commit; nothing older stays.
+
+        Raises VaultFull, VaultUnusable.
+        """
+        if rows:
+            with self._writing():
+                self._connection.executemany(
+                    "UPDATE secret SET key = ?, nonce = ?, sealed = ? "
+                    "WHERE subject = ? AND purpose = ?",
+                    rows,
+                )
+        self._scrub()
+
+    def _unsealed(self, tenant: int, subject: int, purpose: str, sealed: Sequence[Any]) -> bytes:
+        try:
+            return self.ring.unseal(tenant, subject, purpose, sealed)
+        except (InvalidTag, KeyError):
+            raise VaultUnusable(
+                f"the vault {self._path} is damaged or was tampered with: what lies there as the "
+                f"{purpose} of {self.name(subject)} was not sealed for that; put the vault back "
+                "from your backup, with its key"
+            ) from None
+
+    def _sealed(self, subject: int, purpose: str) -> Sealed | None:
+        found: Sealed | None = self._connection.execute(
             "SELECT key, nonce, sealed FROM secret WHERE subject = ? AND purpose = ?",
             (subject, purpose),
         ).fetchone()
         return found
 
+    def _check_key(self) -> None:
+        """Raise VaultUnusable where the key is not this vault's."""
+        under = {each for (each,) in self._connection.execute("SELECT DISTINCT key FROM secret")}
+        if missing := under - self.ring.keys.keys():
+            raise VaultUnusable(
+                f"the vault {self._path} is sealed with key {max(missing)}, but {self.ring.path} "
+                f"holds key {self.ring.newest}; put back the key that was in force when this copy "
+                "of the vault was made"
+            )
+        check = self._sealed(0, CHECK)
+        try:
+            if check is None:
+                self.seal(0, 0, CHECK, Secret(CHECK))
+            else:
+                self.ring.unseal(0, 0, CHECK, check)
+        except InvalidTag:
+            raise VaultUnusable(
+                f"the vault {self._path} was sealed with another key than the one in "
+                f"{self.ring.path}; put the right key back from your backup"
+            ) from None
+
+    def _scrub(self) -> None:
+        """Empty the WAL into the file, where zeros take the place of what went.
+
+        Where the disk is full, or somebody reads, the next time does it, or the last close.
+        """
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in FULL:
+                raise self._distrust(error) from error
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
+        self._check_trust()
         try:
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -226,46 +256,43 @@ class Vault:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode in FULL:
                 raise VaultFull from error
-            raise VaultUnusable(
-                f"the vault {self._path} cannot be written ({error}); check the disk and the "
-                "permissions, then start rounds again"
-            ) from error
+            raise self._distrust(error) from error
 
-    def _remember(self, kind: str, name: str, subject: int) -> None:
-        self._subjects[kind, name] = subject
-        self._names[subject] = name
-
-
-def _bound(tenant: int, subject: int, purpose: str, version: int) -> bytes:
-    return f"rounds|{tenant}|{subject}|{purpose}|{version}".encode()
-
-
-def _make(path: Path) -> None:
-    """Write the key beside its place, then move it there: there is no half a key."""
-    written = path.with_name(f"{path.name}.new")
-    written.unlink(missing_ok=True)
-    fd = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(fd, os.urandom(KEY_BYTES).hex().encode() + b"\n")
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    written.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _parse(path: Path) -> bytes:
-    try:
-        key = bytes.fromhex(path.read_text("ascii").strip())
-    except (OSError, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise VaultUnusable(
-            f"the vault's key {path} is not {2 * KEY_BYTES} hexadecimal digits; put the right key "
-            "back from your backup"
+    def _distrust(self, error: sqlite3.Error) -> VaultUnusable:
+        """After a failed sync SQLite would go on upon pages that never reached the disk."""
+        self._broken = (
+            f"the vault {self._path} cannot be written ({error}); check the disk and the "
+            "permissions, then start rounds again"
         )
-    return key
+        return VaultUnusable(self._broken)
+
+    def _check_trust(self) -> None:
+        if self._broken:
+            raise VaultUnusable(self._broken)
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    try:
+        if path is not None:
+            private_file.make(path)
+            for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+                private_file.shut(each)
+        connection = sqlite3.connect(
+            path or ":memory:", isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        migrations.apply(sqlite_utils.Database(connection))
+    except (sqlite3.Error, OSError) as error:
+        raise _why_closed(path, error) from error
+    return connection
+
+
+def _why_closed(path: Path | None, error: Exception) -> VaultFull | VaultUnusable:
+    if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in FULL:
+        return VaultFull()
+    return VaultUnusable(
+        f"the vault {path} cannot be opened ({error}); check the disk and the permissions, or put "
+        "the vault back from your backup, with its key"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from daemon import core_dumps
 from daemon.cli import screen
 from daemon.cli.ending import Ended, Exit
 
@@ -29,6 +30,7 @@ def credential_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def given(*, stdin: bool, file: Path | None) -> str | None:
     """The credential that was handed over, without the line break at its end."""
+    core_dumps.forbid()
     if stdin and file:
         raise Ended(Exit.USAGE, "take one of --credential-stdin and --credential-file")
     if file is not None:

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from daemon.exchange import CallLost, Request, Response, Send
+from daemon.placeholders import Values
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 
@@ -53,15 +54,15 @@ async def _fetch(provider: ProviderFile, credential: Secret | None) -> dict[str,
     tls = ssl.create_default_context()
     async with Transport(provider.limits, tls=tls, clock=SystemClock().now) as transport:
         return {
-            name: await _first(provider, name, credential, transport.send)
+            name: await _first(provider, name, credential, transport.send, {})
             for name in provider.streams
         }
 
 
 async def _first(
-    provider: ProviderFile, name: str, credential: Secret | None, send: Send
+    provider: ProviderFile, name: str, credential: Secret | None, send: Send, values: Values
 ) -> FirstPage:
-    from daemon import rest
+    from daemon import reports, rest
 
     once, records, more = _Once(send), list[dict[str, Any]](), False
 
@@ -69,7 +70,8 @@ async def _first(
         records.extend(page)
 
     try:
-        await rest.fetch(provider, name, provider.streams[name], credential, None, once.send, keep)
+        fetch = reports.fetch if provider.streams[name].csv else rest.fetch
+        await fetch(provider, name, credential, once.send, keep, values=values)
     except _Enough:
         more = True
     except CallLost as lost:

@@ -10,7 +10,8 @@ from daemon.cli.arguments import as_json, examples
 from daemon.cli.credential import credential_options, given, prompted
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.first_page import FirstPage, fetch
-from daemon.provider_file import NoAuth, ProviderFile, load
+from daemon.auth_file import NoAuth
+from daemon.provider_file import ProviderFile, load
 from daemon.secret import Secret
 from daemon.strict_toml import ConfigurationError
 

@@ -7,26 +7,24 @@ from urllib.parse import urlencode
 from msgspec import structs
 
 from daemon import first_request
+from daemon.auth_file import ApiKey, Auth, Basic, NoAuth, OAuth2
 from daemon.cli import times
-from daemon.provider_file import (
-    ApiKey,
-    Auth,
-    Basic,
+from daemon.paging_file import (
     CursorPaging,
     LinkPaging,
     NextUrlPaging,
-    NoAuth,
     NoPaging,
     OffsetPaging,
     PagePaging,
     Paging,
-    ProviderFile,
-    Stream,
 )
+from daemon.provider_file import ProviderFile
+from daemon.stream_file import Stream
 from events.terms import Mode, OnEmpty
 
 MODES = {
     Mode.FULL: "full: a record that is no longer in the answer is removed",
+    Mode.WINDOW: "window: day by day; a record that is no longer in its day's answer is removed",
     Mode.INCREMENTAL: "incremental: a record that is not in the answer stays as it is",
 }
 NOTHING_NEW = "an answer without records says that nothing is new"
@@ -75,6 +73,10 @@ def _auth(auth: Auth) -> str:
             return f"a key, sent in the header {header}{after}"
         case Basic():
             return "user:password, sent as HTTP Basic"
+        case OAuth2(grant="client_credentials"):
+            return "OAuth 2.0: the application's own id and secret get a token"
+        case OAuth2():
+            return "OAuth 2.0: a person authorises it, `rounds connection authorize`"
         case _:
             assert_never(auth)
 
@@ -82,7 +84,7 @@ def _auth(auth: Auth) -> str:
 def _request(file: ProviderFile, name: str, stream: Stream) -> dict[str, str]:
     """The first request, as it goes out, but for the credential."""
     open_ = structs.replace(file, auth=NoAuth())
-    request = first_request.build(open_, name, stream, None, None)
+    request = first_request.build(open_, name, stream, None, values=_named(file))
     query = f"?{urlencode(request.params)}" if request.params else ""
     found = {"request": f"{request.method} {request.url}{query}"}
     if stream.headers:
@@ -90,6 +92,11 @@ def _request(file: ProviderFile, name: str, stream: Stream) -> dict[str, str]:
     if request.body is not None:
         found["body"] = request.body.decode()
     return found
+
+
+def _named(file: ProviderFile) -> dict[str, str | int]:
+    """Let each placeholder stand for itself."""
+    return {name: f"{{{name}}}" for name in file.settings}
 
 
 def _records(stream: Stream) -> str:

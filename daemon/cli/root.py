@@ -19,6 +19,7 @@ PLACES = {
     "data": "daemon.cli.data:data",
     "log": "daemon.cli.log:log",
     "config": "daemon.cli.config:config",
+    "vault": "daemon.cli.vault:vault",
     "completion": "daemon.cli.completion:completion",
     "demo": "daemon.cli.demo:demo",
 }

@@ -4,10 +4,13 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import times
+from daemon.cli import account_words, times
 from daemon.control.messages import EventView
 from events.schema import (
     ActorCrashed,
+    BackfillAdvanced,
+    BackfillEnded,
+    BackfillRequested,
     CallFailed,
     ClockStepped,
     ConnectionAdded,
@@ -31,6 +34,7 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
+    VaultKeyRotated,
 )
 from events.terms import (
     Caller,
@@ -59,6 +63,7 @@ SKIPS = {
     SkipReason.MISSED: "its time passed while nothing could start",
     SkipReason.PAUSED: "the connection is paused",
     SkipReason.REMOVED: "the connection was removed",
+    SkipReason.NOT_AUTHORISED: "the connection waits to be authorised",
 }
 INTERRUPTS = {
     InterruptReason.SHUTDOWN: "rounds was stopped",
@@ -70,6 +75,7 @@ REASONS = {
     ScheduleReason.INTERVAL: "",
     ScheduleReason.INTERVAL_CHANGED: " (the interval is another one)",
     ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
+    ScheduleReason.AUTHORISED: " (just authorised)",
     ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
 }
 
@@ -108,6 +114,9 @@ def sentence(view: EventView) -> str:
             return f"the host's clock jumped {way} by {times.about(abs(step))}"
         case PolicySet(interval=interval, concurrency=concurrency):
             return f"settings: a sync every {times.exact(interval)}, {concurrency} at once"
+        case VaultKeyRotated(version=version, sealed=sealed):
+            anew = f"{times.count(sealed, 'secret')} sealed anew"
+            return f"the vault's key is now key {version}{_by(event.by)}; {anew}"
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
         case SyncScheduled(due=due, reason=reason):
@@ -126,12 +135,19 @@ def sentence(view: EventView) -> str:
             return _membership(event)
         case CallFailed() | RecordsCaptured() | RecordsRefused():
             return _stream(event)
+        case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
+            return account_words.backfill(event, _who(event))
         case SyncRequested() | SyncSkipped() | SyncStarted():
             return _start(event, view.seq)
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return _ending(event)
         case _:
-            assert_never(event)
+            return account_words.account(event, _who(event))
+
+
+def _who(event: Event) -> str:
+    by = getattr(event, "by", None)
+    return _by(by) if isinstance(by, Caller) else ""
 
 
 def _membership(
@@ -152,8 +168,8 @@ def _membership(
             return f"connection changed{how}{every}"
         case ConnectionRemoved():
             return f"connection removed{_by(event.by)}; its data is kept"
-        case CredentialSet():
-            return f"credential set{_by(event.by)}"
+        case CredentialSet(purpose=purpose):
+            return f"{purpose} set{_by(event.by)}"
         case ConnectionPaused():
             return f"paused{_by(event.by)}"
         case ConnectionResumed():
@@ -170,9 +186,10 @@ def _stream(event: CallFailed | RecordsCaptured | RecordsRefused) -> str:
             return f"sync {event.sync}: {endpoint} failed: {CAUSES[cause]}{code}{hint}"
         case RecordsCaptured(stream=stream, fetched=fetched):
             return f"{stream}: {times.count(fetched, 'record')} fetched, {_differences(event)}"
-        case RecordsRefused(stream=stream, fetched=fetched, rows=rows, cause=cause):
+        case RecordsRefused(stream=stream, fetched=fetched, rows=rows, cause=cause, day=day):
+            of = f" of {day}" if day else ""
             return (
-                f"{stream}: {times.count(fetched, 'record')} refused ({CAUSES[cause]}); "
+                f"{stream}{of}: {times.count(fetched, 'record')} refused ({CAUSES[cause]}); "
                 f"the {times.count(rows, 'row')} of before stay"
             )
         case _:
@@ -223,7 +240,8 @@ def _ending(event: SyncSucceeded | SyncFailed | SyncCancelled | SyncInterrupted)
 
 
 def _lost(failure: StreamFailure) -> str:
-    return f"{failure.stream} failed: {failure.message}"
+    day = f" of {failure.day}" if failure.day else ""
+    return f"{failure.stream or 'the sync'}{day} failed: {failure.message}"
 
 
 def _every(interval: timedelta | None) -> str:

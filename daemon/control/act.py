@@ -6,14 +6,15 @@ import msgspec
 import trio
 from msgspec import UNSET, UnsetType
 
-from daemon import commands
+from daemon import commands, rotation
 from daemon.configuration import Duration, check_name, duration, provider_of
 from daemon.connect import OtherProvider, check_credential, connect, disconnect
 from daemon.control.desk import Desk, Refused
-from daemon.control.messages import ConnectionName, Done, NewConnection
+from daemon.control.messages import ConnectionName, Done, NewConnection, Nothing
+from daemon.keyring import KeyFixed
 from daemon.secret import Secret
 from daemon.store.core import StoreFull
-from daemon.vault import VaultFull
+from daemon.vault import VaultFull, VaultUnusable
 from events.envelope import Recorded
 from events.schema import ConnectionAdded, ConnectionChanged, CredentialSet, SyncSkipped
 from events.terms import Caller
@@ -99,6 +100,31 @@ async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
         words = "removed, its credential deleted; its data and history are kept"
         return _done(desk, recorded, words)
     raise Refused("disk-full", NOT_WRITTEN)
+
+
+async def rotate_vault_key(desk: Desk, _: Nothing, by: Caller) -> Done:
+    """Seal every secret under a new key. If we die in here, the next start finishes and notes."""
+    await _room(desk)
+    try:
+        sealed = rotation.rotate(desk.vault)
+    except KeyFixed as fixed:
+        raise Refused("declared", str(fixed)) from None
+    except VaultFull:
+        raise Refused(
+            "disk-full",
+            "the disk is full, and the key is not replaced yet; nothing is lost: free some space, "
+            "then type `rounds vault rotate` again",
+        ) from None
+    except VaultUnusable as unusable:
+        raise Refused("internal", str(unusable)) from None
+    version = desk.vault.key_version
+    recorded = await _execute(desk, commands.NoteVaultKey(version=version, sealed=sealed, by=by))
+    return _done(
+        desk,
+        recorded,
+        f"sealed {sealed} {'secret' if sealed == 1 else 'secrets'} anew under key {version}; back "
+        f"up {desk.vault.ring.path} now: older backups of the vault need the key from before",
+    )
 
 
 def _known(desk: Desk, name: str) -> Connection | None:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from daemon import actor
 from daemon.configuration import Configuration
 from daemon.control.messages import EventView
 from daemon.journal import Journal
 from daemon.places import Places
+from daemon.provider import Provider
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
+from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.envelope import Recorded
 from projections.connection import Connection
@@ -33,7 +34,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     storage: Storage
     vault: Vault
     configuration: Configuration
-    providers: Mapping[int, actor.Provider]
+    keeper: Keeper
+    providers: Mapping[int, Provider]
     places: Places
     version: str
 

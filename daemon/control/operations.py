@@ -64,6 +64,7 @@ OPERATIONS = (
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
     _post("add", Role.ADMIN, m.NewConnection, act.add),
     _post("remove", Role.ADMIN, m.ConnectionName, act.remove),
+    _post("vault-rotate", Role.ADMIN, m.Nothing, act.rotate_vault_key),
 )
 
 STREAMS = (

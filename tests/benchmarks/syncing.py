@@ -24,7 +24,9 @@ from daemon.app import Parts, running
 from daemon.clock import SystemClock
 from daemon.configuration import Configuration, Declared, Settings
 from daemon.journal import Bridge
-from daemon.provider_file import NextUrlPaging, ProviderFile, Stream
+from daemon.paging_file import NextUrlPaging
+from daemon.provider_file import ProviderFile
+from daemon.stream_file import Stream
 from daemon.store.core import Store
 from daemon.store.storage import OneThread
 from daemon.transport import Transport

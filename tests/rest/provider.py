@@ -178,7 +178,7 @@ async def fetch(
     secret = None if credential is None else Secret(credential)
     async with transport(provider) as wire:
         fetched = await rest.fetch(
-            provider, "days", provider.streams["days"], secret, cursor, wire.send, sink
+            provider, "days", secret, wire.send, sink, cursor=cursor
         )
     return Run(fetched, records, pages)
 

@@ -265,4 +265,4 @@ async def test_what_the_sink_raises_is_not_taken_for_the_providers_fault(mock_cl
 
     provider = declared("http://127.0.0.1")
     with pytest.raises(trio.TooSlowError):
-        await rest.fetch(provider, "days", provider.streams["days"], None, None, send, sink)
+        await rest.fetch(provider, "days", None, send, sink)

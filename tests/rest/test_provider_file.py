@@ -3,17 +3,10 @@
 import pytest
 
 from daemon import provider_file
-from daemon.provider_file import (
-    ApiKey,
-    Cursor,
-    CursorPaging,
-    Limits,
-    NoAuth,
-    NoPaging,
-    PagePaging,
-    ProviderFile,
-    Stream,
-)
+from daemon.auth_file import ApiKey, NoAuth
+from daemon.paging_file import CursorPaging, NoPaging, PagePaging
+from daemon.provider_file import Limits, ProviderFile
+from daemon.stream_file import Cursor, Stream
 from daemon.strict_toml import ConfigurationError
 from events.terms import Mode, OnEmpty
 
@@ -124,7 +117,7 @@ def stream(line: str) -> str:
         ('name = "weather"\nbase_url = "http://x"\nstreams = {}', "streams has 0 entries"),
         (stream("records = 'a['"), "streams.days: records: 'a[' is not a JMESPath expression"),
         (stream("method = 'PUT'"), 'streams.days.method is "PUT" (a string), expected "GET" or'),
-        (stream("mode = 'ful'"), 'streams.days.mode is "ful" (a string), expected "full" or'),
+        (stream("mode = 'ful'"), 'streams.days.mode is "ful" (a string), expected "full", "window" or'),
         (stream("empty = 1"), "streams.days.empty is 1 (an integer), expected "),
         (stream("body = {a = 1}"), 'streams.days: a body needs method = "POST"'),
         (stream("paging = {kind = 'page', in = 'body'}"), "streams.days: a body needs method"),

@@ -13,13 +13,17 @@ import trio
 import trio.lowlevel
 
 from daemon.app import Daemon, Parts, running
+from daemon.auth_file import ApiKey
 from daemon.clock import TrioClock
 from daemon.commands import Cancel, Pause, Request, Resume
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.journal import LogBroken
-from daemon.provider_file import ApiKey, OffsetPaging, ProviderFile, Stream
+from daemon.paging_file import OffsetPaging
+from daemon.provider import Provider
+from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.store.core import Store
+from daemon.stream_file import Stream
 from daemon.vault import Vault
 from events.codec import decode
 from events.schema import SyncCancelled, SyncFailed, SyncInterrupted, SyncStarted, SyncSucceeded
@@ -171,7 +175,9 @@ class Month:
             vault=self.vault,
             clock=self.clock,
             configuration=self.configuration(),
-            connect=lambda _: self.provider.send,
+            connect=lambda file: Provider(
+                file=file, send=self.provider.send, send_token=self.provider.send
+            ),
             bridge=lambda journal: journal,
             state=None,
             version="simulated",

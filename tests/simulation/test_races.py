@@ -27,6 +27,7 @@ def desk(month: Month, daemon: Daemon, tmp_path) -> Desk:
         supervisor=daemon.supervisor,
         storage=daemon.storage,
         vault=month.vault,
+        keeper=daemon.keeper,
         configuration=month.configuration(),
         providers=daemon.providers,
         places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

@@ -1,0 +1,59 @@
+"""Does an answer that looks good hold an error, as the provider's file declares?"""
+
+from typing import Any
+
+import msgspec
+
+from daemon import selector
+from daemon.exchange import CallLost, Response
+from daemon.provider_file import AnswerErrors
+from events.terms import FailureClass
+
+_SENTENCES = {
+    FailureClass.AUTH: "the provider refused our token in an answer that came as good (200)",
+    FailureClass.RATE_LIMITED: "the provider wants fewer requests, in an answer that came as good",
+    FailureClass.NOT_FOUND: "the provider knows nothing there, in an answer that came as good",
+    FailureClass.SERVER: "the provider failed, in an answer that came as good (200)",
+}
+_OTHER = "the provider reported an error in an answer that came as good; see errors in its file"
+
+
+def check(errors: AnswerErrors | None, response: Response) -> None:
+    """Raise CallLost where the answer's JSON holds an error; other answers are not looked into."""
+    if errors is None or response.file is not None:
+        return
+    try:
+        code = selector.select(errors.path, msgspec.json.decode(response.body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, selector.BadExpression):
+        return  # whoever reads the records says so better
+    cause = meaning(errors, code)
+    if cause is None:
+        return
+    raise CallLost(
+        cause,
+        _SENTENCES.get(cause, _OTHER),
+        status=response.status,
+        duration_ms=response.duration_ms,
+        bytes=response.size,
+    )
+
+
+def meaning(errors: AnswerErrors, code: Any) -> FailureClass | None:
+    """Return what a code in the body means, None where all is well."""
+    if code is None or _among(code, errors.ok):
+        return None
+    for cause, codes in (
+        (FailureClass.AUTH, errors.auth),
+        (FailureClass.RATE_LIMITED, errors.rate_limited),
+        (FailureClass.NOT_FOUND, errors.not_found),
+        (FailureClass.INVALID, errors.invalid),
+        (FailureClass.SERVER, errors.server),
+    ):
+        if _among(code, codes):
+            return cause
+    return errors.other
+
+
+def _among(code: Any, codes: tuple[Any, ...]) -> bool:
+    """Compare with types: in Python, True would be 1."""
+    return any(type(code) is type(each) and code == each for each in codes)

@@ -1,0 +1,138 @@
+"""How does one sync speak to its provider: as whom, and with every call accounted for?"""
+
+import trio
+from msgspec import Struct, structs
+
+from daemon import answers
+from daemon.auth_file import OAuth2
+from daemon.commands import NoteCall
+from daemon.exchange import CallLost, Request, Response, malformed
+from daemon.failures import retry_after
+from daemon.journal import Journal
+from daemon.provider import Provider
+from daemon.secret import Secret
+from daemon.tokens import Access, Keeper
+from events.schema import CallFailed
+from events.terms import CallTotal, FailureClass
+
+ACCEPTED = 202
+POLLS_MAX = 1000  # how often a report that is being made is asked for
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """Whose calls: the connection's subject, and the number of its sync."""
+
+    connection: int
+    sync: int
+
+
+class Calls:
+    """The calls of one sync. `totals` sums the successful ones by endpoint."""
+
+    def __init__(
+        self, journal: Journal, keeper: Keeper, provider: Provider, whose: Subject
+    ) -> None:
+        self.totals: dict[str, CallTotal] = {}
+        self._journal = journal
+        self._keeper = keeper
+        self._provider = provider
+        self._whose = whose
+        self._access: Access | None = None
+        self._answered: Request | None = None
+
+    async def send(self, request: Request) -> Response:
+        """Exchange, waiting for what is not ready. Raises CallLost; each failure is an event."""
+        for _ in range(POLLS_MAX):
+            response = await self._as_somebody(request)
+            if response.status != ACCEPTED:
+                return response
+            if response.file is not None:
+                response.file.close()
+            now = self._journal.clock.now()
+            rest = retry_after(response.headers, now)
+            await trio.sleep(rest.total_seconds() if rest else self._provider.file.limits.poll_s)
+        raise malformed(response, f"the provider was not ready after {POLLS_MAX} questions")
+
+    async def begin(self) -> None:
+        """Have a token at hand, good for as long as the run asks. Raises CallLost."""
+        if isinstance(self._provider.file.auth, OAuth2):
+            subject, sync = self._whose.connection, self._whose.sync
+            self._access = await self._keeper.access(subject, sync=sync)
+
+    def unusable(self, lost: CallLost) -> None:
+        """The last answer came whole and was no use: it was not a successful call after all."""
+        request, self._answered = self._answered, None
+        if request is None:
+            return
+        _count(self.totals, request.endpoint, -1, -lost.bytes, -lost.duration_ms)
+        self._note(request, lost)
+
+    async def _as_somebody(self, request: Request) -> Response:
+        """Sign with a token, and once more with another one if the provider refuses the first."""
+        auth = self._provider.file.auth
+        if not isinstance(auth, OAuth2):
+            return await self._once(request)
+        subject, sync = self._whose.connection, self._whose.sync
+        access = await self._keeper.access(subject, sync=sync, going_on=True)
+        try:
+            return await self._once(_signed(request, auth, access))
+        except CallLost as lost:
+            if not _is_refusal(auth, lost):
+                raise
+        access = await self._keeper.access(
+            subject, sync=sync, refused=access.generation, going_on=True
+        )
+        return await self._once(_signed(request, auth, access))
+
+    async def _once(self, request: Request) -> Response:
+        self._answered = None
+        try:
+            response = await self._provider.send(request)
+            answers.check(self._provider.file.errors, response)
+        except CallLost as lost:
+            self._note(request, lost)
+            raise
+        self._answered = request
+        _count(self.totals, request.endpoint, 1, response.size, response.duration_ms)
+        return response
+
+    def _note(self, request: Request, lost: CallLost) -> None:
+        call = CallFailed(
+            sync=self._whose.sync,
+            stream=request.stream,
+            endpoint=request.endpoint,
+            method=request.method,
+            cause=lost.cause,
+            status=lost.status,
+            duration_ms=lost.duration_ms,
+            bytes=lost.bytes,
+            retry_after=lost.retry_after,
+        )
+        self._journal.execute(NoteCall(subject=self._whose.connection, call=call))
+
+
+def _signed(request: Request, auth: OAuth2, access: Access) -> Request:
+    value = Secret(auth.prefix + access.token.reveal())
+    headers = {**request.secret_headers, auth.header.lower(): value}
+    return structs.replace(request, secret_headers=headers)
+
+
+def _is_refusal(auth: OAuth2, lost: CallLost) -> bool:
+    """Say whether the provider no longer takes the token: by its status, or inside a 200."""
+    if lost.status is not None and lost.status >= 400:
+        return lost.status in auth.expired
+    return lost.status is not None and lost.cause is FailureClass.AUTH
+
+
+def _count(
+    totals: dict[str, CallTotal], endpoint: str, calls: int, size: int, duration_ms: int
+) -> None:
+    """Add to an endpoint's total, or take back from it; what comes to nothing is left out."""
+    before = totals.pop(endpoint, CallTotal(endpoint=endpoint))
+    if before.calls + calls:
+        totals[endpoint] = CallTotal(
+            endpoint=endpoint,
+            calls=before.calls + calls,
+            bytes=before.bytes + size,
+            duration_ms=before.duration_ms + duration_ms,
+        )

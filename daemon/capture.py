@@ -1,0 +1,243 @@
+"""How is one stream of a sync fetched, offered, and taken over?
+
+    fetch ─► stage ─► (days offered) ─► compare ─► Capture ─► RecordsCaptured durable ─► accept
+
+A window stream is fetched day by day: one that fails is named and dropped, the others go on.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any
+
+import trio
+from msgspec import Struct
+
+from daemon import reports, rest, windows
+from daemon.calls import Calls
+from daemon.commands import Capture, DayCount, OfferDays
+from daemon.exchange import CallLost
+from daemon.journal import Journal
+from daemon.placeholders import Values
+from daemon.provider_file import ProviderFile
+from daemon.rest import Fetched
+from daemon.secret import Secret
+from daemon.store.drafts import Difference, Draft
+from daemon.store.storage import Storage
+from daemon.stream_file import Stream, Window
+from events.schema import RecordsCaptured, RecordsRefused
+from events.terms import FailureClass, RunOptions, StreamFailure
+from projections import streams
+
+EMPTY_MESSAGE = (
+    "the provider answered with no records where there were some; the last good data stays in force"
+)
+EMPTY_DAY = (
+    "the provider answered with no records for this day where there were some; they stay in force"
+)
+HOPELESS = frozenset({FailureClass.AUTH, FailureClass.RETIRED, FailureClass.RATE_LIMITED})
+"""After these the other days would only fail alike."""
+
+
+class Progress(Struct, kw_only=True):
+    """How far a running sync has come: the stream it is at, pages and records over all streams."""
+
+    stream: str = ""
+    pages: int = 0
+    records: int = 0
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """Whose stream is captured, and all that it takes to ask for it."""
+
+    subject: int
+    sync: int
+    file: ProviderFile
+    calls: Calls
+    credential: Secret | None
+    values: Values
+    digest_key: bytes
+    options: RunOptions | None = None
+
+
+class Captured(Struct, kw_only=True):
+    """What came of a stream: whether anything was accepted, how many records, what failed."""
+
+    accepted: bool = False
+    records: int = 0
+    failures: list[StreamFailure] = []
+
+
+Note = Callable[[str], None]
+Fetch = Callable[[str | None, Values], Awaitable[Fetched]]
+"""Fetch into the draft: for that day, if it is one, with those values for the placeholders."""
+
+
+class Capturer:
+    """Captures streams; holds only what all connections share."""
+
+    def __init__(self, journal: Journal, storage: Storage) -> None:
+        self._journal = journal
+        self._storage = storage
+
+    async def capture(self, source: Source, name: str, progress: Progress) -> Captured:
+        """Fetch one stream and offer it; what is recorded as captured becomes visible."""
+        stream, result = source.file.streams[name], Captured()
+        try:
+            await self._fetch_and_offer(source, name, stream, progress, result)
+        except CallLost as lost:
+            source.calls.unusable(lost)
+            result.failures.append(_failure(name, lost))
+        return result
+
+    async def _fetch_and_offer(
+        self, source: Source, name: str, stream: Stream, progress: Progress, result: Captured
+    ) -> None:
+        draft = await self._storage.begin(
+            source.subject,
+            source.file.name,
+            name,
+            version=source.sync,
+            mode=stream.mode,
+            primary_key=stream.primary_key,
+            secret=source.digest_key,
+        )
+        position = await self._storage.position(source.subject, name)
+        types = dict(position.types)
+
+        async def fetch(day: str | None, values: Values) -> Fetched:
+            async def sink(records: list[dict[str, Any]]) -> None:
+                await self._storage.stage(draft, records, day)
+                progress.pages += 1
+                progress.records += len(records)
+
+            credential, send = source.credential, source.calls.send
+            if stream.csv is None:
+                fetched = await rest.fetch(
+                    source.file, name, credential, send, sink, cursor=position.cursor, values=values
+                )
+            else:
+                fetched = await reports.fetch(
+                    source.file, name, credential, send, sink, types=types, values=values
+                )
+                types.update(fetched.types or {})
+            if day is not None:
+                await self._storage.stage(draft, [], day)
+            return fetched
+
+        if stream.window is None:
+            fetched = await fetch(None, source.values)
+            days: tuple[date, ...] = ()
+        else:
+            fetched, days = await self._days(
+                source, name, draft, fetch, result, window=stream.window
+            )
+            if not days:
+                await self._storage.drop(draft)
+                return
+        found = await self._storage.compare(draft, fetched.cursor, types or None)
+        await self._offer(source, name, draft, found, result, pages=fetched.pages, days=days)
+
+    async def _days(
+        self,
+        source: Source,
+        name: str,
+        draft: Draft,
+        fetch: Fetch,
+        result: Captured,
+        *,
+        window: Window,
+    ) -> tuple[Fetched, tuple[date, ...]]:
+        """Fetch day by day; return what came, and of which days it is to be believed."""
+        pages = records = 0
+        good: list[date] = []
+        known = self._journal.world.connections[source.subject].streams
+        owed = known.get(name, streams.Stream()).failed_days
+        wanted = windows.wanted(window, self._journal.clock.now(), owed, source.options)
+        for at, day in enumerate(wanted):
+            try:
+                values = {**source.values, **windows.bounds(window, day)}
+                fetched = await fetch(day.isoformat(), values)
+            except CallLost as lost:
+                source.calls.unusable(lost)
+                await self._storage.drop_day(draft, day.isoformat())
+                failed = wanted[at:] if lost.cause in HOPELESS else [day]
+                result.failures += [_failure(name, lost, each) for each in failed]
+                if lost.cause in HOPELESS:
+                    break
+            else:
+                good.append(day)
+                pages, records = pages + fetched.pages, records + fetched.records
+        believed = await self._believed(source, name, draft, good, result)
+        return Fetched(pages=pages, records=records, cursor=None), believed
+
+    async def _believed(
+        self, source: Source, name: str, draft: Draft, good: list[date], result: Captured
+    ) -> tuple[date, ...]:
+        """Drop the days that came empty where there was something, as `decide` says."""
+        counts = [
+            DayCount(day=date.fromisoformat(each.day), fetched=each.fetched, before=each.before)
+            for each in await self._storage.days(draft)
+        ]
+        wish = OfferDays(subject=source.subject, sync=source.sync, stream=name, days=tuple(counts))
+        refused = []
+        for recorded in self._journal.execute(wish):
+            assert isinstance(recorded.event, RecordsRefused), "a day is refused, or it is not"
+            day = recorded.event.day
+            assert day is not None, "each refusal is of a day"
+            refused.append(day)
+            await self._storage.drop_day(draft, day.isoformat())
+            result.failures.append(
+                StreamFailure(stream=name, cause=recorded.event.cause, message=EMPTY_DAY, day=day)
+            )
+        return tuple(day for day in good if day not in refused)
+
+    async def _offer(
+        self,
+        source: Source,
+        name: str,
+        draft: Draft,
+        found: Difference,
+        result: Captured,
+        *,
+        pages: int,
+        days: tuple[date, ...],
+    ) -> None:
+        offered = RecordsCaptured(
+            stream=name,
+            version=source.sync,
+            fetched=found.fetched,
+            added=found.added,
+            changed=found.changed,
+            removed=found.removed,
+            unchanged=found.unchanged,
+            duplicates=found.duplicates,
+            rows=found.rows,
+            pages=pages,
+            digest=found.digest,
+            days=days,
+        )
+        recorded = self._journal.execute(Capture(subject=source.subject, offered=offered))
+        with trio.CancelScope(shield=True):  # what the log calls captured must become visible
+            match [each.event for each in recorded]:
+                case [RecordsCaptured()]:
+                    await self._journal.durable(recorded)
+                    await self._storage.accept(draft)
+                    result.accepted = True
+                    result.records = found.fetched
+                case [RecordsRefused(cause=cause)]:
+                    await self._storage.drop(draft)
+                    failure = StreamFailure(stream=name, cause=cause, message=EMPTY_MESSAGE)
+                    result.failures.append(failure)
+                case _:
+                    await self._storage.drop(draft)
+
+
+def _failure(stream: str, lost: CallLost, day: date | None = None) -> StreamFailure:
+    return StreamFailure(
+        stream=stream,
+        cause=lost.cause,
+        message=lost.message,
+        status=lost.status,
+        retry_after=lost.retry_after,
+        day=day,
+    )

@@ -1,0 +1,132 @@
+"""How is one kind of record requested, found in the answer, and told from the others?"""
+
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from daemon.csv_file import Csv
+from daemon.file_table import (
+    HeaderName,
+    HeaderValue,
+    Place,
+    Scalar,
+    Table,
+    Text,
+    UrlPath,
+    check_expression,
+    placeholders,
+)
+from daemon.paging_file import NoPaging, Paging
+from events.terms import Mode, OnEmpty
+
+RESERVED_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "host",
+        "proxy-authorization",
+        "transfer-encoding",
+    }
+)
+"""Headers that a file may not set: they are the transport's, or would hold a secret."""
+
+WINDOW_NAMES = frozenset({"start", "end", "day"})
+"""What a window puts into placeholders: its bounds in its format, and its day as an ISO date."""
+
+TimeFormat = Literal["date", "datetime", "local_datetime", "unix", "unix_ms", "unix_ns"]
+"""`datetime` is RFC 3339 in UTC, `local_datetime` the same without an offset, in its time zone."""
+
+
+class Cursor(Table, frozen=True, kw_only=True):
+    """The greatest `field` of all records is sent as `param` the next time; `initial` the first.
+
+    With `look_back_s` it is sent as that much earlier, for data that arrives late; the field
+    then holds times, written as `format` says.
+    """
+
+    field: Text
+    param: Text
+    initial: str | int | float | None = None
+    place: Place = msgspec.field(name="in", default="query")
+    look_back_s: Annotated[int, Meta(ge=1, le=366 * 86_400)] | None = None
+    format: TimeFormat = "datetime"
+
+    def __post_init__(self) -> None:
+        check_expression("field", self.field)
+
+
+class Window(Table, frozen=True, kw_only=True):
+    """One fetch a day: the last `days` days, today in `timezone` included.
+
+    `{start}` and `{end}` stand for a day's bounds; `end = "inclusive"` ends at its last unit of
+    `format` (the same date, one second less), "exclusive" where the next day begins.
+    """
+
+    days: Annotated[int, Meta(ge=1, le=366)] = 7
+    format: TimeFormat = "date"
+    end: Literal["inclusive", "exclusive"] = "exclusive"
+    timezone: Text = "UTC"
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError, KeyError):
+            raise ValueError("timezone is not known; write one as Europe/Madrid") from None
+
+
+class Stream(Table, frozen=True, kw_only=True):
+    """One stream. Records are JSON, unless there is a `csv` table. `timeout_s` is of one call."""
+
+    path: UrlPath
+    primary_key: Annotated[tuple[Text, ...], Meta(min_length=1)]
+    method: Literal["GET", "POST"] = "GET"
+    params: dict[Text, Scalar] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
+    body: dict[str, Any] | None = None
+    records: Text = "@"
+    mode: Mode = Mode.FULL
+    empty: OnEmpty = OnEmpty.ROLLBACK
+    paging: Paging = NoPaging()
+    cursor: Cursor | None = None
+    window: Window | None = None
+    csv: Csv | None = None
+    timeout_s: Annotated[float, Meta(gt=0, le=3600)] | None = None
+
+    def __post_init__(self) -> None:
+        check_expression("records", self.records)
+        if len(set(self.primary_key)) < len(self.primary_key):
+            raise ValueError("primary_key names a field twice")
+        if self.cursor is not None and self.mode is not Mode.INCREMENTAL:
+            raise ValueError('cursor needs mode = "incremental"')
+        reserved = sorted({name.lower() for name in self.headers} & RESERVED_HEADERS)
+        if reserved:
+            raise ValueError(f"headers may not set {reserved[0]}; credentials go under [auth]")
+        self._check_body()
+        self._check_window()
+        if self.csv is not None and (self.records != "@" or not isinstance(self.paging, NoPaging)):
+            raise ValueError("a csv stream is one file of rows: it has neither records nor paging")
+        if self.csv is not None and self.cursor is not None:
+            raise ValueError("a csv stream comes whole: it has no cursor")
+
+    def placeholders(self) -> set[str]:
+        """Return the names of all placeholders that its requests hold."""
+        return placeholders([self.path, self.params, self.headers])
+
+    def _check_body(self) -> None:
+        places = getattr(self.paging, "place", None), getattr(self.cursor, "place", None)
+        if self.method == "GET" and (self.body is not None or "body" in places):
+            raise ValueError('a body needs method = "POST"')
+
+    def _check_window(self) -> None:
+        if (self.window is not None) != (self.mode is Mode.WINDOW):
+            raise ValueError('a window table goes with mode = "window", and only there')
+        used = (self.placeholders() | placeholders(self.body)) & WINDOW_NAMES
+        if self.window is not None and not used & {"start", "day"}:
+            raise ValueError("a window needs {start} or {day} in its path, params, headers or body")
+        if self.window is None and (self.placeholders() & WINDOW_NAMES):
+            raise ValueError("{start}, {end} and {day} need a window table")

@@ -1,0 +1,244 @@
+"""How does a connection come by a token that may be used, without ever losing its grant?
+
+    Renew ─► RefreshIntended, durable ─► call ─► pair sealed ─► TokenRefreshed, durable ─► use
+                                          │          │
+                    a crash here leaves:  in doubt   the new pair, taken over at the next start
+
+One at a time a connection, whoever asks; no other process of ours has this state directory. From
+the call to the seal nothing is cancelled: the answer may hold the only token that is left.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+import trio
+from msgspec import Struct
+
+from daemon import account, token_endpoint
+from daemon.account import Kept
+from daemon.commands import Activate, Authorise, Introspection, LoseRefresh, Renew, Settle
+from daemon.exchange import CallLost
+from daemon.journal import Journal
+from daemon.oauth import TokenLost
+from daemon.provider import Provider
+from daemon.secret import Secret
+from daemon.token_endpoint import Endpoint
+from daemon.vault import Vault, VaultFull
+from events.ballast import Ballast
+from events.envelope import Recorded
+from events.schema import RefreshIntended
+from events.terms import Caller, FailureClass
+from projections.connection import Connection
+from projections.grant import Phase
+
+ROOM_RETRY_S = 1.0  # how often a full disk is tried again while the only token is in memory
+
+NEEDED = "nothing was sent: the provider wants a person to authorise this connection; type:"
+NEEDED_COMMAND = "rounds connection authorize"
+STILL_IN_DOUBT = (
+    "the refresh token may have been replaced by an answer that got lost, and the provider could "
+    "not be asked which; the next sync asks again"
+)
+
+log = structlog.get_logger()
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """An access token that may be used now, and the generation of its pair."""
+
+    generation: int
+    token: Secret
+
+
+class Keeper:
+    """Keeps every connection's tokens."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        vault: Vault,
+        providers: Mapping[int, Provider],
+        ballast: Ballast | None = None,
+    ) -> None:
+        """`ballast` is space to give back where the vault has none for a new pair."""
+        self._journal = journal
+        self._vault = vault
+        self._providers = providers
+        self._ballast = ballast
+        self._turns: dict[int, trio.Lock] = {}
+        if ballast is not None:
+            ballast.take()
+
+    async def access(
+        self,
+        subject: int,
+        *,
+        sync: int | None = None,
+        refused: int | None = None,
+        going_on: bool = False,
+    ) -> Access:
+        """Return a token that may be used, refreshed first if need be. Raises CallLost.
+
+        `refused` is the generation that the provider has just refused; with `going_on` only what
+        is about to expire is refreshed.
+        """
+        async with self._alone(subject):
+            before = self._kept(subject)
+            recorded = self._journal.execute(
+                Renew(
+                    subject=subject,
+                    sync=sync,
+                    kept=before.generation if before else None,
+                    refused=refused,
+                    introspection=await self._introspection(subject, before),
+                    going_on=going_on,
+                )
+            )
+            await self._journal.durable(recorded)
+            if recorded and isinstance(recorded[0].event, RefreshIntended):
+                return _access(await self._refresh(recorded[0], before))
+            phase = self._connection(subject).grant.phase
+            if phase is Phase.GOOD and before is not None:
+                return _access(before)
+            if phase is Phase.IN_DOUBT:
+                raise CallLost(FailureClass.NETWORK, STILL_IN_DOUBT, sent=False)
+            raise CallLost(FailureClass.AUTH, f"{NEEDED} {NEEDED_COMMAND}", sent=False)
+
+    async def keep_alive(self, intended: Recorded) -> None:
+        """Do what a RefreshIntended without a sync says; how it went stands in the log."""
+        async with self._alone(intended.subject):
+            await self._journal.durable([intended])
+            try:
+                await self._refresh(intended, self._kept(intended.subject))
+            except CallLost as lost:
+                log.warning("not-kept-alive", subject=intended.subject, why=lost.message)
+
+    async def authorise(
+        self,
+        subject: int,
+        *,
+        code: Secret,
+        redirect_uri: str,
+        verifier: Secret,
+        by: Caller | None,
+    ) -> list[Recorded]:
+        """Exchange what the browser brought back for a first pair. Raises CallLost."""
+        recorded: list[Recorded] = []
+        async with self._alone(subject):
+            with trio.CancelScope(shield=True):
+                try:
+                    now, endpoint = self._journal.clock.now(), self._endpoint(subject)
+                    tokens = await endpoint.exchange(code, redirect_uri, verifier, now)
+                except TokenLost as lost:
+                    raise lost.lost from None
+                pair = account.following(self._vault, self._connection(subject), tokens, None)
+                await self._seal(subject, pair)
+                wish = Authorise(subject=subject, pair=pair.pair(), by=by)
+                recorded = self._journal.execute(wish)
+                await self._journal.durable(recorded)
+        return recorded
+
+    def settle(self) -> None:
+        """Close what an earlier life left open in the middle of a refresh."""
+        for subject, connection in self._journal.world.connections.items():
+            grant = connection.grant
+            if grant.phase is Phase.REFRESHING or grant.beginning:
+                before = self._kept(subject)
+                pair = before.pair() if before else None
+                self._journal.execute(Settle(subject=subject, kept=pair))
+
+    async def _refresh(self, intended: Recorded, before: Kept | None) -> Kept:
+        """Carry out what was intended, durably; return the pair to be used. Raises CallLost."""
+        subject, event = intended.subject, intended.event
+        assert isinstance(event, RefreshIntended), "only what was intended is carried out"
+        outcome: Kept | CallLost
+        with trio.CancelScope(shield=True):
+            try:
+                now = self._journal.clock.now()
+                tokens = await self._endpoint(subject).refresh(before, now)
+            except TokenLost as lost:
+                outcome = await self._lost(intended, lost)
+            else:
+                outcome = account.following(self._vault, self._connection(subject), tokens, before)
+                await self._seal(subject, outcome)
+                rotated = before is None or outcome.fingerprint != before.fingerprint
+                pair = outcome.pair(rotated=rotated)
+                wish = Activate(subject=subject, pair=pair, sync=event.sync)
+                await self._journal.durable(self._journal.execute(wish))
+        if isinstance(outcome, CallLost):
+            raise outcome
+        return outcome
+
+    async def _lost(self, intended: Recorded, loss: TokenLost) -> CallLost:
+        """Record how a refresh failed, and say it in words for the sync that needed it."""
+        subject, lost = intended.subject, loss.lost
+        assert isinstance(intended.event, RefreshIntended), "only what was intended can fail"
+        message = f"no token came: {lost.message}"
+        wish = LoseRefresh(
+            subject=subject,
+            cause=lost.cause,
+            message=message,
+            sent=loss.sent,
+            status=lost.status,
+            error=loss.error,
+            sync=intended.event.sync,
+        )
+        await self._journal.durable(self._journal.execute(wish))
+        if self._connection(subject).grant.phase is Phase.NEEDED:
+            return CallLost(
+                FailureClass.AUTH,
+                f"the provider no longer honours the authorisation; type: {NEEDED_COMMAND}",
+                status=lost.status,
+            )
+        return CallLost(
+            lost.cause, message, status=lost.status, retry_after=lost.retry_after, sent=False
+        )
+
+    async def _introspection(self, subject: int, before: Kept | None) -> Introspection:
+        if self._connection(subject).grant.phase is not Phase.IN_DOUBT:
+            return Introspection.NOT_ASKED
+        return await self._endpoint(subject).introspect(before, self._journal.clock.now())
+
+    async def _seal(self, subject: int, pair: Kept) -> None:
+        """Make the pair durable; while the disk is full, hold on to it and try again."""
+        while True:
+            try:
+                account.keep(self._vault, self._connection(subject), subject, pair)
+                break
+            except VaultFull:
+                if self._ballast is not None and self._ballast.held:
+                    self._ballast.release()
+                    continue
+                self._journal.hold("vault")
+                await trio.sleep(ROOM_RETRY_S)
+        if "vault" in self._journal.holds:
+            self._journal.release("vault")
+        if self._ballast is not None and not self._ballast.held:
+            self._ballast.take()
+
+    def _kept(self, subject: int) -> Kept | None:
+        return account.kept(self._vault, self._connection(subject), subject)
+
+    def _connection(self, subject: int) -> Connection:
+        return self._journal.world.connections[subject]
+
+    def _endpoint(self, subject: int) -> Endpoint:
+        connection = self._connection(subject)
+        provider = self._providers[connection.provider]
+        return token_endpoint.of(self._vault, connection, subject, provider)
+
+    @asynccontextmanager
+    async def _alone(self, subject: int) -> AsyncIterator[None]:
+        """One at a time for one connection; a lock lives while somebody needs it."""
+        lock = self._turns.setdefault(subject, trio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked() and self._turns.get(subject) is lock:
+                del self._turns[subject]
+
+
+def _access(pair: Kept) -> Access:
+    return Access(generation=pair.generation, token=pair.access)

@@ -1,0 +1,100 @@
+"""Which days does a window stream fetch, and between which instants does each of them lie?"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from daemon.stream_file import TimeFormat, Window
+from events.terms import RunOptions
+
+ONE_DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+UNITS: dict[TimeFormat, timedelta] = {
+    "date": ONE_DAY,
+    "datetime": timedelta(seconds=1),
+    "local_datetime": timedelta(seconds=1),
+    "unix": timedelta(seconds=1),
+    "unix_ms": timedelta(milliseconds=1),
+    "unix_ns": MICROSECOND,
+}
+"""The last unit of each format: by how much an inclusive end lies before the next day."""
+
+NANOSECOND_OF_END = 999  # what a microsecond less leaves of the last nanoseconds of a day
+
+
+def wanted(
+    window: Window, now: datetime, owed: Iterable[date], options: RunOptions | None
+) -> list[date]:
+    """Return the days of one run, oldest first: the window's, and those that are still owed.
+
+    What holds for the run alone goes before: so many days, a span of the past, only what failed.
+    """
+    today = now.astimezone(ZoneInfo(window.timezone)).date()
+    if options is not None and options.failed_days:
+        return sorted(owed)
+    if options is not None and options.first is not None and options.last is not None:
+        return _span(options.first, min(options.last, today))
+    days = options.days if options is not None and options.days is not None else window.days
+    return sorted({*_span(today - (days - 1) * ONE_DAY, today), *owed})
+
+
+def bounds(window: Window, day: date) -> dict[str, str | int]:
+    """Return what stands for {start}, {end} and {day}. A day may have 23 hours, or 25."""
+    zone = ZoneInfo(window.timezone)
+    start = datetime.combine(day, time(), zone)
+    end = datetime.combine(day + ONE_DAY, time(), zone)
+    return {
+        "day": day.isoformat(),
+        "start": written(start, window.format),
+        "end": _end(end, window),
+    }
+
+
+def written(at: datetime, format_: TimeFormat) -> str | int:
+    """Write an instant as a provider reads it."""
+    match format_:
+        case "date":
+            return at.date().isoformat()
+        case "datetime":
+            return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case "local_datetime":
+            return at.strftime("%Y-%m-%dT%H:%M:%S")
+        case "unix":
+            return (at - EPOCH) // timedelta(seconds=1)
+        case "unix_ms":
+            return (at - EPOCH) // timedelta(milliseconds=1)
+        case "unix_ns":
+            return (at - EPOCH) // MICROSECOND * 1000
+
+
+def earlier(value: str | float, by: timedelta, format_: TimeFormat) -> str | int | None:
+    """Return a time as it was `by` before; None where `value` is none in that format."""
+    try:
+        return written(_read(value, format_) - by, format_)
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _read(value: str | float, format_: TimeFormat) -> datetime:
+    if format_ in ("date", "datetime", "local_datetime"):
+        at = datetime.fromisoformat(str(value))
+        return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    number = float(value)
+    seconds = {"unix": number, "unix_ms": number / 1e3, "unix_ns": number / 1e9}[format_]
+    return EPOCH + timedelta(seconds=seconds)
+
+
+def _end(next_day: datetime, window: Window) -> str | int:
+    if window.end == "exclusive":
+        return written(next_day, window.format)
+    last = next_day.astimezone(UTC) - UNITS[window.format]
+    end = written(last.astimezone(next_day.tzinfo), window.format)
+    if window.format == "unix_ns" and isinstance(end, int):
+        return end + NANOSECOND_OF_END
+    return end
+
+
+def _span(first: date, last: date) -> list[date]:
+    return [first + count * ONE_DAY for count in range((last - first).days + 1)]
