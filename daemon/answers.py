@@ -1,10 +1,11 @@
 """Does an answer that looks good hold an error, as the provider's file declares?"""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from daemon import selector
+from daemon import failures, selector
 from daemon.exchange import CallLost, Response
 from daemon.provider_file import AnswerErrors
 from events.terms import FailureClass
@@ -23,7 +24,8 @@ def check(errors: AnswerErrors | None, response: Response) -> None:
     if errors is None or response.file is not None:
         return
     try:
-        code = selector.select(errors.path, msgspec.json.decode(response.body))
+        document = msgspec.json.decode(response.body)
+        code = selector.select(errors.path, document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, selector.BadExpression):
         return  # whoever reads the records says so better
     cause = meaning(errors, code)
@@ -33,6 +35,7 @@ def check(errors: AnswerErrors | None, response: Response) -> None:
         cause,
         _SENTENCES.get(cause, _OTHER),
         status=response.status,
+        retry_after=wait(errors, cause, document),
         duration_ms=response.duration_ms,
         bytes=response.size,
     )
@@ -52,6 +55,19 @@ def meaning(errors: AnswerErrors, code: Any) -> FailureClass | None:
         if _among(code, codes):
             return cause
     return errors.other
+
+
+def wait(errors: AnswerErrors, cause: FailureClass, document: Any) -> timedelta | None:
+    """Return how long an answer with an error asks us to wait; None where it does not say."""
+    if errors.wait is None or not failures.heeds_hint(cause):
+        return None
+    try:
+        seconds = selector.select(errors.wait, document)
+    except selector.BadExpression:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        return None
+    return timedelta(seconds=min(seconds, failures.RETRY_AFTER_MAX.total_seconds()))
 
 
 def _among(code: Any, codes: tuple[Any, ...]) -> bool:

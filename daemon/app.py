@@ -15,7 +15,8 @@ from msgspec import Struct
 from daemon import apply, commands
 from daemon.actor import Actor
 from daemon.clock import Clock
-from daemon.configuration import Configuration, duration
+from daemon.configuration import Configuration
+from daemon.duration import duration
 from daemon.journal import Journal
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
@@ -107,7 +108,8 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         journal.execute(note)
         apply.settings(journal, parts.configuration)
         ways = {name: parts.connect(file) for name, file in parts.configuration.providers.items()}
-        providers = apply.providers(journal, parts.vault, ways)
+        providers = apply.providers(journal, parts.vault, ways, parts.configuration.own)
+        apply.clients(journal, parts.vault, parts.configuration)
         ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
         keeper = Keeper(journal, parts.vault, providers, ballast)
         keeper.settle()

@@ -1,20 +1,22 @@
 """How does what was written down come into force? As a difference, recorded as events."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from daemon import commands, provider_file
-from daemon.auth_file import OAuth2
-from daemon.configuration import Configuration, Declared, duration, policy, provider_of
+from daemon import commands
+from daemon.account import CLIENT, NO_TENANT
+from daemon.configuration import Configuration, Declared, policy, provider_of
 from daemon.connect import (
     CREDENTIAL_MAX,
     OtherProvider,
     check_credential,
     connect,
+    declaration,
     disconnect,
     forget_removed,
+    keep,
 )
+from daemon.duration import duration
 from daemon.journal import Journal
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
@@ -23,24 +25,40 @@ from daemon.store.storage import Storage
 from daemon.strict_toml import ConfigurationError
 from daemon.vault import Vault
 from events.envelope import Recorded
-from events.schema import ProviderDeclared
-from events.terms import GrantPolicy, StreamPolicy, WayOut
 
 
 def settings(journal: Journal, configuration: Configuration) -> None:
     journal.execute(commands.SetPolicy(policy=policy(configuration.settings)))
 
 
-def providers(journal: Journal, vault: Vault, found: Mapping[str, Provider]) -> dict[int, Provider]:
-    """Declare each provider; by subject, as actors look them up."""
+def providers(
+    journal: Journal, vault: Vault, found: Mapping[str, Provider], own: Collection[str]
+) -> dict[int, Provider]:
+    """Declare those that are the user's own or in use; by subject, as actors look them up.
+
+    What ships with rounds and nobody uses is declared with its first connection.
+    """
+    vault.enrol_all("provider", found)
     by_subject = {}
     for name, provider in found.items():
         subject = vault.enrol("provider", name)
-        journal.execute(
-            commands.DeclareProvider(subject=subject, declaration=_declaration(provider.file))
-        )
         by_subject[subject] = provider
+        if name in own or subject in journal.world.providers:
+            journal.execute(
+                commands.DeclareProvider(subject=subject, declaration=declaration(provider.file))
+            )
     return by_subject
+
+
+def clients(journal: Journal, vault: Vault, configuration: Configuration) -> None:
+    """Seal the ids and secrets that stand in the configuration for our applications."""
+    for name, entry in configuration.settings.providers.items():
+        key = f"providers.{name}.client_secret_file"
+        secret = _secret(key, entry.client_secret_file)
+        text = entry.client_id if secret is None else f"{entry.client_id}:{secret.reveal()}"
+        subject = vault.enrol("provider", name)
+        if keep(vault, NO_TENANT, subject, CLIENT, Secret(text)):
+            journal.execute(commands.SetClient(subject=subject))
 
 
 async def connections(
@@ -52,7 +70,8 @@ async def connections(
     vault.enrol_all("connection", declared)
     recorded: list[Recorded] = []
     for name, entry in declared.items():
-        recorded += await _declare(journal, vault, storage, name, entry)
+        file = configuration.providers[provider_of(name, entry.provider)]
+        recorded += await _declare(journal, vault, storage, name, entry, file=file)
     for subject, connection in list(journal.world.connections.items()):
         if connection.declared and not connection.removed and vault.name(subject) not in declared:
             recorded += await disconnect(journal, vault, subject)
@@ -61,7 +80,13 @@ async def connections(
 
 
 async def _declare(
-    journal: Journal, vault: Vault, storage: Storage, name: str, entry: Declared
+    journal: Journal,
+    vault: Vault,
+    storage: Storage,
+    name: str,
+    entry: Declared,
+    *,
+    file: ProviderFile,
 ) -> list[Recorded]:
     try:
         return await connect(
@@ -69,20 +94,20 @@ async def _declare(
             vault,
             storage,
             name,
-            provider_of(name, entry.provider),
+            file,
             declared=True,
             interval=duration(entry.interval) if entry.interval else None,
-            credential=_credential(name, entry.credential_file),
+            credential=_secret(f"connections.{name}.credential_file", entry.credential_file),
+            settings=entry.settings or None,
         )
     except OtherProvider as other:
         raise ConfigurationError(f"connections: {other}") from None
 
 
-def _credential(name: str, given: str | None) -> Secret | None:
+def _secret(key: str, given: str | None) -> Secret | None:
     if given is None:
         return None
     path = Path(given)
-    key = f"connections.{name}.credential_file"
     try:
         if path.exists() and not path.is_file():
             raise ConfigurationError(f"{key}: {path} is not a regular file")
@@ -96,37 +121,3 @@ def _credential(name: str, given: str | None) -> Secret | None:
     if wrong := check_credential(text):
         raise ConfigurationError(f"{key}: {path} {wrong}")
     return Secret(text)
-
-
-def _declaration(file: ProviderFile) -> ProviderDeclared:
-    return ProviderDeclared(
-        name=file.name,
-        digest=provider_file.digest(file),
-        streams=tuple(
-            StreamPolicy(name=name, mode=stream.mode, empty=stream.empty)
-            for name, stream in file.streams.items()
-        ),
-        grant=_grant(file),
-    )
-
-
-def _grant(file: ProviderFile) -> GrantPolicy | None:
-    """What decisions read of a provider's OAuth table."""
-    auth = file.auth
-    if not isinstance(auth, OAuth2):
-        return None
-    person = auth.grant == "authorization_code"
-    return GrantPolicy(
-        way_out=WAYS_OUT[auth.in_doubt] if person else WayOut.FREE,
-        person=person,
-        reuse=timedelta(seconds=auth.reuse_s) if auth.reuse_s else None,
-        idle=timedelta(days=auth.idle_days) if auth.idle_days else None,
-    )
-
-
-WAYS_OUT = {
-    "reuse": WayOut.REUSE,
-    "introspect": WayOut.INTROSPECT,
-    "try_once": WayOut.TRY_ONCE,
-    "ask": WayOut.ASK,
-}

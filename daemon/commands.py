@@ -55,7 +55,7 @@ class DeclareProvider(Struct, frozen=True, kw_only=True):
 class Connect(Struct, frozen=True, kw_only=True):
     """Add a connection, bring a removed one back, change its settings.
 
-    `credential` says that the vault holds another one than before.
+    `credential` and `settings` say that the vault holds others than before.
     """
 
     subject: int
@@ -64,6 +64,7 @@ class Connect(Struct, frozen=True, kw_only=True):
     declared: bool = False
     interval: timedelta | None = None
     credential: bool = False
+    settings: bool = False
     by: Caller | None = None
 
 

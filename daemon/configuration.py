@@ -8,35 +8,23 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from daemon import provider_file, strict_toml
+from daemon.auth_file import OAuth2
+from daemon.duration import Duration, duration
 from daemon.provider_file import ProviderFile
 from daemon.store import views
 from daemon.strict_toml import ConfigurationError
 from events.schema import PolicySet
 
-NAMED_INTERVALS = {
-    "hourly": timedelta(hours=1),
-    "every_6_hours": timedelta(hours=6),
-    "daily": timedelta(days=1),
-    "weekly": timedelta(days=7),
-}
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+SHIPPED = Path(__file__).parent / "providers"
 CONNECTION_NAME = re.compile(
     r"[A-Za-z0-9][\w.@+-]{0,63}(/[A-Za-z0-9][\w.@+-]{0,63}){1,2}", re.ASCII
 )
-
-Duration = Annotated[
-    str,
-    Meta(pattern=r"^([1-9][0-9]{0,6}[smh]|[1-9][0-9]{0,3}d|hourly|every_6_hours|daily|weekly)\Z"),
-]
-"""`90s`, `15m`, `6h`, `7d`, or one of the named intervals: each ends inside the calendar."""
-
 
 FilePath = Annotated[str, Meta(pattern=r"^/.")]
 """An absolute path."""
@@ -59,6 +47,21 @@ class Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     provider: str | None = None
     interval: Duration | None = None
     credential_file: FilePath | None = None
+    settings: dict[str, str] = {}
+
+
+class OurClient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Our own application at a provider that speaks OAuth."""
+
+    client_id: Annotated[str, Meta(pattern=r"^[\x21-\x39\x3b-\x7e]+\Z", max_length=1024)]
+    client_secret_file: FilePath | None = None
+
+
+class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long a token must still be good when a sync begins, else it is refreshed first."""
+
+    refresh_before: Duration = "30m"
+    refresh_before_manual: Duration = "5m"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,15 +71,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     socket: FilePath | None = None
     sync: SyncSettings = SyncSettings()
     crash: CrashSettings = CrashSettings()
+    tokens: TokenSettings = TokenSettings()
+    providers: dict[str, OurClient] = {}
     connections: dict[str, Declared] = {}
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
-    """What is in force, and the files that it was read from."""
+    """What is in force, and the files that it was read from. `own` are not shipped with rounds."""
 
     settings: Settings
     providers: Mapping[str, ProviderFile]
     files: tuple[Path, ...]
+    own: frozenset[str] = frozenset()
 
 
 def load(path: Path) -> Configuration:
@@ -95,17 +101,24 @@ def load(path: Path) -> Configuration:
     settings = strict_toml.convert(merged, Settings, path)
     directory = path.parent / "providers"
     provider_files = sorted(directory.glob("*.toml"))
-    providers = {file.stem: provider_file.load(file) for file in provider_files}
+    theirs = {file.stem: provider_file.load(file) for file in provider_files}
+    providers = {**shipped(), **theirs}
     _check_views(providers, directory)
+    for name in settings.providers:
+        _check_client(name, providers, path)
     for name, declared in settings.connections.items():
         _check_connection(name, declared, providers, directory, origins[name])
-    return Configuration(settings=settings, providers=providers, files=(*files, *provider_files))
+    return Configuration(
+        settings=settings,
+        providers=providers,
+        files=(*files, *provider_files),
+        own=frozenset(theirs),
+    )
 
 
-def duration(text: str) -> timedelta:
-    """Read what the type `Duration` lets through."""
-    named = NAMED_INTERVALS.get(text)
-    return named or timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+def shipped() -> dict[str, ProviderFile]:
+    """The providers that come with rounds; a file of the user's own goes before."""
+    return {file.stem: provider_file.load(file) for file in sorted(SHIPPED.glob("*.toml"))}
 
 
 def policy(settings: Settings) -> PolicySet:
@@ -115,6 +128,8 @@ def policy(settings: Settings) -> PolicySet:
         concurrency=settings.sync.concurrency,
         crash_delay=duration(settings.crash.delay),
         crash_delay_max=duration(settings.crash.delay_max),
+        refresh_before=duration(settings.tokens.refresh_before),
+        refresh_before_manual=duration(settings.tokens.refresh_before_manual),
     )
 
 
@@ -150,11 +165,35 @@ def _check_connection(
         raise ConfigurationError(f"{path}: connections: {wrong}")
     provider = provider_of(name, declared.provider)
     if provider not in providers:
-        known = ", ".join(sorted(providers)) or "none yet"
+        known = ", ".join(sorted(providers))
         raise ConfigurationError(
             f"{path}: connections.{name} needs the provider {provider}, but there is no "
             f"{directory / provider}.toml (known: {known})"
         )
+    if wrong := check_settings(providers[provider], declared.settings):
+        raise ConfigurationError(f"{path}: connections.{name}.settings {wrong}")
+
+
+def check_settings(file: ProviderFile, given: Mapping[str, str]) -> str | None:
+    """What is wrong with all of a connection's settings, as a clause, or None."""
+    known = ", ".join(sorted(file.settings)) or "none"
+    for name in given:
+        if name not in file.settings:
+            return f"has {name}, which {file.name} does not know (known: {known})"
+    for name, setting in file.settings.items():
+        value = given.get(name, setting.default)
+        if value is None:
+            what = f" ({setting.title})" if setting.title else ""
+            return f"lacks {name}{what}"
+        if not setting.allows(value):
+            choices = f"; it is one of {', '.join(setting.choices)}" if setting.choices else ""
+            return f"has a value for {name} that is not allowed{choices}"
+    return None
+
+
+def _check_client(name: str, providers: Mapping[str, ProviderFile], path: Path) -> None:
+    if name not in providers or not isinstance(providers[name].auth, OAuth2):
+        raise ConfigurationError(f"{path}: providers.{name} is not a provider that speaks OAuth")
 
 
 def _check_views(providers: Mapping[str, ProviderFile], directory: Path) -> None:

@@ -4,19 +4,24 @@ Name and credential are durable in the vault before the event that makes the con
 die in between, there is a name without a connection, which the next try takes up again.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 
 from msgspec import UNSET, UnsetType
 
+from daemon import account, provider_file
 from daemon.account import CREDENTIAL
-from daemon.commands import Connect, Remove
+from daemon.auth_file import OAuth2
+from daemon.commands import Connect, DeclareProvider, Remove
 from daemon.journal import Journal
+from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.store.storage import Storage
 from daemon.vault import Vault, VaultFull
 from events.envelope import Recorded
-from events.terms import Caller
+from events.schema import ProviderDeclared
+from events.terms import Caller, GrantPolicy, StreamPolicy, WayOut
 
 CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
 
@@ -30,37 +35,43 @@ async def connect(
     vault: Vault,
     storage: Storage,
     name: str,
-    provider: str,
+    file: ProviderFile,
     *,
     declared: bool | UnsetType = UNSET,
     interval: timedelta | UnsetType | None = UNSET,
     credential: Secret | None = None,
+    settings: Mapping[str, str] | None = None,
     by: Caller | None = None,
 ) -> list[Recorded]:
     """Add a connection, or bring the one of that name up to what is given; the rest stays.
 
     Raises OtherProvider where a connection of that name is, or was, at another provider.
     """
+    provider = file.name
     tenant_name = name.split("/", maxsplit=1)[0]
     tenant = vault.enrol("tenant", tenant_name)
     subject = vault.enrol("connection", name)
     at = vault.enrol("provider", provider)
     _check_provider(journal, vault, name, subject, at)
     await storage.name(subject, tenant_name, name)
-    kept = credential is not None and _keep(vault, tenant, subject, credential)
+    set_anew = credential is not None and keep(vault, tenant, subject, CREDENTIAL, credential)
+    chosen = settings is not None and _keep_settings(vault, tenant, subject, settings)
+    declared_anew = journal.execute(DeclareProvider(subject=at, declaration=declaration(file)))
     known = journal.world.connections.get(subject)
     was_declared, was_interval = (known.declared, known.interval) if known else (False, None)
-    return journal.execute(
+    connected = journal.execute(
         Connect(
             subject=subject,
             tenant=tenant,
             provider=at,
             declared=was_declared if declared is UNSET else declared,
             interval=was_interval if interval is UNSET else interval,
-            credential=kept,
+            credential=set_anew,
+            settings=chosen,
             by=by,
         )
     )
+    return [*declared_anew, *connected]
 
 
 def check_credential(text: str) -> str | None:
@@ -85,7 +96,7 @@ async def disconnect(
     await journal.durable(recorded)
     if journal.world.connections[subject].removed:  # else it was added again meanwhile
         with suppress(VaultFull):
-            vault.forget(subject, CREDENTIAL)
+            vault.forget_all(subject)
     return recorded
 
 
@@ -93,7 +104,41 @@ def forget_removed(journal: Journal, vault: Vault) -> None:
     """Delete the credentials of removed connections that are still there."""
     for subject, connection in journal.world.connections.items():
         if connection.removed:
-            vault.forget(subject, CREDENTIAL)
+            vault.forget_all(subject)
+
+
+def declaration(file: ProviderFile) -> ProviderDeclared:
+    """What decisions read of a provider's file."""
+    return ProviderDeclared(
+        name=file.name,
+        digest=provider_file.digest(file),
+        streams=tuple(
+            StreamPolicy(name=name, mode=stream.mode, empty=stream.empty)
+            for name, stream in file.streams.items()
+        ),
+        grant=_grant(file),
+    )
+
+
+WAYS_OUT = {
+    "reuse": WayOut.REUSE,
+    "introspect": WayOut.INTROSPECT,
+    "try_once": WayOut.TRY_ONCE,
+    "ask": WayOut.ASK,
+}
+
+
+def _grant(file: ProviderFile) -> GrantPolicy | None:
+    auth = file.auth
+    if not isinstance(auth, OAuth2):
+        return None
+    person = auth.grant == "authorization_code"
+    return GrantPolicy(
+        way_out=WAYS_OUT[auth.in_doubt] if person else WayOut.FREE,
+        person=person,
+        reuse=timedelta(seconds=auth.reuse_s) if auth.reuse_s else None,
+        idle=timedelta(days=auth.idle_days) if auth.idle_days else None,
+    )
 
 
 def _check_provider(journal: Journal, vault: Vault, name: str, subject: int, at: int) -> None:
@@ -107,10 +152,19 @@ def _check_provider(journal: Journal, vault: Vault, name: str, subject: int, at:
     )
 
 
-def _keep(vault: Vault, tenant: int, subject: int, credential: Secret) -> bool:
-    """Seal a credential. False where it is the one that is kept already."""
-    kept = vault.open(tenant, subject, CREDENTIAL)
-    if kept is not None and kept.reveal() == credential.reveal():
+def keep(vault: Vault, tenant: int, subject: int, purpose: str, secret: Secret) -> bool:
+    """Seal a secret. False where it is the one that is kept already."""
+    kept = vault.open(tenant, subject, purpose)
+    if kept is not None and kept.reveal() == secret.reveal():
         return False
-    vault.seal(tenant, subject, CREDENTIAL, credential)
+    vault.seal(tenant, subject, purpose, secret)
+    return True
+
+
+def _keep_settings(vault: Vault, tenant: int, subject: int, settings: Mapping[str, str]) -> bool:
+    """Seal settings over those that were set before. False where nothing differs."""
+    before = account.own_settings(vault, tenant, subject)
+    if {**before, **settings} == before:
+        return False
+    account.keep_settings(vault, tenant, subject, {**before, **settings})
     return True

@@ -8,7 +8,7 @@ from typing import BinaryIO, get_args
 from daemon.csv_encoding import BadCsv
 from daemon.csv_file import Csv, Delimiter
 from daemon.csv_header import is_blank, named_width
-from daemon.csv_rows import FIELD_CHARS_MAX, open_at_header
+from daemon.csv_rows import open_at_header
 
 CANDIDATES: tuple[Delimiter, ...] = get_args(Delimiter)
 SAMPLE_LINES = 100  # enough to tell a delimiter from a comma in a text
@@ -44,7 +44,6 @@ def _sample(lines: Iterator[str]) -> list[str]:
 
 def _split(sample: list[str], delimiter: str) -> list[list[str]]:
     """Return the rows that are not blank, up to the first that this delimiter makes no sense of."""
-    csv.field_size_limit(FIELD_CHARS_MAX)  # as in csv_rows
     split: list[list[str]] = []
     try:
         for row in csv.reader(sample, delimiter=delimiter, strict=True):

@@ -102,14 +102,12 @@ def _renamed(names: list[str], table: Csv) -> list[str]:
             raise _absent(name)
     wanted = set(table.rename.values())
     taken = wanted.union(names)
-    renamed: list[str] = []
-    for name in names:
-        if name not in table.rename and name in wanted:
-            renamed.append(_free(name, 2, taken))
-            taken.add(renamed[-1])
-        else:
-            renamed.append(table.rename.get(name, name))
-    return renamed
+    return [
+        _free(name, 2, taken)
+        if name in wanted and name not in table.rename
+        else table.rename.get(name, name)
+        for name in names
+    ]
 
 
 def _free(name: str, turn: int, taken: Collection[str]) -> str:

@@ -67,7 +67,7 @@ class _Guarded:
 
     def __init__(self, lines: Iterator[str], row: int) -> None:
         self.row = row
-        self.chars = 0
+        self.chars = 0  # of this row, so far
         self._lines = lines
 
     def begin_row(self) -> None:

@@ -66,19 +66,20 @@ def _since(stream: Stream, request: Request, cursor: str | None) -> Request:
     value: Any = stream.cursor.initial if cursor is None else msgspec.json.decode(cursor)
     if value is None:
         return request
-    if cursor is not None and stream.cursor.look_back_s is not None:
+    if cursor is not None and (stream.cursor.look_back_s or stream.cursor.sent_as):
         value = _earlier(stream.cursor, value)
     return paging.put(request, stream.cursor.place, stream.cursor.param, value)
 
 
 def _earlier(cursor: Cursor, value: Any) -> Any:
     """Ask again for what may have arrived late, below times that were seen already."""
-    assert cursor.look_back_s is not None, "asked for only where the file says so"
-    earlier = windows.earlier(value, timedelta(seconds=cursor.look_back_s), cursor.format)
+    by = timedelta(seconds=cursor.look_back_s or 0)
+    earlier = windows.earlier(value, by, cursor.format, cursor.sent_as or cursor.format)
     if earlier is None:
+        key = "look_back_s" if cursor.look_back_s else "sent_as"
         raise CallLost(
             FailureClass.INVALID,
-            f'look_back_s needs times in the field of the cursor, written as "{cursor.format}";'
+            f'{key} needs times in the field of the cursor, written as "{cursor.format}";'
             " check cursor.format in the provider's file",
         )
     return earlier

@@ -137,7 +137,10 @@ def read(
         return tokens
     if cause is not None or _code(auth, document) is not None:
         message = "the token endpoint reported an error in an answer that came as good"
-        raise _refused(auth, document, _lost(response, cause or FailureClass.INVALID, message))
+        lost = _lost(response, cause or FailureClass.INVALID, message)
+        if errors is not None:
+            lost.retry_after = answers.wait(errors, lost.cause, document)
+        raise _refused(auth, document, lost)
     message = (
         "the token endpoint's answer holds no bearer token that could be used;"
         " check auth.answer in the provider's file"

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from daemon.file_table import PLACEHOLDER
 
-Values: TypeAlias = Mapping[str, str | int]
+Value: TypeAlias = str | int | Mapping[str, int]
+Values: TypeAlias = Mapping[str, Value]
 """A connection's settings, and a window's bounds, by name."""
 
 

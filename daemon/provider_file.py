@@ -44,10 +44,12 @@ class Limits(Table, frozen=True, kw_only=True):
 class AnswerErrors(Table, frozen=True, kw_only=True):
     """Errors inside a 200: the code at `path` in the JSON, and what each one means.
 
-    No code, or one of `ok`, is a good answer; a code that stands nowhere is `other`.
+    No code, or one of `ok`, is a good answer; a code that stands nowhere is `other`. `wait` is
+    where such an answer says for how many seconds it wants to be left alone.
     """
 
     path: Text
+    wait: Text | None = None
     ok: Codes = ()
     auth: Codes = ()
     rate_limited: Codes = ()
@@ -58,13 +60,15 @@ class AnswerErrors(Table, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_expression("path", self.path)
+        if self.wait is not None:
+            check_expression("wait", self.wait)
 
 
 class Setting(Table, frozen=True, kw_only=True):
     """What a connection must say beside its credential, such as its account's name.
 
-    It stands for `{name}` in URLs, parameters and bodies. One that is part of a host name must
-    have `choices`: credentials go nowhere else.
+    It stands for `{name}` in URLs, parameters and bodies. One with an empty `default` may be left
+    out. One that is part of a host name must have `choices`: credentials go nowhere else.
     """
 
     title: str = ""
@@ -77,11 +81,13 @@ class Setting(Table, frozen=True, kw_only=True):
             re.compile(self.pattern)
         except re.error:
             raise ValueError("pattern is not a regular expression") from None
-        if self.default is not None and not self.allows(self.default):
+        if self.default and not self.allows(self.default):
             raise ValueError("default is not one of the values that are allowed")
 
     def allows(self, value: str) -> bool:
         """Say whether a connection may have this value."""
+        if value == self.default == "":
+            return True
         if self.choices:
             return value in self.choices
         return re.fullmatch(self.pattern, value) is not None

@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import trio
+from msgspec import structs
 
 from daemon import csv_report, first_request, rest
+from daemon.csv_file import Csv
 from daemon.csv_report import BadCsv, Survey
 from daemon.exchange import Response, Send, malformed
 from daemon.first_request import NOTHING
@@ -19,8 +21,6 @@ from daemon.provider_file import ProviderFile
 from daemon.rest import Fetched, Sink
 from daemon.secret import Secret
 from daemon.stream_file import Stream
-
-NO_CONTENT = 204
 
 
 async def fetch(
@@ -56,9 +56,9 @@ async def _read(
     bad: BadCsv
     count = 0
     try:
-        survey = await trio.to_thread.run_sync(csv_report.survey, file, stream.csv, types)
-        _check_columns(stream, survey, response)
-        batches = csv_report.records(file, stream.csv, survey)
+        csv = _with_typed_key(stream.csv, stream.primary_key)
+        survey = await trio.to_thread.run_sync(csv_report.survey, file, csv, types)
+        batches = csv_report.records(file, csv, survey)
         while batch := await trio.to_thread.run_sync(partial(_following, batches)):
             for record in batch:
                 rest.check_key(stream, record, response)
@@ -75,12 +75,10 @@ def _following(batches: Iterator[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return next(batches, [])
 
 
-def _check_columns(stream: Stream, survey: Survey, response: Response) -> None:
-    """Name the column that the file speaks of and the report lacks: it was renamed, or dropped."""
-    for name in stream.primary_key:
-        if survey.columns and name not in survey.columns:
-            raise malformed(
-                response,
-                f'the report has no column "{name}", which its primary_key needs; if it was'
-                " renamed, follow it with csv.rename in the provider's file",
-            )
+def _with_typed_key(csv: Csv, primary_key: tuple[str, ...]) -> Csv:
+    """Let key columns be text where the file does not say otherwise.
+
+    A key whose type is found out could widen one day, 7 to "7": then every record would be
+    removed, and come back as another one.
+    """
+    return structs.replace(csv, types={**dict.fromkeys(primary_key, "text"), **csv.types})

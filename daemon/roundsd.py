@@ -29,6 +29,7 @@ from daemon.control.desk import Desk
 from daemon.control.http_server import serve
 from daemon.control.operations import Role
 from daemon.control.server import application
+from daemon.duration import duration
 from daemon.host_lock import InUse
 from daemon.journal import Bridge, Journal, LogBroken
 from daemon.notify import notify
@@ -109,7 +110,7 @@ def _arguments() -> argparse.Namespace:
 def _summary(found: Places, settings: Configuration) -> str:
     files = ", ".join(str(file) for file in settings.files) or f"{found.config} (not there)"
     return (
-        f"{files}: good; {len(settings.providers)} providers, "
+        f"{files}: good; {len(settings.own)} providers of your own, "
         f"{len(settings.settings.connections)} connections\n"
     )
 
@@ -155,7 +156,7 @@ async def _serve(found: Places, settings: Configuration) -> None:
 
 async def _run(parts: Parts, found: Places, listener: trio.SocketListener) -> None:
     """Serve until told to stop. Signals are heeded before anybody is told that we are ready."""
-    stop_within = configuration.duration(parts.configuration.settings.sync.stop_within)
+    stop_within = duration(parts.configuration.settings.sync.stop_within)
     async with running(parts) as daemon:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:

@@ -41,12 +41,16 @@ WINDOW_NAMES = frozenset({"start", "end", "day"})
 TimeFormat = Literal["date", "datetime", "local_datetime", "unix", "unix_ms", "unix_ns"]
 """`datetime` is RFC 3339 in UTC, `local_datetime` the same without an offset, in its time zone."""
 
+WindowFormat = Literal[TimeFormat, "civil_date"]
+"""`civil_date` is an object of the numbers year, month and day, as Google's APIs want it."""
+
 
 class Cursor(Table, frozen=True, kw_only=True):
     """The greatest `field` of all records is sent as `param` the next time; `initial` the first.
 
     With `look_back_s` it is sent as that much earlier, for data that arrives late; the field
-    then holds times, written as `format` says.
+    then holds times, written as `format` says. Where the parameter wants them written otherwise,
+    `sent_as` says how; `initial` is sent as it stands.
     """
 
     field: Text
@@ -55,6 +59,7 @@ class Cursor(Table, frozen=True, kw_only=True):
     place: Place = msgspec.field(name="in", default="query")
     look_back_s: Annotated[int, Meta(ge=1, le=366 * 86_400)] | None = None
     format: TimeFormat = "datetime"
+    sent_as: TimeFormat | None = None
 
     def __post_init__(self) -> None:
         check_expression("field", self.field)
@@ -68,7 +73,7 @@ class Window(Table, frozen=True, kw_only=True):
     """
 
     days: Annotated[int, Meta(ge=1, le=366)] = 7
-    format: TimeFormat = "date"
+    format: WindowFormat = "date"
     end: Literal["inclusive", "exclusive"] = "exclusive"
     timezone: Text = "UTC"
 
@@ -128,5 +133,8 @@ class Stream(Table, frozen=True, kw_only=True):
         used = (self.placeholders() | placeholders(self.body)) & WINDOW_NAMES
         if self.window is not None and not used & {"start", "day"}:
             raise ValueError("a window needs {start} or {day} in its path, params, headers or body")
+        objects = self.window is not None and self.window.format == "civil_date"
+        if objects and self.placeholders() & {"start", "end"}:
+            raise ValueError('{start} and {end} of format "civil_date" stand in a body alone')
         if self.window is None and (self.placeholders() & WINDOW_NAMES):
             raise ValueError("{start}, {end} and {day} need a window table")

@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from daemon.stream_file import TimeFormat, Window
+from daemon.placeholders import Value
+from daemon.stream_file import TimeFormat, Window, WindowFormat
 from events.terms import RunOptions
 
 ONE_DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-UNITS: dict[TimeFormat, timedelta] = {
+UNITS: dict[WindowFormat, timedelta] = {
     "date": ONE_DAY,
+    "civil_date": ONE_DAY,
     "datetime": timedelta(seconds=1),
     "local_datetime": timedelta(seconds=1),
     "unix": timedelta(seconds=1),
@@ -40,14 +42,14 @@ def wanted(
     return sorted({*_span(today - (days - 1) * ONE_DAY, today), *owed})
 
 
-def bounds(window: Window, day: date) -> dict[str, str | int]:
+def bounds(window: Window, day: date) -> dict[str, Value]:
     """Return what stands for {start}, {end} and {day}. A day may have 23 hours, or 25."""
     zone = ZoneInfo(window.timezone)
     start = datetime.combine(day, time(), zone)
     end = datetime.combine(day + ONE_DAY, time(), zone)
     return {
         "day": day.isoformat(),
-        "start": written(start, window.format),
+        "start": _bound(start, window.format),
         "end": _end(end, window),
     }
 
@@ -69,10 +71,12 @@ def written(at: datetime, format_: TimeFormat) -> str | int:
             return (at - EPOCH) // MICROSECOND * 1000
 
 
-def earlier(value: str | float, by: timedelta, format_: TimeFormat) -> str | int | None:
+def earlier(
+    value: str | float, by: timedelta, format_: TimeFormat, sent_as: TimeFormat
+) -> str | int | None:
     """Return a time as it was `by` before; None where `value` is none in that format."""
     try:
-        return written(_read(value, format_) - by, format_)
+        return written(_read(value, format_) - by, sent_as)
     except (ValueError, OverflowError, TypeError):
         return None
 
@@ -86,11 +90,17 @@ def _read(value: str | float, format_: TimeFormat) -> datetime:
     return EPOCH + timedelta(seconds=seconds)
 
 
-def _end(next_day: datetime, window: Window) -> str | int:
+def _bound(at: datetime, format_: WindowFormat) -> Value:
+    if format_ == "civil_date":
+        return {"year": at.year, "month": at.month, "day": at.day}
+    return written(at, format_)
+
+
+def _end(next_day: datetime, window: Window) -> Value:
     if window.end == "exclusive":
-        return written(next_day, window.format)
+        return _bound(next_day, window.format)
     last = next_day.astimezone(UTC) - UNITS[window.format]
-    end = written(last.astimezone(next_day.tzinfo), window.format)
+    end = _bound(last.astimezone(next_day.tzinfo), window.format)
     if window.format == "unix_ns" and isinstance(end, int):
         return end + NANOSECOND_OF_END
     return end

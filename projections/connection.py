@@ -172,7 +172,11 @@ def next_work(connection: Connection) -> datetime | None:
 def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
     """A removed connection comes back as a new one, with its data and its past."""
     return replace(
-        added(event), health=connection.health, streams=connection.streams, last=connection.last
+        added(event),
+        health=connection.health,
+        streams=connection.streams,
+        grant=grant.again(connection.grant),
+        last=connection.last,
     )
 
 

@@ -44,11 +44,13 @@ class Phase(StrEnum):
 class Grant(Struct, frozen=True, kw_only=True):
     """`generation` counts pairs of tokens, `token` is the refresh token's keyed fingerprint.
 
-    `tries` counts how often a token in doubt was sent; `beginning` says that somebody was sent to
-    the provider to authorise; `refreshes` and `refreshed_at` are of the connection's whole life.
+    `before` is the phase that a refresh began in; `tries` counts how often a token in doubt was
+    sent; `beginning` says that somebody was sent to the provider to authorise; `refreshes` and
+    `refreshed_at` are of the connection's whole life.
     """
 
     phase: Phase = Phase.NONE
+    before: Phase = Phase.NONE
     generation: int = 0
     token: str = ""
     expires_at: datetime | None = None
@@ -66,14 +68,15 @@ class Grant(Struct, frozen=True, kw_only=True):
 def evolve(grant: Grant, recorded: Recorded) -> Grant:
     match recorded.event:
         case RefreshIntended(tries=tries):
-            return replace(grant, phase=Phase.REFRESHING, tries=tries, renew_by=None)
+            return replace(
+                grant, phase=Phase.REFRESHING, before=grant.phase, tries=tries, renew_by=None
+            )
         case TokenRefreshed() as event:
             return replace(
                 _paired(grant, event), refreshes=grant.refreshes + 1, refreshed_at=recorded.at
             )
-        case RefreshFailed(in_doubt=in_doubt, renew_by=renew_by):
-            phase = Phase.IN_DOUBT if in_doubt else Phase.GOOD
-            return replace(grant, phase=phase, tries=0, renew_by=renew_by)
+        case RefreshFailed(renew_by=renew_by):
+            return replace(grant, phase=grant.before, tries=0, renew_by=renew_by)
         case TokenInDoubt():
             since = grant.doubted_at or recorded.at
             return replace(grant, phase=Phase.IN_DOUBT, doubted_at=since)
@@ -85,10 +88,20 @@ def evolve(grant: Grant, recorded: Recorded) -> Grant:
             return replace(grant, beginning=True)
         case ConnectionAuthorised() as event:
             return replace(_paired(grant, event), authorised_at=recorded.at, beginning=False)
-        case CredentialSet():
+        case CredentialSet(purpose="credential"):
             return replace(grant, phase=Phase.NONE, tries=0, doubted_at=None, renew_by=None)
         case _:
             return grant
+
+
+def again(grant: Grant) -> Grant:
+    """The grant of a connection that comes back: none, but its pairs are counted on.
+
+    Else what is left of the old one in the vault would pass for a newer pair than the log's.
+    """
+    return Grant(
+        generation=grant.generation, refreshes=grant.refreshes, refreshed_at=grant.refreshed_at
+    )
 
 
 def _paired(grant: Grant, event: ConnectionAuthorised | TokenRefreshed) -> Grant:

@@ -21,10 +21,9 @@ from daemon.vault import open_vault
 ROOT = Path(__file__).parents[1]
 FILES = {
     str(ROOT / "daemon" / name)
-    for name in ("rotation.py", "vault.py", "keyring.py", "private_file.py", "control/act.py")
+    for name in ("rotation.py", "vault.py", "keyring.py", "private_file.py", "journal.py")
 }
-"""What runs in a rotation, up to its event and its answer."""
-FIRST = {"rotate", "rotate_vault_key"}
+"""What runs in a rotation, and then notes it."""
 
 
 def kill_at_line(number: int) -> None:
@@ -45,7 +44,7 @@ def _watch(dies: Callable[[str, str], bool]) -> None:
     def watch(frame: FrameType, event: str, _: object) -> Any:
         nonlocal begun
         ours = frame.f_code.co_filename in FILES
-        begun = begun or (ours and frame.f_code.co_name in FIRST)
+        begun = begun or (ours and frame.f_code.co_name == "rotate")
         if not ours or not begun:
             return None
         if dies(event, frame.f_code.co_name):

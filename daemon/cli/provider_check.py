@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 import msgspec
 
+from daemon.auth_file import NoAuth
 from daemon.cli import provider_words, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.credential import credential_options, given, prompted
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.first_page import FirstPage, fetch
-from daemon.auth_file import NoAuth
 from daemon.provider_file import ProviderFile, load
 from daemon.secret import Secret
 from daemon.strict_toml import ConfigurationError

@@ -18,6 +18,7 @@ from daemon.control.messages import (
     EventView,
     RunView,
 )
+from daemon.duration import Duration, duration
 from events.schema import SyncSucceeded
 
 
@@ -89,9 +90,7 @@ def _silent(_: object) -> None:
 
 
 def _span(text: str) -> timedelta:
-    from daemon import configuration
-
     try:
-        return configuration.duration(msgspec.convert(text, configuration.Duration))
+        return duration(msgspec.convert(text, Duration))
     except (msgspec.ValidationError, OverflowError):
         raise Ended(Exit.USAGE, f"{text!r} is not a span of time; write 90s, 10m or 2h") from None

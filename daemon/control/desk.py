@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import Struct
 
+from daemon.authorisation import Authorisations
+from daemon.commands import DeclareProvider
 from daemon.configuration import Configuration
+from daemon.connect import declaration
 from daemon.control.messages import EventView
 from daemon.journal import Journal
 from daemon.places import Places
@@ -38,6 +42,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     providers: Mapping[int, Provider]
     places: Places
     version: str
+    authorisations: Authorisations = msgspec.field(default_factory=Authorisations)
 
     def find(self, name: str) -> tuple[int, Connection]:
         """The connection of that name. Raises Refused (not-found)."""
@@ -49,6 +54,13 @@ class Desk(Struct, frozen=True, kw_only=True):
                 f"there is no connection {name}; `rounds connection list` shows those there are",
             )
         return subject, connection
+
+    def declare(self, provider: Provider) -> list[Recorded]:
+        """Bring a provider into force that nobody has used before."""
+        subject = self.vault.enrol("provider", provider.file.name)
+        return self.journal.execute(
+            DeclareProvider(subject=subject, declaration=declaration(provider.file))
+        )
 
     def view(self, recorded: Recorded) -> EventView:
         return EventView(

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import trio
 
+from daemon.account import CLIENT, NO_TENANT
+from daemon.auth_file import OAuth2
 from daemon.control import views
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import (
@@ -26,6 +28,7 @@ from daemon.control.messages import (
     TailQuery,
     WatchTick,
 )
+from daemon.provider import Provider
 from events.envelope import Recorded
 from events.log import READ_EVENTS
 from events.subscription import Subscription
@@ -38,6 +41,7 @@ TICK_S = 0.2  # how often a watched sync's progress is looked at
 
 HOLDS = {
     "log": "the disk is full: the log cannot be written, nothing new starts; free some space",
+    "vault": "the disk is full: a new token cannot be stored; free some space",
     "data": "the disk is full: records cannot be stored, nothing new starts; free some space",
 }
 
@@ -109,9 +113,22 @@ async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
                 auth=str(type(provider.file.auth).__struct_config__.tag),
                 connections=known.connections if known else 0,
                 streams=list(provider.file.streams),
+                own=provider.file.name in desk.configuration.own,
+                client=_client(desk, subject, provider),
+                settings={name: each.title for name, each in provider.file.settings.items()},
+                retired=provider.file.retired.on if provider.file.retired else None,
+                successor=provider.file.retired.successor if provider.file.retired else None,
             )
         )
     return Providers(seq=desk.journal.world.seq, providers=found)
+
+
+def _client(desk: Desk, subject: int, provider: Provider) -> bool | None:
+    """Whether our own id and secret are known, where a person's grant needs them."""
+    auth = provider.file.auth
+    if not isinstance(auth, OAuth2) or auth.grant != "authorization_code":
+        return None
+    return desk.vault.open(NO_TENANT, subject, CLIENT) is not None
 
 
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:

@@ -4,11 +4,12 @@ Times are ISO 8601 in UTC, durations are ISO 8601 too unless the name ends in it
 carries `seq`, the number of the last event that it knows of; it may be about to become durable.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from daemon.control.account_messages import BackfillView, GrantView
 from events.schema import Event
 from events.terms import FailureClass, Kind
 
@@ -44,6 +45,7 @@ class NewConnection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     provider: str | None = None
     interval: str | None = None
     credential: str | None = None
+    settings: dict[str, str] | None = None
 
 
 class LogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +89,7 @@ class StreamView(Struct, frozen=True, kw_only=True):
     captured_at: datetime | None
     cause: FailureClass | None = None
     message: str | None = None
+    failed_days: list[date] = []
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -101,7 +104,10 @@ class RunView(Struct, frozen=True, kw_only=True):
 
 
 class ConnectionView(Struct, frozen=True, kw_only=True):
-    """One connection. `state` is idle, due, running or paused; `score` is None before any."""
+    """One connection; `score` is None before any sync.
+
+    `state` is idle, due, running, paused or unauthorised.
+    """
 
     connection: str
     subject: int
@@ -123,6 +129,8 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     message: str | None
     running: RunView | None
     streams: list[StreamView]
+    grant: GrantView | None = None
+    backfill: BackfillView | None = None
 
 
 class Connections(Struct, frozen=True, kw_only=True):
@@ -176,12 +184,23 @@ class Queue(Struct, frozen=True, kw_only=True):
 
 
 class ProviderView(Struct, frozen=True, kw_only=True):
+    """One provider. `own` is False for what ships with rounds, unless a file goes before it.
+
+    `client` says whether our own id and secret are known, None where none is needed; `settings`
+    gives what a connection must say, by name, with its title.
+    """
+
     provider: str
     title: str
     base_url: str
     auth: str
     connections: int
     streams: list[str]
+    own: bool = True
+    client: bool | None = None
+    settings: dict[str, str] = {}
+    retired: date | None = None
+    successor: str | None = None
 
 
 class Providers(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from daemon.control import act, look
+from daemon.control import account_messages as a
+from daemon.control import accounts, act, look, membership, past
 from daemon.control import messages as m
 from daemon.control.desk import Desk
 from events.terms import Caller
@@ -45,8 +46,10 @@ def _get(name: str, takes: type[Struct], gives: type[Struct], call: Any) -> Oper
     return Operation(name=name, method="GET", role=Role.VIEWER, takes=takes, gives=gives, call=call)
 
 
-def _post(name: str, role: Role, takes: type[Struct], call: Any) -> Operation:
-    return Operation(name=name, method="POST", role=role, takes=takes, gives=m.Done, call=call)
+def _post(
+    name: str, role: Role, takes: type[Struct], call: Any, gives: type[Struct] = m.Done
+) -> Operation:
+    return Operation(name=name, method="POST", role=role, takes=takes, gives=gives, call=call)
 
 
 OPERATIONS = (
@@ -58,12 +61,18 @@ OPERATIONS = (
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("data", m.DataQuery, m.Data, look.data),
-    _post("sync", Role.OPERATOR, m.ConnectionName, act.sync),
+    _post("sync", Role.OPERATOR, a.SyncWish, act.sync),
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
-    _post("add", Role.ADMIN, m.NewConnection, act.add),
-    _post("remove", Role.ADMIN, m.ConnectionName, act.remove),
+    _post("add", Role.ADMIN, m.NewConnection, membership.add),
+    _post("remove", Role.ADMIN, m.ConnectionName, membership.remove),
+    _post("backfill", Role.OPERATOR, a.BackfillWish, past.backfill),
+    _post(
+        "authorize-begin", Role.ADMIN, a.AuthorizeWish, accounts.authorize_begin, a.AuthorizeBegun
+    ),
+    _post("authorize-finish", Role.ADMIN, a.AuthorizeAnswer, accounts.authorize_finish),
+    _post("provider-client", Role.ADMIN, a.ProviderClient, accounts.provider_client),
     _post("vault-rotate", Role.ADMIN, m.Nothing, act.rotate_vault_key),
 )
 

@@ -29,6 +29,8 @@ STATUS = {
     "too-large": 413,
     "paused": 409,
     "declared": 409,
+    "not-authorised": 409,
+    "provider": 502,
     "disk-full": 503,
     "internal": 500,
 }

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
 from daemon.decide.start import priority
 from events.terms import Kind
 from projections import health
 from projections.connection import Connection, next_start
+from projections.grant import Grant, Phase
 
 
 def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
@@ -35,7 +37,32 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         message=last.message or None if last else None,
         running=running(desk, subject),
         streams=_streams(connection),
+        grant=_grant(connection.grant),
+        backfill=_backfill(connection),
     )
+
+
+def _grant(grant: Grant) -> GrantView | None:
+    if grant.phase is Phase.NONE:
+        return None
+    return GrantView(
+        phase=grant.phase,
+        reason=grant.reason,
+        error=grant.error,
+        generation=grant.generation,
+        expires_at=grant.expires_at,
+        renew_by=grant.renew_by,
+        authorised_at=grant.authorised_at,
+        refreshes=grant.refreshes,
+        refreshed_at=grant.refreshed_at,
+    )
+
+
+def _backfill(connection: Connection) -> BackfillView | None:
+    left = connection.backfill
+    if left is None:
+        return None
+    return BackfillView(first=left.first, last=left.last, batch=left.batch, due=left.due)
 
 
 def _streams(connection: Connection) -> list[StreamView]:
@@ -47,6 +74,7 @@ def _streams(connection: Connection) -> list[StreamView]:
             captured_at=stream.captured_at,
             cause=stream.failure.cause if stream.failure else None,
             message=stream.failure.message if stream.failure else None,
+            failed_days=list(stream.failed_days),
         )
         for name, stream in connection.streams.items()
     ]
@@ -57,6 +85,8 @@ def _state(connection: Connection, now: datetime) -> str:
         return "running"
     if connection.paused:
         return "paused"
+    if connection.grant.phase is Phase.NEEDED:
+        return "unauthorised"
     start = next_start(connection)
     return "due" if start is not None and start <= now else "idle"
 

@@ -92,7 +92,8 @@ def advance(command: Finish, world: World, now: datetime) -> Decisions:
     hints = [each.retry_after for each in command.failures if each.retry_after]
     wait = max(hints, default=timedelta(0))
     if not command.captured:
-        if not {each.cause for each in command.failures} <= PASSES:
+        causes = {each.cause for each in command.failures}
+        if not causes or not causes <= PASSES:  # without a cause there was nothing to fetch
             return ended(command.subject, known, BackfillEnd.FAILED)
         rest = max(wait, known.interval or world.fleet.policy.interval)
         return [(command.subject, BackfillAdvanced(last=left.last, due=now + rest))]

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
 from daemon.decide.days import ended
-from daemon.decide.outcome import Decisions
+from daemon.decide.outcome import Decisions, left_in_doubt
 from daemon.decide.tokens import needs_person
 from events.schema import (
     AuthorisationNeeded,
@@ -26,7 +26,10 @@ from projections.world import World
 def connect(command: Connect, world: World, now: datetime) -> Decisions:
     """Add it (first sync due at once), or note what differs from what is known."""
     subject, known = command.subject, world.connections.get(command.subject)
-    credential = [(subject, CredentialSet(by=command.by))] if command.credential else []
+    wishes = (("credential", command.credential), ("settings", command.settings))
+    credential: Decisions = [
+        (subject, CredentialSet(purpose=purpose, by=command.by)) for purpose, new in wishes if new
+    ]
     if known is None or known.removed:
         added = ConnectionAdded(
             tenant=command.tenant,
@@ -42,6 +45,8 @@ def connect(command: Connect, world: World, now: datetime) -> Decisions:
             else []
         )
         return [(subject, added), *credential, *need, (subject, scheduled)]
+    if command.credential:
+        credential = _grant_ends(subject, known, world, credential)
     if (known.declared, known.interval) == (command.declared, command.interval):
         return [*credential]
     changed = ConnectionChanged(declared=command.declared, interval=command.interval, by=command.by)
@@ -54,6 +59,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
     if known is None or known.removed:
         return []
     return [
+        *left_in_doubt(subject, known),
         *_cancelled(subject, known, command),
         *_skipped(subject, known, SkipReason.REMOVED),
         *_overdue(subject, known, now),
@@ -79,6 +85,14 @@ def resume(command: Resume, world: World) -> Decisions:
     if known is None or known.removed or not known.paused:
         return []
     return [(command.subject, ConnectionResumed(by=command.by))]
+
+
+def _grant_ends(subject: int, known: Connection, world: World, credential: Decisions) -> Decisions:
+    """What was granted under another credential is over; a person's consent is needed anew."""
+    reason, sync = NeedReason.NEW, known.run.sync if known.run else None
+    need = AuthorisationNeeded(reason=reason, generation=known.grant.generation, sync=sync)
+    anew = [(subject, need)] if needs_person(world, known.provider) else []
+    return [*left_in_doubt(subject, known), *credential, *anew]
 
 
 def _sooner(

@@ -119,7 +119,7 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
         return []
     until = now + _rest(world.fleet.policy, known.crashes)
     crashed = ActorCrashed(error=command.error, crashes=known.crashes + 1, until=until)
-    doubt = _doubt(subject, known)
+    doubt = left_in_doubt(subject, known)
     if known.run is None:
         return [*doubt, (subject, crashed)]
     failed = SyncFailed(
@@ -128,11 +128,12 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
         cause=FailureClass.INTERNAL,
         message=CRASH_MESSAGE,
     )
-    return [*doubt, (subject, failed), *next_due(subject, world, now), (subject, crashed)]
+    next_ = next_due(subject, world, now) if stands_for_due(known.run) else []
+    return [*doubt, (subject, failed), *next_, (subject, crashed)]
 
 
-def _doubt(subject: int, known: Connection) -> Decisions:
-    """What broke off in the middle of a refresh leaves nobody who knows how that went."""
+def left_in_doubt(subject: int, known: Connection) -> Decisions:
+    """What leaves a refresh behind in its middle leaves nobody who will know how that went."""
     if known.grant.phase is not Phase.REFRESHING:
         return []
     sync = known.run.sync if known.run else None

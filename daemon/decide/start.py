@@ -14,7 +14,7 @@ from events.schema import (
     SyncStarted,
 )
 from events.terms import BackfillEnd, Kind, RefreshReason, RunOptions, ScheduleReason, SkipReason
-from projections import connection, health
+from projections import connection, health, schedule
 from projections.connection import Connection
 from projections.grant import Phase
 from projections.world import World
@@ -30,9 +30,10 @@ def start(command: Start, world: World, now: datetime) -> Decisions:
         return _kept_alive(command.subject, known, now)
     request = known.schedule.request
     kind, options = _what(known, now)
+    own = at if kind is Kind.BACKFILL else schedule.next_start(known.schedule)
     started = SyncStarted(
         kind=kind,
-        due=at,
+        due=own or at,
         priority=BACKFILL_PRIORITY if kind is Kind.BACKFILL else priority(known, now),
         request=request.seq if request else None,
         options=options,

@@ -17,7 +17,7 @@ from daemon.commands import (
     SetClient,
     Settle,
 )
-from daemon.decide.outcome import Decisions
+from daemon.decide.outcome import Decisions, left_in_doubt
 from events.schema import (
     AuthorisationBegun,
     AuthorisationNeeded,
@@ -60,7 +60,8 @@ def authorise(command: Authorise, world: World, now: datetime) -> Decisions:
     known, policy = world.connections.get(command.subject), _grant_policy(world, command.subject)
     if known is None or known.removed or policy is None:
         return []
-    return _authorised(command.subject, command.pair, world, now, command.by)
+    overtaken = left_in_doubt(command.subject, known)
+    return [*overtaken, *_authorised(command.subject, command.pair, world, now, command.by)]
 
 
 def renew(command: Renew, world: World, now: datetime) -> Decisions:
@@ -70,14 +71,14 @@ def renew(command: Renew, world: World, now: datetime) -> Decisions:
     if known is None or known.removed or policy is None:
         return []
     match known.grant.phase:
-        case Phase.NEEDED | Phase.REFRESHING:
-            return []
         case Phase.NONE:
             return _first(command, known, policy)
         case Phase.IN_DOUBT:
             return _way_out(command, known, policy, now)
         case Phase.GOOD:
             return _refresh(command, world, known, policy, now)
+        case _:  # it needs a person, or is being refreshed
+            return []
 
 
 def activate(command: Activate, world: World, now: datetime) -> Decisions:
@@ -112,7 +113,7 @@ def lose(command: LoseRefresh, world: World, now: datetime) -> Decisions:
         status=command.status,
         error=command.error,
         in_doubt=grant.doubted_at is not None,
-        renew_by=now + KEEP_ALIVE_RETRY if policy.idle else None,
+        renew_by=now + KEEP_ALIVE_RETRY if policy.idle and grant.token else None,
         sync=command.sync,
     )
     return [(subject, failed)]
@@ -122,18 +123,17 @@ def settle(command: Settle, world: World, now: datetime) -> Decisions:
     """Take over what was sealed before its event was written; what was not is in doubt."""
     subject, known = command.subject, world.connections.get(command.subject)
     policy = _grant_policy(world, subject)
-    if known is None or known.removed or policy is None:
+    if known is None or known.removed:
         return []
     grant, pair = known.grant, command.kept
     newer = pair is not None and pair.generation > grant.generation
-    if grant.phase is Phase.REFRESHING:
-        if pair is not None and newer:
-            return [(subject, _refreshed(pair, policy, now, None))]
-        doubt = TokenInDoubt(generation=grant.generation, reason=DoubtReason.DIED)
-        return [(subject, doubt)]
-    if grant.beginning and pair is not None and newer:
-        return _authorised(subject, pair, world, now, None)
-    return []
+    if pair is not None and newer and policy is not None:  # its file may have no OAuth any more
+        if grant.phase in {Phase.REFRESHING, Phase.IN_DOUBT}:
+            sync = known.run.sync if known.run else None
+            return [(subject, _refreshed(pair, policy, now, sync))]
+        if grant.beginning:
+            return _authorised(subject, pair, world, now, None)
+    return left_in_doubt(subject, known)
 
 
 def set_client(command: SetClient, world: World) -> Decisions:
@@ -180,7 +180,7 @@ def _way_out(command: Renew, known: Connection, policy: GrantPolicy, now: dateti
     grant, again = known.grant, _intended(command, known, RefreshReason.IN_DOUBT)
     needed = (command.subject, _needed(known, NeedReason.IN_DOUBT, command.sync))
     if command.kept != grant.generation:
-        return [needed]
+        return [needed] if policy.person else [_intended(command, known, RefreshReason.FIRST)]
     match policy.way_out:
         case WayOut.FREE:
             return [again]

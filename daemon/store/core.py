@@ -147,10 +147,6 @@ class Store:
         with self._writing():
             heads.drop(self._connection, draft.stream)
 
-    def cursor(self, connection: int, stream: str) -> str | None:
-        """Where the next fetch goes on, as JSON; None at the beginning."""
-        return self.position(connection, stream).cursor
-
     def position(self, connection: int, stream: str) -> Position:
         """Where the next fetch goes on, and as what its columns are read."""
         with self._guarded():

@@ -77,9 +77,6 @@ class Storage:
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))
 
-    async def cursor(self, connection: int, stream: str) -> str | None:
-        return await self._run(partial(self._store.cursor, connection, stream))
-
     async def position(self, connection: int, stream: str) -> Position:
         return await self._run(partial(self._store.position, connection, stream))
 

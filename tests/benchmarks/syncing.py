@@ -26,9 +26,9 @@ from daemon.configuration import Configuration, Declared, Settings
 from daemon.journal import Bridge
 from daemon.paging_file import NextUrlPaging
 from daemon.provider_file import ProviderFile
-from daemon.stream_file import Stream
 from daemon.store.core import Store
 from daemon.store.storage import OneThread
+from daemon.stream_file import Stream
 from daemon.transport import Transport
 from daemon.vault import Vault
 from events.log import SqliteLog

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from daemon import csv_report
+from daemon import csv_delimiter, csv_report
 from daemon.csv_file import COLUMNS_MAX, Csv
 from daemon.csv_report import BadCsv
 from daemon.csv_rows import FIELD_CHARS_MAX, ROW_CHARS_MAX
@@ -94,6 +94,12 @@ def test_a_line_without_end_is_refused_before_it_is_read():
     assert taken < 2 * ROW_CHARS_MAX
 
 
+def test_long_lines_are_few_where_the_delimiter_is_looked_for():
+    file = EndlessReport(b"sku,note\n", b"A-1," + b"x" * 200_000 + b"\n", blocks=100)
+    assert csv_delimiter.find(file, "utf-8", Csv()) == ","
+    assert file.taken < MEGABYTE
+
+
 def test_a_quote_that_is_never_closed_does_not_swallow_the_report():
     sentence, taken = refused_after(b'sku,note\nA-1,"', b"A-2,sturdy\n" * 10_000)
     assert f"row 2 of the report has a field longer than {FIELD_CHARS_MAX} characters" in sentence
@@ -126,6 +132,10 @@ def test_thousands_of_columns_are_read_and_more_refused():
 def test_as_many_delimiters_as_a_spreadsheet_has_columns_are_no_columns():
     _, records = read(b"sku" + b"," * 16_383 + b"\nA-1" + b"," * 16_383 + b"\n")
     assert records == [{"sku": "A-1"}]
+    with pytest.raises(
+        BadCsv, match=f"row 2 .* more fields than there are columns \\({COLUMNS_MAX}"
+    ):
+        read(b"sku" + b"," * 16_383 + b"\nA-1" + b"," * 16_383 + b"5\n")
 
 
 def test_thousands_of_columns_of_one_name_have_names_of_their_own():

@@ -146,7 +146,7 @@ def test_a_type_is_found_with_caution(value, type_):
         ("integer", "9223372036854775808", None),
         ("integer", "9" * 5000, None),
         ("number", "5", 5.0),
-        ("number", "-,5", -0.5),
+        ("number", " -,5 ", -0.5),
         ("number", "1,23E+05", 123000.0),
         ("number", "1E999", None),
         ("number", "1.5", None),

@@ -26,9 +26,8 @@ MOMENTS = {
     "_create 2": 2,  # the new key alone is to be written
     "_sync_directory 2": 1,
     "count 1": 1,
-    "_execute 1": 1,  # all is done, and nothing is noted
-    "_durable 1": 1,  # it is noted, perhaps not on disk
-    "_done 1": 1,
+    "execute 1": 1,  # all is done, and nothing is noted
+    "durable 1": 1,  # it is noted, perhaps not on disk
 }
 """Before which call it dies, and how many keys its file holds then; tests/test_rotation.py dies at
 each line."""

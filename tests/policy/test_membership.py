@@ -18,14 +18,18 @@ from tests.policy.transcript import (
     ONE,
     OTHER,
     PAUSED,
+    PERSON,
     PROVIDER,
     REMOVED,
     REQUESTED,
     RUNNING,
     SYNC,
     TENANT,
+    account,
     captured,
     given,
+    in_doubt,
+    intended,
     scheduled,
     started,
     succeeded,
@@ -99,6 +103,16 @@ def test_removing_takes_back_what_runs_and_skips_what_was_requested():
 
 def test_removing_what_is_idle_is_one_event():
     given(*KNOWN).when(commands.Remove(subject=ONE), NOON - HOUR).then((ONE, REMOVED))
+
+
+@pytest.mark.parametrize("sync", [None, SYNC])
+def test_removing_closes_a_refresh_that_is_open(sync):
+    """Its outcome will be of no grant any more, and a renewal would hold its place for ever."""
+    run = (started(),) if sync else (scheduled(NOON + 6 * HOUR),)
+    past = account(PERSON, *run, intended(sync=sync))
+    decided = given(*past).when(commands.Remove(subject=ONE)).decided
+    assert decided[0] == (ONE, in_doubt(0, sync=4 if sync else None))
+    assert given(*past, *decided).world.fleet.running == frozenset()
 
 
 def test_a_due_sync_that_waited_when_its_connection_was_removed_is_skipped():

@@ -1,9 +1,11 @@
+from datetime import timedelta
+
 import pytest
 
 from daemon import commands
 from events import schema, terms
 from events.schema import SyncCancelled, SyncSkipped
-from events.terms import Caller, Kind, SkipReason
+from events.terms import Caller, GrantPolicy, Kind, NeedReason, RefreshReason, SkipReason, WayOut
 from tests.policy.transcript import (
     ADDED,
     HOUR,
@@ -18,9 +20,14 @@ from tests.policy.transcript import (
     RESUMED,
     RUNNING,
     SYNC,
+    account,
+    authorised,
     capture,
     finish,
     given,
+    in_doubt,
+    intended,
+    needed,
     scheduled,
     started,
     succeeded,
@@ -88,6 +95,62 @@ def test_a_request_absorbs_a_later_due_time_and_an_earlier_due_time_the_request(
     manual = schema.SyncStarted(kind=Kind.MANUAL, due=NOON, priority=1, request=4)
     given(*past).when(START, NOON + HOUR).then((ONE, manual))
     given(*past, (ONE, manual)).when(START, NOON + HOUR).then()
+
+
+# -- what would die of idleness -------------------------------------------------------------------
+
+IDLE = GrantPolicy(way_out=WayOut.TRY_ONCE, idle=timedelta(days=8))
+ALIVE = account(IDLE, scheduled(NOON + 6 * HOUR), authorised(renew_by=NOON))
+"""Its grant is to be renewed at noon, long before its next sync is due."""
+KEEP_ALIVE = (ONE, intended(RefreshReason.IDLE))
+
+
+@pytest.mark.requirement("C1")
+def test_a_grant_is_kept_alive_when_its_time_comes_and_not_before():
+    given(*ALIVE).when(START, NOON - MINUTE).then()
+    given(*ALIVE).when(START).then(KEEP_ALIVE)
+
+
+@pytest.mark.requirement("C1")
+def test_a_grant_is_kept_alive_while_its_connection_is_paused():
+    given(*ALIVE, (ONE, PAUSED)).when(START, NOON + HOUR).then(KEEP_ALIVE)
+
+
+@pytest.mark.requirement("C1")
+def test_a_sync_that_is_due_renews_the_grant_itself():
+    given(*ALIVE).when(START, NOON + 6 * HOUR).then((ONE, started(NOON + 6 * HOUR)))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [REMOVED, started(), needed(NeedReason.REFUSED), intended(RefreshReason.IDLE)],
+)
+def test_no_grant_is_kept_alive_that_is_gone_or_in_use(event):
+    given(*ALIVE, (ONE, event)).when(START, NOON + HOUR).then()
+
+
+def test_a_grant_in_doubt_is_settled_before_it_is_kept_alive():
+    """By the next sync, which can ask the provider: an answered failure does not end the doubt."""
+    failure = schema.RefreshFailed(
+        generation=1,
+        cause=terms.FailureClass.SERVER,
+        message="it is down",
+        in_doubt=True,
+        renew_by=NOON,
+    )
+    again = intended(RefreshReason.IN_DOUBT, tries=1)
+    doubt = ((ONE, each) for each in (intended(), in_doubt(), again, failure))
+    given(*ALIVE, *doubt).when(START, NOON + HOUR).then()
+
+
+def test_a_grant_is_kept_alive_only_where_there_is_a_place():
+    policy = schema.PolicySet(
+        interval=6 * HOUR, concurrency=1, crash_delay=MINUTE, crash_delay_max=HOUR
+    )
+    past = (*ALIVE, (OTHER, ADDED), (0, policy))
+    given(*past).when(START).then(KEEP_ALIVE)
+    given(*past, (OTHER, started())).when(START).then()
+    given(*past, (OTHER, scheduled(NOON)), KEEP_ALIVE).when(commands.Start(subject=OTHER)).then()
 
 
 # -- request --------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """What follows from a wish, given a past? `given(*past).when(command).then(*events)`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+
+from msgspec.structs import replace
 
 from daemon import commands
 from daemon.decide import decide
@@ -63,9 +65,11 @@ def scheduled(due, reason=terms.ScheduleReason.INTERVAL):
     return schema.SyncScheduled(due=due, reason=reason)
 
 
-def started(due=NOON, priority=5, request=None):
+def started(due=NOON, priority=5, request=None, **more):
     kind = terms.Kind.SCHEDULED if request is None else terms.Kind.MANUAL
-    return schema.SyncStarted(kind=kind, due=due, priority=priority, request=request)
+    return schema.SyncStarted(
+        **{"kind": kind, "due": due, "priority": priority, "request": request} | more
+    )
 
 
 def captured(sync, stream="days", **counts):
@@ -110,3 +114,65 @@ RUNNING = (*KNOWN, (ONE, started()))
 """Event 4 started its sync."""
 
 SYNC = len(RUNNING)
+
+
+# A connection of a provider that speaks OAuth: its pairs of tokens, and what becomes of them.
+
+PERSON = terms.GrantPolicy(way_out=terms.WayOut.TRY_ONCE)
+MACHINE = terms.GrantPolicy(way_out=terms.WayOut.FREE, person=False)
+
+
+def account(grant, *events):
+    """KNOWN, at a provider with that grant; then these events of ONE, each of them at noon."""
+    return (
+        (PROVIDER, replace(DECLARED, grant=grant)),
+        *KNOWN[1:],
+        *((ONE, each) for each in events),
+    )
+
+
+def pair(generation=1, *, expires_at=NOON + HOUR, token=None, **more):
+    return {
+        "generation": generation,
+        "token": f"token {generation}" if token is None else token,
+        "expires_at": expires_at,
+        **more,
+    }
+
+
+def authorised(generation=1, **more):
+    return schema.ConnectionAuthorised(**pair(generation, **more))
+
+
+def intended(reason=terms.RefreshReason.EXPIRING, generation=1, *, token=None, **more):
+    token = f"token {generation}" if token is None else token
+    return schema.RefreshIntended(generation=generation, token=token, reason=reason, **more)
+
+
+def refreshed(generation=2, **more):
+    return schema.TokenRefreshed(**pair(generation, **more))
+
+
+def in_doubt(generation=1, reason=terms.DoubtReason.DIED, **more):
+    return schema.TokenInDoubt(generation=generation, reason=reason, **more)
+
+
+def needed(reason, generation=1, **more):
+    return schema.AuthorisationNeeded(reason=reason, generation=generation, **more)
+
+
+# A backfill: days of the past, some of them a sync.
+
+
+def day(number):
+    return date(2026, 4, number)
+
+
+def wanted(first=1, last=10, batch=3, **more):
+    return schema.BackfillRequested(first=day(first), last=day(last), batch=batch, **more)
+
+
+def backfilling(first, last, due=NOON, **options):
+    """The SyncStarted of some of its days."""
+    days = terms.RunOptions(first=day(first), last=day(last), **options)
+    return started(due, 10, kind=terms.Kind.BACKFILL, options=days)

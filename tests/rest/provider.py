@@ -177,9 +177,7 @@ async def fetch(
 
     secret = None if credential is None else Secret(credential)
     async with transport(provider) as wire:
-        fetched = await rest.fetch(
-            provider, "days", secret, wire.send, sink, cursor=cursor
-        )
+        fetched = await rest.fetch(provider, "days", secret, wire.send, sink, cursor=cursor)
     return Run(fetched, records, pages)
 
 

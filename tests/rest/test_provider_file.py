@@ -117,7 +117,10 @@ def stream(line: str) -> str:
         ('name = "weather"\nbase_url = "http://x"\nstreams = {}', "streams has 0 entries"),
         (stream("records = 'a['"), "streams.days: records: 'a[' is not a JMESPath expression"),
         (stream("method = 'PUT'"), 'streams.days.method is "PUT" (a string), expected "GET" or'),
-        (stream("mode = 'ful'"), 'streams.days.mode is "ful" (a string), expected "full", "window" or'),
+        (
+            stream("mode = 'ful'"),
+            'streams.days.mode is "ful" (a string), expected "full", "window" or',
+        ),
         (stream("empty = 1"), "streams.days.empty is 1 (an integer), expected "),
         (stream("body = {a = 1}"), 'streams.days: a body needs method = "POST"'),
         (stream("paging = {kind = 'page', in = 'body'}"), "streams.days: a body needs method"),

@@ -7,7 +7,8 @@ import trio
 from trio.testing import MockClock
 
 from daemon.app import Daemon, running
-from daemon.control import act
+from daemon.control import act, membership
+from daemon.control.account_messages import SyncWish
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, NewConnection
 from daemon.places import Places
@@ -47,15 +48,15 @@ async def storm(month: Month, at: Desk) -> set[str]:
             added = NewConnection(connection=NAME, credential=NAME)
             wish, asked = dice.choice(
                 [
-                    (act.sync, name),
-                    (act.sync, name),
+                    (act.sync, SyncWish(connection=NAME)),
+                    (act.sync, SyncWish(connection=NAME)),
                     (act.cancel, name),
                     (act.cancel, name),
                     (act.pause, name),
                     (act.resume, name),
-                    (act.remove, name),
-                    (act.add, added),
-                    (act.add, added),
+                    (membership.remove, name),
+                    (membership.add, added),
+                    (membership.add, added),
                 ]
             )
             try:
@@ -81,7 +82,7 @@ def test_no_order_of_wishes_leaves_a_sync_open_or_a_connection_without_its_crede
             async with running(month.parts(log, Freezer(month.dice))) as daemon:
                 refusals = await storm(month, desk(month, daemon, tmp_path))
                 assert refusals <= {"not-found", "paused"}
-                await act.add(
+                await membership.add(
                     desk(month, daemon, tmp_path),
                     NewConnection(connection=NAME, credential=NAME),
                     BY,
@@ -118,7 +119,7 @@ def test_an_idle_connection_has_no_task(tmp_path):
                 for number in range(50):
                     name = f"acme/parts/{number}"
                     new = NewConnection(connection=name, credential=name, interval="30d")
-                    await act.add(desk(month, daemon, tmp_path), new, BY)
+                    await membership.add(desk(month, daemon, tmp_path), new, BY)
                 await trio.sleep(24 * 3600)
                 assert daemon.journal.world.fleet.succeeded > 50
                 after = tasks()

@@ -1,0 +1,26 @@
+"""How does a person write how long something takes?"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from msgspec import Meta
+
+NAMED_INTERVALS = {
+    "hourly": timedelta(hours=1),
+    "every_6_hours": timedelta(hours=6),
+    "daily": timedelta(days=1),
+    "weekly": timedelta(days=7),
+}
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+Duration = Annotated[
+    str,
+    Meta(pattern=r"^([1-9][0-9]{0,6}[smh]|[1-9][0-9]{0,3}d|hourly|every_6_hours|daily|weekly)\Z"),
+]
+"""`90s`, `15m`, `6h`, `7d`, or one of the named intervals: each ends inside the calendar."""
+
+
+def duration(text: str) -> timedelta:
+    """Read what the type `Duration` lets through."""
+    named = NAMED_INTERVALS.get(text)
+    return named or timedelta(**{UNITS[text[-1]]: int(text[:-1])})
