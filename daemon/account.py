@@ -10,10 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from daemon.commands import Pair
-from daemon.oauth import Client, Tokens, client_of, fingerprint
+from daemon.oauth import Client, client_of, fingerprint
 from daemon.placeholders import Values
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
+from daemon.token_answer import Tokens
 from daemon.vault import Vault
 from projections.connection import Connection
 
@@ -67,7 +68,7 @@ def settings(vault: Vault, connection: Connection, subject: int, file: ProviderF
 def own_settings(vault: Vault, tenant: int, subject: int) -> dict[str, str]:
     """Return what was set for this very connection."""
     kept = vault.open(tenant, subject, SETTINGS)
-    return msgspec.json.decode(kept.reveal(), type=dict[str, str]) if kept else {}
+    return msgspec.json.decode(kept.reveal(), type=dict[str, str]) if kept is not None else {}
 
 
 def keep_settings(vault: Vault, tenant: int, subject: int, values: Mapping[str, str]) -> None:
@@ -77,8 +78,8 @@ def keep_settings(vault: Vault, tenant: int, subject: int, values: Mapping[str, 
 def client(vault: Vault, connection: Connection, subject: int) -> Client | None:
     """Return the application's identity: the connection's own, else the provider's."""
     own = credential(vault, connection, subject)
-    kept = own or vault.open(NO_TENANT, connection.provider, CLIENT)
-    return client_of(kept) if kept else None
+    kept = own if own is not None else vault.open(NO_TENANT, connection.provider, CLIENT)
+    return client_of(kept) if kept is not None else None
 
 
 def kept(vault: Vault, connection: Connection, subject: int) -> Kept | None:
@@ -99,7 +100,9 @@ def kept(vault: Vault, connection: Connection, subject: int) -> Kept | None:
 
 def following(vault: Vault, connection: Connection, tokens: Tokens, before: Kept | None) -> Kept:
     """Return the pair these tokens make; without a new refresh token the old one stays (C2)."""
-    refresh = tokens.refresh or (before.refresh if before else None)
+    refresh = tokens.refresh
+    if refresh is None and before is not None:
+        refresh = before.refresh
     return Kept(
         generation=connection.grant.generation + 1,
         access=tokens.access,
@@ -114,7 +117,7 @@ def keep(vault: Vault, connection: Connection, subject: int, pair: Kept) -> None
     sealed = _Sealed(
         generation=pair.generation,
         access=pair.access.reveal(),
-        refresh=pair.refresh.reveal() if pair.refresh else None,
+        refresh=pair.refresh.reveal() if pair.refresh is not None else None,
         expires_at=pair.expires_at,
     )
     text = msgspec.json.encode(sealed).decode()

@@ -8,7 +8,7 @@ import heapq
 from datetime import datetime
 
 from daemon.decide.start import priority
-from projections.connection import Connection, next_start
+from projections.connection import Connection, next_work
 from projections.world import World
 
 Rank = tuple[int, datetime, int]
@@ -34,7 +34,7 @@ class Agenda:
 
     def note(self, subject: int, connection: Connection) -> bool:
         """Take in a connection's new state. True where its next start is another one now."""
-        at = next_start(connection)
+        at = next_work(connection)
         start = None if at is None else (at, connection.schedule.request is not None)
         if start == self._starts.get(subject):
             return False

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from daemon import oauth
 from daemon.secret import Secret
+from daemon.token_answer import REGISTERED
 from daemon.token_endpoint import NO_CLIENT, Endpoint
 
 LASTS = timedelta(minutes=15)  # what a person needs to log in, find a second factor, and consent
@@ -129,6 +130,6 @@ def _only(query: dict[str, list[str]], name: str) -> str:
 def _refusal(error: str) -> str:
     if error == "access_denied":
         return "the provider was told not to allow it (access_denied); nothing has changed"
-    if error in oauth.REGISTERED:
+    if error in REGISTERED:
         return f"the provider refused ({error}); check scopes and client in its file"
     return "the provider refused, with an error that is not a registered one"

@@ -37,7 +37,7 @@ class Calls:
         self._keeper = keeper
         self._provider = provider
         self._whose = whose
-        self._access: Access | None = None
+        self._untried: int | None = None  # a generation that came after a refusal, not yet proven
         self._answered: Request | None = None
 
     async def send(self, request: Request) -> Response:
@@ -57,7 +57,7 @@ class Calls:
         """Have a token at hand, good for as long as the run asks. Raises CallLost."""
         if isinstance(self._provider.file.auth, OAuth2):
             subject, sync = self._whose.connection, self._whose.sync
-            self._access = await self._keeper.access(subject, sync=sync)
+            await self._keeper.access(subject, sync=sync)
 
     def unusable(self, lost: CallLost) -> None:
         """The last answer came whole and was no use: it was not a successful call after all."""
@@ -77,12 +77,15 @@ class Calls:
         try:
             return await self._once(_signed(request, auth, access))
         except CallLost as lost:
-            if not _is_refusal(auth, lost):
+            if not _is_refusal(auth, lost) or access.generation == self._untried:
                 raise
         access = await self._keeper.access(
             subject, sync=sync, refused=access.generation, going_on=True
         )
-        return await self._once(_signed(request, auth, access))
+        self._untried = access.generation  # if this one is refused as well, it is not its age
+        response = await self._once(_signed(request, auth, access))
+        self._untried = None
+        return response
 
     async def _once(self, request: Request) -> Response:
         self._answered = None

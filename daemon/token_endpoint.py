@@ -5,15 +5,16 @@ from datetime import datetime
 import structlog
 from msgspec import Struct
 
-from daemon import account, oauth, placeholders
+from daemon import account, oauth, placeholders, token_answer
 from daemon.account import Kept
 from daemon.auth_file import OAuth2
 from daemon.commands import Introspection
 from daemon.exchange import CallLost, Request
-from daemon.oauth import Client, TokenLost, Tokens
+from daemon.oauth import Client
 from daemon.placeholders import Values
 from daemon.provider import Provider
 from daemon.secret import Secret
+from daemon.token_answer import TokenLost, Tokens
 from daemon.vault import Vault
 from events.terms import FailureClass
 from projections.connection import Connection
@@ -66,7 +67,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         url = self._url(self.auth.introspect_url)
         request = oauth.introspect_request(self.auth, url, self.client, witness)
         try:
-            active = oauth.is_active(await self.provider.send_token(request))
+            active = token_answer.is_active(await self.provider.send_token(request))
         except CallLost as lost:
             log.warning("not-introspected", why=lost.message)
             return Introspection.SILENT
@@ -78,9 +79,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         try:
             response = await self.provider.send_token(request)
         except CallLost as lost:
-            loss = oauth.refused(self.auth, lost)
+            loss = token_answer.refused(self.auth, lost)
         else:
-            return oauth.read(self.auth, self.provider.file.errors, response, now)
+            return token_answer.read(self.auth, self.provider.file.errors, response, now)
         raise loss
 
     def _known_client(self) -> Client:

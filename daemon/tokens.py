@@ -20,9 +20,9 @@ from daemon.account import Kept
 from daemon.commands import Activate, Authorise, Introspection, LoseRefresh, Renew, Settle
 from daemon.exchange import CallLost
 from daemon.journal import Journal
-from daemon.oauth import TokenLost
 from daemon.provider import Provider
 from daemon.secret import Secret
+from daemon.token_answer import TokenLost, Tokens
 from daemon.token_endpoint import Endpoint
 from daemon.vault import Vault, VaultFull
 from events.ballast import Ballast
@@ -36,6 +36,8 @@ ROOM_RETRY_S = 1.0  # how often a full disk is tried again while the only token 
 
 NEEDED = "nothing was sent: the provider wants a person to authorise this connection; type:"
 NEEDED_COMMAND = "rounds connection authorize"
+NO_FILE = "its provider's file is gone; put it back, then restart roundsd"
+REMOVED_MEANWHILE = "the connection was removed while its token was asked for"
 STILL_IN_DOUBT = (
     "the refresh token may have been replaced by an answer that got lost, and the provider could "
     "not be asked which; the next sync asks again"
@@ -155,8 +157,7 @@ class Keeper:
         outcome: Kept | CallLost
         with trio.CancelScope(shield=True):
             try:
-                now = self._journal.clock.now()
-                tokens = await self._endpoint(subject).refresh(before, now)
+                tokens = await self._asked(intended, before)
             except TokenLost as lost:
                 outcome = await self._lost(intended, lost)
             else:
@@ -169,6 +170,17 @@ class Keeper:
         if isinstance(outcome, CallLost):
             raise outcome
         return outcome
+
+    async def _asked(self, intended: Recorded, before: Kept | None) -> Tokens:
+        """Ask the provider. Raises TokenLost, also where nobody waits for the answer any more."""
+        subject, generation = intended.subject, self._connection(intended.subject).grant.generation
+        if self._connection(subject).provider not in self._providers:
+            raise TokenLost(CallLost(FailureClass.INVALID, NO_FILE), sent=False)
+        tokens = await self._endpoint(subject).refresh(before, self._journal.clock.now())
+        grant = self._connection(subject).grant
+        if (grant.phase, grant.generation) != (Phase.REFRESHING, generation):
+            raise TokenLost(CallLost(FailureClass.CANCELLED, REMOVED_MEANWHILE), sent=True)
+        return tokens
 
     async def _lost(self, intended: Recorded, loss: TokenLost) -> CallLost:
         """Record how a refresh failed, and say it in words for the sync that needed it."""

@@ -83,9 +83,38 @@ class GrantView(Struct, frozen=True, kw_only=True):
 
 
 class BackfillView(Struct, frozen=True, kw_only=True):
-    """The days that a backfill still wants, and when it goes on."""
+    """The days that a backfill still wants, and when it goes on.
+
+    `asked` is the last of the days that were asked for; None where that is not looked up.
+    """
 
     first: date
     last: date
     batch: int
     due: datetime
+    asked: date | None = None
+
+
+class SettingView(Struct, frozen=True, kw_only=True):
+    """What a connection may say beside its credential; without a default it must."""
+
+    title: str
+    choices: list[str]
+    default: str | None
+
+
+class OAuthView(Struct, frozen=True, kw_only=True):
+    """What a provider's file knows of its OAuth.
+
+    `redirect_uri` is where browsers come back to, to be registered there; `secret` says that our
+    application has one. `access_s`, `in_doubt`, `reuse_s` and `idle_days` are as in the file.
+    """
+
+    grant: str
+    redirect_uri: str
+    scopes: list[str]
+    secret: bool
+    access_s: int
+    in_doubt: str
+    reuse_s: int | None
+    idle_days: int | None

@@ -23,6 +23,11 @@ from events.terms import Caller
 REDIRECT_URI = "http://127.0.0.1:8723/callback"
 """Where the browser comes back to, where neither the file nor the person names another place."""
 
+NO_CLIENT = (
+    "our application's id and secret at {provider} are not known; type first: rounds provider "
+    "client {provider}"
+)
+
 
 async def authorize_begin(desk: Desk, wish: AuthorizeWish, by: Caller) -> AuthorizeBegun:
     """Say where a browser must go so that a person can consent."""
@@ -32,6 +37,8 @@ async def authorize_begin(desk: Desk, wish: AuthorizeWish, by: Caller) -> Author
     assert isinstance(auth, OAuth2), "it was just looked at"
     endpoint = token_endpoint.of(desk.vault, connection, subject, provider)
     assert auth.authorize_url is not None, "a person's consent has its page"
+    if endpoint.client is None:
+        raise Refused("no-client", NO_CLIENT.format(provider=provider.file.name))
     await room(desk)
     now = desk.journal.clock.now()
     try:
@@ -57,7 +64,7 @@ async def authorize_begin(desk: Desk, wish: AuthorizeWish, by: Caller) -> Author
 
 async def authorize_finish(desk: Desk, wish: AuthorizeAnswer, by: Caller) -> Done:
     """Exchange what the browser brought back for tokens, and start syncing."""
-    subject, _ = desk.find(wish.connection)
+    subject, connection = desk.find(wish.connection)
     await room(desk)
     try:
         pending, code = desk.authorisations.finish(
@@ -71,13 +78,15 @@ async def authorize_finish(desk: Desk, wish: AuthorizeAnswer, by: Caller) -> Don
             by=by,
         )
     except NotAuthorised as error:
-        raise Refused("invalid", str(error)) from None
+        raise Refused("not-authorised", str(error)) from None
     except CallLost as lost:
         raise Refused(
             "provider", f"not authorised: {lost.message}; begin again when that is mended"
         ) from None
     if not recorded:
         raise Refused("not-found", f"{wish.connection} was removed meanwhile")
+    if connection.paused:
+        return done(desk, recorded, f"authorised; it is paused: rounds resume {wish.connection}")
     return done(desk, recorded, "authorised; its next sync starts at once")
 
 

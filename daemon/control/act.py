@@ -8,10 +8,12 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, Done, Nothing
 from daemon.duration import duration
 from daemon.keyring import KeyFixed
+from daemon.stream_file import Window
 from daemon.vault import VaultFull, VaultUnusable
 from events.envelope import Recorded
-from events.schema import SyncSkipped
+from events.schema import BackfillEnded, SyncSkipped
 from events.terms import Caller, RunOptions, SkipReason
+from projections.connection import Connection
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
 DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
@@ -25,13 +27,18 @@ NOT_WRITTEN = (
 async def sync(desk: Desk, wish: SyncWish, by: Caller) -> Done:
     subject, connection = desk.find(wish.connection)
     options = _options(wish)
+    if wish.days is not None and not day_by_day(desk, connection):
+        raise Refused("invalid", f"{wish.connection} has no stream that is fetched day by day")
     if wish.failed_days and not any(each.failed_days for each in connection.streams.values()):
         return done(desk, [], "no day is owed")
     recorded = await execute(desk, commands.Request(subject=subject, by=by, options=options))
     if recorded and isinstance(recorded[0].event, SyncSkipped):
         raise _skipped(wish.connection, recorded[0].event.reason)
     words = "sync requested" if recorded else "a sync is already requested"
-    return done(desk, recorded, words + (", after the one that runs" if connection.run else ""))
+    words += ", after the one that runs" if connection.run else ""
+    if options and not recorded:
+        words += "; what you ask for this one alone is not heeded: ask again once that one runs"
+    return done(desk, recorded, words)
 
 
 async def pause(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
@@ -50,7 +57,13 @@ async def resume(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
 async def cancel(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
     subject, _ = desk.find(wish.connection)
     recorded = await execute(desk, commands.Cancel(subject=subject, by=by))
-    return done(desk, recorded, "cancelled" if recorded else "nothing runs or is requested")
+    if not recorded:
+        return done(desk, recorded, "nothing runs or is requested")
+    if any(isinstance(each.event, BackfillEnded) for each in recorded):
+        return done(desk, recorded, "backfill cancelled; what it fetched is kept")
+    left = desk.journal.world.connections[subject].backfill
+    more = "; its backfill goes on, until you type it once more" if left else ""
+    return done(desk, recorded, f"cancelled{more}")
 
 
 async def rotate_vault_key(desk: Desk, _: Nothing, by: Caller) -> Done:
@@ -76,6 +89,13 @@ async def rotate_vault_key(desk: Desk, _: Nothing, by: Caller) -> Done:
         f"sealed {sealed} {'secret' if sealed == 1 else 'secrets'} anew under key {version}; back "
         f"up {desk.vault.ring.path} now: older backups of the vault need the key from before",
     )
+
+
+def day_by_day(desk: Desk, connection: Connection) -> dict[str, Window]:
+    """The streams of a connection that are fetched day by day."""
+    provider = desk.providers.get(connection.provider)
+    streams = provider.file.streams if provider else {}
+    return {name: each.window for name, each in streams.items() if each.window}
 
 
 def _options(wish: SyncWish) -> RunOptions | None:

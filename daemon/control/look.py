@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 import trio
+from msgspec import structs
 
 from daemon.account import CLIENT, NO_TENANT
-from daemon.auth_file import OAuth2
+from daemon.auth_file import Auth, OAuth2
 from daemon.control import views
+from daemon.control.account_messages import OAuthView, SettingView
+from daemon.control.accounts import REDIRECT_URI
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import (
     ConnectionAnswer,
@@ -34,6 +37,7 @@ from events.log import READ_EVENTS
 from events.subscription import Subscription
 from events.terms import Caller
 from projections.connection import next_start
+from projections.grant import Phase
 
 DATA_ROWS_MAX = 1000
 QUEUE_ITEMS_MAX = 200
@@ -66,6 +70,7 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         failed=world.fleet.failed,
         next_start=min((start for start in starts if start > now), default=None),
         trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
+        unauthorised=sum(each.grant.phase is Phase.NEEDED for each in live),
     )
 
 
@@ -96,37 +101,59 @@ async def connections(desk: Desk, _: Nothing, by: Caller) -> Connections:
 
 async def connection(desk: Desk, query: ConnectionName, by: Caller) -> ConnectionAnswer:
     subject, found = desk.find(query.connection)
-    return ConnectionAnswer(
-        seq=desk.journal.world.seq, connection=views.view_of(desk, subject, found)
-    )
+    view = views.view_of(desk, subject, found)
+    if view.backfill is not None and found.backfill is not None:
+        asked = views.asked(desk, found.backfill)
+        view = structs.replace(view, backfill=structs.replace(view.backfill, asked=asked))
+    return ConnectionAnswer(seq=desk.journal.world.seq, connection=view)
 
 
 async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
-    found = []
-    for subject, provider in desk.providers.items():
-        known = desk.journal.world.providers.get(subject)
-        found.append(
-            ProviderView(
-                provider=provider.file.name,
-                title=provider.file.title,
-                base_url=provider.file.base_url,
-                auth=str(type(provider.file.auth).__struct_config__.tag),
-                connections=known.connections if known else 0,
-                streams=list(provider.file.streams),
-                own=provider.file.name in desk.configuration.own,
-                client=_client(desk, subject, provider),
-                settings={name: each.title for name, each in provider.file.settings.items()},
-                retired=provider.file.retired.on if provider.file.retired else None,
-                successor=provider.file.retired.successor if provider.file.retired else None,
-            )
-        )
+    found = [_provider(desk, subject, each) for subject, each in desk.providers.items()]
+    found.sort(key=lambda view: view.provider)
     return Providers(seq=desk.journal.world.seq, providers=found)
 
 
+def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:
+    known, file = desk.journal.world.providers.get(subject), provider.file
+    return ProviderView(
+        provider=file.name,
+        title=file.title,
+        base_url=file.base_url,
+        auth=str(type(file.auth).__struct_config__.tag),
+        connections=known.connections if known else 0,
+        streams=list(file.streams),
+        own=file.name in desk.configuration.own,
+        client=_client(desk, subject, provider),
+        settings={
+            name: SettingView(title=each.title, choices=list(each.choices), default=each.default)
+            for name, each in file.settings.items()
+        },
+        modes={name: each.mode for name, each in file.streams.items()},
+        oauth=_oauth(file.auth),
+        retired=file.retired.on if file.retired else None,
+        successor=file.retired.successor if file.retired else None,
+    )
+
+
+def _oauth(auth: Auth) -> OAuthView | None:
+    if not isinstance(auth, OAuth2):
+        return None
+    return OAuthView(
+        grant=auth.grant,
+        redirect_uri=auth.redirect_uri or REDIRECT_URI,
+        scopes=list(auth.scopes),
+        secret=auth.client != "none",
+        access_s=auth.access_s,
+        in_doubt=auth.in_doubt,
+        reuse_s=auth.reuse_s,
+        idle_days=auth.idle_days,
+    )
+
+
 def _client(desk: Desk, subject: int, provider: Provider) -> bool | None:
-    """Whether our own id and secret are known, where a person's grant needs them."""
-    auth = provider.file.auth
-    if not isinstance(auth, OAuth2) or auth.grant != "authorization_code":
+    """Whether our own id and secret are known, where the provider speaks OAuth."""
+    if not isinstance(provider.file.auth, OAuth2):
         return None
     return desk.vault.open(NO_TENANT, subject, CLIENT) is not None
 

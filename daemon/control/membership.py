@@ -140,8 +140,18 @@ def _what_was_set(desk: Desk, name: str, recorded: list[Recorded]) -> str:
     known = _known(desk, name)
     if any(isinstance(event, ConnectionAdded) for event in events):
         if known and known.grant.phase is Phase.NEEDED:
-            return f"added; it waits to be authorised: rounds connection authorize {name}"
+            return f"added; {_next_step(desk, name, known)}"
         return "added; its first sync starts at once"
     words = ["interval" for event in events if isinstance(event, ConnectionChanged)]
     words += [event.purpose for event in events if isinstance(event, CredentialSet)]
     return f"{' and '.join(words)} set" if words else "exists already; nothing is new"
+
+
+def _next_step(desk: Desk, name: str, connection: Connection) -> str:
+    subject = desk.vault.subject("connection", name)
+    assert subject is not None, "it was just added"
+    authorise = f"rounds connection authorize {name}"
+    if account.client(desk.vault, connection, subject):
+        return f"it waits to be authorised: {authorise}"
+    provider = desk.vault.name(connection.provider)
+    return f"type next: rounds provider client {provider}; then: {authorise}"

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from daemon.control.account_messages import BackfillView, GrantView
+from daemon.control.account_messages import BackfillView, GrantView, OAuthView, SettingView
 from events.schema import Event
-from events.terms import FailureClass, Kind
+from events.terms import FailureClass, Kind, Mode
 
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """The number of an event; 0 lies before the first."""
@@ -161,6 +161,7 @@ class Status(Struct, frozen=True, kw_only=True):
     failed: int
     next_start: datetime | None
     trouble: list[str]
+    unauthorised: int = 0
 
 
 class QueueItem(Struct, frozen=True, kw_only=True):
@@ -187,7 +188,7 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     """One provider. `own` is False for what ships with rounds, unless a file goes before it.
 
     `client` says whether our own id and secret are known, None where none is needed; `settings`
-    gives what a connection must say, by name, with its title.
+    gives what a connection says beside its credential, `modes` how each stream is fetched.
     """
 
     provider: str
@@ -198,7 +199,9 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     streams: list[str]
     own: bool = True
     client: bool | None = None
-    settings: dict[str, str] = {}
+    settings: dict[str, SettingView] = {}
+    modes: dict[str, Mode] = {}
+    oauth: OAuthView | None = None
     retired: date | None = None
     successor: str | None = None
 

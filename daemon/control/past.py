@@ -1,10 +1,11 @@
 """How do people ask for days of the past?"""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from daemon import commands
 from daemon.control.account_messages import BackfillWish
-from daemon.control.act import done, durable, room
+from daemon.control.act import day_by_day, done, durable, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
 from daemon.duration import duration
@@ -17,14 +18,16 @@ SPAN_MAX = timedelta(days=36_525)  # a century: whoever wants more has mistyped 
 async def backfill(desk: Desk, wish: BackfillWish, by: Caller) -> Done:
     """Fetch the days from `first` to `last`, the newest first, some of them a sync."""
     subject, connection = desk.find(wish.connection)
-    provider = desk.providers.get(connection.provider)
-    windows = (
-        [name for name, each in provider.file.streams.items() if each.window] if provider else []
-    )
-    if not windows:
+    days_of = day_by_day(desk, connection)
+    if not days_of:
         raise Refused("invalid", f"{wish.connection} has no stream that is fetched day by day")
-    if wish.last < wish.first or wish.last - wish.first > SPAN_MAX:
+    tomorrow = desk.journal.clock.now().date() + timedelta(days=1)  # somewhere it is that already
+    if not tomorrow - SPAN_MAX <= wish.first <= wish.last <= tomorrow:
         raise Refused("invalid", f"there are no days from {wish.first} to {wish.last}")
+    now = desk.journal.clock.now()
+    today = max(now.astimezone(ZoneInfo(each.timezone)).date() for each in days_of.values())
+    if wish.last > today:
+        raise Refused("invalid", f"{wish.last} has not come yet")
     if connection.paused:
         name = wish.connection
         raise Refused("paused", f"{name} is paused; type: rounds resume {name}")
@@ -45,4 +48,6 @@ async def backfill(desk: Desk, wish: BackfillWish, by: Caller) -> Done:
     )
     await durable(desk, recorded)
     days = (wish.last - wish.first).days + 1
-    return done(desk, recorded, f"{days:,} days of {', '.join(windows)} are fetched, newest first")
+    spans = "1 day" if days == 1 else f"{days:,} days"
+    words = f"{spans} of {', '.join(days_of)} to fetch, the newest first"
+    return done(desk, recorded, words)

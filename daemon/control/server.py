@@ -30,6 +30,7 @@ STATUS = {
     "paused": 409,
     "declared": 409,
     "not-authorised": 409,
+    "no-client": 409,
     "provider": 502,
     "disk-full": 503,
     "internal": 500,

@@ -1,13 +1,15 @@
 """How does a connection look to people: its state in words, its run, its place in the queue?"""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
 from daemon.decide.start import priority
+from events.schema import BackfillRequested
 from events.terms import Kind
 from projections import health
+from projections.backfill import Backfill
 from projections.connection import Connection, next_start
 from projections.grant import Grant, Phase
 
@@ -63,6 +65,13 @@ def _backfill(connection: Connection) -> BackfillView | None:
     if left is None:
         return None
     return BackfillView(first=left.first, last=left.last, batch=left.batch, due=left.due)
+
+
+def asked(desk: Desk, left: Backfill) -> date | None:
+    """The last of the days that a backfill was asked for: its request says so."""
+    found = desk.journal.log.read(left.request - 1, limit=1)
+    event = found[0].event if found else None
+    return event.last if isinstance(event, BackfillRequested) else None
 
 
 def _streams(connection: Connection) -> list[StreamView]:

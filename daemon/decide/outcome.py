@@ -23,7 +23,6 @@ from events.terms import (
     OnEmpty,
     ScheduleReason,
     SkipReason,
-    StreamFailure,
     StreamPolicy,
 )
 from projections import provider
@@ -65,12 +64,12 @@ def capture(command: Capture, world: World) -> Decisions:
 
 
 def finish(command: Finish, world: World, now: datetime) -> Decisions:
-    """One good stream makes a success; what failed beside it is named."""
+    """One good stream makes a success, and so does having nothing to do; failures are named."""
     subject = command.subject
     if not runs(world, subject, command.sync):
         return []
     ending: Event
-    if command.captured:
+    if command.captured or not command.failures:
         ending = SyncSucceeded(
             sync=command.sync,
             duration_ms=command.duration_ms,
@@ -79,7 +78,7 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             calls=command.calls,
         )
     else:
-        first = command.failures[0] if command.failures else _NO_STREAMS
+        first = command.failures[0]
         ending = SyncFailed(
             sync=command.sync,
             duration_ms=command.duration_ms,
@@ -181,10 +180,3 @@ def on_empty(world: World, known: Connection, stream: str) -> bool:
     """Whether an answer without records is refused where there were some."""
     declared = provider.stream(world.providers[known.provider], stream) or StreamPolicy(name=stream)
     return declared.empty is OnEmpty.ROLLBACK
-
-
-_NO_STREAMS = StreamFailure(
-    stream="",
-    cause=FailureClass.INVALID,
-    message="the provider's file declares no streams; add one to it",
-)
