@@ -23,6 +23,8 @@ NO_CLIENT = (
     "our application's id and secret at this provider are not known; "
     "set them with `rounds provider client`"
 )
+FORBIDDEN = frozenset({400, 401, 403, 404, 405, 410})
+"""After these an introspection endpoint is as good as none: we may not ask, or it is not there."""
 
 log = structlog.get_logger()
 
@@ -70,7 +72,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
             active = token_answer.is_active(await self.provider.send_token(request))
         except CallLost as lost:
             log.warning("not-introspected", why=lost.message)
-            return Introspection.SILENT
+            forbidden = lost.status in FORBIDDEN  # asking again would change nothing
+            return Introspection.NOT_ASKED if forbidden else Introspection.SILENT
         if active is None:
             return Introspection.SILENT
         return Introspection.ACTIVE if active else Introspection.INACTIVE

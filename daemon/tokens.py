@@ -17,7 +17,15 @@ from msgspec import Struct
 
 from daemon import account, token_endpoint
 from daemon.account import Kept
-from daemon.commands import Activate, Authorise, Introspection, LoseRefresh, Renew, Settle
+from daemon.commands import (
+    Activate,
+    Authorise,
+    BeginAuthorisation,
+    Introspection,
+    LoseRefresh,
+    Renew,
+    Settle,
+)
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.provider import Provider
@@ -37,6 +45,7 @@ ROOM_RETRY_S = 1.0  # how often a full disk is tried again while the only token 
 NEEDED = "nothing was sent: the provider wants a person to authorise this connection; type:"
 NEEDED_COMMAND = "rounds connection authorize"
 NO_FILE = "its provider's file is gone; put it back, then restart roundsd"
+OVERTAKEN = "nothing was sent: the connection was authorised anew, or removed, meanwhile"
 REMOVED_MEANWHILE = "the connection was removed while its token was asked for"
 STILL_IN_DOUBT = (
     "the refresh token may have been replaced by an answer that got lost, and the provider could "
@@ -97,7 +106,8 @@ class Keeper:
                     going_on=going_on,
                 )
             )
-            await self._journal.durable(recorded)
+            with trio.CancelScope(shield=True):  # nobody else carries out what is intended
+                await self._journal.durable(recorded)
             if recorded and isinstance(recorded[0].event, RefreshIntended):
                 return _access(await self._refresh(recorded[0], before))
             phase = self._connection(subject).grant.phase
@@ -109,12 +119,13 @@ class Keeper:
 
     async def keep_alive(self, intended: Recorded) -> None:
         """Do what a RefreshIntended without a sync says; how it went stands in the log."""
-        async with self._alone(intended.subject):
-            await self._journal.durable([intended])
-            try:
-                await self._refresh(intended, self._kept(intended.subject))
-            except CallLost as lost:
-                log.warning("not-kept-alive", subject=intended.subject, why=lost.message)
+        with trio.CancelScope(shield=True):  # else it would be in doubt, and was never sent
+            async with self._alone(intended.subject):
+                await self._journal.durable([intended])
+                try:
+                    await self._refresh(intended, self._kept(intended.subject))
+                except CallLost as lost:
+                    log.warning("not-kept-alive", subject=intended.subject, why=lost.message)
 
     async def authorise(
         self,
@@ -129,6 +140,9 @@ class Keeper:
         recorded: list[Recorded] = []
         async with self._alone(subject):
             with trio.CancelScope(shield=True):
+                if not self._connection(subject).grant.beginning:  # somebody else came first
+                    wish = BeginAuthorisation(subject=subject, by=by)
+                    await self._journal.durable(self._journal.execute(wish))
                 try:
                     now, endpoint = self._journal.clock.now(), self._endpoint(subject)
                     tokens = await endpoint.exchange(code, redirect_uri, verifier, now)
@@ -136,8 +150,8 @@ class Keeper:
                     raise lost.lost from None
                 pair = account.following(self._vault, self._connection(subject), tokens, None)
                 await self._seal(subject, pair)
-                wish = Authorise(subject=subject, pair=pair.pair(), by=by)
-                recorded = self._journal.execute(wish)
+                authorised = Authorise(subject=subject, pair=pair.pair(), by=by)
+                recorded = self._journal.execute(authorised)
                 await self._journal.durable(recorded)
         return recorded
 
@@ -173,14 +187,21 @@ class Keeper:
 
     async def _asked(self, intended: Recorded, before: Kept | None) -> Tokens:
         """Ask the provider. Raises TokenLost, also where nobody waits for the answer any more."""
-        subject, generation = intended.subject, self._connection(intended.subject).grant.generation
+        subject = intended.subject
+        if not self._stands(intended):  # while it waited for its turn, somebody authorised anew
+            raise TokenLost(CallLost(FailureClass.CANCELLED, OVERTAKEN, sent=False), sent=False)
         if self._connection(subject).provider not in self._providers:
             raise TokenLost(CallLost(FailureClass.INVALID, NO_FILE), sent=False)
         tokens = await self._endpoint(subject).refresh(before, self._journal.clock.now())
-        grant = self._connection(subject).grant
-        if (grant.phase, grant.generation) != (Phase.REFRESHING, generation):
+        if not self._stands(intended):
             raise TokenLost(CallLost(FailureClass.CANCELLED, REMOVED_MEANWHILE), sent=True)
         return tokens
+
+    def _stands(self, intended: Recorded) -> bool:
+        """Whether what was intended is still what the log says of the grant."""
+        grant, event = self._connection(intended.subject).grant, intended.event
+        assert isinstance(event, RefreshIntended), "only what was intended stands"
+        return (grant.phase, grant.generation) == (Phase.REFRESHING, event.generation)
 
     async def _lost(self, intended: Recorded, loss: TokenLost) -> CallLost:
         """Record how a refresh failed, and say it in words for the sync that needed it."""

@@ -32,9 +32,9 @@ class Client:
         """The answer, as JSON. Raises Ended."""
         return self._ask("GET", _target(name, query), None)
 
-    def post(self, name: str, wish: Struct) -> bytes:
+    def post(self, name: str, wish: Struct, seconds: float = ANSWER_S) -> bytes:
         """What the wish came to, as JSON. Raises Ended."""
-        return self._ask("POST", _target(name, {}), msgspec.json.encode(wish))
+        return self._ask("POST", _target(name, {}), msgspec.json.encode(wish), seconds)
 
     def now(self) -> datetime:
         """What the daemon's clock says: its times are relative to that one."""
@@ -57,15 +57,17 @@ class Client:
             connection.close()
         raise self._gone()
 
-    def _ask(self, method: str, target: str, body: bytes | None) -> bytes:
-        connection = _Connection(self._socket, ANSWER_S)
+    def _ask(
+        self, method: str, target: str, body: bytes | None, seconds: float = ANSWER_S
+    ) -> bytes:
+        connection = _Connection(self._socket, seconds)
         try:
             connection.request(method, target, body)
             response = connection.getresponse()
             answer = response.read()
         except TimeoutError:
             raise Ended(
-                Exit.TIMED_OUT, f"the daemon did not answer within {ANSWER_S:g} s; try again"
+                Exit.TIMED_OUT, f"the daemon did not answer within {seconds:g} s; try again"
             ) from None
         except (OSError, http.client.HTTPException):
             raise self._gone() from None

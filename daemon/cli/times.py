@@ -1,6 +1,7 @@
 """How are times, spans and numbers written for people?"""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 
 STEPS = (  # a unit is used up to the second number, rounded
     (timedelta(seconds=1), timedelta(seconds=99), "s"),
@@ -54,6 +55,19 @@ def exact(span: timedelta, parts: int = 4) -> str:
         if number:
             words.append(count(number, name) if name == "day" else f"{number} {name}")
     return " ".join(words[:parts]) or "0 s"
+
+
+def spans(days: Iterable[date]) -> str:
+    """Days in a row as one: `2026-11-02 to 2026-11-05, 2026-11-09`."""
+    runs: list[list[date]] = []
+    for day in sorted(days):
+        if runs and day - runs[-1][-1] == timedelta(days=1):
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ", ".join(
+        f"{run[0]} to {run[-1]}" if len(run) > 1 else run[0].isoformat() for run in runs
+    )
 
 
 def count(number: int, noun: str) -> str:

@@ -89,6 +89,9 @@ class Prompt(random.Random):
     def uniform(self, a: float, b: float) -> float:
         return a
 
+    def randint(self, a: int, b: int) -> int:
+        return b
+
 
 class Life:
     """One connection, and what outlives each daemon that works for it."""
@@ -222,7 +225,6 @@ class Life:
         try:
             await daemon.keeper.authorise(
                 self._subject,
-                client=client,
                 code=Secret(CODE),
                 redirect_uri=redirect_uri,
                 verifier=Secret(VERIFIER),
