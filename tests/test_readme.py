@@ -4,7 +4,10 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from daemon import configuration, provider_file, strict_toml
+from daemon.auth_file import OAuth2
 from daemon.cli import root
 from daemon.configuration import Settings
 
@@ -17,12 +20,21 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_provider_file_in_the_readme_is_good(tmp_path: Path):
-    whole, auth = blocks("toml")
+    whole, auth, _ = blocks("toml")
     path = tmp_path / "github.toml"
     path.write_text(whole + auth)
     provider = provider_file.load(path)
     assert provider.streams["issues"].cursor is not None
     assert tomllib.loads(whole)["base_url"] == provider.base_url
+
+
+@pytest.mark.requirement("A20")
+def test_the_provider_of_ones_own_in_the_readme_is_good(tmp_path: Path):
+    path = tmp_path / "sleepwell.toml"
+    path.write_text(blocks("toml")[2])
+    provider = provider_file.load(path)
+    assert isinstance(provider.auth, OAuth2)
+    assert provider.streams["nights"].window is not None
 
 
 def test_the_example_configuration_is_good_and_says_the_defaults():
@@ -52,4 +64,4 @@ def test_every_file_in_the_code_map_exists():
     for name in named:
         folder = name.rpartition("/")[0] if "/" in name else folder
         path = ROOT / (name if "/" in name else f"{folder}/{name}")
-        assert path.exists(), name
+        assert list(path.parent.glob(path.name)), name

@@ -1,6 +1,5 @@
 """How does a person paste what their browser was given, without showing it, and is it theirs?"""
 
-import hmac
 import os
 import re
 import sys
@@ -16,11 +15,11 @@ ERASE = ("\x7f", "\b")
 KILL, END = "\x15", "\x04"  # Ctrl-U, Ctrl-D
 
 NOT_OURS = (
-    "that address belongs to another authorisation, or is not complete; paste the whole address "
-    "that the browser ended at"
+    "That address belongs to another authorisation, or is not complete; paste the whole address "
+    "that the browser ended at."
 )
-NO_CODE = "there is no code in what was pasted; paste the whole address that the browser ended at"
-TOO_LONG = f"what was pasted has more than {PASTE_MAX} characters; no such address is so long"
+NO_CODE = "There is no code in what was pasted; paste the whole address that the browser ended at."
+TOO_LONG = f"What was pasted has more than {PASTE_MAX} characters; no such address is so long."
 
 
 class Pasting:
@@ -77,7 +76,8 @@ def hidden() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        # What was pasted beyond the answer must not become a line of the shell's.
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
 
 def wrong(text: str, state: str) -> str | None:
@@ -92,8 +92,10 @@ def wrong(text: str, state: str) -> str | None:
 
 def is_ours(query: str, state: str) -> bool:
     """Whether a redirect's query bears this beginning's state, once."""
+    from hmac import compare_digest  # it is not needed before somebody comes back
+
     try:
         found = parse_qs(query, max_num_fields=FIELDS_MAX).get("state", [])
     except ValueError:
         return False
-    return len(found) == 1 and hmac.compare_digest(found[0].encode(), state.encode())
+    return len(found) == 1 and compare_digest(found[0].encode(), state.encode())

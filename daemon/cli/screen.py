@@ -48,6 +48,11 @@ def note(text: str) -> None:
     sys.stderr.write(f"rounds: {text}\n")
 
 
+def remark(text: str) -> None:
+    """Something said to the person who typed, beside the result, in the course of things."""
+    sys.stderr.write(f"{printable(text)}\n")
+
+
 def table(*columns: str, right: Sequence[str] = (), folds: Sequence[str] = ()) -> "Table":
     """A table without lines. Columns in `right` hold numbers; those in `folds` give way first."""
     from rich.table import Table

@@ -85,8 +85,8 @@ class Pulse:
         with self._changed:
             match form.get("grant_type"):
                 case "authorization_code":
-                    shown = (form.get(name, "") for name in ("code", "redirect_uri"))
-                    pair = self._grants.redeem(*shown, form.get("code_verifier", ""))
+                    code, verifier = form.get("code", ""), form.get("code_verifier", "")
+                    pair = self._grants.redeem(code, form.get("redirect_uri", ""), verifier)
                 case "refresh_token":
                     pair = self._grants.renew(form.get("refresh_token", ""))
                 case _:
@@ -134,7 +134,8 @@ class Pulse:
                 case "GET", "handed-out":
                     return good(self._grants.handed_out())
                 case "GET", "holding":
-                    return good({"holding": self._changed.wait_for(lambda: self._held, HOLDING_S)})
+                    held = self._changed.wait_for(lambda: self._held > 0, HOLDING_S)
+                    return good({"holding": held})
                 case _:
                     return problem(404, "there is nothing here")
 

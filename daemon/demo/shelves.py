@@ -1,6 +1,7 @@
-"""What do the made-up providers have to tell: whose parts, which orders, what weather?"""
+"""What do the made-up providers have to tell: parts, orders, weather, a report, a day's steps?"""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from daemon.demo.opening import TENANTS
@@ -9,6 +10,18 @@ NAMES = ("bearing", "belt", "bolt", "filter", "gasket", "hinge", "lamp", "valve"
 SIZES = ("tiny", "small", "medium", "large", "huge")
 ORDERS = 12
 DAYS = 14
+HOURS = (8, 12, 16, 20)
+
+HEAD = ("Article", "Name", "Stock", "Price", "Price")
+ARTICLES = {
+    "00417": "Zündkerze",
+    "00418": "Glühbirne",
+    "00501": "Kühlerdichtung",
+    "0077": "Öl 5W-30",
+    "10023": "Scheibenwischer",
+    "10024": "Türgriff",
+}
+OLD_ENCODING, NEW_ENCODING = "cp1252", "utf-8-sig"
 
 Record = dict[str, Any]
 
@@ -41,6 +54,29 @@ def weather() -> list[Record]:
         {"day": f"2025-06-{day:02d}", "high": 17 + day * 5 % 9, "rain_mm": max(0, day * 7 % 11 - 5)}
         for day in range(1, DAYS + 1)
     ]
+
+
+def steps(day: date) -> list[Record]:
+    """How far somebody went on that day, by the hour: the same whenever it is asked."""
+    seed = day.toordinal()
+    return [
+        {"day": day.isoformat(), "hour": hour, "steps": 300 + seed * hour * 37 % 2900}
+        for hour in HOURS
+    ]
+
+
+def report(*, empty: bool) -> str:
+    """The stockroom's articles as it writes them down; an empty report has its header alone."""
+    lines = [HEAD] if empty else [HEAD, *map(_article, enumerate(ARTICLES, 1))]
+    return "".join(";".join(line) + "\r\n" for line in lines)
+
+
+def _article(placed: tuple[int, str]) -> tuple[str, ...]:
+    """A row: number, name, how many, the net price and the gross one, which is called the same."""
+    at, number = placed
+    net = 215 * at  # in cents
+    prices = (f"{cents // 100},{cents % 100:02d}" for cents in (net, net * 119 // 100))
+    return number, ARTICLES[number], str(at * 7 % 20), *prices
 
 
 def _shelf(number: int) -> Shelf:
