@@ -106,6 +106,17 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
                 run=_run(recorded.seq, recorded.at, started),
                 schedule=schedule.evolve(connection.schedule, recorded),
             )
+        case SyncSucceeded() | SyncFailed() as ending:
+            return _finished(connection, recorded, ending)
+        case SyncCancelled():
+            return replace(connection, run=None, last=_ending(recorded, "cancelled"))
+        case SyncInterrupted():
+            return replace(
+                connection,
+                run=None,
+                schedule=schedule.evolve(connection.schedule, recorded),
+                last=_ending(recorded, "interrupted"),
+            )
         case (
             RefreshIntended()
             | TokenRefreshed()
@@ -119,17 +130,6 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
             return replace(connection, grant=grant.evolve(connection.grant, recorded))
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
             return replace(connection, backfill=backfill.evolve(connection.backfill, recorded))
-        case SyncSucceeded() | SyncFailed() as ending:
-            return _finished(connection, recorded, ending)
-        case SyncCancelled():
-            return replace(connection, run=None, last=_ending(recorded, "cancelled"))
-        case SyncInterrupted():
-            return replace(
-                connection,
-                run=None,
-                schedule=schedule.evolve(connection.schedule, recorded),
-                last=_ending(recorded, "interrupted"),
-            )
         case ActorCrashed(crashes=crashes):
             return replace(
                 connection,
