@@ -8,6 +8,7 @@ Neither code nor state is ever shown: what is pasted is not echoed.
 
 import os
 import select
+import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -161,13 +162,14 @@ def _say(
         shown = {"connection": connection, "url": begun.url, "redirect_uri": begun.redirect_uri}
         screen.document(msgspec.json.encode({**shown, "until": begun.until}))
     else:
-        screen.remark(f"Open this address in a browser, and allow {connection} there:\n")
+        screen.remark(f"Open this address in a browser, and allow {connection} there:")
+        screen.remark("")
         screen.line(begun.url)
         screen.remark("")
     if listening is None:
         screen.remark("Then paste here the address that the browser ends at. It is not shown.")
     elif pasted is None:
-        screen.remark(f"Waiting for the browser to come back to port {listening.port} of this host.")
+        screen.remark(f"Waiting for the browser to come back to port {listening.port} here.")
     else:
         screen.remark(_elsewhere(listening.port))
 
@@ -198,8 +200,9 @@ def _wait(
         wires = listening.wires if listening else []
         terminal = [pasted] if pasted and not pasted.over else []
         if not wires and not terminal:
-            raise Ended(Exit.FAILED, f"nothing was pasted, so {connection} is as it was")
-        ready, _, _ = select.select([*wires, *terminal], [], [], min(left, LOOK_S))
+            raise Ended(Exit.FAILED, f"nothing of use was pasted, so {connection} is as it was")
+        waited_for: list[socket.socket | Pasting] = [*wires, *terminal]
+        ready, _, _ = select.select(waited_for, [], [], min(left, LOOK_S))
         for wire in wires if listening else []:
             if wire in ready and listening:
                 found = listening.take(wire, lambda query: pasting.is_ours(query, state))
@@ -219,19 +222,18 @@ def _wait(
     )
 
 
-def _finish(
-    daemon: Client, connection: str, state: str, visit: Visit | None, answer: str
-) -> bytes:
+def _finish(daemon: Client, connection: str, state: str, visit: Visit | None, answer: str) -> bytes:
     """Hand it over, and show the browser what came of it. Raises Ended."""
     wish = AuthorizeAnswer(connection=connection, state=state, answer=answer)
     try:
         told = daemon.post("authorize-finish", wish, FINISH_S)
     except Ended as ended:
+        lost = ended
         if ended.exit is Exit.TIMED_OUT:
-            ended = Ended(Exit.TIMED_OUT, SILENT.format(connection=connection))  # noqa: PLW2901
+            lost = Ended(Exit.TIMED_OUT, SILENT.format(connection=connection))
         if visit is not None:
-            visit.show("200 OK", f"{connection} is not authorised", f"{ended.message}. {CLOSE}")
-        raise ended from None
+            visit.show("200 OK", f"{connection} is not authorised", f"{lost.message}. {CLOSE}")
+        raise lost from None
     if visit is not None:
         visit.show("200 OK", f"{connection} is authorised", CLOSE)
     return told

@@ -1,33 +1,40 @@
 """Which connections are there, and how does one come and go?"""
 
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import click
 
-from daemon.cli import act, arguments, client, rows, screen, times
+from daemon.cli import act, arguments, client, rows, screen
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.credential import credential_options, given, prompted
 from daemon.cli.ending import Ended, Exit
+from daemon.cli.lazy import LazyGroup
 from daemon.control.messages import (
     ConnectionAnswer,
     ConnectionName,
     Connections,
-    ConnectionView,
     NewConnection,
     Providers,
+    ProviderView,
 )
 
+PLACES = {
+    "list": "daemon.cli.connection:list_",
+    "show": "daemon.cli.connection:show",
+    "add": "daemon.cli.connection:add",
+    "authorize": "daemon.cli.authorize:authorize",
+    "remove": "daemon.cli.connection:remove",
+}
 
-@click.group()
+
+@click.group(cls=LazyGroup, places=PLACES)
 def connection() -> None:
-    """List, show, add and remove connections."""
+    """List, show, add, authorise and remove connections."""
 
 
-@connection.command(
-    "list",
+@click.command(
     epilog=examples(
         "rounds connection list",
         "rounds connection list --json | jq -r '.connections[].connection'",
@@ -50,7 +57,7 @@ def list_(socket: Path | None, as_json: bool) -> None:
         screen.line("there are no connections yet; `rounds connection add` adds one")
 
 
-@connection.command(epilog=examples("rounds connection show acme/weather"))
+@click.command(epilog=examples("rounds connection show acme/weather"))
 @arguments.connection
 @as_json
 @click.pass_obj
@@ -63,24 +70,30 @@ def show(socket: Path | None, connection: str, as_json: bool) -> None:
         return
     view = client.read(answer, ConnectionAnswer).connection
     now = daemon.now()
-    screen.show(screen.pairs(*_facts(view, now)))
+    from daemon.cli import connection_facts
+
+    screen.show(screen.pairs(*connection_facts.facts(view, now)))
     if view.streams:
         screen.line()
-        screen.show(_streams(view, now))
+        screen.show(connection_facts.streams(view, now))
     rows.say_failures([view])
 
 
-@connection.command(
+@click.command(
     epilog=examples(
         "rounds connection add acme/weather --interval 6h",
         "rounds connection add acme/orders --credential-file key.txt",
         "pass show orders | rounds connection add acme/orders --credential-stdin",
+        "rounds connection add acme/finale --set account=acme --set report=10023",
+        "rounds connection add acme/oura --authorize",
     )
 )
 @arguments.connection
 @click.option("--provider", metavar="NAME", help="Its provider, if its name does not say it.")
 @click.option("--interval", metavar="SPAN", help="How often to sync: 15m, 6h, daily, weekly.")
+@arguments.settings
 @credential_options
+@click.option("--authorize", "goes_on", is_flag=True, help="Go on to authorise it at once.")
 @as_json
 @click.pass_obj
 def add(
@@ -89,26 +102,42 @@ def add(
     connection: str,
     provider: str | None,
     interval: str | None,
+    settings: dict[str, str],
     credential_stdin: bool,
     credential_file: Path | None,
+    goes_on: bool,
     as_json: bool,
 ) -> None:
-    """Add CONNECTION, or give the one of that name another interval or credential.
+    """Add CONNECTION, or change the one of that name: its interval, settings or credential.
 
     A credential is asked for, or read from a file or from standard input. It is never an argument:
-    those are seen by every user of the host, and kept in the shell's history.
+    those are seen by every user of the host, and kept in the shell's history. `rounds provider
+    show` says which settings a provider needs.
     """
     secret = given(stdin=credential_stdin, file=credential_file)
     daemon = client.reach(socket)
-    if secret is None and _wants_credential(daemon, connection, provider):
+    view = _provider(daemon, connection, provider)
+    if goes_on and view is not None and not _is_authorised_by_a_person(view):
+        raise Ended(
+            Exit.USAGE, f"{view.provider} is not authorised by a person: --authorize has no use"
+        )
+    if secret is None and view is not None and _wants_credential(view):
         secret = prompted(connection)
     wish = NewConnection(
-        connection=connection, provider=provider, interval=interval, credential=secret
+        connection=connection,
+        provider=provider,
+        interval=interval,
+        credential=secret,
+        settings=settings or None,
     )
     act.done(daemon.post("add", wish), connection, as_json=as_json)
+    if goes_on:
+        from daemon.cli import authorize
+
+        authorize.run(daemon, connection, authorize.How(), as_json=as_json)
 
 
-@connection.command(epilog=examples("rounds connection remove acme/weather --yes"))
+@click.command(epilog=examples("rounds connection remove acme/weather --yes"))
 @arguments.connection
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
@@ -126,42 +155,18 @@ def remove(socket: Path | None, connection: str, yes: bool, as_json: bool) -> No
     act.done(answer, connection, as_json=as_json)
 
 
-def _wants_credential(daemon: Client, connection: str, provider: str | None) -> bool:
+def _provider(daemon: Client, connection: str, provider: str | None) -> ProviderView | None:
     name = provider or connection.partition("/")[2].partition("/")[0]
     known = client.read(daemon.get("providers"), Providers).providers
-    return any(each.provider == name and each.auth != "none" for each in known)
+    return next((each for each in known if each.provider == name), None)
 
 
-def _facts(view: ConnectionView, now: datetime) -> list[tuple[str, str]]:
-    facts = [
-        ("connection", view.connection),
-        ("provider", view.provider),
-        ("state", view.state),
-        ("score", "none yet" if view.score is None else f"{view.score} of 100"),
-        ("syncs", f"{view.successful:,} of {view.total:,} succeeded"),
-        ("last result", rows.last(view, now)),
-        ("interval", times.exact(view.interval)),
-        ("declared", "in the configuration" if view.declared else "by `rounds connection add`"),
-    ]
-    if view.average_duration_ms is not None:
-        facts.insert(6, ("usual duration", times.milliseconds(view.average_duration_ms)))
-    if view.consecutive_failures:
-        facts.insert(5, ("failures in a row", f"{view.consecutive_failures:,}"))
-    if view.next_start is not None:
-        when = f"{rows.start(view, now)} ({times.local(view.next_start)})"
-        facts.append(("next start", when))
-    if run := view.running:
-        far = f"{times.count(run.pages, 'page')}, {times.count(run.records, 'record')}"
-        facts.append(("running", f"sync {run.sync} ({run.kind}), {run.stream}: {far}"))
-    return facts
+def _is_authorised_by_a_person(view: ProviderView) -> bool:
+    return view.oauth is not None and view.oauth.grant == "authorization_code"
 
 
-def _streams(view: ConnectionView, now: datetime) -> screen.Part:
-    table = screen.table("stream", "rows", "version", "captured", right=("rows", "version"))
-    for each in view.streams:
-        captured = times.relative(each.captured_at, now) if each.captured_at else "never"
-        colour = "red" if each.message else ""
-        table.add_row(
-            each.stream, f"{each.rows:,}", str(each.version or "none"), captured, style=colour
-        )
-    return table
+def _wants_credential(view: ProviderView) -> bool:
+    """Whether a connection has a secret of its own that somebody can type."""
+    if view.oauth is not None:
+        return not _is_authorised_by_a_person(view) and not view.client
+    return view.auth != "none"

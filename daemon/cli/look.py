@@ -77,6 +77,7 @@ def _summary(now: Status) -> list[screen.Part]:
             (now.due, "due"),
             (now.paused, "paused"),
             (now.failing, "failing"),
+            (now.unauthorised, "to be authorised"),
         )
         if number
     ]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from daemon.cli import screen, times
+from daemon.cli.account_words import NEEDS
+from daemon.control.account_messages import GrantView
 from daemon.control.messages import ConnectionView
 
 
@@ -20,7 +22,6 @@ def connections(found: Sequence[ConnectionView], now: datetime) -> screen.Part:
         folds=("connection",),
     )
     for each in found:
-        failed = each.last == "failed"
         table.add_row(
             each.connection,
             each.state,
@@ -28,7 +29,7 @@ def connections(found: Sequence[ConnectionView], now: datetime) -> screen.Part:
             last(each, now),
             f"{sum(stream.rows for stream in each.streams):,}",
             start(each, now),
-            style="red" if failed else "",
+            style=_colour(each),
         )
     return table
 
@@ -49,21 +50,47 @@ def start(connection: ConnectionView, now: datetime) -> str:
     return "due" if connection.next_start <= now else times.relative(connection.next_start, now)
 
 
-def urgency(connection: ConnectionView) -> tuple[bool, bool, str]:
-    """What needs a look comes first."""
+def _colour(connection: ConnectionView) -> str:
+    if connection.state == "unauthorised":
+        return "yellow"
+    return "red" if connection.last == "failed" else ""
+
+
+def urgency(connection: ConnectionView) -> tuple[bool, bool, bool, str]:
+    """What needs a person comes first, then what needs a look."""
+    waits = connection.state != "unauthorised"
     fine = connection.consecutive_failures == 0
-    return (fine, connection.running is None, connection.connection)
+    return (waits, fine, connection.running is None, connection.connection)
 
 
 def say_failures(found: Sequence[ConnectionView]) -> None:
-    """The sentences of those whose last sync failed, whole or in part."""
+    """The sentences of those that wait for a person, or whose last sync failed in part or whole."""
+    waiting = [(each.connection, sentence) for each in found if (sentence := waits(each))]
     lost = [(each.connection, sentence) for each in found if (sentence := failure(each))]
+    if waiting:
+        screen.line()
+        screen.show(screen.pairs(*waiting, colour="yellow"))
     if lost:
         screen.line()
         screen.show(screen.pairs(*lost, colour="red"))
 
 
+def waits(connection: ConnectionView) -> str | None:
+    """Why a person must authorise it, and what to type."""
+    if connection.state != "unauthorised" or connection.grant is None:
+        return None
+    return f"{need(connection.grant)}; type: rounds connection authorize {connection.connection}"
+
+
+def need(grant: GrantView) -> str:
+    code = f" ({grant.error})" if grant.error else ""
+    reason = NEEDS[grant.reason] if grant.reason else "nobody has authorised it"
+    return f"waits to be authorised: {reason}{code}"
+
+
 def failure(connection: ConnectionView) -> str | None:
+    if waits(connection):
+        return None  # its last failure says the same
     if connection.last == "failed":
         return connection.message
     streams = [f"{each.stream}: {each.message}" for each in connection.streams if each.message]

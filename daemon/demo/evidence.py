@@ -10,7 +10,7 @@ from events.verify import Verdict
 
 
 class Search(Struct, frozen=True, kw_only=True):
-    """In how many files something was looked for, and in which it was found."""
+    """In how many files texts were looked for, and in which any of them was found."""
 
     files: int
     bytes: int
@@ -29,10 +29,10 @@ def check_log(state: Path) -> Verdict:
     return verdict
 
 
-def search(directory: Path, text: str) -> Search:
-    """Look for a text in every file below a directory, as it is and in hexadecimal."""
-    plain = text.encode()
-    ways = (plain, plain.hex().encode())
+def search(directory: Path, *texts: str) -> Search:
+    """Look for texts in every file below a directory, as they are and in hexadecimal."""
+    plain = [text.encode() for text in texts]
+    ways = [*plain, *(each.hex().encode() for each in plain)]
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     contents = {path: path.read_bytes() for path in files}
     return Search(

@@ -8,22 +8,26 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from datetime import date
+from http.client import FOUND, OK, HTTPConnection, HTTPException
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from daemon.demo import declarations
 from daemon.demo.interruption import uninterrupted
-from daemon.demo.opening import Mood, Opening
+from daemon.demo.opening import HandedOut, Ledger, Mood, Opening
 from daemon.host_lock import SOCKET_PATH_MAX
 
 START_S = 30.0  # a laden machine starts a process in that time
 STOP_S = 10.0
-ANSWER_S = 5.0
+ANSWER_S = 25.0  # longer than a made-up provider waits for what it is to tell of
 LAST_LINES = 5  # of a daemon that did not start; its last one says why
-OK = 200
+
+T = TypeVar("T")
 
 PREFIX = "rounds-demo-"
 ROOM = 32  # bytes for the rest of the directory's name, and for the socket's in it
@@ -31,52 +35,6 @@ SHORT = Path("/tmp")  # noqa: S108  # mkdtemp makes a directory of our own in it
 
 WITHOUT = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CREDENTIALS_DIRECTORY")
 """What systemd may have said to whoever types this; it is not meant for the demo's daemon."""
-
-ROUNDS = """\
-state = "{directory}/state"
-socket = "{directory}/control.sock"
-
-[sync]
-interval = "daily"
-
-[connections]
-"bakery/weather" = {{}}
-"""
-
-DEPOT = """\
-name = "depot"
-title = "Depot, a made-up wholesaler of spare parts"
-base_url = "{url}/depot"
-
-[auth]
-kind = "api_key"
-header = "X-Api-Key"
-
-[streams.parts]
-path = "/parts"
-records = "items"
-primary_key = ["sku"]
-paging = {{ kind = "next_url", path = "next" }}
-
-[streams.orders]
-path = "/orders"
-records = "items"
-primary_key = ["number"]
-mode = "incremental"
-cursor = {{ field = "number", param = "after" }}
-paging = {{ kind = "next_url", path = "next" }}
-"""
-
-WEATHER = """\
-name = "weather"
-title = "Weather, made up as well"
-base_url = "{url}/weather"
-
-[streams.days]
-path = "/days"
-records = "days"
-primary_key = ["day"]
-"""
 
 
 class StageBroken(Exception):
@@ -104,7 +62,7 @@ class Stage:
         self.config = directory / "rounds.toml"
         self.state = directory / "state"
         self.socket = directory / "control.sock"
-        self.opening = Opening(url="", keys={})
+        self.opening = Opening(url="", keys={}, client_secret="")
         self.kept = False
         self._provider: Popen[bytes] | None = None
         self._roundsd: Popen[bytes] | None = None
@@ -114,12 +72,10 @@ class Stage:
         with uninterrupted():
             self._provider = self._start("daemon.demo.provider", stdout=PIPE)
         self.opening = _opening(self._provider)
-        texts = {"rounds.toml": ROUNDS, "providers/depot.toml": DEPOT}
-        texts["providers/weather.toml"] = WEATHER
-        for name, text in texts.items():
+        for name, text in declarations.texts(str(self.directory), self.opening.url):
             path = self.directory / name
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text.format(directory=self.directory, url=self.opening.url))
+            path.write_text(text)
         self.start()
 
     def start(self) -> None:
@@ -157,9 +113,43 @@ class Stage:
         """Let a made-up provider be in that mood from now on. Raises StageBroken."""
         self._post(f"/moods/{provider}", mood)
 
-    def business(self, tenant: str) -> None:
-        """Let some time pass at the depot for a tenant. Raises StageBroken."""
-        self._post(f"/business/{tenant}", "")
+    def business(self, whose: str) -> None:
+        """Let some time pass for a tenant at the depot, or for the stockroom. Raises StageBroken."""
+        self._post(f"/business/{whose}", "")
+
+    def stumble(self, day: date) -> None:
+        """Let Pulse fail once, when it is next asked for that day. Raises StageBroken."""
+        self._post("/pulse/stumble", day.isoformat())
+
+    def revoke(self) -> None:
+        """Take back, at Pulse, all that was allowed there. Raises StageBroken."""
+        self._post("/pulse/revoke", "")
+
+    def holds(self) -> bool:
+        """Wait until Pulse holds a refresh; False where none comes. Raises StageBroken."""
+        return self._read("/pulse/holding", dict[str, bool])["holding"]
+
+    def ledger(self) -> Ledger:
+        """What Pulse itself has noted. Raises StageBroken."""
+        return self._read("/pulse/ledger", Ledger)
+
+    def handed_out(self) -> HandedOut:
+        """Every secret that Pulse ever gave out, or was shown. Raises StageBroken."""
+        return self._read("/pulse/handed-out", HandedOut)
+
+    def report(self) -> bytes:
+        """The stockroom's report as it would come now. Raises StageBroken."""
+        return _ask("GET", f"{self.opening.url}/stockroom/articles.csv")[1]
+
+    def consent(self, url: str) -> str:
+        """Go where a person would go who consents; the address at which the browser ends up.
+
+        Raises StageBroken.
+        """
+        status, _, location = _ask("GET", url)
+        if status != FOUND:
+            raise StageBroken(f"Pulse shows an error to the browser ({status})")
+        return location
 
     def _start(self, module: str, stdout: int | None = None, **environment: Path) -> Popen[bytes]:
         """Start one of our modules in a session of its own: a Ctrl-C is meant for the narrator."""
@@ -190,16 +180,12 @@ class Stage:
         return "\n".join(lines[-LAST_LINES:]) or "nothing"
 
     def _post(self, path: str, body: str) -> None:
-        connection = HTTPConnection(urlsplit(self.opening.url).netloc, timeout=ANSWER_S)
-        try:
-            connection.request("POST", path, body)
-            status = connection.getresponse().status
-        except OSError as error:
-            raise StageBroken(f"the made-up provider does not answer ({error})") from error
-        finally:
-            connection.close()
+        status, _, _ = _ask("POST", self.opening.url + path, body)
         if status != OK:
             raise StageBroken(f"the made-up provider refuses {path} ({status})")
+
+    def _read(self, path: str, type_: type[T]) -> T:
+        return msgspec.json.decode(_ask("GET", self.opening.url + path)[1], type=type_)
 
 
 def _directory() -> Path:
@@ -217,6 +203,20 @@ def _opening(provider: Popen[bytes]) -> Opening:
     if not line:
         raise StageBroken("the made-up providers do not start")
     return msgspec.json.decode(line, type=Opening)
+
+
+def _ask(method: str, url: str, body: str = "") -> tuple[int, bytes, str]:
+    """Ask the made-up providers: status, body, and where they send us on to."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=ANSWER_S)
+    try:
+        connection.request(method, f"{parts.path}?{parts.query}", body)
+        response = connection.getresponse()
+        return response.status, response.read(), response.getheader("location", "")
+    except (OSError, HTTPException) as error:
+        raise StageBroken(f"the made-up provider does not answer ({error})") from error
+    finally:
+        connection.close()
 
 
 def _stop(process: Popen[bytes]) -> None:

@@ -7,13 +7,13 @@ about; otherwise it ends the demo with `Unexpected`.
 import shlex
 
 from daemon.cli import times
-from daemon.control.messages import ConnectionView
-from daemon.demo import evidence
+from daemon.demo import account, evidence, report
+from daemon.demo.claims import expect, failed, in_force, succeeded
 from daemon.demo.opening import Mood
 from daemon.demo.stage import Stage
 from daemon.demo.voice import Voice
-from daemon.demo.witness import Sync, Unexpected, Witness
-from events.schema import SyncFailed, SyncInterrupted, SyncSucceeded
+from daemon.demo.witness import Witness
+from events.schema import SyncInterrupted
 from events.terms import FailureClass, InterruptReason
 
 GARAGE, BAKERY, WEATHER = "garage/depot", "bakery/depot", "bakery/weather"
@@ -37,7 +37,9 @@ def tell(stage: Stage, voice: Voice) -> None:
         _differences,
         _outage,
         _false_answers,
+        report.chapter,
         _power_failure,
+        *account.CHAPTERS,
         _sealed,
         _sql,
     ):
@@ -51,7 +53,7 @@ def _beginning(_: Stage, witness: Witness, voice: Voice) -> None:
         f"roundsd runs as process {status.pid}. Its configuration names one connection: the",
         "bakery's account at `weather`. What is new is synced at once.",
     )
-    _succeeded(witness.follow(WEATHER, 0), "the weather to be fetched")
+    succeeded(witness.follow(WEATHER, 0), "the weather to be fetched")
 
 
 def _keys(stage: Stage, witness: Witness, voice: Voice) -> None:
@@ -62,17 +64,17 @@ def _keys(stage: Stage, witness: Witness, voice: Voice) -> None:
     )
     for name, tenant in ((BAKERY, "bakery"), (GARAGE, "garage")):
         added = witness.add(name, stage.opening.keys[tenant])
-        sync = _succeeded(witness.follow(name, added - 1), f"{name} to be synced")
-        _expect(set(sync.captured) == {"parts", "orders"}, "parts and orders to be captured")
+        sync = succeeded(witness.follow(name, added - 1), f"{name} to be synced")
+        expect(set(sync.captured) == {"parts", "orders"}, "parts and orders to be captured")
 
 
 def _nothing_new(_: Stage, witness: Witness, voice: Voice) -> None:
     voice.chapter("Nothing has changed: nothing is written")
     voice.say("The garage's parts and orders are fetched a second time.")
-    captured = _succeeded(witness.sync(GARAGE), "a second sync to succeed").captured
+    captured = succeeded(witness.sync(GARAGE), "a second sync to succeed").captured
     parts, orders = captured["parts"], captured["orders"]
-    _expect(parts.unchanged == parts.rows > 0, "every part to be as before")
-    _expect(orders.fetched == 0 < orders.rows, "no order to be fetched twice")
+    expect(parts.unchanged == parts.rows > 0, "every part to be as before")
+    expect(orders.fetched == 0 < orders.rows, "no order to be fetched twice")
     voice.say(
         f"Each of the {parts.rows} parts was compared and none written again. Of the orders, only",
         f"those after the last one known were asked for: the depot sent {orders.fetched}.",
@@ -86,12 +88,12 @@ def _differences(stage: Stage, witness: Witness, voice: Voice) -> None:
         "something.",
     )
     stage.business("garage")
-    captured = _succeeded(witness.sync(GARAGE), "a third sync to succeed").captured
+    captured = succeeded(witness.sync(GARAGE), "a third sync to succeed").captured
     parts, orders = captured["parts"], captured["orders"]
     found = (parts.added, parts.changed, parts.removed, orders.added)
-    _expect(found == (1, 1, 1, 1), "one difference of each kind to be found")
+    expect(found == (1, 1, 1, 1), "one difference of each kind to be found")
     kept = evidence.select(stage.state, REPLACED.format(version=parts.version)).rows[0][0]
-    _expect(kept == 2, "the two rows that are no longer in force to be kept")
+    expect(kept == 2, "the two rows that are no longer in force to be kept")
     voice.say(f"Nothing is overwritten: the {kept} rows no longer in force are kept, as history.")
 
 
@@ -105,20 +107,20 @@ def _outage(stage: Stage, witness: Witness, voice: Voice) -> None:
     stage.mood("depot", Mood.OUTAGE)
     scores = [before.score or 0]
     for _ in range(2):
-        _failed(witness.sync(GARAGE), FailureClass.SERVER)
+        failed(witness.sync(GARAGE), FailureClass.SERVER)
         scores.append(witness.connection(GARAGE).score or 0)
     during, other = witness.connection(GARAGE), witness.connection(BAKERY)
-    _expect(scores[0] > scores[1] > scores[2], "the score to fall with each failure")
-    _expect(_rows(during) == _rows(before), "the last good rows to stay")
-    rows = sum(_rows(during).values())
+    expect(scores[0] > scores[1] > scores[2], "the score to fall with each failure")
+    expect(in_force(during) == in_force(before), "the last good rows to stay")
+    rows = sum(in_force(during).values())
     voice.say(
         f"The score fell to {scores[1]}, then to {scores[2]}; {BAKERY} has not noticed, and stands",
         f"at {other.score}. All {rows} rows of {GARAGE} stay. Then the depot answers again.",
     )
     stage.mood("depot", Mood.FINE)
-    _succeeded(witness.sync(GARAGE), "the next sync to succeed")
+    succeeded(witness.sync(GARAGE), "the next sync to succeed")
     after = witness.connection(GARAGE)
-    _expect((after.score or 0) > scores[2], "the score to rise again")
+    expect((after.score or 0) > scores[2], "the score to rise again")
     voice.say(
         f"The score rises to {after.score}, not to {before.score}: {after.failed} of its",
         f"{after.total} syncs have failed.",
@@ -131,19 +133,19 @@ def _false_answers(stage: Stage, witness: Witness, voice: Voice) -> None:
     voice.say("The weather service says all is well, and sends an empty list.")
     stage.mood("weather", Mood.EMPTY)
     empty = witness.sync(WEATHER)
-    _failed(empty, FailureClass.EMPTY)
-    _expect(set(empty.refused) == {"days"}, "the empty list to be refused")
+    failed(empty, FailureClass.EMPTY)
+    expect(set(empty.refused) == {"days"}, "the empty list to be refused")
     voice.say("Then it sends a web page, with the status of success.")
     stage.mood("weather", Mood.HTML)
-    _failed(witness.sync(WEATHER), FailureClass.MALFORMED)
-    rows = _rows(witness.connection(WEATHER))
-    _expect(rows == _rows(before) and rows["days"] > 0, "the days from before to be in force")
+    failed(witness.sync(WEATHER), FailureClass.MALFORMED)
+    rows = in_force(witness.connection(WEATHER))
+    expect(rows == in_force(before) and rows["days"] > 0, "the days from before to be in force")
     voice.say(
         f"Neither was taken for data: the {rows['days']} good days stay in force. Then all is well",
         "with the weather again.",
     )
     stage.mood("weather", Mood.FINE)
-    _succeeded(witness.sync(WEATHER), "the next sync to succeed")
+    succeeded(witness.sync(WEATHER), "the next sync to succeed")
 
 
 def _power_failure(stage: Stage, witness: Witness, voice: Voice) -> None:
@@ -159,17 +161,17 @@ def _power_failure(stage: Stage, witness: Witness, voice: Voice) -> None:
     stage.start()
     voice.say(f"roundsd runs again, as process {witness.status().pid}. What it makes of that:")
     cut = witness.follow(BAKERY, sync)
-    _expect(
+    expect(
         isinstance(cut.ending, SyncInterrupted) and cut.ending.reason is InterruptReason.DIED,
         "the sync that was cut off to be closed as interrupted",
     )
-    again = _succeeded(witness.follow(BAKERY, cut.ended), "the sync to be run again by itself")
+    again = succeeded(witness.follow(BAKERY, cut.ended), "the sync to be run again by itself")
     parts = again.captured["parts"]
-    _expect(parts.unchanged == parts.rows > 0, "no part to have been lost or half written")
+    expect(parts.unchanged == parts.rows > 0, "no part to have been lost or half written")
     verdict = evidence.check_log(stage.state)
-    _expect(verdict.fault is None, f"the log to be whole ({verdict.fault})")
-    _expect(verdict.events >= cut.ended > sync, "the log to have gone on")
-    _expect(evidence.select(stage.state, ALL_PARTS) == before, "every part to be as before")
+    expect(verdict.fault is None, f"the log to be whole ({verdict.fault})")
+    expect(verdict.events >= cut.ended > sync, "the log to have gone on")
+    expect(evidence.select(stage.state, ALL_PARTS) == before, "every part to be as before")
     voice.say(
         f"The whole log was checked: {verdict.events} events in {verdict.blocks} blocks, no number",
         f"missing, every hash right. All {len(before.rows)} parts are what they were.",
@@ -177,18 +179,31 @@ def _power_failure(stage: Stage, witness: Witness, voice: Voice) -> None:
 
 
 def _sealed(stage: Stage, _: Witness, voice: Voice) -> None:
-    voice.chapter("Where are the keys now?")
-    keys = stage.opening.keys
-    for tenant, key in keys.items():
-        found = evidence.search(stage.directory, key).found
-        _expect(not found, f"the {tenant}'s key to be in no file (it is in {', '.join(found)})")
+    voice.chapter("Where are the keys and tokens now?")
+    keys, given = stage.opening.keys, stage.handed_out()
+    secrets = {
+        "the bakery's key": [keys["bakery"]],
+        "the garage's key": [keys["garage"]],
+        "our secret at Pulse": [stage.opening.client_secret],
+        "a code": given.codes,
+        "a code's verifier": given.verifiers,
+        "an access token": given.access_tokens,
+        "a refresh token": given.refresh_tokens,
+    }
+    for what, texts in secrets.items():
+        expect(bool(texts), f"{what} to be looked for")
+        found = evidence.search(stage.directory, *texts).found
+        expect(not found, f"{what} to be in no file (it is in {', '.join(found)})")
     known = evidence.search(stage.directory, KNOWN_TEXT)
-    _expect(bool(known.found), f'"{KNOWN_TEXT}" to be found, so that the search is known to work')
+    expect(bool(known.found), f'"{KNOWN_TEXT}" to be found, so that the search is known to work')
     voice.say(
-        f"The garage's key begins with {keys['garage'][:12]}. All {known.files} files of this demo",
-        f"({times.size(known.bytes)}: log, data, vault, configuration, output) were just searched",
-        "for both keys, as text and in hexadecimal. They are in none: the vault holds them",
-        f'encrypted. The same search does find "{KNOWN_TEXT}", in {" and ".join(known.found)}.',
+        f"All {known.files} files of this demo ({times.size(known.bytes)}: log, data, vault,",
+        "configuration, output) were just searched, as text and in hexadecimal, for the keys of the",
+        f"bakery and the garage, for our secret at Pulse, and for the {len(given.codes)} codes,",
+        f"{len(given.verifiers)} verifiers, {len(given.access_tokens)} access and",
+        f"{len(given.refresh_tokens)} refresh tokens that Pulse says it ever saw or gave out. They",
+        "are in none: the vault holds what is still needed, encrypted. The same search does find",
+        f'"{KNOWN_TEXT}", in {" and ".join(known.found)}.',
     )
 
 
@@ -199,28 +214,7 @@ def _sql(stage: Stage, _: Witness, voice: Voice) -> None:
         "files. The dearest parts of all:",
     )
     table = evidence.select(stage.state, " ".join(DEAR_PARTS))
-    _expect(len(table.rows) == 3, "three parts to be the dearest")
+    expect(len(table.rows) == 3, "three parts to be the dearest")
     data = shlex.quote(str(stage.state / "data"))
     voice.commands(f"sqlite3 -readonly {data} '", *(f"  {line}" for line in DEAR_PARTS), "'")
     voice.table(table.columns, table.rows)
-
-
-def _succeeded(sync: Sync, what: str) -> Sync:
-    _expect(isinstance(sync.ending, SyncSucceeded) and not sync.refused, what)
-    return sync
-
-
-def _failed(sync: Sync, cause: FailureClass) -> None:
-    ending = sync.ending
-    _expect(
-        isinstance(ending, SyncFailed) and ending.cause is cause, f"a sync to fail as `{cause}`"
-    )
-
-
-def _rows(view: ConnectionView) -> dict[str, int]:
-    return {each.stream: each.rows for each in view.streams}
-
-
-def _expect(came_about: bool, what: str) -> None:
-    if not came_about:
-        raise Unexpected(f"expected {what}; the log above shows what happened instead")

@@ -540,7 +540,8 @@ wishes = st.one_of(
     step("begin"),
     step("pass_time", by=passing),
 )
-kinds = st.sampled_from([going_on] * 14 + [mishaps] * 2 + [wishes] * 3)
+nothing = step("pass_time", by=st.just(0 * MINUTE))  # what a step shrinks to
+kinds = st.sampled_from([nothing] + [going_on] * 14 + [mishaps] * 2 + [wishes] * 3)
 lives = st.lists(kinds.flatmap(lambda kind: kind), min_size=40, max_size=80)
 
 idle = st.sampled_from([None, 8 * DAY])

@@ -1,0 +1,121 @@
+"""What is shown of one connection: its account, its syncs, its streams, what it owes?"""
+
+from datetime import datetime
+
+from daemon.cli import rows, screen, times
+from daemon.control.account_messages import BackfillView, GrantView
+from daemon.control.messages import ConnectionView
+
+Facts = list[tuple[str, str]]
+
+
+def facts(view: ConnectionView, now: datetime) -> Facts:
+    """Everything about a connection, as names with what they stand for."""
+    found = [
+        ("connection", view.connection),
+        ("provider", view.provider),
+        ("state", view.state),
+        *(_grant(view.connection, view.grant, now) if view.grant else []),
+        ("score", "none yet" if view.score is None else f"{view.score} of 100"),
+        ("syncs", f"{view.successful:,} of {view.total:,} succeeded"),
+        *_failures(view),
+        ("last result", rows.last(view, now)),
+    ]
+    if view.average_duration_ms is not None:
+        found.append(("usual duration", times.milliseconds(view.average_duration_ms)))
+    declared = "in the configuration" if view.declared else "by `rounds connection add`"
+    found += [("interval", times.exact(view.interval)), ("declared", declared)]
+    if view.next_start is not None:
+        when = f"{rows.start(view, now)} ({times.local(view.next_start)})"
+        found.append(("next start", when))
+    if run := view.running:
+        far = f"{times.count(run.pages, 'page')}, {times.count(run.records, 'record')}"
+        found.append(("running", f"sync {run.sync} ({run.kind}), {run.stream}: {far}"))
+    return [*found, *_past(view, now)]
+
+
+def streams(view: ConnectionView, now: datetime) -> screen.Part:
+    table = screen.table("stream", "rows", "version", "captured", right=("rows", "version"))
+    for each in view.streams:
+        captured = times.relative(each.captured_at, now) if each.captured_at else "never"
+        colour = "red" if each.message else ""
+        table.add_row(
+            each.stream, f"{each.rows:,}", str(each.version or "none"), captured, style=colour
+        )
+    return table
+
+
+def _grant(name: str, grant: GrantView, now: datetime) -> Facts:
+    found = [("account", _phase(name, grant))]
+    if grant.authorised_at is not None:
+        found.append(("authorised", _when(grant.authorised_at, now)))
+    if grant.generation and grant.expires_at is not None:
+        until = "good until" if grant.expires_at > now else "was good until"
+        of = f"number {grant.generation:,}, {until} {_when(grant.expires_at, now)}"
+        found.append(("token", of))
+    if grant.refreshed_at is not None:
+        often = times.count(grant.refreshes, "time")
+        found.append(("refreshed", f"{often}, last {_when(grant.refreshed_at, now)}"))
+    if grant.renew_by is not None:
+        idle = f"by {_when(grant.renew_by, now)} at the latest, lest it die of idleness"
+        found.append(("next refresh", idle))
+    return found
+
+
+def _phase(name: str, grant: GrantView) -> str:
+    match grant.phase:
+        case "needed":
+            return f"{rows.need(grant)}; type: rounds connection authorize {name}"
+        case "refreshing":
+            return "authorised; a new token is being asked for"
+        case "in-doubt":
+            return (
+                "in doubt: a new token was asked for, and the answer was lost; the next sync "
+                "finds out which one is good"
+            )
+        case _:
+            return "authorised"
+
+
+def _failures(view: ConnectionView) -> Facts:
+    if not view.consecutive_failures:
+        return []
+    return [("failures in a row", f"{view.consecutive_failures:,}")]
+
+
+def _past(view: ConnectionView, now: datetime) -> Facts:
+    """Days that failed and are still owed, and what is left of a backfill."""
+    found = [
+        (f"{each.stream} owes", f"{times.spans(each.failed_days)} ({_days(len(each.failed_days))})")
+        for each in view.streams
+        if each.failed_days
+    ]
+    if found:
+        again = f"the next sync asks for them again; at once: {_retry(view.connection)}"
+        found.append(("", again))
+    if view.backfill is not None:
+        found.append(("backfill", _backfill(view.backfill, now)))
+    return found
+
+
+def _backfill(left: BackfillView, now: datetime) -> str:
+    days = (left.last - left.first).days + 1
+    whole = (left.asked - left.first).days + 1 if left.asked else None
+    far = f"{whole - days:,} of {_days(whole)} done" if whole else f"{_days(days)} left"
+    due = "now" if left.due <= now else times.relative(left.due, now)
+    return (
+        f"{far}; then {left.first} to {left.last}, newest first, {_days(left.batch)} a sync; "
+        f"goes on {due}"
+    )
+
+
+def _retry(name: str) -> str:
+    return f"rounds sync {name} --failed-days"
+
+
+def _days(number: int) -> str:
+    return times.count(number, "day")
+
+
+def _when(at: datetime, now: datetime) -> str:
+    return f"{times.clock(at, now)} ({times.relative(at, now)})"
