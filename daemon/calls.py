@@ -77,15 +77,23 @@ class Calls:
         try:
             return await self._once(_signed(request, auth, access))
         except CallLost as lost:
-            if not _is_refusal(auth, lost) or access.generation == self._untried:
+            refused = _is_refusal(auth, lost)
+            if not refused and lost.cause is not FailureClass.AUTH:
                 raise
+            if not refused or access.generation == self._untried:
+                raise _worded(lost) from None
         access = await self._keeper.access(
             subject, sync=sync, refused=access.generation, going_on=True
         )
         self._untried = access.generation  # if this one is refused as well, it is not its age
-        response = await self._once(_signed(request, auth, access))
-        self._untried = None
-        return response
+        try:
+            response = await self._once(_signed(request, auth, access))
+        except CallLost as lost:
+            loss = _worded(lost) if lost.cause is FailureClass.AUTH else lost
+        else:
+            self._untried = None
+            return response
+        raise loss
 
     async def _once(self, request: Request) -> Response:
         self._answered = None
@@ -125,6 +133,20 @@ def _is_refusal(auth: OAuth2, lost: CallLost) -> bool:
     if lost.status is not None and lost.status >= 400:
         return lost.status in auth.expired
     return lost.status is not None and lost.cause is FailureClass.AUTH
+
+
+def _worded(lost: CallLost) -> CallLost:
+    """Say it of a token that is good: a credential is not what is wrong."""
+    return CallLost(
+        lost.cause,
+        f"the provider does not allow this with our token ({lost.status}): the account may not do "
+        "it, or a scope is missing; check auth.scopes in its file, then type: "
+        "rounds connection authorize",
+        status=lost.status,
+        retry_after=lost.retry_after,
+        duration_ms=lost.duration_ms,
+        bytes=lost.bytes,
+    )
 
 
 def _count(

@@ -151,9 +151,15 @@ def _refused(auth: OAuth2, document: Any, lost: CallLost) -> TokenLost:
     code = _code(auth, document)
     error = DEAD if code in auth.dead else str(code) if code in REGISTERED else ""
     cause = FailureClass.AUTH if error in _SENTENCES else lost.cause
+    plain = lost.message
+    if lost.cause in (FailureClass.INVALID, FailureClass.AUTH, FailureClass.NOT_FOUND):
+        plain = (
+            f"the token endpoint refused the request ({lost.status}); check auth in the provider's "
+            "file, and how our application is registered there"
+        )
     loss = CallLost(
         cause,
-        _SENTENCES.get(error, lost.message),
+        _SENTENCES.get(error, plain),
         status=lost.status,
         retry_after=lost.retry_after,
         duration_ms=lost.duration_ms,
