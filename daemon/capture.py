@@ -67,7 +67,6 @@ class Captured(Struct, kw_only=True):
     failures: list[StreamFailure] = []
 
 
-Note = Callable[[str], None]
 Fetch = Callable[[str | None, Values], Awaitable[Fetched]]
 """Fetch into the draft: for that day, if it is one, with those values for the placeholders."""
 

@@ -4,14 +4,43 @@ from pathlib import Path
 
 import pytest
 
-from daemon import provider_file
+from daemon import configuration, provider_file
+from daemon.auth_file import OAuth2
 from tests.conversations import conversation
 
 PROVIDERS = Path(provider_file.__file__).parent / "providers"
-NAMES = sorted(path.stem for path in PROVIDERS.glob("*.toml"))
+PATHS = sorted(PROVIDERS.glob("*.toml"))
+NAMES = [path.stem for path in PATHS]
 
 pytestmark = pytest.mark.requirement("A20")
 
+each_file = pytest.mark.parametrize("path", PATHS, ids=NAMES)
 
-def test_some_are_shipped():
-    assert {"dexcom", "finale", "google_fit", "google_health"} <= set(NAMES)
+
+def test_the_documents_providers_are_shipped():
+    assert {"fitbit", "google_fit", "google_health", "dexcom", "finale"} <= set(NAMES)
+
+
+def test_each_has_a_conversation_and_each_conversation_its_provider():
+    assert conversation.names() == NAMES
+
+
+@each_file
+def test_a_file_says_what_it_is_of_and_where_that_is_documented(path):
+    file = provider_file.load(path)
+    assert file.title
+    assert file.documentation.startswith("https://")
+    assert file.streams
+
+
+@each_file
+def test_credentials_go_over_tls_alone(path):
+    file = provider_file.load(path)
+    urls = [file.base_url]
+    if isinstance(file.auth, OAuth2):
+        urls += filter(None, (file.auth.token_url, file.auth.authorize_url))
+    assert all(url.startswith("https://") for url in urls)
+
+
+def test_all_of_them_can_be_in_force_at_once(tmp_path):
+    assert set(NAMES) <= set(configuration.load(tmp_path / "rounds.toml").providers)

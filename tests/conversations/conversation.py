@@ -22,7 +22,7 @@ connection, sync after sync:
     query = {…}                        # these pairs and no others
     headers = {authorization = "…"}    # these headers, others may come with them
     form = {…}                         # the body, as a form: these pairs and no others
-    body = '''{…}'''                   # or as JSON
+    body = '''{…}'''                   # or as JSON, or as a table
     status = 200
     answer_headers = {…}
     answer = '''{…}'''                 # the body as it comes, JSON unless the headers say other
@@ -35,11 +35,13 @@ connection, sync after sync:
     events = ["sync-started", …]       # of the connection, from the start of the sync on
     due = 2026-11-21T12:15:00Z         # when the next one is
 
-What a person brings back from the provider is CODE, with the STATE and the VERIFIER below.
+A text that is said more than once may stand under `texts`; in the table of a body, `"$name"` stands
+for it. What a person brings back is CODE, with the STATE and the VERIFIER below.
 """
 
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -66,7 +68,7 @@ class Exchange(Written, frozen=True, kw_only=True):
     query: dict[str, str] = {}
     headers: dict[str, str] = {}
     form: dict[str, str] | None = None
-    body: str | None = None
+    body: str | dict[str, Any] | None = None
     status: int = 200
     answer_headers: dict[str, str] = {}
     answer: str = ""
@@ -122,6 +124,7 @@ class Conversation(Written, frozen=True, kw_only=True):
     credential: str
     syncs: tuple[Sync, ...]
     settings: dict[str, str] = {}
+    texts: dict[str, str] = {}
     authorise: Authorise | None = None
 
 

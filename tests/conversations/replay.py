@@ -5,11 +5,9 @@ The clock stands still during a sync, at the conversation's `now`.
 """
 
 import json
-import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +43,7 @@ from tests.conversations.conversation import (
     Outcome,
     Sync,
 )
+from tests.conversations.haste import Prompt, Standing
 from tests.conversations.script import Script, differing, parts
 from tests.fakes.memory_log import Disk, MemoryLog
 from tests.rest.provider import serving
@@ -54,10 +53,15 @@ PATIENCE_S = 20.0  # a sync over loopback takes less than one
 RECORDS_MAX = 1000
 
 
-async def replay(told: Conversation, file: ProviderFile, directory: Path) -> str:
-    """Play a conversation; return what went otherwise than told, or nothing."""
-    script = Script()
-    connection = Life(told, file, script, directory)
+async def replay(
+    told: Conversation, file: ProviderFile, directory: Path, patience_s: float = PATIENCE_S
+) -> str:
+    """Play a conversation; return what went otherwise than told, or nothing.
+
+    Large answers are spooled in `directory`; each sync must end within `patience_s`.
+    """
+    script = Script(told.texts)
+    connection = Life(told, file, script, directory, patience_s)
     async with serving(script.answer) as server:
         script.origin = server.url
         for sync in told.syncs:
@@ -67,42 +71,22 @@ async def replay(told: Conversation, file: ProviderFile, directory: Path) -> str
     return ""
 
 
-class Standing:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def drift(self) -> timedelta:
-        return timedelta()
-
-
-class Prompt(random.Random):
-    """Dice for a log that commits at once."""
-
-    def random(self) -> float:
-        return 1.0
-
-    def uniform(self, a: float, b: float) -> float:
-        return a
-
-    def randint(self, a: int, b: int) -> int:
-        return b
-
-
 class Life:
     """One connection, and what outlives each daemon that works for it."""
 
     def __init__(
-        self, told: Conversation, file: ProviderFile, script: Script, directory: Path
+        self,
+        told: Conversation,
+        file: ProviderFile,
+        script: Script,
+        directory: Path,
+        patience_s: float,
     ) -> None:
         self._told = told
         self._file = file
         self._script = script
         self._directory = directory
+        self._patience_s = patience_s
         self._name = f"example/{file.name}"
         self._disk = Disk()
         self._store = Store(None)
@@ -240,7 +224,7 @@ class Life:
 
     async def _ended(self, daemon: Daemon, before: int) -> bool:
         """Wait for a sync to end, in vain at most for so long."""
-        with trio.move_on_after(PATIENCE_S):
+        with trio.move_on_after(self._patience_s):
             async for batch in daemon.journal.subscribe(before, self._subject):
                 if any(isinstance(each.event, SyncSucceeded | SyncFailed) for each in batch):
                     return True

@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,10 +20,11 @@ class Script:
     that was not expected nothing is answered well any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Mapping[str, str]) -> None:
         self.origin = ""
         self.complaint = ""
         self._left: deque[Exchange] = deque()
+        self._texts = texts
 
     def expect(self, exchanges: Sequence[Exchange]) -> None:
         self._left.extend(exchanges)
@@ -53,7 +54,7 @@ class Script:
     def _complaint(self, asked: Asked) -> str:
         if not self._left:
             return f"nothing more was expected, but there came {_shown(self._seen(asked, None))}"
-        expected = _expected(self._left[0])
+        expected = _expected(self._left[0], self._texts)
         return differing(expected, self._seen(asked, self._left[0]))
 
     def _seen(self, asked: Asked, expected: Exchange | None) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def differing(expected: Any, found: Any) -> str:
     return "\n".join(line.rstrip("\n") for line in lines)
 
 
-def _expected(exchange: Exchange) -> dict[str, Any]:
+def _expected(exchange: Exchange, texts: Mapping[str, str]) -> dict[str, Any]:
     expected: dict[str, Any] = {
         "request": exchange.request,
         "query": exchange.query,
@@ -95,9 +96,22 @@ def _expected(exchange: Exchange) -> dict[str, Any]:
     }
     if exchange.form is not None:
         expected["form"] = exchange.form
-    if exchange.body is not None:
-        expected["body"] = json.loads(exchange.body)
+    match exchange.body:
+        case str():
+            expected["body"] = json.loads(exchange.body)
+        case dict():
+            expected["body"] = _filled(exchange.body, texts)
     return expected
+
+
+def _filled(value: Any, texts: Mapping[str, str]) -> Any:
+    match value:
+        case str():
+            return texts[value[1:]] if value.startswith("$") else value
+        case dict():
+            return {name: _filled(each, texts) for name, each in value.items()}
+        case _:
+            return value
 
 
 def _pairs(encoded: str) -> dict[str, Any]:
