@@ -42,7 +42,7 @@ from projections.grant import Phase
 
 ROOM_RETRY_S = 1.0  # how often a full disk is tried again while the only token is in memory
 
-NEEDED = "nothing was sent: the provider wants a person to authorise this connection; type:"
+NEEDED = "the provider wants a person to authorise this connection; type:"
 NEEDED_COMMAND = "rounds connection authorize"
 NO_FILE = "its provider's file is gone; put it back, then restart roundsd"
 OVERTAKEN = "nothing was sent: the connection was authorised anew, or removed, meanwhile"

@@ -7,7 +7,7 @@ import click
 @click.option("--keep", is_flag=True, help="Leave daemon and files there, to look around in them.")
 @click.option("--fast", is_flag=True, help="Without pauses for reading, in a few seconds.")
 def demo(*, keep: bool, fast: bool) -> int:
-    """Show a real daemon at work on made-up providers, in about a minute.
+    """Show a real daemon at work on made-up providers, in a minute and a half.
 
     It needs no configuration, no network and no rights, and leaves nothing behind.
 

@@ -1,6 +1,6 @@
-"""What is told of somebody's account: consent, tokens good once, a refresh cut off, a change of mind?"""
+"""What is told of somebody's account: consent, tokens good once, a lost answer, second thoughts?"""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from daemon.cli import times
 from daemon.demo.claims import expect, failed, in_force, succeeded
@@ -11,8 +11,11 @@ from daemon.demo.voice import Voice
 from daemon.demo.witness import Sync, Witness
 from events.schema import (
     AuthorisationNeeded,
+    ConnectionAuthorised,
+    RecordsCaptured,
     RefreshIntended,
     SyncSkipped,
+    SyncStarted,
     SyncSucceeded,
     TokenInDoubt,
 )
@@ -21,20 +24,22 @@ from events.terms import DoubtReason, FailureClass, NeedReason, RefreshReason
 PULSE = "bakery/pulse"
 SINCE = timedelta(days=3)  # how long ago the day was that fails once
 SYNCS = 5  # that are not shown
+LASTS = times.exact(timedelta(seconds=ACCESS_S))
 
 
 def _consent(stage: Stage, witness: Witness, voice: Voice) -> None:
     voice.chapter("Somebody's account: a person consents")
     voice.say(
-        "`pulse`, a health tracker, gives no keys away. The baker has to allow, in a browser, that",
-        "rounds may read how many steps she takes. One would type:",
+        "`pulse`, a health tracker, wants OAuth: the baker allows, in a browser, that rounds reads",
+        "her steps. Pulse is strict: PKCE, a client secret, access tokens good for",
+        f"{LASTS}, refresh tokens good once. One would type:",
     )
     voice.commands(
         "rounds provider client pulse",
         f"rounds connection add {PULSE}",
         f"rounds connection authorize {PULSE}",
     )
-    voice.say("The demo does the same, and is the browser. Pulse will fail once, for one day.")
+    voice.say("The demo does what these do, and is the browser. For one day, Pulse will fail once.")
     day = (witness.status().now - SINCE).date()
     stage.stumble(day)
     witness.introduce("pulse", CLIENT_ID, stage.opening.client_secret)
@@ -42,30 +47,33 @@ def _consent(stage: Stage, witness: Witness, voice: Voice) -> None:
     witness.until(PULSE, added - 1, AuthorisationNeeded)
     authorised = witness.authorise(PULSE, stage.consent)
     first = succeeded(witness.follow(PULSE, authorised - 1), "the first days to be fetched")
-    steps = first.captured["steps"]
     expect(_owed(witness) == [day], f"{day} to be owed, and no other day")
+    _fetch_owed(stage, witness, voice, day, came=len(first.captured["steps"].days))
+
+
+def _fetch_owed(stage: Stage, witness: Witness, voice: Voice, day: date, *, came: int) -> None:
     voice.say(
-        f"{len(steps.days)} days are in. The one that failed is named, and fetched again with the",
-        "next sync; or by itself, at once:",
+        f"{came} days are in. The one that failed is named, and is fetched again with the next",
+        "sync; or now, alone:",
     )
     voice.commands(f"rounds sync {PULSE} --failed-days")
     before = len(stage.ledger().days)
-    succeeded(witness.sync(PULSE, failed_days=True), "the day that failed to be fetched")
+    with witness.hearing(SyncStarted, RecordsCaptured, SyncSucceeded):
+        succeeded(witness.sync(PULSE, failed_days=True), "the day that failed to be fetched")
     asked = stage.ledger().days[before:]
     expect(asked == [day.isoformat()], f"Pulse to be asked for {day} and nothing else")
     expect(not _owed(witness), "no day to be owed any more")
-    voice.say(f"Pulse notes that it was asked for {asked[0]}, and for no other day.")
+    voice.say(f"Pulse's own ledger: it was asked for {asked[0]}, and for no other day.")
 
 
 def _rotation(stage: Stage, witness: Witness, voice: Voice) -> None:
     voice.chapter("Tokens that are good once")
-    lasts = times.exact(timedelta(seconds=ACCESS_S))
     voice.say(
-        f"Pulse's access tokens are good for {lasts}, and each refresh replaces the refresh token",
-        "too. One that is shown twice counts as stolen, and voids the consent. Syncs more,",
-        f"{SYNCS} of them, not shown:",
+        "Each sync begins with a refresh, and each refresh replaces the refresh token too. An old",
+        f"one shown again would void the consent. Now {SYNCS} syncs that are not shown:",
     )
-    with witness.unheard():
+    voice.commands(f"rounds sync {PULSE} --days 1")
+    with witness.hearing():
         for _ in range(SYNCS):
             succeeded(witness.sync(PULSE, days=1), "every sync to succeed")
     *used, last = stage.ledger().presented
@@ -74,68 +82,68 @@ def _rotation(stage: Stage, witness: Witness, voice: Voice) -> None:
     expect(grant is not None and grant.refreshes == len(used), "the log to know of each refresh")
     voice.say(
         f"Pulse's ledger: {len(used) + 1} refresh tokens given out, {len(used)} used, each exactly",
-        "once. The last one lies in the vault.",
+        "once. The last one lies in the vault, for the next time.",
     )
 
 
 def _doubt(stage: Stage, witness: Witness, voice: Voice) -> None:
     voice.chapter("The power fails in the middle of a refresh")
-    voice.say("Pulse is sent a refresh token, and does not get round to it.")
-    again = _cut_off(stage, witness, voice, Mood.DEAF)
-    succeeded(again, "the sync to go on by itself")
-    tried = [each for each in again.account if isinstance(each, RefreshIntended)]
-    expect([each.reason for each in tried] == [RefreshReason.IN_DOUBT], "one more try")
+    voice.say("Pulse is sent a refresh token, and has not looked at it yet.")
+    again = succeeded(_cut_off(stage, witness, voice, Mood.DEAF), "the sync to go on by itself")
+    tried = [each.reason for each in again.account if isinstance(each, RefreshIntended)]
+    expect(tried == [RefreshReason.IN_DOUBT], "one more try with the token in doubt")
     voice.say(
-        "Whether the token was used up, rounds could not know; Pulse can be asked (introspection)",
-        "without using it. It was not, so rounds went on. Once more; but this time Pulse does its",
-        "part, and the new tokens are in the answer that is lost.",
+        "Was it used up? Nobody here knew, so Pulse was asked, without using it (introspection).",
+        "It was not, and the sync went on. Once more; but now Pulse does replace the token, and",
+        "the new one is in the answer that is lost.",
     )
-    again = _cut_off(stage, witness, voice, Mood.MUTE)
-    failed(again, FailureClass.AUTH)
+    again = failed(_cut_off(stage, witness, voice, Mood.MUTE), FailureClass.AUTH)
     expect(_why(again) == [NeedReason.IN_DOUBT], "a person to be asked")
     presented = stage.ledger().presented
-    expect(max(presented) == 1, "no refresh token to be shown to Pulse twice")
+    expect(max(presented) == 1, "no refresh token to be used twice")
     voice.say(
-        "Pulse said that it is used up, so rounds did not show it again: that would have looked",
-        f"like theft. Still no token was used twice, of {len(presented)}. The baker consents anew:",
+        "Pulse was asked, and said that it is used up. So it was not sent again, which would have",
+        f"looked like theft: of {len(presented)} refresh tokens, none was used twice. The baker",
+        "consents anew:",
     )
-    voice.commands(f"rounds connection authorize {PULSE}")
-    authorised = witness.authorise(PULSE, stage.consent)
-    succeeded(witness.follow(PULSE, authorised - 1), "syncs to go on")
+    _authorised_again(stage, witness, voice)
 
 
 def _revoked(stage: Stage, witness: Witness, voice: Voice) -> None:
     voice.chapter("Revoked, and authorised again")
-    voice.say("The baker changes her mind. At Pulse, she takes back what she allowed.")
+    voice.say("The baker changes her mind: at Pulse, she takes back what she allowed.")
     before = witness.connection(PULSE)
     stage.revoke()
     sync = failed(witness.sync(PULSE), FailureClass.AUTH)
     expect(_why(sync) == [NeedReason.REFUSED], "Pulse to refuse the refresh")
-    state = witness.connection(PULSE).state
-    expect(state == "unauthorised", "the connection to wait")
     requests = stage.ledger().requests
     voice.say("Whoever wants a sync now is told what to do:")
-    answer = witness.refused(PULSE)
     voice.commands(f"rounds sync {PULSE}")
-    voice.say(f"{answer}")
+    voice.say(f"rounds: {witness.refused(PULSE)}")
     witness.until(PULSE, sync.ended, SyncSkipped)
-    expect(stage.ledger().requests == requests, "nothing to be sent to Pulse")
     during = witness.connection(PULSE)
-    rows = in_force(during)["steps"]
+    expect(during.state == "unauthorised", "the connection to wait")
+    expect(stage.ledger().requests == requests, "nothing to be sent to Pulse")
     expect(in_force(during) == in_force(before), "the rows of before to stay")
+    rows = in_force(during)["steps"]
     voice.say(
-        f'The connection is "{state}". Pulse has seen {requests} requests in all, and none since.',
-        f"The {rows} rows stay. Some day she allows it again:",
+        f'The connection is "{during.state}". Pulse has seen {requests} requests, and none since',
+        f"it said no. All {rows} rows stay. Some day she allows it again:",
     )
-    voice.commands(f"rounds connection authorize {PULSE}")
-    authorised = witness.authorise(PULSE, stage.consent)
-    steps = succeeded(witness.follow(PULSE, authorised - 1), "syncs to go on").captured["steps"]
-    expect(steps.unchanged == steps.rows == rows, "every row to be as before")
+    steps = _authorised_again(stage, witness, voice).captured["steps"]
+    expect(not (steps.changed or steps.removed), "every row to be as before")
     after = witness.connection(PULSE)
     voice.say(
-        f"It goes on where it was: {steps.rows} rows as before, and a history of {after.total}",
-        f"syncs, of which {after.failed} failed.",
+        f"It goes on where it was: the same {rows} rows, and one history of {after.total}",
+        f"syncs, {after.failed} of them failed.",
     )
+
+
+def _authorised_again(stage: Stage, witness: Witness, voice: Voice) -> Sync:
+    voice.commands(f"rounds connection authorize {PULSE}")
+    authorised = witness.authorise(PULSE, stage.consent)
+    with witness.hearing(ConnectionAuthorised, SyncSucceeded):
+        return succeeded(witness.follow(PULSE, authorised - 1), "syncs to go on")
 
 
 def _cut_off(stage: Stage, witness: Witness, voice: Voice, mood: Mood) -> Sync:
@@ -149,14 +157,15 @@ def _cut_off(stage: Stage, witness: Witness, voice: Voice, mood: Mood) -> Sync:
     voice.say("Killed, while it waits for the answer, and started again:")
     stage.start()
     cut = witness.follow(PULSE, intended.seq)
-    doubts = [each.reason for each in cut.account if isinstance(each, TokenInDoubt)]
-    expect(doubts == [DoubtReason.DIED], "the refresh token to be in doubt")
     again = witness.follow(PULSE, cut.ended)
+    account = [*cut.account, *again.account]
+    doubts = [each.reason for each in account if isinstance(each, TokenInDoubt)]
+    expect(doubts == [DoubtReason.DIED], "the refresh token to be in doubt")
     expect(stage.ledger().introspections == asked + 1, "Pulse to be asked about the token once")
     return again
 
 
-def _owed(witness: Witness) -> list[object]:
+def _owed(witness: Witness) -> list[date]:
     """The days that are still to be fetched."""
     return [day for each in witness.connection(PULSE).streams for day in each.failed_days]
 

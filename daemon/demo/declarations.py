@@ -48,10 +48,10 @@ records = "days"
 primary_key = ["day"]
 """
 
-STOCKROOM = """\
-name = "stockroom"
-title = "Stockroom, a made-up program that knows no API"
-base_url = "{url}/stockroom"
+STOCK = """\
+name = "stock"
+title = "Stock, a made-up program that knows no API"
+base_url = "{url}/stock"
 
 [streams.articles]
 path = "/articles.csv"
@@ -84,7 +84,7 @@ TEXTS = {
     "rounds.toml": ROUNDS,
     "providers/depot.toml": DEPOT,
     "providers/weather.toml": WEATHER,
-    "providers/stockroom.toml": STOCKROOM,
+    "providers/stock.toml": STOCK,
     "providers/pulse.toml": PULSE,
 }
 

@@ -4,7 +4,9 @@ from threading import Condition
 
 from daemon.demo.opening import Mood
 
-PROVIDERS = ("depot", "weather", "stockroom", "pulse")
+ANY = (Mood.FINE, Mood.OUTAGE, Mood.EMPTY, Mood.HTML, Mood.SLOW)
+PULSE = (Mood.FINE, Mood.DEAF, Mood.MUTE)
+KNOWN = {"depot": ANY, "weather": ANY, "stock": ANY, "pulse": PULSE}
 SLOW_S = 60.0  # nobody is kept waiting for longer, whatever the mood
 
 
@@ -12,7 +14,7 @@ class Moods:
     """All providers' moods. Threads share them."""
 
     def __init__(self) -> None:
-        self._moods = dict.fromkeys(PROVIDERS, Mood.FINE)
+        self._moods: dict[str, Mood] = {}
         self._changed = Condition()
 
     def of(self, provider: str) -> Mood:

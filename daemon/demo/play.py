@@ -4,8 +4,8 @@ import shlex
 import sys
 
 from daemon.cli.ending import INTERRUPTED, Ended, Exit
+from daemon.demo import moods, story
 from daemon.demo import stage as stages
-from daemon.demo import story
 from daemon.demo.interruption import interruptible
 from daemon.demo.stage import Stage, StageBroken
 from daemon.demo.voice import Voice
@@ -31,10 +31,10 @@ def play(*, keep: bool, unhurried: bool) -> int:
 
 
 def _prologue(stage: Stage, voice: Voice, *, keep: bool) -> None:
-    voice.chapter("rounds demo: a real daemon at work, in about a minute")
+    voice.chapter("rounds demo: a real daemon at work, in a minute and a half")
     end = "and stays there" if keep else "and is removed at the end"
     voice.say(
-        f"Everything lies in {stage.directory} {end}. Nothing leaves this machine: the two",
+        f"Everything lies in {stage.directory} {end}. Nothing leaves this machine: all",
         f"providers are made up, and answer at {stage.opening.url}.",
         "Lines that begin with a number are events, read from the daemon's log as it writes it;",
         "some of little interest are left out.",
@@ -62,14 +62,17 @@ def _epilogue(stage: Stage, voice: Voice, *, keep: bool) -> None:
         f"sqlite3 -readonly {data} 'SELECT * FROM weather_days'",
     )
     voice.say(
-        "Give a provider another mood (fine, outage, empty, html, slow), let some time pass at",
-        "the depot, and sync:",
+        f"Give a provider another mood ({', '.join(moods.ANY)}; Pulse: {', '.join(moods.PULSE)}),",
+        "let some time pass at the depot, take back what Pulse was allowed, and sync:",
     )
     voice.commands(
         f"curl -d outage {stage.opening.url}/moods/weather",
         "rounds sync bakery/weather --wait",
         f"curl -X POST {stage.opening.url}/business/garage",
         "rounds sync garage/depot --wait",
+        f"curl -X POST {stage.opening.url}/pulse/revoke",
+        "rounds sync bakery/pulse --wait",
+        "rounds connection authorize bakery/pulse",
     )
     voice.say("To stop and remove it:")
     pids = " ".join(str(pid) for pid in stage.pids())

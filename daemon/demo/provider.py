@@ -1,8 +1,8 @@
 """How do the made-up providers answer? A process of its own, on a loopback port of its own.
 
-`depot` has parts and orders of two tenants and wants a key; `weather` and `stockroom` are open to
+`depot` has parts and orders of two tenants and wants a key; `weather` and `stock` are open to
 all; `pulse` wants a person's consent. All have moods, which a POST changes: /moods/depot with the
-mood as body. Time passes with a POST to /business/garage, or to /business/stockroom.
+mood as body. Time passes with a POST to /business/garage, or to /business/stock.
 """
 
 import secrets
@@ -18,7 +18,7 @@ import msgspec
 
 from daemon.demo import shelves
 from daemon.demo.answer import CSV, HTML, Answer, Asked, good, problem
-from daemon.demo.moods import PROVIDERS, Moods
+from daemon.demo.moods import KNOWN, Moods
 from daemon.demo.opening import TENANTS, Mood, Opening
 from daemon.demo.pulse import Pulse
 
@@ -53,16 +53,16 @@ class Town:
 
     def _told(self, asked: Asked) -> Answer:
         match asked.path:
-            case "moods", provider if provider in PROVIDERS and asked.body in set(Mood):
+            case "moods", provider if asked.body in KNOWN.get(provider, ()):
                 self._moods.change(provider, Mood(asked.body))
-            case "business", "stockroom":
+            case "business", "stock":
                 self._encoding = shelves.NEW_ENCODING
             case "business", tenant if tenant in self._shelves:
                 with self._lock:
                     shelves.business(self._shelves[tenant])
             case _:
-                moods, providers = ", ".join(Mood), ", ".join(PROVIDERS)
-                return problem(404, f"POST one of {moods} to /moods/ and one of {providers}")
+                known = "; ".join(f"{name}: {', '.join(moods)}" for name, moods in KNOWN.items())
+                return problem(404, f"POST to /moods/ and a provider one of its moods ({known})")
         return good({"done": True})
 
     def _stream(self, provider: str, stream: str, asked: Asked) -> Answer:
@@ -76,7 +76,7 @@ class Town:
         match provider, stream:
             case "weather", "days":
                 return good({"days": [] if empty else shelves.weather()})
-            case "stockroom", "articles.csv":
+            case "stock", "articles.csv":
                 report = shelves.report(empty=empty).encode(self._encoding)
                 return Answer(status=200, body=report, content_type=CSV)
             case "depot", "parts" | "orders":

@@ -66,7 +66,7 @@ def steps(day: date) -> list[Record]:
 
 
 def report(*, empty: bool) -> str:
-    """The stockroom's articles as it writes them down; an empty report has its header alone."""
+    """The stock's articles as it writes them down; an empty report has its header alone."""
     lines = [HEAD] if empty else [HEAD, *map(_article, enumerate(ARTICLES, 1))]
     return "".join(";".join(line) + "\r\n" for line in lines)
 

@@ -114,7 +114,7 @@ class Stage:
         self._post(f"/moods/{provider}", mood)
 
     def business(self, whose: str) -> None:
-        """Let some time pass for a tenant at the depot, or for the stockroom. Raises StageBroken."""
+        """Let some time pass for a tenant at the depot, or for the stock. Raises StageBroken."""
         self._post(f"/business/{whose}", "")
 
     def stumble(self, day: date) -> None:
@@ -138,8 +138,8 @@ class Stage:
         return self._read("/pulse/handed-out", HandedOut)
 
     def report(self) -> bytes:
-        """The stockroom's report as it would come now. Raises StageBroken."""
-        return _ask("GET", f"{self.opening.url}/stockroom/articles.csv")[1]
+        """The stock's report as it would come now. Raises StageBroken."""
+        return _ask("GET", f"{self.opening.url}/stock/articles.csv")[1]
 
     def consent(self, url: str) -> str:
         """Go where a person would go who consents; the address at which the browser ends up.

@@ -198,12 +198,12 @@ def _sealed(stage: Stage, _: Witness, voice: Voice) -> None:
     expect(bool(known.found), f'"{KNOWN_TEXT}" to be found, so that the search is known to work')
     voice.say(
         f"All {known.files} files of this demo ({times.size(known.bytes)}: log, data, vault,",
-        "configuration, output) were just searched, as text and in hexadecimal, for the keys of the",
-        f"bakery and the garage, for our secret at Pulse, and for the {len(given.codes)} codes,",
-        f"{len(given.verifiers)} verifiers, {len(given.access_tokens)} access and",
-        f"{len(given.refresh_tokens)} refresh tokens that Pulse says it ever saw or gave out. They",
-        "are in none: the vault holds what is still needed, encrypted. The same search does find",
-        f'"{KNOWN_TEXT}", in {" and ".join(known.found)}.',
+        "configuration, output) were just searched, as text and in hexadecimal: for both keys of",
+        "the depot, for our secret at Pulse, and for all that Pulse ever gave out or was shown,",
+        f"{len(given.codes)} codes with their verifiers, {len(given.access_tokens)} access and",
+        f"{len(given.refresh_tokens)} refresh tokens. They are in none: the vault holds what is",
+        f'needed, encrypted. The same search does find "{KNOWN_TEXT}", in',
+        f"{' and '.join(known.found)}.",
     )
 
 

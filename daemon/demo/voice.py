@@ -12,7 +12,8 @@ from events.schema import CallFailed, SyncRequested, SyncScheduled
 WIDTH_MAX = 78  # longer lines are tiring, and a pipe has no edge
 INDENT = "  "
 SEQ, NAME = 4, 14  # columns of an event's number and name
-WORD = timedelta(milliseconds=75)  # so long is a word looked at
+WORD, GLANCE = timedelta(milliseconds=60), timedelta(milliseconds=35)
+"""So long is a word of a sentence looked at, and one of an event or of a table."""
 
 UNTOLD = (SyncRequested, SyncScheduled, CallFailed)
 """The narrator's own doing, what is a day away, and what the failure that follows says again."""
@@ -22,7 +23,7 @@ class Voice:
     """Speaks to standard output; it pauses for its readers where it is `unhurried`."""
 
     def __init__(self, *, unhurried: bool) -> None:
-        self._pace = WORD if unhurried else timedelta(0)
+        self._unhurried = unhurried
         self._last = "chapter"
 
     def chapter(self, title: str) -> None:
@@ -36,7 +37,7 @@ class Voice:
         text = " ".join(parts)
         for line in _wrapped(text, len(INDENT)):
             screen.line(INDENT + line)
-        self._pause(text)
+        self._pause(text, WORD)
 
     def event(self, view: EventView) -> None:
         """One event of the log, as it was read from there."""
@@ -48,7 +49,7 @@ class Voice:
         for line in _wrapped(sentence, len(head)):
             screen.line(head + line, tone)
             head = " " * len(head)
-        self._pause(sentence)
+        self._pause(sentence, GLANCE)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         cells = [[str(cell) for cell in row] for row in (head, *rows)]
@@ -56,7 +57,7 @@ class Voice:
         self._turn_to("table")
         for row in cells:
             screen.line((INDENT * 2 + "  ".join(map(str.ljust, row, widths))).rstrip())
-        self._pause(" ".join(map(" ".join, cells)))
+        self._pause(" ".join(map(" ".join, cells)), GLANCE)
 
     def commands(self, *lines: str) -> None:
         """Something to be copied, therefore never wrapped."""
@@ -70,8 +71,9 @@ class Voice:
             screen.line()
         self._last = kind
 
-    def _pause(self, text: str) -> None:
-        time.sleep(self._pace / timedelta(seconds=1) * len(text.split()))
+    def _pause(self, text: str, a_word: timedelta) -> None:
+        if self._unhurried:
+            time.sleep(a_word / timedelta(seconds=1) * len(text.split()))
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

@@ -156,9 +156,15 @@ class Witness:
         raise Unexpected(f"the log of {name} shows no end of its sync")
 
     @contextmanager
-    def unheard(self) -> Iterator[None]:
-        """Hand on nothing of what is read in here."""
-        heard, self._heard = self._heard, lambda _: None
+    def hearing(self, *kinds: type[Fact]) -> Iterator[None]:
+        """Hand on, of what is read in here, events of these kinds alone."""
+        heard = self._heard
+
+        def hear(view: EventView) -> None:
+            if isinstance(view.event, kinds):
+                heard(view)
+
+        self._heard = hear
         try:
             yield
         finally:

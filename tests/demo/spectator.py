@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[2]
+ROUNDS = (sys.executable, "-m", "daemon.cli")
 WAIT_S = 60.0  # far beyond what a demo takes that does not pause
 
 
@@ -30,7 +32,7 @@ def demo(
 ) -> Iterator[Popen[str]]:
     """The demo as a process of its own, its output in a pipe unless something else is given."""
     with Popen(
-        [sys.executable, "-m", "daemon.cli", "demo", *options],
+        [*ROUNDS, "demo", *options],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(directory), **environment},
         stdin=DEVNULL,
@@ -54,7 +56,7 @@ def watch(directory: Path, *options: str, **environment: str) -> tuple[int, str,
 def rounds(exports: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     """Type a command, with what the demo said to export."""
     return subprocess.run(
-        [sys.executable, "-m", "daemon.cli", *words],
+        [*ROUNDS, *words],
         cwd=ROOT,
         env={**os.environ, **exports},
         capture_output=True,
@@ -62,6 +64,27 @@ def rounds(exports: dict[str, str], *words: str) -> subprocess.CompletedProcess[
         timeout=WAIT_S,
         check=False,
     )
+
+
+def authorise(exports: dict[str, str], connection: str) -> int:
+    """Type what authorises a connection, and be the browser; the exit code."""
+    with Popen(
+        [*ROUNDS, "connection", "authorize", connection, "--port", "0"],
+        cwd=ROOT,
+        env={**os.environ, **exports},
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            with urlopen(address, timeout=WAIT_S) as page:  # it follows redirects
+                assert "is authorised" in page.read().decode()
+            return process.wait(WAIT_S)
+        finally:
+            process.kill()
 
 
 def told(out: str, pattern: str) -> str:
