@@ -1,5 +1,6 @@
 """Does an answer that looks good hold an error, as the provider's file declares?"""
 
+from codecs import BOM_UTF8
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ def check(errors: AnswerErrors | None, response: Response) -> None:
     if errors is None or response.file is not None:
         return
     try:
-        document = msgspec.json.decode(response.body)
+        document = msgspec.json.decode(response.body.removeprefix(BOM_UTF8))
         code = selector.select(errors.path, document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, selector.BadExpression):
         return  # whoever reads the records says so better

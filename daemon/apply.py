@@ -98,7 +98,7 @@ async def _declare(
             declared=True,
             interval=duration(entry.interval) if entry.interval else None,
             credential=_secret(f"connections.{name}.credential_file", entry.credential_file),
-            settings=entry.settings or None,
+            settings=entry.settings,
         )
     except OtherProvider as other:
         raise ConfigurationError(f"connections: {other}") from None

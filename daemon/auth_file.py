@@ -10,7 +10,7 @@ from daemon.file_table import (
     Table,
     Text,
     check_expression,
-    check_url,
+    check_secret_url,
 )
 
 Status: TypeAlias = Annotated[int, Meta(ge=400, le=499)]
@@ -83,7 +83,7 @@ class OAuth2(Table, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
         for key in ("token_url", "authorize_url", "introspect_url", "redirect_uri"):
             url = getattr(self, key)
             if url is not None:
-                check_url(key, url)
+                check_secret_url(key, url)
         check_expression("answer", self.answer)
         check_expression("error", self.error)
         if (self.grant == "authorization_code") != (self.authorize_url is not None):

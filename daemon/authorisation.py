@@ -30,6 +30,10 @@ class NotAuthorised(Exception):
     """It did not come about; the sentence says why and what to do."""
 
 
+class _Refused(Exception):
+    """The provider itself said no, in an answer to this very beginning."""
+
+
 class Pending(Struct, frozen=True, kw_only=True):
     """One person under way. `state` tells their answer from anybody else's (RFC 6749, 10.12)."""
 
@@ -88,7 +92,11 @@ class Authorisations:
                 "this authorisation is not known (any more); begin again with "
                 "`rounds connection authorize`"
             )
-        code = _code(answer.strip(), state)
+        try:
+            code = _code(answer.strip(), state)
+        except _Refused as refused:
+            del self._pending[state]
+            raise NotAuthorised(str(refused)) from None
         del self._pending[state]
         return pending, code
 
@@ -115,7 +123,7 @@ def _code(answer: str, state: str) -> Secret:
             "address that the browser ended at"
         )
     if error := _only(query, "error"):
-        raise NotAuthorised(_refusal(error))
+        raise _Refused(_refusal(error))
     code = _only(query, "code")
     if not CODE.fullmatch(code):
         raise NotAuthorised("there is no code in that address; paste the whole address")

@@ -8,6 +8,7 @@ ZLIB = zlib.MAX_WBITS
 RAW = -zlib.MAX_WBITS
 ACCEPTED = "gzip, deflate"
 OVERHEAD = 64 * 1024  # how much longer than its content a compressed body may be
+PART_MAX = 1024 * 1024  # inflated at once: 64 KiB off the wire may hold 64 MiB
 MEMBERS_MAX = 1000  # gzip members in a row; each costs a copy of what follows it
 
 
@@ -70,20 +71,24 @@ class Body:
             return
         if self._inflater is None:
             self._inflater = zlib.decompressobj(ZLIB if _is_zlib(chunk) else RAW)
-        while chunk and self.refusal is None:
-            chunk = self._inflate(self._inflater, chunk)
+        more = True
+        while more and self.refusal is None:
+            chunk, more = self._inflate(self._inflater, chunk)
 
-    def _inflate(self, inflater: "zlib._Decompress", chunk: bytes) -> bytes:
-        """Inflate at most one byte more than fits, and return what is left of the chunk."""
+    def _inflate(self, inflater: "zlib._Decompress", chunk: bytes) -> tuple[bytes, bool]:
+        """Inflate a part, at most one byte more than fits: what is left, whether there is more."""
         if inflater.eof:
             if self._encoding == "deflate":
-                return b""  # nothing may follow; servers that pad are forgiven
+                return b"", False  # nothing may follow; servers that pad are forgiven
             self._members += 1
             if self._members > MEMBERS_MAX:
                 raise zlib.error("too many members")
             self._inflater = inflater = zlib.decompressobj(GZIP)
-        self._keep(inflater.decompress(chunk, self._size_max - self._size + 1))
-        return inflater.unconsumed_tail or inflater.unused_data
+        room = min(self._size_max - self._size + 1, PART_MAX)
+        part = inflater.decompress(chunk, room)
+        self._keep(part)
+        rest = inflater.unconsumed_tail or inflater.unused_data
+        return rest, bool(rest) or (len(part) == room and not inflater.eof)
 
     def _keep(self, part: bytes) -> None:
         self._size += len(part)

@@ -16,6 +16,7 @@ from events.schema import CallFailed
 from events.terms import CallTotal, FailureClass
 
 ACCEPTED = 202
+REFRESHES_MAX = 5  # for refusals, a sync: a provider that takes none is not asked for ever
 POLLS_MAX = 1000  # how often a report that is being made is asked for
 
 
@@ -38,13 +39,14 @@ class Calls:
         self._provider = provider
         self._whose = whose
         self._untried: int | None = None  # a generation that came after a refusal, not yet proven
+        self._refusals = 0
         self._answered: Request | None = None
 
     async def send(self, request: Request) -> Response:
         """Exchange, waiting for what is not ready. Raises CallLost; each failure is an event."""
         for _ in range(POLLS_MAX):
             response = await self._as_somebody(request)
-            if response.status != ACCEPTED:
+            if response.status != ACCEPTED or request.method != "GET":
                 return response
             if response.file is not None:
                 response.file.close()
@@ -60,15 +62,19 @@ class Calls:
             await self._keeper.access(subject, sync=sync)
 
     def unusable(self, lost: CallLost) -> None:
-        """The last answer came whole and was no use: it was not a successful call after all."""
+        """The last answer came whole and was no use: it was not a successful call after all.
+
+        Where no answer came, it was noted, or nothing was sent; a good call is not to blame for it.
+        """
         request, self._answered = self._answered, None
-        if request is None:
+        if request is None or lost.status is None:
             return
         _count(self.totals, request.endpoint, -1, -lost.bytes, -lost.duration_ms)
         self._note(request, lost)
 
     async def _as_somebody(self, request: Request) -> Response:
         """Sign with a token, and once more with another one if the provider refuses the first."""
+        self._answered = None
         auth = self._provider.file.auth
         if not isinstance(auth, OAuth2):
             return await self._once(request)
@@ -80,7 +86,9 @@ class Calls:
             refused = _is_refusal(auth, lost)
             if not refused and lost.cause is not FailureClass.AUTH:
                 raise
-            if not refused or access.generation == self._untried:
+            self._refusals += 1
+            spent = access.generation == self._untried or self._refusals > REFRESHES_MAX
+            if not refused or spent:
                 raise _worded(lost) from None
         access = await self._keeper.access(
             subject, sync=sync, refused=access.generation, going_on=True
@@ -96,7 +104,6 @@ class Calls:
         raise loss
 
     async def _once(self, request: Request) -> Response:
-        self._answered = None
         try:
             response = await self._provider.send(request)
             answers.check(self._provider.file.errors, response)

@@ -55,7 +55,8 @@ async def connect(
     _check_provider(journal, vault, name, subject, at)
     await storage.name(subject, tenant_name, name)
     set_anew = credential is not None and keep(vault, tenant, subject, CREDENTIAL, credential)
-    chosen = settings is not None and _keep_settings(vault, tenant, subject, settings)
+    whole = declared is True  # what was taken out of the configuration holds no longer
+    chosen = settings is not None and _keep_settings(vault, tenant, subject, settings, whole=whole)
     declared_anew = journal.execute(DeclareProvider(subject=at, declaration=declaration(file)))
     known = journal.world.connections.get(subject)
     was_declared, was_interval = (known.declared, known.interval) if known else (False, None)
@@ -161,10 +162,13 @@ def keep(vault: Vault, tenant: int, subject: int, purpose: str, secret: Secret) 
     return True
 
 
-def _keep_settings(vault: Vault, tenant: int, subject: int, settings: Mapping[str, str]) -> bool:
-    """Seal settings over those that were set before. False where nothing differs."""
+def _keep_settings(
+    vault: Vault, tenant: int, subject: int, settings: Mapping[str, str], *, whole: bool
+) -> bool:
+    """Seal settings, in place of those before, or over them. False where nothing differs."""
     before = account.own_settings(vault, tenant, subject)
-    if {**before, **settings} == before:
+    after = {**settings} if whole else {**before, **settings}
+    if after == before:
         return False
-    account.keep_settings(vault, tenant, subject, {**before, **settings})
+    account.keep_settings(vault, tenant, subject, after)
     return True

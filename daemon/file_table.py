@@ -18,6 +18,8 @@ Place: TypeAlias = Literal["query", "body"]
 Which: TypeAlias = Literal["all", "reads"]
 """Which calls something holds for: every one, or GET and HEAD alone."""
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 """`{account}` in a path, a parameter, a body: what a connection or a window puts in its place."""
 
@@ -32,6 +34,14 @@ def check_expression(key: str, expression: str) -> None:
         selector.check(expression)
     except selector.BadExpression as error:
         raise ValueError(f"{key}: {error}") from None
+
+
+def check_secret_url(key: str, url: str) -> None:
+    """Raise ValueError unless secrets may go to `url`: by https, or to this very host."""
+    check_url(key, url)
+    parts = _split(PLACEHOLDER.sub("x", url))
+    if parts and parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ValueError(f"{key} would be sent secrets over plain http; it needs https")
 
 
 def check_url(key: str, url: str) -> None:

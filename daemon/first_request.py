@@ -35,6 +35,7 @@ def build(
     placeholders. What OAuth needs is added by who has the token.
     """
     _check_settings(provider, values)
+    _check_allowed(provider, values)
     body = placeholders.document(stream.body, values)
     headers = {"accept": "text/csv, */*" if stream.csv else "application/json"}
     if stream.method == "POST":
@@ -93,6 +94,17 @@ def _check_settings(provider: ProviderFile, values: Values) -> None:
             f"the connection lacks the setting {missing[0]}; nothing was sent; give it with"
             f" `rounds connection add … --set {missing[0]}=…`",
         )
+
+
+def _check_allowed(provider: ProviderFile, values: Values) -> None:
+    """A file may have become stricter since a setting was given."""
+    for name, setting in provider.settings.items():
+        if not setting.allows(str(values[name])):
+            raise CallLost(
+                FailureClass.INVALID,
+                f"the connection's setting {name} is not one that the provider's file allows;"
+                f" nothing was sent; give another with `rounds connection add … --set {name}=…`",
+            )
 
 
 def _headers(stream: Stream, values: Values) -> dict[str, str]:

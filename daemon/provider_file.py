@@ -27,6 +27,9 @@ from events.terms import FailureClass
 
 Codes: TypeAlias = tuple[Scalar, ...]
 
+DOTS = frozenset({".", ".."})
+"""No setting is one of these: as a segment of a path they lead up from it, however quoted."""
+
 
 class Limits(Table, frozen=True, kw_only=True):
     """How long and how much, at most: a call's total time, its decoded body, a stream's fetch.
@@ -88,6 +91,8 @@ class Setting(Table, frozen=True, kw_only=True):
         """Say whether a connection may have this value."""
         if value == self.default == "":
             return True
+        if value in DOTS:
+            return False
         if self.choices:
             return value in self.choices
         return re.fullmatch(self.pattern, value) is not None

@@ -55,9 +55,10 @@ def _until(value: str, dialect: RateHeaders, now: datetime) -> timedelta | None:
         case "seconds":
             return timedelta(seconds=number) if number < HINT_MAX.total_seconds() else None
         case "unix":
-            return timedelta(seconds=number - now.timestamp())
+            left = number - now.timestamp()
         case "unix_ms":
-            return timedelta(milliseconds=number - 1000 * now.timestamp())
+            left = number / 1000 - now.timestamp()
+    return timedelta(seconds=min(left, HINT_MAX.total_seconds()))  # else it could overflow
 
 
 def _numbers(value: str) -> list[int]:

@@ -50,7 +50,7 @@ from events.log import LogUnusable, SqliteLog
 IO_FAILED, IN_USE, UNUSABLE, INTERRUPTED = 74, 75, 78, 130
 FULL_BYTES = 256 * 1024  # less than a start's own files may need
 HEAD_EVERY_S = 60.0
-HARD_STOP_S = 15.0  # beyond `stop_within`, what still hangs is ended: everything is safe by then
+HARD_STOP_S = 30.0  # beyond `stop_within`, what hangs is ended: longer than any token call lasts
 TOKEN_LIMITS = Limits(timeout_s=20.0, body_bytes_max=64 * 1024)  # a stop waits for such a call
 SWITCH_S = 0.0005  # threads change places often, so that the log's writer is not kept waiting
 

@@ -113,14 +113,23 @@ class Stream(Table, frozen=True, kw_only=True):
             raise ValueError(f"headers may not set {reserved[0]}; credentials go under [auth]")
         self._check_body()
         self._check_window()
-        if self.csv is not None and (self.records != "@" or not isinstance(self.paging, NoPaging)):
-            raise ValueError("a csv stream is one file of rows: it has neither records nor paging")
-        if self.csv is not None and self.cursor is not None:
-            raise ValueError("a csv stream comes whole: it has no cursor")
+        if self.csv is not None:
+            self._check_csv(self.csv)
 
     def placeholders(self) -> set[str]:
         """Return the names of all placeholders that its requests hold."""
         return placeholders([self.path, self.params, self.headers])
+
+    def _check_csv(self, csv: Csv) -> None:
+        if self.records != "@" or not isinstance(self.paging, NoPaging):
+            raise ValueError("a csv stream is one file of rows: it has neither records nor paging")
+        if self.cursor is not None:
+            raise ValueError("a csv stream comes whole: it has no cursor")
+        for name in self.primary_key:
+            if name in csv.rename and name not in csv.rename.values():
+                raise ValueError(f"primary_key names {name}, which rename calls {csv.rename[name]}")
+            if not csv.header and name not in csv.columns:
+                raise ValueError(f"primary_key names {name}, which columns does not")
 
     def _check_body(self) -> None:
         places = getattr(self.paging, "place", None), getattr(self.cursor, "place", None)

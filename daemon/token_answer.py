@@ -1,6 +1,7 @@
 """What does an OAuth server's answer mean? RFC 6749, sections 5.1 and 5.2; RFC 7662, 2.2."""
 
 import re
+from codecs import BOM_UTF8
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +46,7 @@ _SENTENCES = {
     ),
 }
 
+GATEWAYS = frozenset({502, 504})  # who answers is not who was asked
 TOKEN_MAX = 16 * 1024  # characters; JSON Web Tokens with many claims reach some thousands
 ACCESS_MAX = timedelta(days=3650)
 PRINTABLE = re.compile(r"[\x20-\x7e]+")  # appendix A: VSCHAR
@@ -94,13 +96,16 @@ def read(
 
 
 def refused(auth: OAuth2, lost: CallLost) -> TokenLost:
-    """Say what a call that brought no 2xx means for the refresh token.
+    """Say what a call that brought no usable 2xx means for the refresh token.
 
-    An answer that came whole did not use it up, whatever it says (requirement C3: a server that
-    fails is not a refusal); only silence leaves it in doubt.
+    A refusal, and a server that says that it failed, did not use it up. Silence, a good answer that
+    came damaged, and a gateway that gave up leave it in doubt: it may have been replaced behind
+    them. None of these asks for a person (requirement C3).
     """
     if lost.status is None:
         return TokenLost(lost, sent=lost.sent)
+    if lost.status < 300 or lost.status in GATEWAYS:
+        return TokenLost(lost, sent=True)
     return _refused(auth, _json(lost.refusal), lost)
 
 
@@ -113,7 +118,7 @@ def is_active(response: Response) -> bool | None:
 
 def _json(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(body.removeprefix(BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -173,9 +178,11 @@ def _tokens(auth: OAuth2, document: Any, asked_at: datetime) -> Tokens | None:
     if not isinstance(found, dict):
         return None
     access, refresh = _token(found.get("access_token")), _token(found.get("refresh_token"))
-    kind, seconds = found.get("token_type", "bearer"), found.get("expires_in")
+    kind, seconds = found.get("token_type") or "bearer", found.get("expires_in")
     if access is None or not isinstance(kind, str) or kind.lower() != "bearer":
         return None
+    if refresh is None and found.get("refresh_token"):
+        return None  # it was replaced by one that we cannot use: the old one would not do either
     return Tokens(access=access, refresh=refresh, expires_at=asked_at + _lifetime(auth, seconds))
 
 

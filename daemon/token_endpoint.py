@@ -75,7 +75,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
             forbidden = lost.status in FORBIDDEN  # asking again would change nothing
             return Introspection.NOT_ASKED if forbidden else Introspection.SILENT
         if active is None:
-            return Introspection.SILENT
+            return Introspection.NOT_ASKED  # there is nobody there who could say
         return Introspection.ACTIVE if active else Introspection.INACTIVE
 
     async def _call(self, request: Request, now: datetime) -> Tokens:

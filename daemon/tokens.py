@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from daemon import account, token_endpoint
 from daemon.account import Kept
+from daemon.auth_file import OAuth2
 from daemon.commands import (
     Activate,
     Authorise,
@@ -26,6 +27,7 @@ from daemon.commands import (
     Renew,
     Settle,
 )
+from daemon.decide.tokens import ABOUT_TO_EXPIRE
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.provider import Provider
@@ -44,7 +46,9 @@ ROOM_RETRY_S = 1.0  # how often a full disk is tried again while the only token 
 
 NEEDED = "the provider wants a person to authorise this connection; type:"
 NEEDED_COMMAND = "rounds connection authorize"
-NO_FILE = "its provider's file is gone; put it back, then restart roundsd"
+NO_FILE = (
+    "its provider's file is gone, or speaks of OAuth no more; put it back, then restart roundsd"
+)
 OVERTAKEN = "nothing was sent: the connection was authorised anew, or removed, meanwhile"
 REMOVED_MEANWHILE = "the connection was removed while its token was asked for"
 STILL_IN_DOUBT = (
@@ -109,13 +113,27 @@ class Keeper:
             with trio.CancelScope(shield=True):  # nobody else carries out what is intended
                 await self._journal.durable(recorded)
             if recorded and isinstance(recorded[0].event, RefreshIntended):
-                return _access(await self._refresh(recorded[0], before))
+                return await self._refreshed(recorded[0], before, refused)
             phase = self._connection(subject).grant.phase
             if phase is Phase.GOOD and before is not None:
                 return _access(before)
             if phase is Phase.IN_DOUBT:
                 raise CallLost(FailureClass.NETWORK, STILL_IN_DOUBT, sent=False)
             raise CallLost(FailureClass.AUTH, f"{NEEDED} {NEEDED_COMMAND}", sent=False)
+
+    async def _refreshed(
+        self, intended: Recorded, before: Kept | None, refused: int | None
+    ) -> Access:
+        """Refresh; where that fails for the moment, a token that is still good will do."""
+        try:
+            return _access(await self._refresh(intended, before))
+        except CallLost:
+            now, phase = self._journal.clock.now(), self._connection(intended.subject).grant.phase
+            if phase is not Phase.GOOD or before is None or refused == before.generation:
+                raise
+            if before.expires_at - now < ABOUT_TO_EXPIRE:
+                raise
+            return _access(before)
 
     async def keep_alive(self, intended: Recorded) -> None:
         """Do what a RefreshIntended without a sync says; how it went stands in the log."""
@@ -190,7 +208,8 @@ class Keeper:
         subject = intended.subject
         if not self._stands(intended):  # while it waited for its turn, somebody authorised anew
             raise TokenLost(CallLost(FailureClass.CANCELLED, OVERTAKEN, sent=False), sent=False)
-        if self._connection(subject).provider not in self._providers:
+        provider = self._providers.get(self._connection(subject).provider)
+        if provider is None or not isinstance(provider.file.auth, OAuth2):
             raise TokenLost(CallLost(FailureClass.INVALID, NO_FILE), sent=False)
         tokens = await self._endpoint(subject).refresh(before, self._journal.clock.now())
         if not self._stands(intended):

@@ -3,6 +3,7 @@
 import math
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -101,18 +102,19 @@ class Transport:
     async def _outcome(self, request: Request) -> Response | CallLost:
         if not request.spooled:
             return await self._tried(request, body.Body(self._limits.body_bytes_max))
-        file, outcome = spool.unnamed(self._spool), None
+        file, whole = spool.unnamed(self._spool), False
         try:
             with spool.noticing():
                 content = body.Body(self._limits.body_bytes_max, file)
                 outcome = await self._tried(request, content)
-        finally:
-            if not isinstance(outcome, Response):
-                file.close()
-        if not isinstance(outcome, Response):
+                if isinstance(outcome, Response):
+                    file.seek(0)  # which writes what is buffered
+                    outcome, whole = structs.replace(outcome, file=file), True
             return outcome
-        file.seek(0)
-        return structs.replace(outcome, file=file)
+        finally:
+            if not whole:
+                with suppress(OSError):  # a full disk has no room for what is buffered, either
+                    file.close()
 
     async def _tried(self, request: Request, content: body.Body) -> Response | CallLost:
         began, timeout_s = trio.current_time(), request.timeout_s or self._limits.timeout_s

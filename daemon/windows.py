@@ -9,6 +9,7 @@ from daemon.stream_file import TimeFormat, Window, WindowFormat
 from events.terms import RunOptions
 
 ONE_DAY = timedelta(days=1)
+OWED_MAX = 31  # days that are owed and fetched beside the window's; `--failed-days` takes them all
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -39,7 +40,8 @@ def wanted(
     if options is not None and options.first is not None and options.last is not None:
         return _span(options.first, min(options.last, today))
     days = options.days if options is not None and options.days is not None else window.days
-    return sorted({*_span(today - (days - 1) * ONE_DAY, today), *owed})
+    newest = sorted(owed)[-OWED_MAX:]
+    return sorted({*_span(today - (days - 1) * ONE_DAY, today), *newest})
 
 
 def bounds(window: Window, day: date) -> dict[str, Value]:

@@ -97,9 +97,13 @@ class RefreshFailed(Fact, frozen=True, kw_only=True, tag="refresh-failed"):
 
 
 class TokenInDoubt(Fact, frozen=True, kw_only=True, tag="token-in-doubt"):
-    """The refresh token was sent, and no answer was kept: it may have been replaced, or not."""
+    """The refresh token was sent, and no answer was kept: it may have been replaced, or not.
+
+    `tries` is how many times it was sent since, as far as they count: silence does not.
+    """
 
     generation: int
     reason: DoubtReason
     cause: FailureClass | None = None
+    tries: int = 0
     sync: int | None = None

@@ -171,7 +171,10 @@ class CallTotal(Struct, frozen=True, kw_only=True):
 
 
 class StreamFailure(Struct, frozen=True, kw_only=True):
-    """How one stream of a sync, or one day of it, ended badly. `message` is our own sentence."""
+    """How one stream of a sync, or one day of it, ended badly. `message` is our own sentence.
+
+    `owed` says that this day is asked for again: trying again may help.
+    """
 
     stream: str
     cause: FailureClass
@@ -179,3 +182,4 @@ class StreamFailure(Struct, frozen=True, kw_only=True):
     status: int | None = None
     retry_after: timedelta | None = None
     day: date | None = None
+    owed: bool = False

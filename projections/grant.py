@@ -77,9 +77,9 @@ def evolve(grant: Grant, recorded: Recorded) -> Grant:
             )
         case RefreshFailed(renew_by=renew_by):
             return replace(grant, phase=grant.before, tries=0, renew_by=renew_by)
-        case TokenInDoubt():
+        case TokenInDoubt(tries=tries):
             since = grant.doubted_at or recorded.at
-            return replace(grant, phase=Phase.IN_DOUBT, doubted_at=since)
+            return replace(grant, phase=Phase.IN_DOUBT, doubted_at=since, tries=tries)
         case AuthorisationNeeded(reason=reason, error=error):
             return replace(
                 grant, phase=Phase.NEEDED, reason=reason, error=error, renew_by=None, tries=0

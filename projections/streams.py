@@ -57,7 +57,8 @@ def failed(streams: Streams, failures: tuple[StreamFailure, ...]) -> Streams:
         if not failure.stream:
             continue  # what failed before there was a stream to speak of
         before = after.get(failure.stream, Stream())
-        days = _with(before.failed_days, failure.day) if failure.day else before.failed_days
+        owed = failure.day if failure.owed else None
+        days = _with(before.failed_days, owed) if owed else before.failed_days
         after[failure.stream] = replace(before, failure=failure, failed_days=days)
     return after
 

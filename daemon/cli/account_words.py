@@ -1,5 +1,6 @@
 """What does an event about a connection's account, or its past days, say in one plain line?"""
 
+from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from daemon.cli import times
@@ -83,14 +84,15 @@ def account(event: AccountEvent, by: str) -> str:
             assert_never(event)
 
 
-def backfill(event: BackfillEvent, by: str) -> str:
-    """`by` says who, as a clause, where somebody did it."""
+def backfill(event: BackfillEvent, by: str, at: datetime) -> str:
+    """`by` says who, as a clause, where somebody did it; it was recorded at `at`."""
     match event:
         case BackfillRequested(first=first, last=last, batch=batch):
             days = times.count(batch, "day")
             return f"backfill of {first} to {last} requested{by}, {days} a sync"
         case BackfillAdvanced(last=last, due=due):
-            return f"backfill goes on with the days up to {last}, at {times.local(due)}"
+            later = f", not before {times.local(due)}" if due > at else ""
+            return f"backfill goes on with the days up to {last}{later}"
         case BackfillEnded(how=how, last=last):
             left = f"; the days up to {last} are not fetched" if last else ""
             return f"{ENDS[how]}{by}{left}"

@@ -32,7 +32,11 @@ def resume(socket: Path | None, connection: str, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def cancel(socket: Path | None, connection: str, as_json: bool) -> None:
-    """Cancel the sync that runs on CONNECTION or was requested."""
+    """Cancel what runs on CONNECTION, or was asked for.
+
+    That is the sync that runs, else the one that was requested, else a backfill. A backfill ends
+    with the sync that fetches for it. What came by then is kept.
+    """
     _wish(socket, "cancel", connection, as_json=as_json)
 
 

@@ -1,10 +1,15 @@
 """Which arguments and options do many commands share?"""
 
+import re
+from datetime import date, timedelta
+
 import click
+import msgspec
 
 from daemon.cli import client
-from daemon.cli.ending import Ended
+from daemon.cli.ending import Ended, Exit
 from daemon.control.messages import Connections, Providers
+from daemon.duration import Duration, duration
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -53,6 +58,39 @@ def _pairs(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) -> di
         found[name] = value
     return found
 
+
+def span(text: str) -> timedelta:
+    """A span of time, as the configuration writes them. Raises Ended."""
+    try:
+        return duration(msgspec.convert(text, Duration))
+    except (msgspec.ValidationError, OverflowError):
+        raise Ended(Exit.USAGE, f"{text!r} is not a span of time; write 90s, 10m or 2h") from None
+
+
+def _span(ctx: click.Context, _: click.Parameter, given: str | None) -> str | None:
+    """A span that is sent as it was typed."""
+    del ctx
+    if given is not None:
+        span(given)
+    return given
+
+
+def day(_: click.Context, __: click.Parameter, given: str) -> date:
+    """A day, as YYYY-MM-DD."""
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given):
+            return date.fromisoformat(given)
+    except ValueError:
+        pass
+    raise Ended(Exit.USAGE, f"{given!r} is not a day; write it as 2026-11-21")
+
+
+threshold = click.option(
+    "--threshold",
+    metavar="SPAN",
+    callback=_span,
+    help="Renew a token first that is good for less: 5m, 2h.",
+)
 
 settings = click.option(
     "--set",

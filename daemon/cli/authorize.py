@@ -85,10 +85,10 @@ def authorize(
     browser: bool,
     as_json: bool,
 ) -> None:
-    """Authorise CONNECTION: allow rounds to fetch, in a browser, at the provider.
+    """Authorise CONNECTION in a browser, at its provider.
 
     It prints the address to open, and waits until the browser comes back to this host, or until
-    the address that it ended at is pasted here. Neither is shown.
+    the address that it ended at is pasted here. What comes back is never shown.
     """
     how = How(port=port, redirect_uri=redirect_uri, paste=paste, browser=browser)
     run(client.reach(socket), connection, how, as_json=as_json)
@@ -96,7 +96,9 @@ def authorize(
 
 def run(daemon: Client, connection: str, how: How, *, as_json: bool) -> None:
     """Begin, wait for the person, and finish. Raises Ended."""
-    uri = how.redirect_uri or _registered(daemon, connection)
+    answer = daemon.get("connection", connection=connection)
+    view = client.read(answer, ConnectionAnswer).connection
+    uri = how.redirect_uri or _registered(daemon, view.provider)
     with ExitStack() as stack:
         listening = _listen(stack, uri, how)
         pasted = Pasting() if how.paste or sys.stdin.isatty() else None
@@ -112,25 +114,25 @@ def run(daemon: Client, connection: str, how: How, *, as_json: bool) -> None:
             connection=connection, redirect_uri=listening.redirect_uri if listening else uri
         )
         begun = client.read(daemon.post("authorize-begin", wish), AuthorizeBegun)
+        until = time.monotonic() + (begun.until - daemon.now()).total_seconds()
         _say(connection, begun, listening, pasted, as_json=as_json)
         if how.browser:
             _open(begun.url)
-        until = time.monotonic() + (begun.until - daemon.now()).total_seconds()
-        visit, answer = _wait(connection, begun.state, listening, pasted, until)
-        told = _finish(daemon, connection, begun.state, visit, answer)
+        visit, brought = _wait(connection, begun.state, listening, pasted, until)
+        told = _finish(daemon, connection, begun.state, visit, brought)
     if as_json:
         screen.document(told)
         return
     screen.line(f"{connection}: {client.read(told, Done).message}", "green")
-    screen.note(f"follow it with `rounds log tail --connection {connection}`")
+    if view.state != "paused":
+        screen.remark(f"Follow it with `rounds log tail --connection {connection}`.")
 
 
-def _registered(daemon: Client, connection: str) -> str | None:
+def _registered(daemon: Client, provider: str) -> str | None:
     """Where the provider's file says that browsers come back to; None where it has no OAuth."""
-    found = client.read(daemon.get("connection", connection=connection), ConnectionAnswer)
     known = client.read(daemon.get("providers"), Providers).providers
     oauth: OAuthView | None = next(
-        (each.oauth for each in known if each.provider == found.connection.provider), None
+        (each.oauth for each in known if each.provider == provider), None
     )
     return oauth.redirect_uri if oauth else None
 

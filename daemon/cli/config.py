@@ -59,9 +59,10 @@ def check(as_json: bool) -> None:
     """Check the configuration and all provider files, as roundsd would."""
     found = in_force()
     files = [str(file) for file in found.read.files]
-    providers, connections = len(found.read.providers), len(found.read.settings.connections)
+    own, connections = len(found.read.own), len(found.read.settings.connections)
+    shipped = len(found.read.providers) - own
     if as_json:
-        answer = {"files": files, "providers": providers, "connections": connections}
+        answer = {"files": files, "providers": own, "shipped": shipped, "connections": connections}
         screen.document(msgspec.json.encode({"good": True, **answer}))
         return
     for file in files:
@@ -69,7 +70,8 @@ def check(as_json: bool) -> None:
     if not found.path.exists():
         screen.line(f"{found.path}: not there; the usual settings hold")
     screen.line(
-        f"{times.count(providers, 'provider')}, {times.count(connections, 'connection')} declared"
+        f"{times.count(own, 'provider')} of your own, {shipped:,} shipped with rounds; "
+        f"{times.count(connections, 'connection')} declared"
     )
 
 
@@ -96,8 +98,9 @@ def show(as_json: bool) -> None:
         ("socket", settings["socket"]),
     ]
     for name, table in settings.items():
-        if isinstance(table, dict) and name != "connections":
+        if isinstance(table, dict) and name not in {"providers", "connections"}:
             facts += [(f"{name}.{key}", str(value)) for key, value in table.items()]
+    facts += [(f"providers.{name}", _client(each)) for name, each in settings["providers"].items()]
     screen.show(screen.pairs(*facts))
     if settings["connections"]:
         screen.line()
@@ -113,6 +116,11 @@ def _document(found: InForce, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _client(ours: dict[str, Any]) -> str:
+    file = ours["client_secret_file"]
+    return f"client {ours['client_id']}, {f'its secret in {file}' if file else 'without a secret'}"
+
+
 def _connections(found: InForce, declared: dict[str, dict[str, Any]]) -> screen.Part:
     from daemon.configuration import provider_of
 
@@ -121,7 +129,8 @@ def _connections(found: InForce, declared: dict[str, dict[str, Any]]) -> screen.
         "provider",
         "interval",
         "credential file",
-        folds=("connection", "credential file"),
+        "settings",
+        folds=("connection", "credential file", "settings"),
     )
     for name, each in declared.items():
         table.add_row(
@@ -129,5 +138,6 @@ def _connections(found: InForce, declared: dict[str, dict[str, Any]]) -> screen.
             provider_of(name, each["provider"]),
             each["interval"] or found.read.settings.sync.interval,
             each["credential_file"] or "none",
+            ", ".join(f"{key}={value}" for key, value in each["settings"].items()),
         )
     return table

@@ -52,7 +52,7 @@ def list_(socket: Path | None, as_json: bool) -> None:
     found = client.read(answer, Connections).connections
     if found:
         screen.show(rows.connections(found, daemon.now()))
-        rows.say_failures(found)
+        rows.say_troubles(found)
     else:
         screen.line("there are no connections yet; `rounds connection add` adds one")
 
@@ -76,7 +76,8 @@ def show(socket: Path | None, connection: str, as_json: bool) -> None:
     if view.streams:
         screen.line()
         screen.show(connection_facts.streams(view, now))
-    rows.say_failures([view])
+    if not rows.waits(view):  # else the facts have said so
+        rows.say_troubles([view])
 
 
 @click.command(
@@ -84,7 +85,7 @@ def show(socket: Path | None, connection: str, as_json: bool) -> None:
         "rounds connection add acme/weather --interval 6h",
         "rounds connection add acme/orders --credential-file key.txt",
         "pass show orders | rounds connection add acme/orders --credential-stdin",
-        "rounds connection add acme/finale --set account=acme --set report=10023",
+        "rounds connection add acme/dexcom --set host=api.dexcom.eu",
         "rounds connection add acme/oura --authorize",
     )
 )
@@ -108,11 +109,13 @@ def add(
     goes_on: bool,
     as_json: bool,
 ) -> None:
-    """Add CONNECTION, or change the one of that name: its interval, settings or credential.
+    """Add CONNECTION, or change the one of that name.
+
+    What is changed is what is given: interval, settings, credential. `rounds provider show` says
+    which settings a provider needs.
 
     A credential is asked for, or read from a file or from standard input. It is never an argument:
-    those are seen by every user of the host, and kept in the shell's history. `rounds provider
-    show` says which settings a provider needs.
+    those are seen by every user of the host, and kept in the shell's history.
     """
     secret = given(stdin=credential_stdin, file=credential_file)
     daemon = client.reach(socket)

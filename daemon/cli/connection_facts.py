@@ -4,7 +4,7 @@ from datetime import datetime
 
 from daemon.cli import rows, screen, times
 from daemon.control.account_messages import BackfillView, GrantView
-from daemon.control.messages import ConnectionView
+from daemon.control.messages import ConnectionView, StreamView
 
 Facts = list[tuple[str, str]]
 
@@ -15,7 +15,7 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
         ("connection", view.connection),
         ("provider", view.provider),
         ("state", view.state),
-        *(_grant(view.connection, view.grant, now) if view.grant else []),
+        *(_account(view, view.grant, now) if view.grant else []),
         ("score", "none yet" if view.score is None else f"{view.score} of 100"),
         ("syncs", f"{view.successful:,} of {view.total:,} succeeded"),
         *_failures(view),
@@ -45,8 +45,10 @@ def streams(view: ConnectionView, now: datetime) -> screen.Part:
     return table
 
 
-def _grant(name: str, grant: GrantView, now: datetime) -> Facts:
-    found = [("account", _phase(name, grant))]
+def _account(view: ConnectionView, grant: GrantView, now: datetime) -> Facts:
+    found = [("account", _phase(grant.phase))]
+    if why := rows.waits(view):
+        found = [("account", why), ("type", f"rounds connection authorize {view.connection}")]
     if grant.authorised_at is not None:
         found.append(("authorised", _when(grant.authorised_at, now)))
     if grant.generation and grant.expires_at is not None:
@@ -62,10 +64,10 @@ def _grant(name: str, grant: GrantView, now: datetime) -> Facts:
     return found
 
 
-def _phase(name: str, grant: GrantView) -> str:
-    match grant.phase:
-        case "needed":
-            return f"{rows.need(grant)}; type: rounds connection authorize {name}"
+def _phase(phase: str) -> str:
+    match phase:
+        case "needed":  # and a sync that began before is about to find out
+            return "to be authorised by a person"
         case "refreshing":
             return "authorised; a new token is being asked for"
         case "in-doubt":
@@ -85,17 +87,17 @@ def _failures(view: ConnectionView) -> Facts:
 
 def _past(view: ConnectionView, now: datetime) -> Facts:
     """Days that failed and are still owed, and what is left of a backfill."""
-    found = [
-        (f"{each.stream} owes", f"{times.spans(each.failed_days)} ({_days(len(each.failed_days))})")
-        for each in view.streams
-        if each.failed_days
-    ]
+    found = [(f"{each.stream} owes", _owed(each)) for each in view.streams if each.failed_days]
     if found:
-        again = f"the next sync asks for them again; at once: {_retry(view.connection)}"
-        found.append(("", again))
+        found.append(("type", f"rounds sync {view.connection} --failed-days"))
     if view.backfill is not None:
         found.append(("backfill", _backfill(view.backfill, now)))
     return found
+
+
+def _owed(stream: StreamView) -> str:
+    days = times.spans(stream.failed_days)
+    return f"{days} ({_days(len(stream.failed_days))}); the next sync asks again"
 
 
 def _backfill(left: BackfillView, now: datetime) -> str:
@@ -103,14 +105,8 @@ def _backfill(left: BackfillView, now: datetime) -> str:
     whole = (left.asked - left.first).days + 1 if left.asked else None
     far = f"{whole - days:,} of {_days(whole)} done" if whole else f"{_days(days)} left"
     due = "now" if left.due <= now else times.relative(left.due, now)
-    return (
-        f"{far}; then {left.first} to {left.last}, newest first, {_days(left.batch)} a sync; "
-        f"goes on {due}"
-    )
-
-
-def _retry(name: str) -> str:
-    return f"rounds sync {name} --failed-days"
+    rest = f"{left.first} to {left.last}" if days > 1 else str(left.first)
+    return f"{far}, {left.batch} a sync, newest first; left {rest}; goes on {due}"
 
 
 def _days(number: int) -> str:

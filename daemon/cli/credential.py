@@ -14,32 +14,39 @@ from daemon.cli.ending import Ended, Exit
 READ_MAX = 64 * 1024  # far more than the daemon takes: whatever is longer is the wrong file
 
 
-def credential_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Both ways for a script to hand a credential over."""
-    from_file = click.option(
-        "--credential-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Read the credential from FILE.",
-    )
-    from_stdin = click.option(
-        "--credential-stdin", is_flag=True, help="Read the credential from standard input."
-    )
-    return from_stdin(from_file(command))
+def options(word: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Both ways for a script to hand a secret over: --WORD-file and --WORD-stdin."""
+
+    def both(command: Callable[..., Any]) -> Callable[..., Any]:
+        from_file = click.option(
+            f"--{word}-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help=f"Read the {word} from FILE.",
+        )
+        from_stdin = click.option(
+            f"--{word}-stdin", is_flag=True, help=f"Read the {word} from standard input."
+        )
+        return from_stdin(from_file(command))
+
+    return both
 
 
-def given(*, stdin: bool, file: Path | None) -> str | None:
-    """The credential that was handed over, without the line break at its end."""
+credential_options = options("credential")
+
+
+def given(*, stdin: bool, file: Path | None, word: str = "credential") -> str | None:
+    """The secret that was handed over, without the line break at its end."""
     core_dumps.forbid()
     if stdin and file:
-        raise Ended(Exit.USAGE, "take one of --credential-stdin and --credential-file")
+        raise Ended(Exit.USAGE, f"take one of --{word}-stdin and --{word}-file")
     if file is not None:
-        return _whole(_read(file), str(file))
+        return _whole(_read(file, word), str(file), word)
     if not stdin:
         return None
     if sys.stdin.isatty():
-        return _whole(_ask("Credential (hidden)"), "what was typed")
-    return _whole(sys.stdin.read(READ_MAX + 1), "standard input")
+        return _whole(ask(f"{word.capitalize()} (hidden)"), "what was typed", word)
+    return _whole(sys.stdin.read(READ_MAX + 1), "standard input", word)
 
 
 def prompted(connection: str) -> str | None:
@@ -47,27 +54,28 @@ def prompted(connection: str) -> str | None:
     if not sys.stdin.isatty():
         screen.note(f"no credential was given for {connection}; --credential-stdin sets one")
         return None
-    return _ask(f"Credential for {connection} (hidden; empty leaves it as it is)") or None
+    return ask(f"Credential for {connection} (hidden; empty leaves it as it is)") or None
 
 
-def _ask(question: str) -> str:
+def ask(question: str) -> str:
+    """What is typed, hidden; empty where nothing is."""
     answer: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True)
     return answer
 
 
-def _read(file: Path) -> str:
+def _read(file: Path, word: str) -> str:
     try:
         with file.open(encoding="utf-8") as opened:
             return opened.read(READ_MAX + 1)
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not text"
-        raise Ended(Exit.USAGE, f"the credential file {file} cannot be read: {why}") from None
+        raise Ended(Exit.USAGE, f"the {word} file {file} cannot be read: {why}") from None
 
 
-def _whole(text: str, place: str) -> str:
+def _whole(text: str, place: str, word: str) -> str:
     text = text.rstrip("\r\n")
     if not text:
-        raise Ended(Exit.USAGE, f"there is no credential in {place}")
+        raise Ended(Exit.USAGE, f"there is no {word} in {place}")
     if len(text) > READ_MAX:
-        raise Ended(Exit.USAGE, f"{place} is too long for a credential")
+        raise Ended(Exit.USAGE, f"{place} is too long for a {word}")
     return text

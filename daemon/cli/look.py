@@ -32,7 +32,7 @@ def status(socket: Path | None, as_json: bool) -> None:
         screen.line()
         screen.show(rows.connections(shown, now.now))
         _mention(len(found) - len(shown))
-        rows.say_failures(shown)
+        rows.say_troubles(shown)
 
 
 @click.command(epilog=examples("rounds queue"))

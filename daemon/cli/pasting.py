@@ -51,6 +51,7 @@ class Pasting:
                 self._typed = ""
             elif character == END:
                 self.over = True
+                found += self._complete()
             elif len(self._typed) <= PASTE_MAX:
                 self._typed += character
         return found

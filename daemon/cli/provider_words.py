@@ -2,67 +2,63 @@
 
 from datetime import timedelta
 from typing import assert_never
-from urllib.parse import urlencode
 
-from msgspec import structs
-
-from daemon import first_request
 from daemon.auth_file import ApiKey, Auth, Basic, NoAuth, OAuth2
-from daemon.cli import times
-from daemon.paging_file import (
-    CursorPaging,
-    LinkPaging,
-    NextUrlPaging,
-    NoPaging,
-    OffsetPaging,
-    PagePaging,
-    Paging,
-)
-from daemon.provider_file import ProviderFile
-from daemon.stream_file import Stream
-from events.terms import Mode, OnEmpty
+from daemon.cli import times, token_words
+from daemon.control.account_messages import REDIRECT_URI
+from daemon.provider_file import AnswerErrors, Codes, Limits, ProviderFile, Retired
+from daemon.rate_file import Rate, RateHeaders, RateWindow
+from events.terms import FailureClass
 
-MODES = {
-    Mode.FULL: "full: a record that is no longer in the answer is removed",
-    Mode.WINDOW: "window: day by day; a record that is no longer in its day's answer is removed",
-    Mode.INCREMENTAL: "incremental: a record that is not in the answer stays as it is",
+CODES_SHOWN = 6  # of those that mean the same: some providers list a hundred
+MEANINGS = {
+    FailureClass.AUTH: "the credential is refused",
+    FailureClass.RATE_LIMITED: "too many requests",
+    FailureClass.NOT_FOUND: "nothing is there",
+    FailureClass.INVALID: "the request is refused",
+    FailureClass.SERVER: "the provider failed",
 }
-NOTHING_NEW = "an answer without records says that nothing is new"
-EMPTIES = {
-    OnEmpty.ROLLBACK: "an answer without records is refused if there were some before",
-    OnEmpty.ACCEPT: "an answer without records is accepted: there are none any more",
+CLIENTS = {
+    "body": "its id and secret go into the form",
+    "basic": "its id and secret go as HTTP Basic",
+    "none": "it has no secret, its id goes into the form",
+}
+RESETS = {
+    "seconds": "in seconds from then",
+    "unix": "as a Unix time in seconds",
+    "unix_ms": "as a Unix time in milliseconds",
+    "date": "as an HTTP date",
 }
 
 
 def facts(file: ProviderFile) -> dict[str, str]:
     """What holds for the whole provider."""
-    limits = file.limits
-    stream = times.exact(timedelta(seconds=limits.sync_timeout_s))
     return {
         "provider": file.name + (f" ({file.title})" if file.title else ""),
+        **({"documentation": file.documentation} if file.documentation else {}),
+        **({"retired": retired(file.retired)} if file.retired else {}),
         "address": file.base_url,
-        "credential": _auth(file.auth),
-        "limits": (
-            f"{limits.timeout_s:g} s and {times.size(limits.body_bytes_max)} an answer; "
-            f"{times.count(limits.pages_max, 'page')} and {stream} a stream"
+        "credential": _credential(file.auth),
+        **(_oauth(file.name, file.auth) if isinstance(file.auth, OAuth2) else {}),
+        **{
+            f"setting {name}": token_words.setting(each.title, each.choices, each.default)
+            for name, each in file.settings.items()
+        },
+        **({"errors": _errors(file.errors)} if file.errors else {}),
+        "limits": _limits(file.limits),
+        "not ready": (
+            f"an answer 202 is asked for again after {file.limits.poll_s:g} s, or when it says"
         ),
+        **_rate(file.rate),
     }
 
 
-def stream_facts(file: ProviderFile, name: str, stream: Stream) -> dict[str, str]:
-    """What holds for one stream."""
-    return {
-        **_request(file, name, stream),
-        "records": _records(stream),
-        "key": " and ".join(stream.primary_key) + " tells records apart",
-        "paging": _paging(stream.paging),
-        "mode": MODES[stream.mode],
-        **_cursor(stream),
-        "empty": NOTHING_NEW if stream.mode is Mode.INCREMENTAL else EMPTIES[stream.empty],
-    }
+def retired(how: Retired) -> str:
+    successor = f"; its successor is {how.successor}" if how.successor else ""
+    return f"switched off on {how.on}: no connection can be added{successor}"
 
 
-def _auth(auth: Auth) -> str:
+def _credential(auth: Auth) -> str:
     match auth:
         case NoAuth():
             return "none is needed"
@@ -73,68 +69,93 @@ def _auth(auth: Auth) -> str:
             return f"a key, sent in the header {header}{after}"
         case Basic():
             return "user:password, sent as HTTP Basic"
-        case OAuth2(grant="client_credentials"):
-            return "OAuth 2.0: the application's own id and secret get a token"
-        case OAuth2():
-            return "OAuth 2.0: a person authorises it, `rounds connection authorize`"
+        case OAuth2(grant=grant):
+            return token_words.grant(grant)
         case _:
             assert_never(auth)
 
 
-def _request(file: ProviderFile, name: str, stream: Stream) -> dict[str, str]:
-    """The first request, as it goes out, but for the credential."""
-    open_ = structs.replace(file, auth=NoAuth())
-    request = first_request.build(open_, name, stream, None, values=_named(file))
-    query = f"?{urlencode(request.params)}" if request.params else ""
-    found = {"request": f"{request.method} {request.url}{query}"}
-    if stream.headers:
-        found["headers"] = ", ".join(f"{key}: {value}" for key, value in stream.headers.items())
-    if request.body is not None:
-        found["body"] = request.body.decode()
+def _oauth(name: str, auth: OAuth2) -> dict[str, str]:
+    found = {
+        "application": f"set it with `rounds provider client {name}`; {CLIENTS[auth.client]}",
+        "scopes": ", ".join(auth.scopes) or "none are asked for",
+    }
+    if auth.authorize_url is not None:
+        pkce = "with PKCE" if auth.pkce else "without PKCE"
+        found["consent"] = f"at {auth.authorize_url}, {pkce}"
+        found["redirect URI"] = f"{auth.redirect_uri or REDIRECT_URI}, to be registered there"
+    found["tokens"] = f"from {auth.token_url}; each goes in the header {auth.header}"
+    found |= token_words.lifetimes(
+        auth.grant,
+        access_s=auth.access_s,
+        in_doubt=auth.in_doubt,
+        reuse_s=auth.reuse_s,
+        idle_days=auth.idle_days,
+    )
+    expired = " or ".join(str(status) for status in auth.expired) or "no status"
+    found["expired"] = f"{expired} says that an access token is no longer good"
+    codes = " or ".join(str(code) for code in auth.dead)
+    found["refused"] = f"a refresh whose {_inline(auth.error)} is {codes} ends the grant"
     return found
 
 
-def _named(file: ProviderFile) -> dict[str, str | int]:
-    """Let each placeholder stand for itself."""
-    return {name: f"{{{name}}}" for name in file.settings}
+def _errors(errors: AnswerErrors) -> str:
+    """Errors inside a 200."""
+    named = (
+        (FailureClass.AUTH, errors.auth),
+        (FailureClass.RATE_LIMITED, errors.rate_limited),
+        (FailureClass.NOT_FOUND, errors.not_found),
+        (FailureClass.INVALID, errors.invalid),
+        (FailureClass.SERVER, errors.server),
+    )
+    good = f"none or {_codes(errors.ok)}" if errors.ok else "none"
+    parts = [f"good is {good}"]
+    parts += [f"{_codes(codes)}: {MEANINGS[cause]}" for cause, codes in named if codes]
+    parts.append(f"any other: {MEANINGS.get(errors.other, errors.other)}")
+    if errors.wait:
+        parts.append(f"{_inline(errors.wait)} says for how many seconds to wait")
+    return f"{_inline(errors.path)} inside a 200 says how it went; {'; '.join(parts)}"
 
 
-def _records(stream: Stream) -> str:
-    if stream.records == "@":
-        return "the whole answer is the list of records"
-    return f"the list at {stream.records} in the answer"
+def _codes(codes: Codes) -> str:
+    shown = ", ".join(str(code) for code in codes[:CODES_SHOWN])
+    more = len(codes) - CODES_SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def _paging(paging: Paging) -> str:
-    match paging:
-        case NoPaging():
-            return "none: one request gets everything"
-        case LinkPaging():
-            return 'the Link header\'s rel="next" is the next page, until there is none'
-        case NextUrlPaging(path=path):
-            return f"{path} in the answer is the next page's URL, until there is none"
-        case CursorPaging(path=path, param=param, place=place):
-            return f"{path} in the answer is sent back as {param} ({place}), until there is none"
-        case PagePaging(param=param, start=start, place=place):
-            return f"{param} ({place}) counts pages from {start}, until one is {_last(paging)}"
-        case OffsetPaging(param=param, place=place):
-            return f"{param} ({place}) counts records, until a page is {_last(paging)}"
-        case _:
-            assert_never(paging)
+def _limits(limits: Limits) -> str:
+    stream = times.exact(timedelta(seconds=limits.sync_timeout_s))
+    return (
+        f"{limits.timeout_s:g} s and {times.size(limits.body_bytes_max)} an answer; "
+        f"{times.count(limits.pages_max, 'page')} and {stream} a stream"
+    )
 
 
-def _last(paging: PagePaging | OffsetPaging) -> str:
-    return "empty" if paging.last == "empty" else f"shorter than {paging.size:,}"
+def _rate(rate: Rate) -> dict[str, str]:
+    found = {}
+    if rate.windows:
+        found["rate"] = "the provider allows " + "; ".join(map(_window, rate.windows))
+    if rate.headers:
+        found["rate headers"] = "; ".join(map(_headers, rate.headers))
+    return found
 
 
-def _cursor(stream: Stream) -> dict[str, str]:
-    cursor = stream.cursor
-    if cursor is None:
-        return {}
-    first = "nothing" if cursor.initial is None else str(cursor.initial)
-    return {
-        "cursor": (
-            f"the greatest {cursor.field} seen is sent as {cursor.param} ({cursor.place}); "
-            f"the first time {first}"
-        )
-    }
+def _window(window: RateWindow) -> str:
+    calls = times.count(window.calls, "read" if window.only == "reads" else "call")
+    span = times.exact(timedelta(seconds=window.per_s))
+    aligned = " by the clock, in UTC" if window.kind == "aligned" else ""
+    whose = "the application" if window.scope == "application" else "each connection"
+    return f"{calls} in {span}{aligned} for {whose}"
+
+
+def _headers(headers: RateHeaders) -> str:
+    of = " of reads" if headers.only == "reads" else ""
+    if headers.reset is None:
+        return f"{headers.limit} and {headers.used} list what is allowed and used{of}"
+    left = f", once {headers.remaining} is 0" if headers.remaining else ""
+    return f"{headers.reset} says when to go on{of}, {RESETS[headers.reset_as]}{left}"
+
+
+def _inline(expression: str) -> str:
+    """An expression on one line."""
+    return " ".join(expression.split())

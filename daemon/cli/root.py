@@ -11,6 +11,7 @@ PLACES = {
     "status": "daemon.cli.look:status",
     "queue": "daemon.cli.look:queue",
     "sync": "daemon.cli.sync:sync",
+    "backfill": "daemon.cli.past:backfill",
     "pause": "daemon.cli.act:pause",
     "resume": "daemon.cli.act:resume",
     "cancel": "daemon.cli.act:cancel",

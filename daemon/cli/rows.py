@@ -5,7 +5,6 @@ from datetime import datetime
 
 from daemon.cli import screen, times
 from daemon.cli.account_words import NEEDS
-from daemon.control.account_messages import GrantView
 from daemon.control.messages import ConnectionView
 
 
@@ -63,12 +62,13 @@ def urgency(connection: ConnectionView) -> tuple[bool, bool, bool, str]:
     return (waits, fine, connection.running is None, connection.connection)
 
 
-def say_failures(found: Sequence[ConnectionView]) -> None:
-    """The sentences of those that wait for a person, or whose last sync failed in part or whole."""
-    waiting = [(each.connection, sentence) for each in found if (sentence := waits(each))]
+def say_troubles(found: Sequence[ConnectionView]) -> None:
+    """Why some wait for a person, and the sentences of those whose last sync failed."""
+    waiting = [(each.connection, why) for each in found if (why := waits(each))]
     lost = [(each.connection, sentence) for each in found if (sentence := failure(each))]
     if waiting:
         screen.line()
+        screen.line("to be authorised, with `rounds connection authorize NAME`:", "yellow")
         screen.show(screen.pairs(*waiting, colour="yellow"))
     if lost:
         screen.line()
@@ -76,16 +76,13 @@ def say_failures(found: Sequence[ConnectionView]) -> None:
 
 
 def waits(connection: ConnectionView) -> str | None:
-    """Why a person must authorise it, and what to type."""
-    if connection.state != "unauthorised" or connection.grant is None:
+    """Why a person must authorise it, if one must."""
+    grant = connection.grant
+    if grant is None or connection.state != "unauthorised":
         return None
-    return f"{need(connection.grant)}; type: rounds connection authorize {connection.connection}"
-
-
-def need(grant: GrantView) -> str:
     code = f" ({grant.error})" if grant.error else ""
-    reason = NEEDS[grant.reason] if grant.reason else "nobody has authorised it"
-    return f"waits to be authorised: {reason}{code}"
+    reason = NEEDS[grant.reason] if grant.reason else "nobody has authorised it yet"
+    return f"{reason}{code}"
 
 
 def failure(connection: ConnectionView) -> str | None:

@@ -1,24 +1,33 @@
-"""How is a requested sync followed to its end, however quick it is, and whatever goes away?
+"""How is what was asked for followed to its end, however quick it is, and whatever goes away?
 
 SyncRequested N ──► SyncStarted S (request N) ──► SyncSucceeded, -Failed, -Cancelled (sync S)
                          ▲                   └──► SyncInterrupted (sync S): N stands again
                          └────────────────────────────────┘
+
+BackfillRequested N ──► BackfillAdvanced, again and again ──► BackfillEnded
 """
 
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
-from typing import TypeAlias
+from datetime import date, timedelta
+from typing import Protocol, TypeAlias
 
 from daemon.cli import client
 from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit
 from daemon.control.messages import ConnectionAnswer, EventView, RunView
 from events.schema import (
+    AuthorisationNeeded,
+    BackfillAdvanced,
+    BackfillEnded,
     CallFailed,
+    ConnectionAuthorised,
+    ConnectionPaused,
     ConnectionRemoved,
+    ConnectionResumed,
     RecordsCaptured,
     RecordsRefused,
     SyncCancelled,
@@ -28,12 +37,21 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.terms import Kind
 
 LOOK_S = 0.2  # how often the progress is asked for
 AGAIN_S = 0.5  # how long a daemon that went away is left alone
 
 Report: TypeAlias = Callable[[EventView | RunView | str | None], None]
 """Is told each event of the sync, its progress, or a sentence about the daemon."""
+
+
+class Followed(Protocol):
+    """Which of a connection's events speak of what is followed, and which of them ends it?"""
+
+    def concerns(self, view: EventView) -> bool: ...
+
+    def ends(self, view: EventView) -> bool: ...
 
 
 class Pursuit:
@@ -73,19 +91,64 @@ class Pursuit:
                 return False
 
 
+class Past:
+    """Which of a connection's events speak of the backfill that event `request` asked for?
+
+    It asked for the days from `first` to `last`.
+    """
+
+    def __init__(self, request: int, first: date, last: date) -> None:
+        self._request = request
+        self._sync: int | None = None
+        self._days = (last - first).days + 1
+        self._last = last
+        self._done = 0
+
+    def far(self) -> str:
+        """How far it is, as a phrase."""
+        return f"{self._done:,} of {self._days:,} days done"
+
+    def concerns(self, view: EventView) -> bool:
+        if view.seq <= self._request:
+            return False
+        match view.event:
+            case BackfillAdvanced(last=last):
+                self._done = (self._last - last).days
+                return True
+            case SyncStarted(kind=Kind.BACKFILL):
+                self._sync = view.seq
+                return True
+            case SyncStarted():
+                self._sync = None
+                return False
+            case SyncSucceeded(sync=sync) | SyncFailed(sync=sync) | SyncInterrupted(sync=sync):
+                return sync == self._sync
+            case CallFailed() | RecordsCaptured() | RecordsRefused():
+                return self._sync is not None
+            case AuthorisationNeeded() | ConnectionAuthorised():
+                return True
+            case ConnectionPaused() | ConnectionResumed():
+                return True
+            case _:
+                return self.ends(view)
+
+    def ends(self, view: EventView) -> bool:
+        return view.seq > self._request and isinstance(view.event, BackfillEnded)
+
+
 def wait(
     daemon: Client,
     connection: str,
-    pursuit: Pursuit,
+    pursuit: Followed,
     after: int,
-    span: timedelta,
+    span: timedelta | None,
     *,
     report: Report,
 ) -> EventView:
-    """The event that ends the sync, the last to be reported. Raises Ended when `span` is over."""
+    """The event that ends it, the last to be reported. Raises Ended when `span` is over."""
     told: queue.SimpleQueue[EventView | Ended | str] = queue.SimpleQueue()
     threading.Thread(target=_follow, args=(daemon, connection, after, told), daemon=True).start()
-    deadline = time.monotonic() + span.total_seconds()
+    deadline = time.monotonic() + span.total_seconds() if span else math.inf
     while (left := deadline - time.monotonic()) > 0:
         try:
             item = told.get(timeout=min(LOOK_S, left))
@@ -102,6 +165,7 @@ def wait(
             report(item)
         if ends:
             return item
+    assert span is not None, "without a span there is no end to the waiting"
     raise Ended(
         Exit.TIMED_OUT,
         f"{connection} was not synced within {span.total_seconds():g} s; the sync goes on, "

@@ -4,16 +4,18 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, times
+from daemon.cli import account_words, sync_words, times
 from daemon.control.messages import EventView
 from events.schema import (
     ActorCrashed,
+    AuthorisationNeeded,
     BackfillAdvanced,
     BackfillEnded,
     BackfillRequested,
     CallFailed,
     ClockStepped,
     ConnectionAdded,
+    ConnectionAuthorised,
     ConnectionChanged,
     ConnectionPaused,
     ConnectionRemoved,
@@ -26,6 +28,7 @@ from events.schema import (
     ProviderDeclared,
     RecordsCaptured,
     RecordsRefused,
+    RefreshFailed,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -34,15 +37,14 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
+    TokenInDoubt,
     VaultKeyRotated,
 )
 from events.terms import (
+    BackfillEnd,
     Caller,
     FailureClass,
-    InterruptReason,
     ScheduleReason,
-    SkipReason,
-    StreamFailure,
 )
 
 CAUSES = {
@@ -58,17 +60,6 @@ CAUSES = {
     FailureClass.RETIRED: "it was switched off for good",
     FailureClass.CANCELLED: "it was cancelled",
     FailureClass.INTERNAL: "rounds itself failed",
-}
-SKIPS = {
-    SkipReason.MISSED: "its time passed while nothing could start",
-    SkipReason.PAUSED: "the connection is paused",
-    SkipReason.REMOVED: "the connection was removed",
-    SkipReason.NOT_AUTHORISED: "the connection waits to be authorised",
-}
-INTERRUPTS = {
-    InterruptReason.SHUTDOWN: "rounds was stopped",
-    InterruptReason.DIED: "rounds died",
-    InterruptReason.DISK_FULL: "the disk is full",
 }
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
@@ -88,13 +79,17 @@ def line(view: EventView, width: int = 0) -> str:
 def tone(event: Event) -> str | None:
     """A colour for what a person should see: red for failures, yellow for what did not happen."""
     match event:
-        case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused():
+        case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused() | RefreshFailed():
+            return "red"
+        case BackfillEnded(how=BackfillEnd.FAILED):
             return "red"
         case SyncSucceeded(failures=failures) if failures:
             return "red"
         case SyncSkipped() | SyncCancelled() | SyncInterrupted() | ClockStepped():
             return "yellow"
-        case SyncSucceeded():
+        case AuthorisationNeeded() | TokenInDoubt():
+            return "yellow"
+        case SyncSucceeded() | ConnectionAuthorised() | BackfillEnded(how=BackfillEnd.DONE):
             return "green"
         case _:
             return None
@@ -136,11 +131,11 @@ def sentence(view: EventView) -> str:
         case CallFailed() | RecordsCaptured() | RecordsRefused():
             return _stream(event)
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
-            return account_words.backfill(event, _who(event))
+            return account_words.backfill(event, _who(event), view.at)
         case SyncRequested() | SyncSkipped() | SyncStarted():
-            return _start(event, view.seq)
+            return sync_words.start(event, view.seq, _who(event))
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
-            return _ending(event)
+            return sync_words.ending(event, _who(event))
         case _:
             return account_words.account(event, _who(event))
 
@@ -184,8 +179,9 @@ def _stream(event: CallFailed | RecordsCaptured | RecordsRefused) -> str:
             code = _if(status, f" ({status})")
             hint = f"; asked to wait {times.about(wait)}" if wait else ""
             return f"sync {event.sync}: {endpoint} failed: {CAUSES[cause]}{code}{hint}"
-        case RecordsCaptured(stream=stream, fetched=fetched):
-            return f"{stream}: {times.count(fetched, 'record')} fetched, {_differences(event)}"
+        case RecordsCaptured(stream=stream, fetched=fetched, days=days):
+            of = f" of {times.spans(days)}" if days else ""
+            return f"{stream}{of}: {times.count(fetched, 'record')} fetched, {_differences(event)}"
         case RecordsRefused(stream=stream, fetched=fetched, rows=rows, cause=cause, day=day):
             of = f" of {day}" if day else ""
             return (
@@ -205,43 +201,6 @@ def _differences(event: RecordsCaptured) -> str:
     )
     words = [f"{number:,} {word}" for number, word in numbers if number]
     return ", ".join(words) or "nothing changed"
-
-
-def _start(event: SyncRequested | SyncSkipped | SyncStarted, seq: int) -> str:
-    match event:
-        case SyncRequested():
-            return f"sync requested{_by(event.by)}"
-        case SyncSkipped(reason=reason, count=number):
-            return f"{times.count(number, 'sync')} skipped: {SKIPS[reason]}"
-        case SyncStarted(kind=kind, priority=priority):
-            return f"sync {seq} started ({kind}, priority {priority})"
-        case _:
-            assert_never(event)
-
-
-def _ending(event: SyncSucceeded | SyncFailed | SyncCancelled | SyncInterrupted) -> str:
-    match event:
-        case SyncSucceeded(sync=sync, records=records, duration_ms=duration_ms):
-            took = times.milliseconds(duration_ms)
-            part = f"sync {sync} succeeded: {times.count(records, 'record')} in {took}"
-            return part + "".join(f"; but {_lost(each)}" for each in event.failures)
-        case SyncFailed(sync=sync, message=message, duration_ms=duration_ms):
-            took = times.milliseconds(duration_ms)
-            others = [each for each in event.failures[1:] if each.message != message]
-            return f"sync {sync} failed after {took}: {message}" + "".join(
-                f"; {_lost(each)}" for each in others
-            )
-        case SyncCancelled(sync=sync):
-            return f"{f'sync {sync}' if sync else 'requested sync'} cancelled{_by(event.by)}"
-        case SyncInterrupted(sync=sync, reason=reason):
-            return f"sync {sync} interrupted: {INTERRUPTS[reason]}; it starts again by itself"
-        case _:
-            assert_never(event)
-
-
-def _lost(failure: StreamFailure) -> str:
-    day = f" of {failure.day}" if failure.day else ""
-    return f"{failure.stream or 'the sync'}{day} failed: {failure.message}"
 
 
 def _every(interval: timedelta | None) -> str:

@@ -11,6 +11,9 @@ from msgspec import Meta, Struct
 from daemon.duration import Duration
 from events.terms import NeedReason
 
+REDIRECT_URI = "http://127.0.0.1:8723/callback"
+"""Where the browser comes back to, where neither the file nor the person names another place."""
+
 
 class SyncWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sync now; the rest holds for this run alone.

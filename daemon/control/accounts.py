@@ -6,6 +6,7 @@ from daemon.auth_file import OAuth2
 from daemon.authorisation import NotAuthorised
 from daemon.connect import check_credential, keep
 from daemon.control.account_messages import (
+    REDIRECT_URI,
     AuthorizeAnswer,
     AuthorizeBegun,
     AuthorizeWish,
@@ -19,9 +20,6 @@ from daemon.provider import Provider
 from daemon.secret import Secret
 from daemon.vault import VaultFull
 from events.terms import Caller
-
-REDIRECT_URI = "http://127.0.0.1:8723/callback"
-"""Where the browser comes back to, where neither the file nor the person names another place."""
 
 NO_CLIENT = (
     "our application's id and secret at {provider} are not known; type first: rounds provider "

@@ -10,8 +10,7 @@ from msgspec import structs
 from daemon.account import CLIENT, NO_TENANT
 from daemon.auth_file import Auth, OAuth2
 from daemon.control import views
-from daemon.control.account_messages import OAuthView, SettingView
-from daemon.control.accounts import REDIRECT_URI
+from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import (
     ConnectionAnswer,
@@ -123,6 +122,7 @@ def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:
         auth=str(type(file.auth).__struct_config__.tag),
         connections=known.connections if known else 0,
         streams=list(file.streams),
+        documentation=file.documentation,
         own=file.name in desk.configuration.own,
         client=_client(desk, subject, provider),
         settings={

@@ -197,6 +197,7 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     auth: str
     connections: int
     streams: list[str]
+    documentation: str = ""
     own: bool = True
     client: bool | None = None
     settings: dict[str, SettingView] = {}

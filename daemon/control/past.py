@@ -21,13 +21,12 @@ async def backfill(desk: Desk, wish: BackfillWish, by: Caller) -> Done:
     days_of = day_by_day(desk, connection)
     if not days_of:
         raise Refused("invalid", f"{wish.connection} has no stream that is fetched day by day")
-    tomorrow = desk.journal.clock.now().date() + timedelta(days=1)  # somewhere it is that already
-    if not tomorrow - SPAN_MAX <= wish.first <= wish.last <= tomorrow:
-        raise Refused("invalid", f"there are no days from {wish.first} to {wish.last}")
     now = desk.journal.clock.now()
     today = max(now.astimezone(ZoneInfo(each.timezone)).date() for each in days_of.values())
     if wish.last > today:
         raise Refused("invalid", f"{wish.last} has not come yet")
+    if not today - SPAN_MAX <= wish.first <= wish.last:
+        raise Refused("invalid", f"there are no days from {wish.first} to {wish.last}")
     if connection.paused:
         name = wish.connection
         raise Refused("paused", f"{name} is paused; type: rounds resume {name}")

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
-from daemon.decide.start import priority
+from daemon.decide.start import BACKFILL_PRIORITY, priority
 from events.schema import BackfillRequested
 from events.terms import Kind
 from projections import health
@@ -119,17 +119,26 @@ def queued(desk: Desk, subject: int, connection: Connection, now: datetime) -> Q
     run, start = connection.run, next_start(connection)
     due = run.due if run else start
     assert due is not None, "what neither runs nor will start is not queued"
-    manual = (run and run.kind is Kind.MANUAL) or (not run and connection.schedule.request)
+    kind = run.kind if run else _kind(connection, due)
     progress = desk.supervisor.progress(subject)
     return QueueItem(
         connection=desk.vault.name(subject),
         status="processing" if run else "pending",
-        kind=Kind.MANUAL if manual else Kind.SCHEDULED,
-        priority=priority(connection, now),
+        kind=kind,
+        priority=BACKFILL_PRIORITY if kind is Kind.BACKFILL else priority(connection, now),
         due=due,
         sync=run.sync if run else None,
         records=progress.records if progress else 0,
     )
+
+
+def _kind(connection: Connection, due: datetime) -> Kind:
+    """What its next start will be."""
+    if connection.schedule.request:
+        return Kind.MANUAL
+    scheduled = connection.schedule.due
+    past = connection.backfill and (scheduled is None or scheduled > due)
+    return Kind.BACKFILL if past else Kind.SCHEDULED
 
 
 def order(item: QueueItem, now: datetime) -> tuple[int, int, datetime]:

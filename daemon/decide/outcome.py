@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from daemon.commands import Capture, Crash, Finish, Interrupt
 from events.schema import (
     ActorCrashed,
@@ -23,6 +25,7 @@ from events.terms import (
     OnEmpty,
     ScheduleReason,
     SkipReason,
+    StreamFailure,
     StreamPolicy,
 )
 from projections import provider
@@ -32,6 +35,17 @@ from projections.streams import Stream
 from projections.world import World
 
 Decisions = list[tuple[int, Event]]
+
+MAY_PASS = frozenset(
+    {
+        FailureClass.NETWORK,
+        FailureClass.TIMEOUT,
+        FailureClass.RATE_LIMITED,
+        FailureClass.SERVER,
+        FailureClass.AUTH,
+    }
+)
+"""What trying again may mend; of AUTH, once a person has seen to it."""
 
 CRASH_MESSAGE = (
     "rounds itself failed while it worked for this connection; see its log, and report it"
@@ -68,28 +82,34 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
     subject = command.subject
     if not runs(world, subject, command.sync):
         return []
+    failures = tuple(_owed(each) for each in command.failures)
     ending: Event
     if command.captured or not command.failures:
         ending = SyncSucceeded(
             sync=command.sync,
             duration_ms=command.duration_ms,
             records=command.records,
-            failures=command.failures,
+            failures=failures,
             calls=command.calls,
         )
     else:
-        first = command.failures[0]
+        first = failures[0]
         ending = SyncFailed(
             sync=command.sync,
             duration_ms=command.duration_ms,
             cause=first.cause,
             message=first.message,
-            failures=command.failures,
+            failures=failures,
             calls=command.calls,
         )
     run = world.connections[subject].run
     next_ = next_due(subject, world, now) if run and stands_for_due(run) else []
     return [(subject, ending), *_heeded(command, world, now, next_)]
+
+
+def _owed(failure: StreamFailure) -> StreamFailure:
+    """A day is asked for again where trying again may help (requirements B3, C4)."""
+    return replace(failure, owed=failure.day is not None and failure.cause in MAY_PASS)
 
 
 def interrupt(command: Interrupt, world: World) -> Decisions:
@@ -136,7 +156,12 @@ def left_in_doubt(subject: int, known: Connection) -> Decisions:
     if known.grant.phase is not Phase.REFRESHING:
         return []
     sync = known.run.sync if known.run else None
-    doubt = TokenInDoubt(generation=known.grant.generation, reason=DoubtReason.DIED, sync=sync)
+    doubt = TokenInDoubt(
+        generation=known.grant.generation,
+        reason=DoubtReason.DIED,
+        tries=known.grant.tries,
+        sync=sync,
+    )
     return [(subject, doubt)]
 
 

@@ -34,7 +34,7 @@ def start(command: Start, world: World, now: datetime) -> Decisions:
     started = SyncStarted(
         kind=kind,
         due=own or at,
-        priority=BACKFILL_PRIORITY if kind is Kind.BACKFILL else priority(known, now),
+        priority=priority(known, now),
         request=request.seq if request else None,
         options=options,
     )
@@ -74,9 +74,12 @@ def is_full(world: World) -> bool:
 
 
 def priority(known: Connection, now: datetime) -> int:
-    """A request goes first; else health decides (requirement A9)."""
-    if known.schedule.request:
+    """A request goes first, the past last; else health decides (requirement A9)."""
+    kind, _ = _what(known, now)
+    if kind is Kind.MANUAL:
         return 1
+    if kind is Kind.BACKFILL:
+        return BACKFILL_PRIORITY
     return health.priority(health.score(known.health, now))
 
 

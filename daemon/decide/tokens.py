@@ -46,6 +46,9 @@ from projections.world import World
 ABOUT_TO_EXPIRE = timedelta(seconds=30)  # a request that is under way then must still be served
 KEEP_ALIVE = 0.75  # of the idle time: what is left is for outages, ours and the provider's
 KEEP_ALIVE_RETRY = timedelta(hours=1)  # a grant has days left when it is first tried
+NO_OAUTH = GrantPolicy(way_out=WayOut.FREE, person=False)
+"""What holds for a refresh that is open while its provider's file speaks of OAuth no more."""
+
 DEAD = "invalid_grant"  # RFC 6749, section 5.2: unknown, expired, revoked, used already
 
 
@@ -82,8 +85,9 @@ def renew(command: Renew, world: World, now: datetime) -> Decisions:
 
 
 def activate(command: Activate, world: World, now: datetime) -> Decisions:
-    known, policy = world.connections.get(command.subject), _grant_policy(world, command.subject)
-    if known is None or policy is None or known.grant.phase is not Phase.REFRESHING:
+    known = world.connections.get(command.subject)
+    policy = _grant_policy(world, command.subject) or NO_OAUTH
+    if known is None or known.grant.phase is not Phase.REFRESHING:
         return []
     return [(command.subject, _refreshed(command.pair, policy, now, command.sync))]
 
@@ -91,8 +95,8 @@ def activate(command: Activate, world: World, now: datetime) -> Decisions:
 def lose(command: LoseRefresh, world: World, now: datetime) -> Decisions:
     """A refused grant needs a person; anything else does not (requirement C3)."""
     subject, known = command.subject, world.connections.get(command.subject)
-    policy = _grant_policy(world, subject)
-    if known is None or policy is None or known.grant.phase is not Phase.REFRESHING:
+    policy = _grant_policy(world, subject) or NO_OAUTH
+    if known is None or known.grant.phase is not Phase.REFRESHING:
         return []
     grant = known.grant
     if command.error == DEAD and policy.person:
@@ -103,6 +107,7 @@ def lose(command: LoseRefresh, world: World, now: datetime) -> Decisions:
             generation=grant.generation,
             reason=DoubtReason.UNANSWERED,
             cause=command.cause,
+            tries=max(0, grant.tries - 1),  # this one does not count
             sync=command.sync,
         )
         return [(subject, doubt)]
@@ -128,11 +133,11 @@ def settle(command: Settle, world: World, now: datetime) -> Decisions:
     grant, pair = known.grant, command.kept
     newer = pair is not None and pair.generation > grant.generation
     if pair is not None and newer and policy is not None:  # its file may have no OAuth any more
+        if grant.beginning and grant.phase is not Phase.REFRESHING:
+            return _authorised(subject, pair, world, now, None)
         if grant.phase in {Phase.REFRESHING, Phase.IN_DOUBT}:
             sync = known.run.sync if known.run else None
             return [(subject, _refreshed(pair, policy, now, sync))]
-        if grant.beginning:
-            return _authorised(subject, pair, world, now, None)
     return left_in_doubt(subject, known)
 
 

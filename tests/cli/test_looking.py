@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.world import DAYS, terminal, world
 
+OWN = ["broken", "keyed", "slow", "weather", "wide"]
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -53,9 +54,15 @@ def test_connections_are_listed_and_shown(daemon):
 
 
 def test_providers_are_listed_and_shown(daemon):
-    assert re.search(r"keyed +0 +api_key +days +http://", daemon.rounds("provider", "list").out)
-    assert len(daemon.rounds("provider", "list", "--json").document["providers"]) == 5
-    assert re.search(r"title +Weather", daemon.rounds("provider", "show", "weather").out)
+    listed = daemon.rounds("provider", "list").out
+    assert re.search(r"keyed +own file +0 +api_key +days\n", listed)
+    assert re.search(r"fitbit +shipped +0 +retired +\w+", listed)
+    assert re.search(r"oura +shipped +0 +oauth2 +not set +daily_", listed)
+    document = daemon.rounds("provider", "list", "--json").document["providers"]
+    assert [each["provider"] for each in document if each["own"]] == OWN
+    assert re.search(
+        r"provider +weather \(Weather\)", daemon.rounds("provider", "show", "weather").out
+    )
     assert daemon.rounds("provider", "show", "weather", "--json").document["auth"] == "none"
 
 

@@ -11,8 +11,8 @@ from tests.cli.world import KEY, world
 
 HELP = [
     *([name] for name in PLACES),
-    *(["connection", name] for name in ("list", "show", "add", "remove")),
-    *(["provider", name] for name in ("list", "show", "check")),
+    *(["connection", name] for name in ("list", "show", "add", "authorize", "remove")),
+    *(["provider", name] for name in ("list", "show", "client", "check")),
     *(["log", name] for name in ("tail", "show", "verify", "stats")),
     *(["config", name] for name in ("check", "show")),
     ["data", "show"],
@@ -37,7 +37,8 @@ def test_every_command_explains_itself_with_an_example(words):
 @pytest.mark.parametrize(
     "line",
     ["status", "queue", "sync a/b", "connection list", "provider list", "data show a/b c",
-     "log tail", "log show", "log stats"],
+     "log tail", "log show", "log stats", "connection authorize a/b",
+     "backfill a/b --from 2026-01-01 --to 2026-01-02", "provider client c --client-id d --public"],
 )  # fmt: skip
 def test_no_daemon_ends_with_5_and_says_what_to_do(home, line):
     typed = home.rounds(*line.split(), "--json")
@@ -95,7 +96,14 @@ def answered(home, tmp_path, body, status):
 @pytest.mark.parametrize(
     "line",
     ["statsu", "sync", "sync a/b c", "log verfy", "status --nope", "log show --limit 0",
-     "log show 1 --after 2", "completion tcsh"],
+     "log show 1 --after 2", "completion tcsh", "sync a/b --days 0", "sync a/b --days 400",
+     "sync a/b --days 3 --failed-days", "sync a/b --threshold soon", "backfill a/b",
+     "backfill a/b --from 2026-01-01", "backfill a/b --from 2026-02-30 --to 2026-03-01",
+     "backfill a/b --from 20260101 --to 2026-03-01",
+     "backfill a/b --from 2026-03-02 --to 2026-03-01",
+     "backfill a/b --from 2026-03-01 --to 2026-03-02 --batch 0", "connection add a/b --set c",
+     "connection add a/b --set c=1 --set c=2", "connection authorize a/b --port 70000",
+     "provider client c --client-id d --public --secret-stdin"],
 )  # fmt: skip
 def test_wrong_usage_ends_with_2(home, line):
     typed = home.rounds(*line.split(), "--json")
@@ -129,11 +137,25 @@ def test_the_configuration_is_checked_and_shown(home):
     typed = home.rounds("config", "check")
     assert typed.code == 0
     assert f"{home.home.config}: good" in typed.out
+    assert "5 providers of your own" in typed.out
     assert home.rounds("config", "check", "--json").document["providers"] == 5
     assert "every_6_hours" in home.rounds("config", "show").out
     document = home.rounds("config", "show", "--json").document
     assert document["settings"]["state"] == str(home.home.state)
     assert document["settings"]["sync"]["concurrency"] == 10
+
+
+def test_clients_and_settings_of_the_configuration_are_shown(home, tmp_path):
+    file = tmp_path / "rounds.toml"
+    file.write_text(
+        '[providers]\noura = { client_id = "abc" }\n'
+        'strava = { client_id = "def", client_secret_file = "/etc/strava" }\n'
+        '[connections."acme/dexcom"]\nsettings = { host = "api.dexcom.eu" }\n'
+    )
+    typed = home.rounds("config", "show", ROUNDS_CONFIG=str(file))
+    assert "client abc, without a secret\n" in typed.out
+    assert "client def, its secret in /etc/strava\n" in typed.out
+    assert "host=api.dexcom.eu\n" in typed.out
 
 
 def test_a_bad_configuration_ends_with_2_and_the_place(home, tmp_path):
@@ -200,7 +222,8 @@ def test_a_question_needs_nothing_heavy():
 
     names = "trio, httpx, rich, starlette, cryptography, sqlite_utils, jmespath"
     program = (
-        "import sys, daemon.cli.look, daemon.cli.root, daemon.cli.sync, daemon.cli.log; "
+        "import sys, daemon.cli.look, daemon.cli.root, daemon.cli.sync, daemon.cli.log, "
+        "daemon.cli.past, daemon.cli.connection, daemon.cli.authorize, daemon.cli.provider; "
         f"print([name for name in '{names}'.split(', ') if name in sys.modules])"
     )
     run = subprocess.run(

@@ -1,6 +1,6 @@
 """Is every event said in words, and which sync is waited for?"""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
@@ -9,15 +9,17 @@ from daemon.cli import times, words
 from daemon.cli.waiting import Pursuit
 from daemon.control.messages import EventView
 from events.schema import (
+    BackfillAdvanced,
     ConnectionRemoved,
     Event,
     SyncCancelled,
+    SyncFailed,
     SyncInterrupted,
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
 )
-from events.terms import InterruptReason, Kind, SkipReason
+from events.terms import FailureClass, InterruptReason, Kind, SkipReason, StreamFailure
 from tests.events.facts import GOLDEN
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -63,6 +65,57 @@ def test_times_are_relative(gap, said):
 )
 def test_spans_have_one_unit(span, said):
     assert times.about(span) == said
+
+
+@pytest.mark.parametrize(
+    "days, said",
+    [
+        ([], ""),
+        ([3], "2026-11-03"),
+        ([3, 4], "2026-11-03 to 2026-11-04"),
+        ([9, 3, 5, 4], "2026-11-03 to 2026-11-05, 2026-11-09"),
+    ],
+)
+def test_days_in_a_row_are_said_as_one(days, said):
+    assert times.spans(date(2026, 11, day) for day in days) == said
+
+
+def test_days_that_failed_alike_are_said_together():
+    lost = [
+        StreamFailure(stream="steps", cause=FailureClass.SERVER, message=why, day=date(2026, 11, n))
+        for n, why in [(1, "it failed"), (2, "it failed"), (3, "it was refused"), (4, "it failed")]
+    ]
+    succeeded_ = SyncSucceeded(sync=9, duration_ms=5, records=2, failures=tuple(lost))
+    assert words.sentence(view(12, succeeded_)) == (
+        "sync 9 succeeded: 2 records in 5 ms; but steps of 2026-11-01 to 2026-11-02, 2026-11-04 "
+        "failed: it failed; but steps of 2026-11-03 failed: it was refused"
+    )
+    failed = SyncFailed(
+        sync=9,
+        duration_ms=5,
+        cause=FailureClass.SERVER,
+        message="it failed",
+        failures=tuple(lost),
+    )
+    assert words.sentence(view(12, failed)) == (
+        "sync 9 failed after 5 ms: it failed; steps of 2026-11-03 failed: it was refused"
+    )
+
+
+@pytest.mark.parametrize(
+    "due, said",
+    [
+        (NOW, "backfill goes on with the days up to 2026-11-03"),
+        (
+            NOW + timedelta(hours=1),
+            "backfill goes on with the days up to 2026-11-03, not before ",
+        ),
+    ],
+)
+def test_a_backfill_that_waits_says_until_when(due, said):
+    advanced = words.sentence(view(12, BackfillAdvanced(last=date(2026, 11, 3), due=due)))
+    assert advanced.startswith(said)
+    assert ("before" in advanced) == (due > NOW)
 
 
 def test_an_interval_is_said_exactly():

@@ -5,29 +5,39 @@ import os
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from tests.e2e.daemon import ROOT, Home
 
 WAIT_S = 45.0  # far beyond what anything here takes; a deadline, not a measure
 KEY = "hunter2-and-more"
+Route = Callable[[BaseHTTPRequestHandler, dict[str, str]], tuple[int, Any]]
+"""Is given the request and its query; a status, and a document or a text."""
 DAYS = [{"date": f"2026-01-{day:02}", "rain": day / 2, "note": None} for day in range(1, 31)]
 
 
 class Provider(ThreadingHTTPServer):
-    """Answers /days in pages of ten, /wide, /broken with 500, /keyed to the key, /slow if let."""
+    """Answers /days in pages of ten, /wide, /broken with 500, /keyed to the key, /slow if let.
+
+    A test's own `routes` go before: from a path to what makes an answer of the request; `forms`
+    are posted.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.slow = threading.Event()
+        self.routes: dict[str, Route] = {}
+        self.forms: dict[str, Callable[[dict[str, str]], tuple[int, Any]]] = {}
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -36,7 +46,9 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        if path == "/days":
+        if route := self.server.routes.get(path):
+            self._say(*route(self, dict(parse_qsl(query))))
+        elif path == "/days":
             page = int(query.partition("=")[2] or 0)
             self._say(200, DAYS[page * 10 :][:10])
         elif path == "/slow":
@@ -51,11 +63,15 @@ class _Answer(BaseHTTPRequestHandler):
         else:
             self._say(500, [])
 
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self._say(*self.server.forms[self.path](dict(parse_qsl(form))))
+
     def log_message(self, *_: Any) -> None:
         pass
 
     def _say(self, status: int, document: Any) -> None:
-        body = json.dumps(document).encode()
+        body = (document if isinstance(document, str) else json.dumps(document)).encode()
         try:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -127,15 +143,12 @@ class World:
 
     def open(self, *words: str, **rest: Any) -> subprocess.Popen[str]:
         """Type one line, and go on at once."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             command(*words),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            env=self.environment(),
             cwd=ROOT,
-            **rest,
+            **{**pipes, "env": self.environment(), **rest},
         )
 
     def start(self) -> None:
@@ -183,21 +196,60 @@ class World:
 
 def terminal(world: World, *words: str, typed: str = "", after: str = "", **more: str) -> Typed:
     """Type one line at a terminal of 80 columns, and `typed` where it asks for it with `after`."""
-    ours, theirs = os.openpty()
-    environment = world.environment(TERM="xterm-256color", COLUMNS="80", **more)
-    process = subprocess.Popen(
-        command(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=ROOT,
-        start_new_session=True,
-    )  # fmt: skip
-    os.close(theirs)
-    seen, asked = b"", not typed
-    while chunk := _read(ours):
-        seen += chunk
-        if not asked and after.encode() in seen:
-            os.write(ours, f"{typed}\n".encode())
-            asked = True
-    os.close(ours)
-    return Typed(process.wait(WAIT_S), seen.decode().replace("\r\n", "\n"), "")
+    with Terminal(world, *words, **more) as at:
+        if typed:
+            at.until(after)
+            at.type(f"{typed}\n")
+        return at.end()
+
+
+class Terminal:
+    """One line that was typed at a terminal of 80 columns, and all that it has shown."""
+
+    def __init__(self, world: World, *words: str, **more: str) -> None:
+        self._ours, theirs = os.openpty()
+        environment = world.environment(TERM="xterm-256color", COLUMNS="80", **more)
+        self.process = subprocess.Popen(
+            command(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=ROOT,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self._seen = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(WAIT_S)
+        os.close(self._ours)
+
+    @property
+    def seen(self) -> str:
+        return self._seen.decode(errors="replace").replace("\r\n", "\n")
+
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed is shown now."""
+        return bool(termios.tcgetattr(self._ours)[3] & termios.ECHO)
+
+    def until(self, text: str) -> str:
+        """Wait until it shows that; all that was seen by then."""
+        while text not in self.seen:
+            chunk = _read(self._ours)
+            assert chunk, f"it ended without {text!r}: {self.seen}"
+            self._seen += chunk
+        return self.seen
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def end(self) -> Typed:
+        """Wait for its end."""
+        while chunk := _read(self._ours):
+            self._seen += chunk
+        return Typed(self.process.wait(WAIT_S), self.seen, "")
 
 
 def _read(terminal: int) -> bytes:

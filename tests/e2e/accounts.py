@@ -73,12 +73,20 @@ async def introduce(
 
 async def authorise(daemon: Daemon, connection: str = CONNECTION) -> Line:
     """Consent as a person, and bring back where the browser ended."""
+    return await finish(daemon, await consented(daemon, connection), connection)
+
+
+async def consented(daemon: Daemon, connection: str = CONNECTION) -> Line:
+    """Consent as a person; what is to be brought back."""
     begun = await daemon.tell("authorize-begin", connection)
-    place = await consent.given(begun["url"])
-    return await daemon.tell("authorize-finish", connection, state=begun["state"], answer=place)
+    return {"state": begun["state"], "answer": await consent.given(begun["url"])}
 
 
-async def settled(daemon: Daemon, connection: str = CONNECTION) -> Line | None:
+async def finish(daemon: Daemon, brought: Line, connection: str = CONNECTION) -> Line:
+    return await daemon.tell("authorize-finish", connection, **brought)
+
+
+async def settled(daemon: Daemon, connection: str = CONNECTION) -> Line:
     """Authorise, and wait for the sync that this starts; how it ended."""
     events = (await authorise(daemon, connection))["events"]
     lines = await daemon.heard(

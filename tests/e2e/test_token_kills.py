@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 import httpx
@@ -12,7 +13,6 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from daemon.account import Kept
 from tests.e2e import accounts, faults
 from tests.e2e.accounts import CONNECTION
 from tests.e2e.daemon import WAIT_S, Daemon, Ended, Home, Line, running, started
@@ -80,7 +80,7 @@ class Story:
     gate: Gate
     setting: Setting
     deaths: list[str] = field(default_factory=list)
-    _pair: Kept | None = None
+    _honoured: bool | None = None  # what the server says of the pair that was left; None: none yet
 
     async def life(self, name: str, plan: Plan, act: Act | None = None) -> None:
         """Settle what the life before left behind; then act, and die in it."""
@@ -118,15 +118,14 @@ class Story:
 
     async def settle(self, daemon: Daemon) -> None:
         """Sync: that goes well just if the server honours what is sealed. Authorise where not."""
-        if self._pair is None:
+        if self._honoured is None:
             await accounts.introduce(daemon)
             assert await synced(daemon, accounts.authorise)
             return
-        honoured = self.setting.way == "reuse" or await accounts.honours(self.peer, self._pair)
         went_well = await synced(daemon, sync)
         grant = (await accounts.shown(daemon))["grant"]
         story = f"{self.deaths[-3:]} {grant} {daemon.lines[-12:]}"
-        if honoured:
+        if self._honoured:
             assert went_well, f"a person is asked for needlessly: {story}"
             assert grant["phase"] == "good", story
         else:
@@ -171,8 +170,9 @@ class Story:
             await wait_all_tasks_blocked(CUSHION_S)
             while self._under_way():
                 await wait_all_tasks_blocked(CUSHION_S)
-        self._pair = accounts.sealed(self.home)
-        assert self._pair is not None, f"{name}: no pair is left"
+        pair = accounts.sealed(self.home)
+        assert pair is not None, f"{name}: no pair is left"
+        self._honoured = self.setting.way == "reuse" or await accounts.honours(self.peer, pair)
 
     def _under_way(self) -> int:
         ended = self.gate.count("token-returned") + self.gate.count("token-dropped")
@@ -204,7 +204,7 @@ async def synced(daemon: Daemon, act: Act) -> bool:
     seen = count()
 
     def decided(line: Line) -> bool:
-        if act is accounts.authorise and next(seen) < before:
+        if act is not sync and next(seen) < before:
             return False
         begun = line["event"] == "sync-started" and request in (None, line.get("request"))
         return begun or line["event"] == "authorisation-needed"
@@ -330,3 +330,74 @@ async def test_a_death_at_any_step_of_a_refresh_is_survived(home, setting):
     async with telling(home, setting) as story:
         for name, plan in STEPS.items():
             await story.life(name, plan)
+
+
+# -- at each write of vault and log ---------------------------------------------------------------
+
+
+@faults.traced
+@SETTINGS
+@pytest.mark.parametrize("file, call", [("vault-wal", "pwrite64"), ("log-wal", "fdatasync")])
+async def test_a_death_at_any_write_around_a_refresh_is_survived(home, setting, file, call):
+    async with telling(home, setting) as story:
+        assert await story.sweep(file, call) > 2
+
+
+@faults.traced
+@pytest.mark.parametrize("setting", [ASKED[1], TRIED[0]], ids=str)
+async def test_a_death_between_any_two_pages_of_the_log_is_survived(home, setting):
+    async with telling(home, setting) as story:
+        assert await story.sweep("log-wal", "pwrite64", step=3) > 5
+
+
+@faults.traced
+@pytest.mark.parametrize("setting", ASKED, ids=str)
+@pytest.mark.parametrize("file, step", [("vault-wal", 1), ("log-wal", 3)])
+async def test_a_death_while_somebody_authorises_anew_loses_no_pair(home, setting, file, step):
+    async with telling(home, setting) as story:
+        assert await story.sweep(file, "pwrite64", act=accounts.authorise, step=step) > 2
+
+
+@faults.traced
+@pytest.mark.parametrize("setting", ASKED, ids=str)
+async def test_a_death_before_a_second_consent_is_written_down_keeps_its_pair(home, setting):
+    """Two people were sent to the provider; the first is back already."""
+    async with telling(home, setting) as story, running(home) as daemon:
+        await story.settle(daemon)
+        first, second = [await accounts.consented(daemon) for _ in range(2)]
+        assert await synced(daemon, partial(accounts.finish, brought=first))
+        hold = turns.Hold(answered=True)
+        story.gate.next("token", hold)
+        times = story.gate.count("token-answered") + 1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outlives, daemon, partial(accounts.finish, brought=second))
+            await story.gate.reached("token-answered", times)
+            async with faults.failing(daemon, "log-wal", "pwrite64:signal=KILL:when=1"):
+                hold.release()
+                await daemon.end()
+        before = accounts.of(home.log(), "connection-authorised")
+        await story.bury(daemon, "before the second is written down")
+        assert len(before) == 2, "it was not written down"
+
+
+# -- at moments that dice choose ------------------------------------------------------------------
+
+
+@SETTINGS
+async def test_a_death_at_any_moment_of_a_sync_is_survived(home, setting):
+    dice = random.Random(SEED)
+    async with telling(home, setting) as story:
+        for _ in range(12):
+            seconds = dice.uniform(0, SYNC_S)
+            await story.life(f"{seconds:.3f} s after the wish", waiting(seconds))
+
+
+@pytest.mark.parametrize("setting", [*ASKED, *REUSED], ids=str)
+async def test_deaths_in_a_row_while_doubt_is_settled_are_survived(home, setting):
+    """Where asking, or sending once more, costs nothing, nor does dying over it again."""
+    dice = random.Random(SEED)
+    async with telling(home, setting) as story:
+        for name in ("lost before the server has it", "answered to nobody", "returned"):
+            await story.life(name, STEPS[name])
+            for _ in range(3):
+                await story.short_life(dice.uniform(0, START_S))

@@ -8,14 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from daemon import commands
 from daemon.commands import Introspection
 from daemon.decide import decide
 from events import schema
 from events.envelope import Recorded
-from events.terms import FailureClass, GrantPolicy, InterruptReason, NeedReason, WayOut
+from events.terms import (
+    DoubtReason,
+    FailureClass,
+    GrantPolicy,
+    InterruptReason,
+    NeedReason,
+    WayOut,
+)
 from projections import connection
 from projections import world as worlds
 from projections.grant import Phase
@@ -26,6 +33,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PROVIDER, TENANT, ONE = 1, 2, 3
 REUSE_FOR = 8 * HOUR
 LIFETIME = HOUR  # of an access token
+SOON_GOOD = 3  # steps until a first grant is in use, where nothing goes wrong
 
 
 # -- the provider ---------------------------------------------------------------------------------
@@ -89,20 +97,19 @@ class Kept(Struct, frozen=True):
 class Turn(Struct):
     """One exchange with the token endpoint: what was meant, with which pair, and what came of it.
 
-    `intended` is None where a person's code is exchanged; `stage` is meant, answered or sealed.
+    `intended` is None where a person's code is exchanged; `came` is a refresh token.
     """
 
     intended: schema.RefreshIntended | None
     before: Kept | None
-    came: int | None = 0
-    stage: str = "meant"
+    came: int | None = None
 
 
 class Saga:
     """One connection, its provider, its vault and its log. Each step that cannot be is none."""
 
-    def __init__(self, policy):
-        self.policy, self.server = policy, Server(policy)
+    def __init__(self, policy, interval):
+        self.policy, self.interval, self.server = policy, interval, Server(policy)
         self.now = self.true = NOON  # what the host's clock says, and what the provider's does
         self.groups: list[list[Recorded]] = []  # the log, a decision each
         self.on_disk = 0
@@ -111,12 +118,22 @@ class Saga:
         self.older: list[Kept | None] = [None]
         self.restored = False
         self.introspection = Introspection.NOT_ASKED
-        self.unanswered = 0  # tries of the token that is in doubt
+        self.doubted_at: datetime | None = None
+        self.unanswered = 0  # tries of the token in doubt since the provider last spoke
         self.meant: schema.RefreshIntended | None = None  # the refresh that is open, by the log
         self.forget_tasks()
         declared = schema.ProviderDeclared(name="weather", digest="d", streams=(), grant=policy)
         self.execute(commands.DeclareProvider(subject=PROVIDER, declaration=declared))
         self.connect(credential=False)
+        for _ in range(SOON_GOOD):
+            self.go_on(
+                fate="answered",
+                rotates=True,
+                asked="yes",
+                calls="begins",
+                captured=True,
+                resumes=True,
+            )
 
     @property
     def known(self):
@@ -166,7 +183,7 @@ class Saga:
         self.turn: Turn | None = None
         self.task: Recorded | None = None  # the SyncStarted or RefreshIntended that is worked for
 
-    def go_on(self, *, fate, rotates, asked, calls, captured):
+    def go_on(self, *, fate, rotates, asked, calls, captured, resumes):
         """Do what comes next, whatever that is."""
         if self.turn is not None:
             self.take_turn(fate, rotates)
@@ -179,12 +196,13 @@ class Saga:
         elif self.grant.phase is Phase.NEEDED:
             self.authorise()
         else:
-            self.start()
+            self.start(resumes)
 
-    def start(self):
-        """As the scheduler does, when something falls due; somebody has it resumed."""
+    def start(self, resumes):
+        """As the scheduler does, when something falls due; somebody may have it resumed before."""
         self.connect(credential=False)
-        self.execute(commands.Resume(subject=ONE))
+        if resumes:
+            self.execute(commands.Resume(subject=ONE))
         at = connection.next_work(self.known)
         self.pass_time(max(timedelta(), (at or self.now) - self.now))
         self.begin()
@@ -218,17 +236,25 @@ class Saga:
             self.execute(commands.Interrupt(subject=ONE, sync=self.task.seq, reason=reason))
             self.task = None
 
-    def crash(self):
-        """Our own code fails, at whatever step of its work."""
+    def crash(self, sealed):
+        """Our own code fails, at whatever step of its work; then the vault is looked into."""
         if self.task is None:
             return
-        self.execute(commands.Crash(subject=ONE, error="E at x.py:1"))
         if self.turn is not None and self.turn.intended is not None:
+            self.perhaps_seal(sealed)
             self.turn = None
+        self.execute(commands.Crash(subject=ONE, error="E at x.py:1"))
         self.task = None
+        self.settle()
 
-    def die(self, lost, restored):
+    def perhaps_seal(self, sealed):
+        """An end between the seal and its event, where there is something to be sealed."""
+        if sealed and self.turn is not None and self.turn.came is not None:
+            self.seal()
+
+    def die(self, lost, sealed, restored):
         """The process ends, with the tail of the log that no commit holds. The next one begins."""
+        self.perhaps_seal(sealed)
         assert self.replayed() == self.world, "replay equals live"
         del self.groups[max(self.on_disk, len(self.groups) - lost) :]
         self.world = self.replayed()
@@ -241,6 +267,9 @@ class Saga:
         self.settle()
         self.durable()
         assert self.grant.phase is not Phase.REFRESHING, "nobody works on it any more"
+        newer = self.kept is not None and self.kept.generation > self.grant.generation
+        waits = self.grant.beginning or self.grant.phase is Phase.IN_DOUBT
+        assert self.known.removed or self.restored or not (newer and waits), "it is not taken over"
 
     def open_refresh(self):
         """What `meant` was when the log ended there."""
@@ -253,8 +282,6 @@ class Saga:
 
     def ask(self, asked, *, going_on, refused):
         """For a call of the sync: the token in the vault, or a new one."""
-        if self.kept is not None and self.kept.generation > self.grant.generation:
-            self.settle()
         self.introspection = self.introspected(asked)
         wish = commands.Renew(
             subject=ONE,
@@ -278,8 +305,10 @@ class Saga:
             return Introspection.NOT_ASKED
         if asked == "in vain":
             return Introspection.SILENT
-        honoured = self.server.honours(self.kept.token, self.true)
-        return Introspection.ACTIVE if honoured else Introspection.INACTIVE
+        if not self.server.honours(self.kept.token, self.true):
+            return Introspection.INACTIVE
+        self.unanswered = 0  # what was tried before it was asked had not arrived
+        return Introspection.ACTIVE
 
     def is_alive_kept(self):
         return isinstance(self.task.event, schema.RefreshIntended)
@@ -296,9 +325,8 @@ class Saga:
             self.turn = Turn(event, self.kept)
 
     def take_turn(self, fate, rotates):
-        if self.turn.stage == "answered":
+        if self.turn.came is not None:
             self.seal()
-        elif self.turn.stage == "sealed":
             self.tell()
         elif self.turn.intended is not None:
             self.send(fate, rotates)
@@ -306,14 +334,14 @@ class Saga:
             self.exchange(fate, with_refresh=rotates)
 
     def send(self, fate, rotates):
-        token = self.turn.before.token if self.turn.before else 0
+        token, came = self.turn.before.token if self.turn.before else 0, None
         if fate in ("answered", "answer lost"):
-            if self.grant.doubted_at is None:
+            if not self.turn.intended.tries:
                 assert token not in self.server.used_up, "a token is used up, and known to be"
-            self.turn.came = self.server.refresh(token, self.true, rotates)
+            came = self.server.refresh(token, self.true, rotates)
         match fate:
-            case "answered" if self.turn.came is not None:
-                self.turn.stage = "answered"
+            case "answered" if came is not None:
+                self.turn.came = came
                 return
             case "answered":
                 self.lose(FailureClass.AUTH, sent=False, status=400, error="invalid_grant")
@@ -323,20 +351,24 @@ class Saga:
                 self.lose(FailureClass.NETWORK, sent=False)
             case "down":
                 self.lose(FailureClass.SERVER, sent=False, status=503)
+            case "not known":
+                self.lose(FailureClass.AUTH, sent=False, status=401, error="invalid_client")
         self.end_turn()
 
     def lose(self, cause, *, sent, **more):
-        sync = None if self.task is None else self.turn and self.turn.intended.sync
+        """Record that no pair came."""
+        sync, was_open = self.turn.intended.sync if self.turn else None, self.meant is not None
         wish = commands.LoseRefresh(
             subject=ONE, cause=cause, message="it is gone", sent=sent, sync=sync, **more
         )
         self.execute(wish)
         self.durable()
+        if was_open and self.policy.person and more.get("error") == "invalid_grant":
+            assert self.grant.phase is Phase.NEEDED, "a refused grant needs a person"
 
     def seal(self):
         """What came for a grant that has ended meanwhile is nobody's, and is not kept."""
         if self.turn.intended is not None and self.grant.phase is not Phase.REFRESHING:
-            self.end_turn()
             return
         self.older.append(self.kept)
         self.kept = Kept(
@@ -346,44 +378,44 @@ class Saga:
             consented=self.turn.intended is None,
         )
         self.restored = False
-        self.turn.stage = "sealed"
 
     def tell(self):
         """Record that there is a new pair; it is used only then."""
-        if self.turn.intended is None:
-            self.execute(commands.Authorise(subject=ONE, pair=self.kept.pair()))
-        else:
-            sync = self.turn.intended.sync
-            self.execute(commands.Activate(subject=ONE, pair=self.kept.pair(), sync=sync))
+        pair, intended = self.kept.pair() if self.kept else None, self.turn.intended
+        if intended is None:
+            self.execute(commands.Authorise(subject=ONE, pair=pair))
+        elif self.grant.phase is Phase.REFRESHING:
+            self.execute(commands.Activate(subject=ONE, pair=pair, sync=intended.sync))
         self.durable()
         self.end_turn()
 
     def end_turn(self):
         """A task that was kept alive, or taken back meanwhile, ends with its turn."""
+        mine = self.turn.intended is not None
         self.turn = None
-        if self.task is not None and self.known.run is None:
+        if mine and self.known.run is None:
             self.task = None
 
     def settle(self):
-        """At the start of a life, and where the vault turns out to be ahead of the log."""
+        """At the start of a life, and after a crash: the vault may be ahead of the log."""
         pair = self.kept.pair() if self.kept else None
         self.execute(commands.Settle(subject=ONE, kept=pair))
 
     # -- a person ---------------------------------------------------------------------------------
 
     def authorise(self):
-        """Go to the provider, and come back with a code."""
-        if not self.grant.beginning and self.policy.person:
+        """Go to the provider, come back with a code, and wait for the turn to exchange it."""
+        if self.policy.person and self.turn is None:
             self.execute(commands.BeginAuthorisation(subject=ONE))
             self.durable()
-        elif self.grant.beginning and self.turn is None:
             self.turn = Turn(None, self.kept)
 
     def exchange(self, fate, *, with_refresh):
+        came = None
         if fate in ("answered", "answer lost"):
-            self.turn.came = self.server.consent(with_refresh)
+            came = self.server.consent(with_refresh)
         if fate == "answered":
-            self.turn.stage = "answered"
+            self.turn.came = came
         else:
             self.end_turn()
 
@@ -395,7 +427,11 @@ class Saga:
 
     def connect(self, credential):
         wish = commands.Connect(
-            subject=ONE, tenant=TENANT, provider=PROVIDER, credential=credential
+            subject=ONE,
+            tenant=TENANT,
+            provider=PROVIDER,
+            interval=self.interval,
+            credential=credential,
         )
         self.execute(wish)
         self.durable()
@@ -407,6 +443,11 @@ class Saga:
         self.take_back()
         if forgets:
             self.kept = None
+
+    def replace(self):
+        """Remove it and add it again, whatever is going on."""
+        self.remove(forgets=True)
+        self.connect(credential=False)
 
     def want(self, wish):
         self.execute(wish(subject=ONE))
@@ -438,6 +479,7 @@ def check(saga, event, grant):
             assert saga.meant is None, "two refreshes at once"
             assert saga.turn is None, "a refresh is meant while another exchange goes on"
             assert event.generation == grant.generation
+            assert grant.phase is not Phase.NEEDED, "nothing is sent until a person authorises"
             if grant.phase is Phase.IN_DOUBT:
                 check_try(saga)
             saga.meant = event
@@ -446,25 +488,30 @@ def check(saga, event, grant):
             if isinstance(event, schema.ConnectionAuthorised):
                 assert saga.meant is None, "it overtakes a refresh that is still open"
                 assert saga.kept.consented, "nobody consented to this grant"
-            saga.meant, saga.unanswered = None, 0
-        case schema.TokenInDoubt():
+            saga.meant, saga.doubted_at, saga.unanswered = None, None, 0
+        case schema.TokenInDoubt() as event:
             assert saga.meant is not None
-            saga.unanswered += saga.meant.tries > 0
+            saga.doubted_at = saga.doubted_at or saga.now
+            if event.reason is DoubtReason.DIED:  # silence is no try: it may be the network
+                saga.unanswered += saga.meant.tries > 0
             saga.meant = None
         case schema.RefreshFailed():
-            saga.meant = None
+            saga.meant, saga.unanswered = None, 0
         case schema.AuthorisationNeeded():
             check_giving_up(saga, event, grant)
             saga.meant = None
         case schema.CredentialSet() | schema.ConnectionAdded():
             assert saga.meant is None, "a refresh is left open for ever"
-            saga.unanswered = 0
+            saga.doubted_at, saga.unanswered = None, 0
+        case schema.SyncStarted():
+            assert grant.phase is not Phase.NEEDED, "nothing starts until a person authorises"
 
 
 def check_try(saga):
     way_out, active = saga.policy.way_out, saga.introspection is Introspection.ACTIVE
     assert way_out is not WayOut.ASK, "where a person is to be asked, nothing is tried"
-    if way_out is WayOut.TRY_ONCE or (way_out is WayOut.INTROSPECT and not active):
+    late = way_out is WayOut.REUSE and saga.now >= saga.doubted_at + REUSE_FOR
+    if late or way_out is WayOut.TRY_ONCE or (way_out is WayOut.INTROSPECT and not active):
         assert saga.unanswered == 0, "a token in doubt is tried once"
 
 
@@ -483,7 +530,7 @@ def check_giving_up(saga, event, grant):
     assert reason is NeedReason.IN_DOUBT, f"given up as {reason}"
     match saga.policy.way_out:
         case WayOut.REUSE:
-            assert saga.now >= grant.doubted_at + REUSE_FOR, "given up in its time"
+            assert saga.now >= saga.doubted_at + REUSE_FOR, "given up in its time"
             assert not untried
         case WayOut.INTROSPECT:
             assert saga.introspection is Introspection.NOT_ASKED
@@ -499,6 +546,7 @@ def check_always(saga):
     alive = saga.meant is not None and saga.meant.sync is None
     assert saga.world.fleet.running == ({ONE} if saga.known.run or alive else set())
     assert (saga.grant.phase is Phase.REFRESHING) == (saga.meant is not None)
+    assert (saga.grant.phase is Phase.IN_DOUBT) <= (saga.doubted_at is not None)
     if saga.task is None:
         assert not saga.world.fleet.running, "nobody works, and yet a place is taken"
         assert saga.meant is None, "nobody works on it, and nobody will"
@@ -512,7 +560,11 @@ def step(name, **draws):
 
 
 fates = st.sampled_from(
-    ["answered", "answered", "answered", "answer lost", "never arrived", "not sent", "down"]
+    [
+        *["answered"] * 6,
+        *["answer lost", "never arrived"] * 2,
+        *["not sent", "down", "not known"],
+    ]
 )
 passing = st.sampled_from([0, 1, 20, 31, 59, 61, 400, 6 * 1440]).map(lambda each: each * MINUTE)
 jumps = st.sampled_from([-40 * 1440, -300, -2, 2, 300, 40 * 1440]).map(lambda each: each * MINUTE)
@@ -523,45 +575,61 @@ going_on = step(
     asked=st.sampled_from(["yes", "yes", "in vain", "no"]),
     calls=st.sampled_from(["begins", "goes on", "refused", ""]),
     captured=st.booleans(),
+    resumes=st.booleans(),
 )
-mishaps = st.one_of(
-    step("die", lost=st.integers(0, 3), restored=st.sampled_from([0, 0, 0, 0, 1, 2])),
-    step("crash"),
-    step("interrupt", reason=st.sampled_from(InterruptReason)),
-    step("revoke"),
-    step("step_the_clock", by=jumps),
+death = step(
+    "die",
+    lost=st.integers(0, 3),
+    sealed=st.booleans(),
+    restored=st.sampled_from([0, 0, 0, 0, 1, 2]),
 )
+mishaps = st.sampled_from(
+    [
+        *[death, step("crash", sealed=st.booleans())] * 3,
+        step("interrupt", reason=st.sampled_from(InterruptReason)),
+        step("step_the_clock", by=jumps),
+        step("revoke"),
+    ]
+).flatmap(lambda kind: kind)
 wishes = st.one_of(
+    step("authorise"),
+    step("authorise"),
     step("want", wish=st.sampled_from([commands.Pause, commands.Resume, commands.Request])),
     step("want", wish=st.just(commands.Cancel)),
     step("authorise"),
     step("connect", credential=st.booleans()),
     step("remove", forgets=st.booleans()),
+    step("replace"),
     step("begin"),
     step("pass_time", by=passing),
 )
 nothing = step("pass_time", by=st.just(0 * MINUTE))  # what a step shrinks to
-kinds = st.sampled_from([nothing] + [going_on] * 14 + [mishaps] * 2 + [wishes] * 3)
+kinds = st.sampled_from([nothing, *[going_on] * 14, *[mishaps] * 3, *[wishes] * 2])
 lives = st.lists(kinds.flatmap(lambda kind: kind), min_size=40, max_size=80)
 
-idle = st.sampled_from([None, 8 * DAY])
-policies = st.one_of(
-    *(
-        st.builds(GrantPolicy, way_out=st.just(way_out), idle=idle)
-        for way_out in WayOut
-        if way_out is not WayOut.REUSE
+policies = st.builds(
+    lambda policy, idle: structs.replace(policy, idle=idle),
+    st.sampled_from(
+        [
+            *[GrantPolicy(way_out=WayOut.TRY_ONCE)] * 2,
+            *[GrantPolicy(way_out=WayOut.REUSE, reuse=REUSE_FOR)] * 2,
+            *[GrantPolicy(way_out=WayOut.INTROSPECT)] * 2,
+            GrantPolicy(way_out=WayOut.ASK),
+            GrantPolicy(way_out=WayOut.FREE),
+            GrantPolicy(way_out=WayOut.FREE, person=False),
+        ]
     ),
-    st.builds(GrantPolicy, way_out=st.just(WayOut.REUSE), reuse=st.just(REUSE_FOR), idle=idle),
-    st.just(GrantPolicy(way_out=WayOut.FREE, person=False)),
+    st.sampled_from([8 * DAY, None]),
 )
+intervals = st.sampled_from([6 * HOUR, 30 * DAY])  # with the latter, grants are kept alive between
 
 
-@given(policies, lives)
-@settings(max_examples=300)
-def test_no_grant_is_lost_that_could_be_kept(policy, life):
+@given(policies, intervals, lives)
+@settings(max_examples=400)
+def test_no_grant_is_lost_that_could_be_kept(policy, interval, life):
     """Generations count by one, refreshes are never two at once, only a person ends the need for
     one, and what the provider would still honour, by its own way out, is never given up."""
-    saga = Saga(policy)
+    saga = Saga(policy, interval)
     for name, draws in life:
         getattr(saga, name)(**draws)
         check_always(saga)

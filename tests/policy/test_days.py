@@ -52,7 +52,9 @@ LATER = scheduled(NOON + 6 * HOUR)
 
 
 def lost_day(number, cause=FailureClass.SERVER, stream="days", **more):
-    return replace(lost(stream, cause), day=day(number), **more)
+    """A day that failed; it is owed where trying again may help."""
+    passes = {"network", "timeout", "rate-limited", "server", "auth"}
+    return replace(lost(stream, cause), day=day(number), owed=cause in passes, **more)
 
 
 # -- which days are believed ----------------------------------------------------------------------
@@ -160,7 +162,7 @@ def test_what_failed_before_there_was_a_stream_is_of_none():
 def test_no_more_days_are_owed_than_the_bound_and_the_oldest_go_first():
     first = day(1)
     days = [first + timedelta(days=count) for count in range(FAILED_DAYS_MAX + 2)]
-    failures = tuple(replace(lost(), day=each) for each in days)
+    failures = tuple(replace(lost(), day=each, owed=True) for each in days)
     found = streams.failed({}, failures)["days"].failed_days
     assert found == tuple(days[2:])
     more = streams.failed({"days": Stream(failed_days=found)}, (lost_day(1),))

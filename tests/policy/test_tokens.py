@@ -6,12 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from daemon import commands
-from daemon.commands import Introspection
 from daemon.decide.tokens import KEEP_ALIVE, KEEP_ALIVE_RETRY
 from events import schema
 from events.terms import (
     Caller,
-    DoubtReason,
     FailureClass,
     GrantPolicy,
     InterruptReason,
@@ -24,8 +22,9 @@ from events.terms import (
 )
 from projections.grant import Phase
 from tests.policy.transcript import (
-    DECLARED,
+    FIFTH,
     HOUR,
+    KEPT,
     MACHINE,
     MINUTE,
     NOON,
@@ -37,15 +36,21 @@ from tests.policy.transcript import (
     REQUESTED,
     SECOND,
     account,
+    activate,
     authorised,
     failed,
     given,
+    grant,
     in_doubt,
     intended,
+    lose,
     lost,
     needed,
     pair,
+    refresh_failed,
     refreshed,
+    renew,
+    running,
     scheduled,
     started,
     succeeded,
@@ -54,59 +59,11 @@ from tests.policy.transcript import (
 DAY = timedelta(days=1)
 MOMENT = timedelta(microseconds=1)
 BY = Caller(uid=1000, role="operator")
-SYNC = 5
-"""Events 1 to 3 are KNOWN, the fourth gave the first pair; a sync after that is the fifth."""
-
-KEPT = account(PERSON, authorised())
-"""A person authorised it, and its pair expires at one o'clock."""
-
-REUSE = GrantPolicy(way_out=WayOut.REUSE, reuse=8 * HOUR)
-ASK_SERVER = GrantPolicy(way_out=WayOut.INTROSPECT)
 IDLE = GrantPolicy(way_out=WayOut.TRY_ONCE, idle=8 * DAY)
-
-
-def renew(kept=1, sync=SYNC, **more):
-    return commands.Renew(subject=ONE, kept=kept, sync=sync, **more)
-
-
-def activate(generation=2, *, rotated=True, sync=SYNC, **more):
-    kept = commands.Pair(rotated=rotated, **pair(generation, **more))
-    return commands.Activate(subject=ONE, pair=kept, sync=sync)
-
-
-def lose(cause=FailureClass.NETWORK, *, sent=False, sync=SYNC, **more):
-    return commands.LoseRefresh(
-        subject=ONE, cause=cause, message="it is gone", sent=sent, sync=sync, **more
-    )
-
-
-def settle(generation=None, **more):
-    kept = None if generation is None else commands.Pair(**pair(generation, **more))
-    return commands.Settle(subject=ONE, kept=kept)
 
 
 def authorise(generation=1, **more):
     return commands.Authorise(subject=ONE, pair=commands.Pair(**pair(generation, **more)), by=BY)
-
-
-def refresh_failed(cause=FailureClass.NETWORK, generation=1, **more):
-    return schema.RefreshFailed(
-        generation=generation, cause=cause, message="it is gone", **{"sync": SYNC} | more
-    )
-
-
-def grant(past):
-    return given(*past).world.connections[ONE].grant
-
-
-def running(*events, **start):
-    """KEPT, then its sync (event 5), then these."""
-    return (*KEPT, *((ONE, each) for each in (started(**start), *events)))
-
-
-def doubted(policy, *events):
-    """A refresh at noon (event 5) that nobody knows the end of (event 6), then these."""
-    return account(policy, authorised(), intended(), in_doubt(), *events)
 
 
 # -- when: just before use, as the run asks -------------------------------------------------------
@@ -128,7 +85,7 @@ def doubted(policy, *events):
 def test_a_token_is_refreshed_when_it_expires_within_the_threshold_of_its_run(start, threshold):
     past, at = running(**start), NOON + HOUR - threshold
     given(*past).when(renew(), at).then()
-    given(*past).when(renew(), at + MOMENT).then((ONE, intended(sync=SYNC)))
+    given(*past).when(renew(), at + MOMENT).then((ONE, intended(sync=FIFTH)))
 
 
 @pytest.mark.requirement("C1")
@@ -154,7 +111,7 @@ def test_the_thresholds_are_settings():
 def test_once_a_sync_has_begun_only_what_is_about_to_expire_is_refreshed():
     past, at = running(), NOON + HOUR - 30 * SECOND
     given(*past).when(renew(going_on=True), at).then()
-    given(*past).when(renew(going_on=True), at + MOMENT).then((ONE, intended(sync=SYNC)))
+    given(*past).when(renew(going_on=True), at + MOMENT).then((ONE, intended(sync=FIFTH)))
 
 
 @pytest.mark.requirement("C1")
@@ -173,13 +130,13 @@ def test_no_timer_refreshes_a_token():
 
 def test_what_the_provider_refuses_is_refreshed_however_new_it_is():
     given(*running()).when(renew(refused=1, going_on=True), NOON).then(
-        (ONE, intended(RefreshReason.REFUSED, sync=SYNC))
+        (ONE, intended(RefreshReason.REFUSED, sync=FIFTH))
     )
 
 
 def test_what_was_refused_before_it_was_replaced_is_not_refreshed_again():
     """Two calls of one sync are refused alike; the second finds the first one's new token."""
-    past = running(intended(sync=SYNC), refreshed(2, sync=SYNC))
+    past = running(intended(sync=FIFTH), refreshed(2, sync=FIFTH))
     given(*past).when(renew(kept=2, refused=1, going_on=True), NOON).then()
 
 
@@ -187,7 +144,7 @@ def test_what_was_refused_before_it_was_replaced_is_not_refreshed_again():
 def test_a_grant_that_would_die_of_idleness_is_renewed_by_the_next_run_too(start):
     past = account(IDLE, authorised(renew_by=NOON, expires_at=NOON + 9 * DAY), started(**start))
     given(*past).when(renew(), NOON - MOMENT).then()
-    given(*past).when(renew(), NOON).then((ONE, intended(RefreshReason.IDLE, sync=SYNC)))
+    given(*past).when(renew(), NOON).then((ONE, intended(RefreshReason.IDLE, sync=FIFTH)))
 
 
 def test_a_connection_without_oauth_has_nothing_to_refresh():
@@ -201,15 +158,15 @@ def test_a_connection_without_oauth_has_nothing_to_refresh():
 
 @pytest.mark.requirement("C2")
 def test_a_token_is_never_refreshed_twice_at_once():
-    past = running(intended(sync=SYNC))
+    past = running(intended(sync=FIFTH))
     for wish in (renew(), renew(refused=1), renew(going_on=True)):
         given(*past).when(wish, NOON + HOUR).then()
 
 
 @pytest.mark.requirement("C2")
 def test_a_new_pair_is_in_use_from_the_event_on():
-    past = running(intended(sync=SYNC))
-    given(*past).when(activate()).then((ONE, refreshed(2, sync=SYNC)))
+    past = running(intended(sync=FIFTH))
+    given(*past).when(activate()).then((ONE, refreshed(2, sync=FIFTH)))
     after = grant((*past, (ONE, refreshed(2, expires_at=NOON + 2 * HOUR))))
     assert (after.phase, after.generation, after.token) == (Phase.GOOD, 2, "token 2")
     assert after.expires_at == NOON + 2 * HOUR
@@ -218,8 +175,8 @@ def test_a_new_pair_is_in_use_from_the_event_on():
 @pytest.mark.requirement("C2")
 def test_where_no_new_refresh_token_comes_the_old_one_stays():
     wish = activate(2, token="token 1", rotated=False)
-    given(*running(intended(sync=SYNC))).when(wish).then(
-        (ONE, refreshed(2, token="token 1", rotated=False, sync=SYNC))
+    given(*running(intended(sync=FIFTH))).when(wish).then(
+        (ONE, refreshed(2, token="token 1", rotated=False, sync=FIFTH))
     )
 
 
@@ -228,14 +185,21 @@ def test_where_no_new_refresh_token_comes_the_old_one_stays():
     [
         KEPT,
         running(),
-        running(intended(sync=SYNC), refreshed(2)),
-        account(None, intended(generation=0)),
+        running(intended(sync=FIFTH), refreshed(2)),
         (),
     ],
 )
 def test_an_outcome_of_what_was_never_intended_is_none(past):
     given(*past).when(activate()).then()
     given(*past).when(lose()).then()
+
+
+def test_a_refresh_that_is_open_is_closed_though_the_file_speaks_of_oauth_no_more():
+    past = account(None, intended(generation=0))
+    [(_, event)] = given(*past).when(lose()).decided
+    assert isinstance(event, schema.RefreshFailed)
+    [(_, event)] = given(*past).when(activate()).decided
+    assert isinstance(event, schema.TokenRefreshed)
 
 
 @pytest.mark.requirement("C9")
@@ -268,11 +232,11 @@ def test_the_count_and_the_generations_outlive_a_removal():
 
 @pytest.mark.requirement("C3")
 def test_a_refused_grant_needs_a_person_and_nothing_starts():
-    past = running(intended(sync=SYNC))
+    past = running(intended(sync=FIFTH))
     wish = lose(FailureClass.AUTH, status=400, error="invalid_grant")
-    refusal = needed(NeedReason.REFUSED, error="invalid_grant", sync=SYNC)
+    refusal = needed(NeedReason.REFUSED, error="invalid_grant", sync=FIFTH)
     given(*past).when(wish).then((ONE, refusal))
-    ended = (*past, (ONE, refusal), (ONE, failed(SYNC, lost(cause=FailureClass.AUTH))))
+    ended = (*past, (ONE, refusal), (ONE, failed(FIFTH, lost(cause=FailureClass.AUTH))))
     due = (*ended, (ONE, scheduled(NOON + HOUR)))
     given(*due).when(commands.Start(subject=ONE), NOON + DAY).then()
     given(*due).when(renew(), NOON + DAY).then()
@@ -298,33 +262,17 @@ def test_a_refused_grant_needs_a_person_and_nothing_starts():
     ],
 )
 def test_any_other_failure_leaves_the_grant_as_good_as_before(cause, status, error):
-    past = running(intended(sync=SYNC))
+    past = running(intended(sync=FIFTH))
     failure = refresh_failed(cause, status=status, error=error)
     given(*past).when(lose(cause, status=status, error=error)).then((ONE, failure))
     after = (*past, (ONE, failure))
     assert grant(after) == replace(grant(running()), before=Phase.GOOD)
-    given(*after).when(renew(), NOON + 45 * MINUTE).then((ONE, intended(sync=SYNC)))
-
-
-@pytest.mark.requirement("X6")
-def test_a_lost_answer_leaves_the_token_in_doubt_and_not_dead():
-    past = running(intended(sync=SYNC))
-    doubt = in_doubt(reason=DoubtReason.UNANSWERED, cause=FailureClass.TIMEOUT, sync=SYNC)
-    given(*past).when(lose(FailureClass.TIMEOUT, sent=True)).then((ONE, doubt))
-    world = given(*past, (ONE, doubt)).world
-    assert world.connections[ONE].grant.phase is Phase.IN_DOUBT
-    assert world.fleet.running == {ONE}
-
-
-@pytest.mark.requirement("X6")
-def test_a_lost_answer_is_no_doubt_where_another_try_costs_nothing():
-    past = account(MACHINE, intended(RefreshReason.FIRST, 0, token="", sync=SYNC))
-    given(*past).when(lose(sent=True)).then((ONE, refresh_failed(generation=0)))
+    given(*after).when(renew(), NOON + 45 * MINUTE).then((ONE, intended(sync=FIFTH)))
 
 
 def test_a_machine_that_is_refused_needs_nobody():
     """Nobody could consent for it; it is told at each sync, until its credential is mended."""
-    past = account(MACHINE, intended(RefreshReason.FIRST, 0, token="", sync=SYNC))
+    past = account(MACHINE, intended(RefreshReason.FIRST, 0, token="", sync=FIFTH))
     wish = lose(FailureClass.AUTH, status=400, error="invalid_grant")
     given(*past).when(wish).then(
         (
@@ -360,17 +308,10 @@ def test_a_machine_whose_first_token_did_not_come_asks_again():
     given(*past).when(renew(None, 4)).then((ONE, first))
 
 
-@pytest.mark.requirement("X6")
-def test_a_machine_whose_first_token_got_lost_in_a_crash_asks_again():
-    first = intended(RefreshReason.FIRST, 0, token="", sync=4)
-    past = account(MACHINE, started(), first, in_doubt(0))
-    given(*past).when(renew(None, 4)).then((ONE, first))
-
-
 def test_a_machine_asks_anew_with_a_new_credential():
     past = account(MACHINE, authorised(3, token=""), schema.CredentialSet())
     given(*past).when(renew(3)).then(
-        (ONE, intended(RefreshReason.FIRST, 3, token="", sync=SYNC)),
+        (ONE, intended(RefreshReason.FIRST, 3, token="", sync=FIFTH)),
     )
 
 
@@ -383,7 +324,7 @@ def test_a_failure_with_a_new_credential_does_not_bring_the_old_ones_token_back(
         refresh_failed(generation=3),
     )
     given(*past).when(renew(3)).then(
-        (ONE, intended(RefreshReason.FIRST, 3, token="", sync=SYNC)),
+        (ONE, intended(RefreshReason.FIRST, 3, token="", sync=FIFTH)),
     )
 
 
@@ -394,223 +335,11 @@ BARE = account(PERSON, authorised(token=""), started())
 
 def test_a_token_that_cannot_be_refreshed_is_used_to_its_end():
     given(*BARE).when(renew(), NOON + HOUR - MOMENT).then()
-    given(*BARE).when(renew(), NOON + HOUR).then((ONE, needed(NeedReason.EXPIRED, sync=SYNC)))
+    given(*BARE).when(renew(), NOON + HOUR).then((ONE, needed(NeedReason.EXPIRED, sync=FIFTH)))
 
 
 def test_a_token_that_cannot_be_refreshed_and_is_refused_needs_a_person():
-    given(*BARE).when(renew(refused=1)).then((ONE, needed(NeedReason.EXPIRED, sync=SYNC)))
-
-
-# -- a vault that was put back --------------------------------------------------------------------
-
-
-@pytest.mark.requirement("X6")
-@pytest.mark.parametrize("kept", [None, 1])
-def test_an_older_copy_of_the_vault_needs_a_person(kept):
-    """Its refresh token was used up long ago: sending it could end what is left of the grant."""
-    past = running(intended(sync=SYNC), refreshed(2))
-    given(*past).when(renew(kept)).then((ONE, needed(NeedReason.LOST, 2, sync=SYNC)))
-
-
-@pytest.mark.requirement("X6")
-def test_an_older_copy_of_the_vault_needs_a_person_in_doubt_too():
-    past = doubted(replace(REUSE, reuse=DAY))
-    given(*past).when(renew(None)).then((ONE, needed(NeedReason.IN_DOUBT, sync=SYNC)))
-
-
-def test_a_machine_without_its_token_fetches_another():
-    past = account(MACHINE, authorised(2, token=""))
-    given(*past).when(renew(1)).then((ONE, intended(RefreshReason.FIRST, 2, token="", sync=SYNC)))
-
-
-# -- the ways out of doubt ------------------------------------------------------------------------
-
-NEEDED_IN_DOUBT = (ONE, needed(NeedReason.IN_DOUBT, sync=SYNC))
-
-
-def again(tries=1, **more):
-    return (ONE, intended(RefreshReason.IN_DOUBT, tries=tries, sync=SYNC, **more))
-
-
-def tried(tries=1, reason=DoubtReason.UNANSWERED):
-    """Once more, and nobody knows how that went either."""
-    return intended(RefreshReason.IN_DOUBT, tries=tries), in_doubt(reason=reason)
-
-
-@pytest.mark.requirement("X6")
-def test_free_tries_as_often_as_it_takes():
-    policy = GrantPolicy(way_out=WayOut.FREE)
-    given(*doubted(policy)).when(renew()).then(again())
-    given(*doubted(policy, *tried(1), *tried(2))).when(renew()).then(again(3))
-
-
-@pytest.mark.requirement("X6")
-def test_reuse_tries_as_often_as_it_takes_for_as_long_as_the_old_token_stays_good():
-    at = NOON + 8 * HOUR - MOMENT
-    given(*doubted(REUSE)).when(renew(), at).then(again())
-    given(*doubted(REUSE, *tried(1), *tried(2))).when(renew(), at).then(again(3))
-
-
-@pytest.mark.requirement("X6")
-def test_reuse_tries_once_where_its_time_passed_untried():
-    at = NOON + 8 * HOUR
-    given(*doubted(REUSE)).when(renew(), at).then(again())
-    given(*doubted(REUSE, *tried())).when(renew(), at).then(NEEDED_IN_DOUBT)
-
-
-@pytest.mark.requirement("X6")
-def test_the_time_of_a_doubt_counts_from_its_beginning():
-    later = ((ONE, event, NOON + 7 * HOUR) for event in tried())
-    past = (*doubted(REUSE), *later)
-    assert grant(past).doubted_at == NOON
-    given(*past).when(renew(), NOON + 9 * HOUR).then(NEEDED_IN_DOUBT)
-
-
-@pytest.mark.requirement("X6")
-@pytest.mark.parametrize(
-    ("answer", "event"),
-    [
-        (Introspection.ACTIVE, again()),
-        (Introspection.INACTIVE, NEEDED_IN_DOUBT),
-        (Introspection.NOT_ASKED, again()),
-    ],
-)
-def test_introspection_says_whether_the_token_was_used_up(answer, event):
-    given(*doubted(ASK_SERVER)).when(renew(introspection=answer)).then(event)
-
-
-@pytest.mark.requirement("X6")
-def test_a_server_that_says_nothing_is_asked_again_at_the_next_sync():
-    given(*doubted(ASK_SERVER)).when(renew(introspection=Introspection.SILENT)).then()
-    given(*doubted(ASK_SERVER, *tried())).when(renew(introspection=Introspection.SILENT)).then()
-
-
-@pytest.mark.requirement("X6")
-def test_what_the_server_calls_active_is_tried_however_often_it_was():
-    past = doubted(ASK_SERVER, *tried(1), *tried(2))
-    given(*past).when(renew(introspection=Introspection.ACTIVE)).then(again(3))
-
-
-@pytest.mark.requirement("X6")
-def test_a_server_that_could_not_be_asked_leaves_one_try():
-    given(*doubted(ASK_SERVER, *tried())).when(renew()).then(NEEDED_IN_DOUBT)
-
-
-@pytest.mark.requirement("X6")
-@pytest.mark.parametrize("reason", DoubtReason)
-def test_try_once_tries_once(reason):
-    policy = GrantPolicy(way_out=WayOut.TRY_ONCE)
-    given(*doubted(policy)).when(renew()).then(again())
-    given(*doubted(policy, *tried(reason=reason))).when(renew()).then(NEEDED_IN_DOUBT)
-
-
-@pytest.mark.requirement("X6")
-def test_a_try_that_was_answered_with_a_failure_was_none():
-    """The provider said that it did nothing: the token is as much in doubt as before."""
-    policy = GrantPolicy(way_out=WayOut.TRY_ONCE)
-    once = intended(RefreshReason.IN_DOUBT, tries=1, sync=SYNC)
-    down = refresh_failed(FailureClass.SERVER, status=503, in_doubt=True)
-    given(*doubted(policy, once)).when(lose(FailureClass.SERVER, status=503)).then((ONE, down))
-    given(*doubted(policy, once, down)).when(renew()).then(again())
-
-
-@pytest.mark.requirement("X6")
-def test_ask_asks_a_person_at_once():
-    policy = GrantPolicy(way_out=WayOut.ASK)
-    given(*doubted(policy)).when(renew()).then(NEEDED_IN_DOUBT)
-
-
-@pytest.mark.requirement("X6")
-def test_reuse_without_a_time_asks_a_person():
-    policy = GrantPolicy(way_out=WayOut.REUSE)
-    given(*doubted(policy)).when(renew()).then(NEEDED_IN_DOUBT)
-
-
-@pytest.mark.requirement("X6")
-def test_a_refusal_in_doubt_says_so():
-    past = doubted(PERSON, intended(RefreshReason.IN_DOUBT, tries=1))
-    wish = lose(FailureClass.AUTH, status=400, error="invalid_grant")
-    given(*past).when(wish).then(
-        (ONE, needed(NeedReason.IN_DOUBT, error="invalid_grant", sync=SYNC))
-    )
-
-
-@pytest.mark.requirement("X6")
-def test_a_new_pair_ends_all_doubt():
-    past = doubted(REUSE, intended(RefreshReason.IN_DOUBT, tries=1), refreshed(2))
-    after = grant(past)
-    assert (after.phase, after.doubted_at, after.tries) == (Phase.GOOD, None, 0)
-
-
-# -- a life that ended in a refresh ---------------------------------------------------------------
-
-
-@pytest.mark.requirement("C2")
-@pytest.mark.requirement("X6")
-def test_what_was_sealed_before_its_event_was_written_is_taken_over():
-    past = (*KEPT, (ONE, intended()))
-    given(*past).when(settle(2)).then((ONE, refreshed(2)))
-    assert given(*past, (ONE, refreshed(2))).world.fleet.running == frozenset()
-
-
-@pytest.mark.requirement("X6")
-@pytest.mark.parametrize("kept", [None, 1])
-def test_what_was_not_sealed_is_in_doubt(kept):
-    given(*KEPT, (ONE, intended())).when(settle(kept)).then((ONE, in_doubt()))
-
-
-@pytest.mark.requirement("X6")
-def test_a_crash_of_our_own_code_in_a_refresh_leaves_it_in_doubt():
-    past = running(intended(sync=SYNC))
-    events = given(*past).when(commands.Crash(subject=ONE, error="E at x.py:1")).decided
-    assert events[0] == (ONE, in_doubt(sync=SYNC))
-    kept_alive = (*KEPT, (ONE, intended()))
-    events = given(*kept_alive).when(commands.Crash(subject=ONE, error="E at x.py:1")).decided
-    assert events[0] == (ONE, in_doubt())
-    assert given(*kept_alive, events[0]).world.fleet.running == frozenset()
-
-
-@pytest.mark.requirement("C2")
-def test_a_crash_after_the_seal_is_no_doubt_where_the_vault_is_looked_into():
-    past = running(intended(sync=SYNC), in_doubt(sync=SYNC))
-    given(*past).when(settle(2)).then((ONE, refreshed(2, sync=SYNC)))
-    given(*past).when(settle(1)).then()
-
-
-@pytest.mark.requirement("C2")
-def test_an_authorisation_that_was_sealed_before_its_event_was_written_is_taken_over():
-    past = account(PERSON, needed(NeedReason.NEW, 0), schema.AuthorisationBegun())
-    given(*past).when(settle(1)).then((ONE, authorised(1)))
-    given(*past).when(settle(None)).then()
-
-
-def test_a_pair_that_nobody_began_is_not_taken_over():
-    """An older grant's, say, that lay in a vault that was put back."""
-    given(*account(PERSON, needed(NeedReason.NEW, 0))).when(settle(1)).then()
-
-
-def test_a_beginning_ends_with_its_authorisation():
-    past = account(PERSON, schema.AuthorisationBegun(), authorised())
-    given(*past).when(settle(2)).then()
-
-
-def test_there_is_nothing_to_settle():
-    given(*KEPT).when(settle(1)).then()
-    given(*KEPT, (ONE, intended()), (ONE, REMOVED)).when(settle(2)).then()
-    given(*KEPT).when(commands.Settle(subject=OTHER, kept=None)).then()
-
-
-def test_a_refresh_of_what_speaks_no_oauth_any_more_is_closed():
-    """Its file changed between two lives; what was open would hold a place for ever."""
-    other = replace(DECLARED, digest="d2", grant=None)
-    past = (*KEPT, (ONE, intended()), (PROVIDER, other))
-    given(*past).when(settle(2)).then((ONE, in_doubt()))
-    assert given(*past, (ONE, in_doubt())).world.fleet.running == frozenset()
-
-
-def test_recovery_leaves_an_open_renewal_to_be_settled():
-    past = (*KEPT, (ONE, intended()))
-    given(*past).when(commands.Recover(version="2")).then((0, schema.DaemonStarted(version="2")))
+    given(*BARE).when(renew(refused=1)).then((ONE, needed(NeedReason.EXPIRED, sync=FIFTH)))
 
 
 # -- a person authorises --------------------------------------------------------------------------
@@ -655,7 +384,14 @@ def test_what_is_gone_or_speaks_no_oauth_is_not_authorised(past):
 
 
 def test_an_authorisation_ends_the_need_and_the_doubt():
-    past = doubted(PERSON, needed(NeedReason.IN_DOUBT, error="invalid_grant"), authorised(2))
+    past = account(
+        PERSON,
+        authorised(),
+        intended(),
+        in_doubt(),
+        needed(NeedReason.IN_DOUBT, error="invalid_grant"),
+        authorised(2),
+    )
     after = grant(past)
     assert (after.phase, after.reason, after.error) == (Phase.GOOD, None, "")
     assert (after.doubted_at, after.tries, after.authorised_at) == (None, 0, NOON)
@@ -728,22 +464,22 @@ def test_a_renewal_gives_its_place_back_however_it_ends(ending):
 @pytest.mark.parametrize(
     "ending",
     [
-        refreshed(2, sync=SYNC),
+        refreshed(2, sync=FIFTH),
         refresh_failed(),
-        in_doubt(sync=SYNC),
-        needed(NeedReason.REFUSED, sync=SYNC),
+        in_doubt(sync=FIFTH),
+        needed(NeedReason.REFUSED, sync=FIFTH),
     ],
 )
 def test_a_refresh_for_a_sync_leaves_the_place_to_its_sync(ending):
-    past = running(intended(sync=SYNC), ending)
+    past = running(intended(sync=FIFTH), ending)
     assert given(*past).world.fleet.running == {ONE}
-    assert given(*past, (ONE, succeeded(SYNC))).world.fleet.running == frozenset()
+    assert given(*past, (ONE, succeeded(FIFTH))).world.fleet.running == frozenset()
 
 
 def test_nothing_else_happens_while_a_renewal_ends_with_a_shutdown():
     """Its outcome is never cut short: it holds the only token that is left."""
     past = (*KEPT, (ONE, intended(RefreshReason.IDLE)))
-    wish = commands.Interrupt(subject=ONE, sync=SYNC, reason=InterruptReason.SHUTDOWN)
+    wish = commands.Interrupt(subject=ONE, sync=FIFTH, reason=InterruptReason.SHUTDOWN)
     given(*past).when(wish).then()
 
 
@@ -774,7 +510,7 @@ def test_another_credential_needs_a_persons_consent_anew():
 
 
 def test_another_credential_during_a_sync_leaves_the_sync_its_place():
-    events = ((ONE, schema.CredentialSet()), (ONE, needed(NeedReason.NEW, sync=SYNC)))
+    events = ((ONE, schema.CredentialSet()), (ONE, needed(NeedReason.NEW, sync=FIFTH)))
     given(*running()).when(connect(credential=True)).then(*events)
     assert given(*running(), *events).world.fleet.running == {ONE}
 

@@ -161,6 +161,43 @@ def needed(reason, generation=1, **more):
     return schema.AuthorisationNeeded(reason=reason, generation=generation, **more)
 
 
+FIFTH = 5
+"""Events 1 to 3 are KNOWN, the fourth gave the first pair; a sync after that is the fifth."""
+
+KEPT = account(PERSON, authorised())
+"""A person authorised it, and its pair expires at one o'clock."""
+
+
+def renew(kept=1, sync=FIFTH, **more):
+    return commands.Renew(subject=ONE, kept=kept, sync=sync, **more)
+
+
+def activate(generation=2, *, rotated=True, sync=FIFTH, **more):
+    kept = commands.Pair(rotated=rotated, **pair(generation, **more))
+    return commands.Activate(subject=ONE, pair=kept, sync=sync)
+
+
+def lose(cause=terms.FailureClass.NETWORK, *, sent=False, sync=FIFTH, **more):
+    return commands.LoseRefresh(
+        subject=ONE, cause=cause, message="it is gone", sent=sent, sync=sync, **more
+    )
+
+
+def refresh_failed(cause=terms.FailureClass.NETWORK, generation=1, **more):
+    return schema.RefreshFailed(
+        generation=generation, cause=cause, message="it is gone", **{"sync": FIFTH} | more
+    )
+
+
+def grant(past):
+    return given(*past).world.connections[ONE].grant
+
+
+def running(*events, **start):
+    """KEPT, then its sync (event 5), then these."""
+    return (*KEPT, *((ONE, each) for each in (started(**start), *events)))
+
+
 # A backfill: days of the past, some of them a sync.
 
 

@@ -1,35 +1,62 @@
 """How does a daemon live through a month in which it is killed again and again?
 
-A kill freezes log and store first and only then cancels: a cancelled task's `finally` would
+A kill freezes log, store and vault first and only then cancels: a cancelled task's `finally` would
 otherwise tidy up what a dead process cannot.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import trio
 import trio.lowlevel
 
+from daemon.account import CLIENT, GRANT, NO_TENANT
 from daemon.app import Daemon, Parts, running
-from daemon.auth_file import ApiKey
+from daemon.auth_file import ApiKey, OAuth2
 from daemon.clock import TrioClock
-from daemon.commands import Cancel, Pause, Request, Resume
+from daemon.commands import Backfill, Cancel, Command, Pause, Request, Resume
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
+from daemon.control import accounts
+from daemon.control.account_messages import AuthorizeAnswer, AuthorizeWish
+from daemon.control.desk import Desk, Refused
 from daemon.journal import LogBroken
 from daemon.paging_file import OffsetPaging
+from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.store.core import Store
-from daemon.stream_file import Stream
-from daemon.vault import Vault
+from daemon.stream_file import Stream, Window
+from daemon.vault import Vault, VaultFull
 from events.codec import decode
-from events.schema import SyncCancelled, SyncFailed, SyncInterrupted, SyncStarted, SyncSucceeded
-from events.terms import Mode
+from events.schema import (
+    ConnectionAuthorised,
+    Event,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncStarted,
+    SyncSucceeded,
+    TokenRefreshed,
+)
+from events.terms import Caller, Mode, RunOptions
+from projections.grant import Phase
 from tests.fakes.memory_log import Disk, MemoryLog
-from tests.fakes.provider import PAGE, FakeProvider
+from tests.fakes.provider import (
+    ACCESS,
+    ASK_URL,
+    CONSENT_URL,
+    IDLE,
+    PAGE,
+    REUSE,
+    TOKEN_URL,
+    FakeAccounts,
+    FakeProvider,
+)
 
 T = TypeVar("T")
 
@@ -60,6 +87,65 @@ PROVIDER = ProviderFile(
 )
 
 
+ACCOUNTS = {"acme/health": "6h", "birch/health": "daily", "gull/health": "weekly"}
+"""Connections that a person authorises. The last one's grant would die between two syncs."""
+
+WAYS = ("try_once", "introspect", "reuse", "ask")
+"""What a provider's file may say of a token in doubt; each seed has its own."""
+
+WINDOW_DAYS = 3
+PERSON = Caller(uid=1000, role="admin")
+
+
+def health(way: str) -> ProviderFile:
+    """A provider that speaks OAuth, with a stream that comes whole and one that comes by day."""
+    return ProviderFile(
+        name="health",
+        base_url="https://health.example",
+        auth=OAuth2(
+            token_url=TOKEN_URL,
+            authorize_url=CONSENT_URL,
+            access_s=ACCESS // timedelta(seconds=1),
+            in_doubt=way,
+            reuse_s=REUSE // timedelta(seconds=1) if way == "reuse" else None,
+            introspect_url=ASK_URL if way == "introspect" else None,
+            idle_days=IDLE.days,
+        ),
+        streams={
+            "profile": Stream(path="/profile", primary_key=("id",), records="rows"),
+            "steps": Stream(
+                path="/steps",
+                primary_key=("id",),
+                records="rows",
+                params={"day": "{day}"},
+                mode=Mode.WINDOW,
+                window=Window(days=WINDOW_DAYS),
+            ),
+        },
+    )
+
+
+class MortalVault(Vault):
+    """A vault in memory into which the dead write nothing, and no new pair fits on a full disk."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+        self.frozen: Callable[[], bool] = lambda: False
+        super().__init__(None, bytes(32))
+
+    def seal(self, tenant: int, subject: int, purpose: str, secret: Secret) -> None:
+        if purpose == GRANT and self.disk.full and not self.frozen():
+            raise VaultFull
+        super().seal(tenant, subject, purpose, secret)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self.frozen():
+            raise LogBroken("killed")
+        with super()._writing():
+            yield
+
+
 class Freezer:
     """Runs the store's calls after a drawn delay, until it is frozen; then nobody gets further."""
 
@@ -83,14 +169,20 @@ class Freezer:
 class Month:
     """What outlives each life, and how many lives there were."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, accounts: bool = False) -> None:
         self.dice = random.Random(seed)
+        self.way = WAYS[seed % len(WAYS)]
         self.disk = Disk()
         self.store = Store(None)
-        self.vault = Vault(None, bytes(32))
+        self.vault = MortalVault(self.disk)
         self.clock = TrioClock(EPOCH)
         self.provider = FakeProvider(self.clock, self.dice)
         self.provider.licensed = self.runs_on_disk
+        self.accounts = FakeAccounts(self.clock, self.dice, self.way)
+        self.accounts.licensed = self.runs_on_disk
+        self.accounts.sealed = self.is_on_disk
+        self.accounts.excused = lambda: self.disk.full
+        self.connections = {**CONNECTIONS, **(ACCOUNTS if accounts else {})}
         self.kills = 0
         self.stops = 0
         self.peopled = True
@@ -98,10 +190,8 @@ class Month:
 
     def runs_on_disk(self, name: str) -> bool:
         """Whether an auditor of the disk would say that this connection syncs now."""
-        subject = self.vault.subject("connection", name)
-        assert subject is not None
-        for row in reversed(self.disk.read(0, subject, len(self.disk.rows))):
-            match decode(row).event:
+        for event in self._past(self._subject(name)):
+            match event:
                 case SyncStarted():
                     return True
                 case SyncSucceeded() | SyncFailed() | SyncInterrupted() | SyncCancelled(sync=int()):
@@ -110,11 +200,36 @@ class Month:
                     pass
         return False
 
+    def is_on_disk(self, name: str, access: str) -> bool:
+        """Whether a pair of tokens would survive a death: sealed, and its event committed."""
+        subject = self._subject(name)
+        tenant = self.vault.enrol("tenant", name.split("/", maxsplit=1)[0])
+        sealed = self.vault.open(tenant, subject, GRANT)
+        if sealed is None or f'"{access}"' not in sealed.reveal():
+            return False
+        for event in self._past(subject):
+            if isinstance(event, TokenRefreshed | ConnectionAuthorised):
+                return f'"generation":{event.generation},' in sealed.reveal()
+        return False
+
+    def _past(self, subject: int) -> Iterator[Event]:
+        """What the disk says of a subject, the newest first."""
+        for seq in reversed(self.disk._of_subject[subject]):
+            yield decode(self.disk.rows[seq - 1]).event
+
+    def _subject(self, name: str) -> int:
+        subject = self.vault.subject("connection", name)
+        assert subject is not None, "all are enrolled"
+        return subject
+
     def enrol(self) -> None:
-        for name in CONNECTIONS:
+        for name in self.connections:
             tenant = self.vault.enrol("tenant", name.split("/")[0])
             subject = self.vault.enrol("connection", name)
-            self.vault.seal(tenant, subject, "credential", Secret(name))
+            if name in CONNECTIONS:
+                self.vault.seal(tenant, subject, "credential", Secret(name))
+        provider = self.vault.enrol("provider", "health")
+        self.vault.seal(NO_TENANT, provider, CLIENT, Secret("us:our secret"))
 
     async def run(self, lasting: timedelta = MONTH) -> None:
         """Live for so long, one life after another, each ended by a kill or a stop."""
@@ -125,6 +240,7 @@ class Month:
                 await trio.sleep(self.dice.uniform(1, 7200))
             nursery.cancel_scope.cancel()
         self.provider.down_until = self.provider.empty_until = None
+        self.accounts.pacify()
         self.disk.full = False
 
     def _lasting(self) -> timedelta:
@@ -135,37 +251,42 @@ class Month:
 
     async def life(self, lasting: timedelta, *, kindly: bool = False) -> None:
         freezer = Freezer(self.dice)
+        self.vault.frozen = lambda: freezer.frozen
+        self.accounts.alive = lambda: not freezer.frozen
+        struck = trio.Event()
+        self.accounts.strike = struck.set
         try:
             async with trio.open_nursery() as nursery:
                 log = MemoryLog(self.disk, nursery, self.dice)
                 async with running(self.parts(log, freezer)) as daemon:
-                    await self._until(lasting, daemon)
-                    if kindly or self.dice.random() < 0.3:
-                        self.stops += 1
-                    else:
-                        self.kills += 1
-                        log.kill()
-                        freezer.frozen = True
-                        daemon.journal.broken(LogBroken("killed"))
-                        await trio.sleep_forever()
+                    async with trio.open_nursery() as people:
+                        if self.peopled:
+                            people.start_soon(self._people, daemon)
+                            people.start_soon(self._person, daemon)
+                        with trio.move_on_after(lasting / timedelta(seconds=1)):
+                            await struck.wait()
+                        if kindly or (not struck.is_set() and self.dice.random() < 0.3):
+                            self.stops += 1
+                            people.cancel_scope.cancel()
+                        else:
+                            self.kills += 1
+                            log.kill()
+                            freezer.frozen = True
+                            daemon.journal.broken(LogBroken("killed"))
+                            await trio.sleep_forever()
                 log.close()
                 nursery.cancel_scope.cancel()
         except* LogBroken:
             assert freezer.frozen, "a log breaks only where a kill breaks it"
-
-    async def _until(self, lasting: timedelta, daemon: Daemon) -> None:
-        async with trio.open_nursery() as nursery:
-            if self.peopled:
-                nursery.start_soon(self._people, daemon)
-            await trio.sleep(lasting / timedelta(seconds=1))
-            nursery.cancel_scope.cancel()
+        self.vault.frozen = lambda: False
 
     def configuration(self) -> Configuration:
         settings = Settings(
             sync=SyncSettings(concurrency=3, stop_within="30s"),
-            connections={name: Declared(interval=each) for name, each in CONNECTIONS.items()},
+            connections={name: Declared(interval=each) for name, each in self.connections.items()},
         )
-        return Configuration(settings=settings, providers={"parts": PROVIDER}, files=())
+        providers = {"parts": PROVIDER, "health": health(self.way)}
+        return Configuration(settings=settings, providers=providers, files=())
 
     def parts(self, log: MemoryLog, freezer: Freezer) -> Parts:
         return Parts(
@@ -175,13 +296,16 @@ class Month:
             vault=self.vault,
             clock=self.clock,
             configuration=self.configuration(),
-            connect=lambda file: Provider(
-                file=file, send=self.provider.send, send_token=self.provider.send
-            ),
+            connect=self._connect,
             bridge=lambda journal: journal,
             state=None,
             version="simulated",
         )
+
+    def _connect(self, file: ProviderFile) -> Provider:
+        if file.name == "health":
+            return Provider(file=file, send=self.accounts.send, send_token=self.accounts.send_token)
+        return Provider(file=file, send=self.provider.send, send_token=self.provider.send)
 
     async def _people(self, daemon: Daemon) -> None:
         """Somebody types a command now and then, at the worst of moments."""
@@ -189,12 +313,63 @@ class Month:
             await trio.sleep(self.dice.expovariate(1 / 7200))
             subject = self.dice.choice(list(daemon.journal.world.connections))
             await daemon.journal.room()
-            wish = self.dice.choice([Request, Request, Cancel, Pause, Resume, Resume])
-            recorded = daemon.journal.execute(wish(subject=subject))
+            recorded = daemon.journal.execute(self._wish(subject))
             await daemon.journal.durable(recorded)
+
+    def _wish(self, subject: int) -> Command:
+        if self.vault.name(subject) in CONNECTIONS or self.dice.random() < 0.6:
+            return self.dice.choice([Request, Request, Cancel, Pause, Resume, Resume])(
+                subject=subject
+            )
+        today = self.clock.now().date()
+        first = today - timedelta(days=self.dice.randint(0, 40))
+        last = first + timedelta(days=self.dice.randint(0, (today - first).days))
+        return self.dice.choice(
+            [
+                Request(subject=subject, options=RunOptions(days=self.dice.randint(1, 9))),
+                Request(subject=subject, options=RunOptions(failed_days=True)),
+                Request(subject=subject, options=RunOptions(threshold=timedelta(hours=2))),
+                Backfill(subject=subject, first=first, last=last, batch=self.dice.randint(1, 9)),
+            ]
+        )
+
+    async def _person(self, daemon: Daemon) -> None:
+        """Who is asked to authorise again does so after some hours."""
+        while True:
+            await trio.sleep(self.dice.uniform(1800, 4 * 3600))
+            for subject, connection in list(daemon.journal.world.connections.items()):
+                if connection.grant.phase is Phase.NEEDED:
+                    await self._authorise(daemon, self.vault.name(subject))
+
+    async def _authorise(self, daemon: Daemon, name: str) -> None:
+        desk = self.desk(daemon)
+        try:
+            wish = AuthorizeWish(connection=name)
+            begun = await accounts.authorize_begin(desk, wish, PERSON)
+            await trio.sleep(self.dice.uniform(5, 300))
+            place = self.accounts.consent(begun.url, name)
+            answer = AuthorizeAnswer(connection=name, state=begun.state, answer=place)
+            await accounts.authorize_finish(desk, answer, PERSON)
+        except Refused:
+            return  # later, then
+
+    def desk(self, daemon: Daemon) -> Desk:
+        nowhere = Path("/nowhere")
+        return Desk(
+            journal=daemon.journal,
+            supervisor=daemon.supervisor,
+            storage=daemon.storage,
+            vault=self.vault,
+            keeper=daemon.keeper,
+            configuration=self.configuration(),
+            providers=daemon.providers,
+            places=Places(config=nowhere, state=nowhere, socket=nowhere),
+            version="simulated",
+        )
 
     async def _time_passes(self) -> None:
         while True:
             await trio.sleep(3600)
             self.provider.live()
+            self.accounts.live()
             self.disk.full = self.dice.random() < 0.01

@@ -1,0 +1,333 @@
+"""A grant that would die of idleness is kept alive; in-process, where days pass in seconds."""
+
+import random
+from collections import Counter
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock
+
+from daemon import account, commands
+from daemon.account import CLIENT, NO_TENANT
+from daemon.app import Parts, running
+from daemon.auth_file import OAuth2
+from daemon.clock import TrioClock
+from daemon.configuration import Configuration, Declared, Settings, SyncSettings
+from daemon.exchange import CallLost, Response
+from daemon.provider import Provider
+from daemon.provider_file import ProviderFile
+from daemon.secret import Secret
+from daemon.store.core import Store
+from daemon.stream_file import Stream
+from daemon.vault import Vault
+from events.codec import decode
+from events.schema import (
+    AuthorisationNeeded,
+    RefreshFailed,
+    RefreshIntended,
+    SyncStarted,
+    SyncSucceeded,
+    TokenInDoubt,
+    TokenRefreshed,
+)
+from events.terms import FailureClass, NeedReason
+from projections.grant import Phase
+from tests.fakes.memory_log import Disk, MemoryLog
+
+EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
+IDLE = timedelta(days=1)
+NAME = "acme/health"
+DAY_S = 86_400
+
+
+class Server:
+    """Each refresh token is good once, and for a day. It counts what it is sent."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.sent = Counter()
+        self.takes_s = 0.5
+        self.down = False
+        self.idle_deaths = 0
+        self._number = 0
+        self._current = ""
+        self._used_at = clock.now()
+
+    async def send_token(self, request):
+        form = {
+            **request.form,
+            **{name: each.reveal() for name, each in request.secret_form.items()},
+        }
+        await trio.sleep(self.takes_s)
+        if self.down:
+            raise CallLost(FailureClass.SERVER, "the provider failed (503)", status=503)
+        if form["grant_type"] == "refresh_token":
+            self._redeem(form["refresh_token"])
+        self._number += 1
+        self._current, self._used_at = f"refresh-{self._number}", self.clock.now()
+        document = {
+            "access_token": f"access-{self._number}",
+            "refresh_token": self._current,
+            "expires_in": 3600,
+        }
+        return Response(status=200, headers={}, body=msgspec.json.encode(document), duration_ms=1)
+
+    async def send(self, request):
+        await trio.sleep(0.1)
+        return Response(status=200, headers={}, body=b'[{"id": 1}]', duration_ms=1)
+
+    def _redeem(self, token):
+        self.sent[token] += 1
+        idle = self.clock.now() - self._used_at > IDLE
+        self.idle_deaths += idle
+        if token != self._current or idle:
+            self._current = ""
+            refusal = b'{"error": "invalid_grant"}'
+            raise CallLost(FailureClass.INVALID, "refused", status=400, refusal=refusal)
+
+
+class Fleet:
+    """One connection, its provider, its vault and its log."""
+
+    def __init__(self, **auth):
+        self.clock = TrioClock(EPOCH)
+        self.server = Server(self.clock)
+        self.disk = Disk()
+        self.store = Store(None)
+        self.vault = Vault(None, bytes(32))
+        self.dice = random.Random(1)
+        provider = self.vault.enrol("provider", "health")
+        self.vault.seal(NO_TENANT, provider, CLIENT, Secret("id:secret"))
+        urls = {
+            "token_url": "https://health.example/token",
+            "authorize_url": "https://health.example/",
+        }
+        self.file = ProviderFile(
+            name="health",
+            base_url="https://health.example",
+            auth=OAuth2(**urls, idle_days=1, **auth),
+            streams={"records": Stream(path="/records", primary_key=("id",))},
+        )
+
+    @asynccontextmanager
+    async def life(self):
+        async with trio.open_nursery() as nursery:
+            log = MemoryLog(self.disk, nursery, self.dice)
+            async with running(self._parts(log)) as daemon:
+                yield daemon
+            log.close()
+            nursery.cancel_scope.cancel()
+
+    async def authorise(self, daemon):
+        daemon.journal.execute(commands.BeginAuthorisation(subject=self.subject))
+        await daemon.keeper.authorise(
+            self.subject,
+            code=Secret("code"),
+            redirect_uri="http://127.0.0.1/",
+            verifier=Secret("verifier"),
+            by=None,
+        )
+
+    @property
+    def subject(self):
+        return self.vault.subject("connection", NAME)
+
+    def grant(self, daemon):
+        return daemon.journal.world.connections[self.subject].grant
+
+    def events(self, *types):
+        return [each for row in self.disk.rows if isinstance((each := decode(row)).event, types)]
+
+    def _parts(self, log):
+        async def run(call):
+            await trio.lowlevel.checkpoint()
+            return call()
+
+        connections = {NAME: Declared(interval="9999d")}
+        return Parts(
+            log=log,
+            store=self.store,
+            run=run,
+            vault=self.vault,
+            clock=self.clock,
+            configuration=Configuration(
+                settings=Settings(sync=SyncSettings(stop_within="1s"), connections=connections),
+                providers={"health": self.file},
+                files=(),
+                own=frozenset({"health"}),
+            ),
+            connect=lambda file: Provider(
+                file=file, send=self.server.send, send_token=self.server.send_token
+            ),
+            bridge=lambda journal: journal,
+            state=None,
+            version="simulated",
+        )
+
+
+def in_time(scene, **auth):
+    """Play a scene under a clock that jumps."""
+
+    async def play():
+        await scene(Fleet(**auth))
+
+    trio.run(play, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.mark.requirement("C1")
+def test_the_grant_of_a_paused_connection_is_renewed_for_as_long_as_it_is_paused():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(60)
+            daemon.journal.execute(commands.Pause(subject=fleet.subject))
+            await trio.sleep(30 * DAY_S)
+            assert fleet.grant(daemon).phase is Phase.GOOD
+        refreshed = fleet.events(TokenRefreshed)
+        assert 30 <= len(refreshed) <= 41, "before each day is over, and not much more often"
+        assert {each.event.reason for each in fleet.events(RefreshIntended)} == {"idle"}
+        assert set(fleet.server.sent.values()) == {1}
+        assert len(fleet.events(SyncStarted)) == 1, "nothing is synced for it"
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("C1")
+def test_a_token_that_is_never_used_is_renewed_by_no_timer_where_idleness_does_not_kill():
+    async def scene(fleet):
+        auth = msgspec.structs.replace(fleet.file.auth, idle_days=None)
+        fleet.file = msgspec.structs.replace(fleet.file, auth=auth)
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(30 * DAY_S)
+        assert not fleet.server.sent
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("C1")
+def test_a_renewal_that_fails_is_tried_again_before_the_grant_dies():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(60)
+            fleet.server.down = True
+            await trio.sleep(0.95 * DAY_S)
+            fleet.server.down = False
+            await trio.sleep(DAY_S)
+            assert fleet.grant(daemon).phase is Phase.GOOD
+        assert 4 <= len(fleet.events(RefreshFailed)) <= 6
+        assert fleet.server.idle_deaths == 0
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("C2")
+def test_a_renewal_that_somebody_overtakes_by_authorising_sends_nothing():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(60)
+            fleet.server.takes_s = 30
+            ahead = fleet.grant(daemon).renew_by - fleet.clock.now()
+            await trio.sleep(ahead.total_seconds() - 10)
+            await fleet.authorise(daemon)
+            await trio.sleep(100)
+            assert not fleet.server.sent
+            fleet.server.takes_s = 0.5
+            await trio.sleep(3600)
+            daemon.journal.execute(commands.Request(subject=fleet.subject))
+            await trio.sleep(60)
+            assert fleet.grant(daemon).phase is Phase.GOOD
+        assert len(fleet.events(SyncSucceeded)) == 3
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("C2")
+@pytest.mark.xfail(strict=True, reason="a renewal does not look whether the vault is the log's")
+def test_a_renewal_uses_no_token_of_an_older_vault_up():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(3600)
+            known = daemon.journal.world.connections[fleet.subject]
+            older = account.kept(fleet.vault, known, fleet.subject)
+            daemon.journal.execute(commands.Request(subject=fleet.subject))
+            await trio.sleep(60)
+            account.keep(fleet.vault, known, fleet.subject, older)
+            await trio.sleep(2 * DAY_S)
+        assert set(fleet.server.sent.values()) == {1}
+        (need,) = fleet.events(AuthorisationNeeded)[1:]
+        assert need.event.reason is NeedReason.LOST
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("C1")
+@pytest.mark.xfail(strict=True, reason="a step of the clock moves the renewal away with it")
+def test_a_clock_that_steps_back_lets_no_grant_die():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(60)
+            fleet.clock.step(-timedelta(days=30))
+            fleet.server.clock = TrioClock(EPOCH)  # the provider's did not step
+            fleet.server._used_at = fleet.server.clock.now()
+            await trio.sleep(10 * DAY_S)
+            assert fleet.server.sent
+            assert fleet.server.idle_deaths == 0
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("C2")
+def test_a_stop_in_a_renewal_leaves_no_doubt():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(60)
+            fleet.server.takes_s = 15
+            ahead = fleet.grant(daemon).renew_by - fleet.clock.now()
+            await trio.sleep(ahead.total_seconds() + 1)
+            assert fleet.grant(daemon).phase is Phase.REFRESHING
+        async with fleet.life() as daemon:
+            assert fleet.grant(daemon).phase is Phase.GOOD
+            assert fleet.grant(daemon).generation == 2
+        assert not fleet.events(TokenInDoubt)
+        assert set(fleet.server.sent.values()) == {1}
+
+    in_time(scene, in_doubt="ask")
+
+
+@pytest.mark.requirement("C2")
+@pytest.mark.parametrize("after_ms", [0, 1, 2, 5, 10, 20, 50, 300, 1000])
+def test_a_sync_that_is_cancelled_at_any_moment_leaves_the_grant_in_use(after_ms):
+    """Also between the intention's event and its commit."""
+
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            await trio.sleep(3600)
+            intended = trio.Event()
+
+            def look(recorded):
+                if isinstance(recorded.event, RefreshIntended):
+                    intended.set()
+
+            daemon.journal.observe(look)
+            daemon.journal.execute(commands.Request(subject=fleet.subject))
+            await intended.wait()
+            await trio.sleep(after_ms / 1000)
+            daemon.journal.execute(commands.Cancel(subject=fleet.subject))
+            await trio.sleep(60)
+            assert fleet.grant(daemon).phase is Phase.GOOD
+            daemon.journal.execute(commands.Request(subject=fleet.subject))
+            await trio.sleep(60)
+        assert isinstance(fleet.events(SyncStarted, SyncSucceeded)[-1].event, SyncSucceeded)
+        assert set(fleet.server.sent.values()) == {1}
+
+    in_time(scene)
