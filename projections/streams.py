@@ -57,8 +57,9 @@ def failed(streams: Streams, failures: tuple[StreamFailure, ...]) -> Streams:
         if not failure.stream:
             continue  # what failed before there was a stream to speak of
         before = after.get(failure.stream, Stream())
-        owed = failure.day if failure.owed else None
-        days = _with(before.failed_days, owed) if owed else before.failed_days
+        days = before.failed_days
+        if failure.day:
+            days = _with(days, failure.day) if failure.owed else _without(days, (failure.day,))
         after[failure.stream] = replace(before, failure=failure, failed_days=days)
     return after
 

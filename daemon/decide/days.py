@@ -102,3 +102,11 @@ def advance(command: Finish, world: World, now: datetime) -> Decisions:
     if last < left.first:
         return [(command.subject, BackfillEnded(how=BackfillEnd.DONE))]
     return [(command.subject, BackfillAdvanced(last=last, due=now + wait))]
+
+
+def sooner(subject: int, known: Connection, world: World, now: datetime) -> Decisions:
+    """A backfill that the clock put further off than a rest may be goes on after such a rest."""
+    left, latest = known.backfill, now + (known.interval or world.fleet.policy.interval)
+    if left is None or left.due <= latest:
+        return []
+    return [(subject, BackfillAdvanced(last=left.last, due=latest))]

@@ -117,12 +117,16 @@ def cancel(command: Cancel, world: World, now: datetime) -> Decisions:
 def review(command: Review, world: World, now: datetime) -> Decisions:
     """What the clock put further off than its policy allows: a due time, a rest, a request."""
     known = world.connections.get(command.subject)
-    if known is None or known.removed or known.schedule.due is None:
+    if known is None or known.removed:
         return []
+    past = days.sooner(command.subject, known, world, now)
+    if known.schedule.due is None:
+        return past
     policy, planned, asked = world.fleet.policy, known.schedule.due, known.schedule.request
     latest = now if asked and asked.at > now else now + (known.interval or policy.interval)
     rests_too_long = (known.schedule.rest_until or now) > now + policy.crash_delay_max
     if planned <= latest and not rests_too_long:
-        return []
+        return past
     due = min(planned, latest)
-    return [(command.subject, SyncScheduled(due=due, reason=ScheduleReason.CLOCK_STEPPED))]
+    reviewed = SyncScheduled(due=due, reason=ScheduleReason.CLOCK_STEPPED)
+    return [*past, (command.subject, reviewed)]

@@ -79,6 +79,13 @@ async def succeeds(daemon, connection=CONNECTION, **options):
     assert ending["event"] == "sync-succeeded", ending
 
 
+async def refused_sync(daemon, opened, *turns_of_token):
+    """Sync with an access token that is no longer taken, and ask for another; how it ended."""
+    opened.next("records", turns.says(401))
+    opened.next("token", *turns_of_token)
+    return await sync(daemon)
+
+
 async def grant(daemon, connection=CONNECTION):
     return (await accounts.shown(daemon, connection))["grant"]
 
@@ -90,11 +97,6 @@ def refreshes(opened):
 
 def ids(home, tenant="acme"):
     return sorted(row["id"] for row in home.view(accounts.VIEW, tenant))
-
-
-def failures(home):
-    """The sentences of all syncs that failed, with their causes."""
-    return [(each["cause"], each["message"]) for each in accounts.of(home.log(), "sync-failed")]
 
 
 # -- when it is refreshed -------------------------------------------------------------------------
@@ -301,7 +303,7 @@ async def test_a_wrong_secret_of_ours_deactivates_nothing_and_is_named(home, pee
     async with running(home) as daemon:
         await begin(daemon)
         await accounts.introduce(daemon, impostor)
-        ending = await sync(daemon, threshold=SOON)
+        ending = await refused_sync(daemon, opened)
         assert ending["event"] == "sync-failed"
         assert "our application's id and secret" in ending["message"]
         assert "rounds provider client" in ending["message"]
@@ -333,7 +335,7 @@ def error(code):
 
 WHOLE = {
     "500": (turns.says(500), "server"),
-    "502 with a page": (turns.shows_html(502), "server"),
+    "500 with a page": (turns.shows_html(500), "server"),
     "503": (turns.says(503, retry_after="7"), "server"),
     "429": (turns.says(429, retry_after="7"), "rate-limited"),
     "400 of another kind": (turns.says(400, error("invalid_request")), "invalid"),
@@ -348,6 +350,7 @@ NEVER_THERE = {
     "a page": turns.shows_html(),
     "no token in it": turns.says(200, b'{"hello": "world"}'),
     "nothing in it": turns.says(200, b""),
+    "a gateway": turns.shows_html(502),
 }
 LOST = {
     "hung up": turns.dropped(answered=True),
@@ -356,6 +359,7 @@ LOST = {
     "truncated": turns.truncated(20),
     "cut": turns.cut(20),
     "a page": turns.shows_html(answered=True),
+    "a gateway": turns.shows_html(504, answered=True),
 }
 
 
@@ -365,8 +369,7 @@ async def test_a_server_that_fails_is_no_refusal(home, peer, opened):
     async with running(home) as daemon:
         await begin(daemon)
         for number, (name, (turn, cause)) in enumerate(WHOLE.items(), 1):
-            opened.next("token", turn)
-            ending = await sync(daemon, threshold=SOON)
+            ending = await refused_sync(daemon, opened, turn)
             assert (ending["event"], ending["cause"]) == ("sync-failed", cause), name
             shown = await grant(daemon)
             assert (shown["phase"], shown["generation"]) == ("good", number), name
@@ -380,6 +383,19 @@ async def test_a_server_that_fails_is_no_refusal(home, peer, opened):
     accounts.check_story(home.log())
 
 
+@pytest.mark.requirement("C3")
+async def test_while_a_token_is_good_a_refresh_that_fails_stops_no_sync(home, peer, opened):
+    prepare(home, peer, opened)
+    async with running(home) as daemon:
+        await begin(daemon)
+        for turn, _ in WHOLE.values():
+            opened.next("token", turn)
+            await succeeds(daemon, threshold=SOON)
+        assert await daemon.stop() == 0
+    assert len(accounts.of(home.log(), "refresh-failed")) == len(WHOLE)
+    accounts.check_story(home.log())
+
+
 async def test_a_host_that_is_not_there_has_seen_no_token(home, toolkit_peer):
     async with gate.opened(toolkit_peer) as opened:
         async with gate.opened(toolkit_peer) as other:
@@ -389,7 +405,7 @@ async def test_a_host_that_is_not_there_has_seen_no_token(home, toolkit_peer):
                 await begin(daemon)
                 await daemon.stop()
         async with running(home) as daemon:
-            ending = await sync(daemon, threshold=SOON)
+            ending = await refused_sync(daemon, opened)
             assert (ending["event"], ending["cause"]) == ("sync-failed", "network")
             assert "refused the connection" in ending["message"]
             assert (await grant(daemon))["phase"] == "good"
@@ -473,7 +489,7 @@ async def test_a_server_that_cannot_be_asked_leaves_the_token_in_doubt_until_it_
     async with running(home) as daemon:
         await begin(daemon)
         opened.next("token", turns.dropped(answered=False))
-        silences = [turns.says(503), turns.dropped(answered=True), turns.shows_html()]
+        silences = [turns.says(503), turns.dropped(answered=True)]
         opened.next("introspect", *silences)
         assert (await sync(daemon, threshold=SOON))["event"] == "sync-failed"
         for _ in silences:
@@ -487,11 +503,12 @@ async def test_a_server_that_cannot_be_asked_leaves_the_token_in_doubt_until_it_
 
 
 @pytest.mark.requirement("X6")
-async def test_a_server_that_forbids_to_ask_is_tried_once(home, peer, opened):
+@pytest.mark.parametrize("answer", [turns.says(403), turns.shows_html()], ids=["403", "a page"])
+async def test_a_server_that_says_nothing_of_tokens_is_tried_once(home, peer, opened, answer):
     prepare(home, peer, opened, **accounts.asking(peer, opened))
     async with running(home) as daemon:
         await begin(daemon)
-        opened.each("introspect", turns.says(403))
+        opened.each("introspect", answer)
         opened.next("token", turns.dropped(answered=False))
         assert (await sync(daemon, threshold=SOON))["event"] == "sync-failed"
         await succeeds(daemon, threshold=SOON)
@@ -576,8 +593,7 @@ async def test_a_machine_fetches_its_tokens_itself_and_knows_no_doubt(home, peer
         await accounts.introduce(daemon, MACHINE)
         await succeeds(daemon)
         for turn in (*LOST.values(), *NEVER_THERE.values()):
-            opened.next("token", turn)
-            assert (await sync(daemon, threshold=SOON))["event"] == "sync-failed"
+            assert (await refused_sync(daemon, opened, turn))["event"] == "sync-failed"
             assert (await grant(daemon))["phase"] == "good"
         await succeeds(daemon, threshold=SOON)
         assert await daemon.stop() == 0

@@ -153,6 +153,7 @@ class FakeAccounts:
         self.down_until: datetime | None = None
         self.tokens_down_until: datetime | None = None
         self.calm = False
+        self.deaf_to: set[str] = set()  # accounts whose next refresh gets lost on its way
         self.licensed: Callable[[str], bool] = lambda _: True
         self.sealed: Callable[[str, str], bool] = lambda *_: True
         self.alive: Callable[[], bool] = lambda: True
@@ -209,7 +210,7 @@ class FakeAccounts:
         if down and now < down:
             self._note(request, "failed")
             raise CallLost(FailureClass.SERVER, "the provider failed (503)", status=503)
-        if self._slips(0.02):
+        if self._slips(0.02) or self._is_deaf(request):
             self._note(request, "unprocessed")
             raise CallLost(FailureClass.NETWORK, "the connection broke")
         answer = self._judged(request)
@@ -359,6 +360,14 @@ class FakeAccounts:
         elif len(records) > 1 and (after := days.get(day + ONE_DAY)) is not None:
             moved = self.dice.choice(sorted(records))
             after[moved] = records.pop(moved)
+
+    def _is_deaf(self, request: Request) -> bool:
+        token = request.secret_form.get("refresh_token")
+        account = self._holder(token.reveal()).account if token is not None else ""
+        if account not in self.deaf_to:
+            return False
+        self.deaf_to.discard(account)
+        return True
 
     def _note(self, request: Request, outcome: str) -> None:
         token = request.secret_form.get("refresh_token")

@@ -119,7 +119,8 @@ class Saga:
         self.restored = False
         self.introspection = Introspection.NOT_ASKED
         self.doubted_at: datetime | None = None
-        self.unanswered = 0  # tries of the token in doubt since the provider last spoke
+        self.tried = 0  # how often the token in doubt was sent, silence apart
+        self.unanswered = 0  # the same, since the provider last said something of it
         self.meant: schema.RefreshIntended | None = None  # the refresh that is open, by the log
         self.forget_tasks()
         declared = schema.ProviderDeclared(name="weather", digest="d", streams=(), grant=policy)
@@ -487,22 +488,24 @@ def check(saga, event, grant):
             assert event.generation == grant.generation + 1, "pairs are counted one by one"
             if isinstance(event, schema.ConnectionAuthorised):
                 assert saga.meant is None, "it overtakes a refresh that is still open"
-                assert saga.kept.consented, "nobody consented to this grant"
-            saga.meant, saga.doubted_at, saga.unanswered = None, None, 0
+                same = grant.phase is Phase.IN_DOUBT  # a crash hid which of the two it was
+                assert saga.kept.consented or same, "nobody consented to this grant"
+            saga.meant, saga.doubted_at, saga.tried, saga.unanswered = None, None, 0, 0
         case schema.TokenInDoubt() as event:
             assert saga.meant is not None
             saga.doubted_at = saga.doubted_at or saga.now
             if event.reason is DoubtReason.DIED:  # silence is no try: it may be the network
                 saga.unanswered += saga.meant.tries > 0
+                saga.tried += saga.meant.tries > 0
             saga.meant = None
         case schema.RefreshFailed():
-            saga.meant, saga.unanswered = None, 0
+            saga.meant, saga.tried, saga.unanswered = None, 0, 0
         case schema.AuthorisationNeeded():
             check_giving_up(saga, event, grant)
             saga.meant = None
         case schema.CredentialSet() | schema.ConnectionAdded():
             assert saga.meant is None, "a refresh is left open for ever"
-            saga.doubted_at, saga.unanswered = None, 0
+            saga.doubted_at, saga.tried, saga.unanswered = None, 0, 0
         case schema.SyncStarted():
             assert grant.phase is not Phase.NEEDED, "nothing starts until a person authorises"
 
@@ -518,7 +521,7 @@ def check_try(saga):
 def check_giving_up(saga, event, grant):
     """Nobody is asked to consent anew where the pair that is kept would still do."""
     assert saga.policy.person, "nobody can consent for a machine"
-    kept, reason, untried = saga.kept, event.reason, saga.unanswered == 0
+    kept, reason, untried = saga.kept, event.reason, saga.tried == 0
     if reason is NeedReason.NEW or kept is None:
         return
     assert kept.generation <= grant.generation, "what was sealed after all is given up"

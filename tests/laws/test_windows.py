@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from daemon import windows
 from daemon.stream_file import Window
+from daemon.windows import OWED_MAX
 from events import schema
 from events.envelope import Recorded
 from events.terms import FailureClass, RunOptions, StreamFailure
@@ -186,7 +187,9 @@ def test_days_as_people_there_know_them(zone, day, start, end):
 # -- which days -----------------------------------------------------------------------------------
 
 instants = st.datetimes(datetime(1972, 1, 1), datetime(2037, 12, 1), timezones=st.just(UTC))
-owed_days = st.lists(dates, max_size=5, unique=True).map(lambda days: tuple(sorted(days)))
+owed_days = st.lists(dates, max_size=2 * OWED_MAX, unique=True).map(
+    lambda days: tuple(sorted(days))
+)
 counts = st.integers(1, 366)
 
 
@@ -196,12 +199,12 @@ def wanted(window, now, owed=(), **options):
 
 @pytest.mark.requirement("C4")
 @given(zones, instants, counts, owed_days)
-def test_a_run_fetches_the_last_days_to_today_there_and_all_that_is_owed(zone, now, count, owed):
+def test_a_run_fetches_the_last_days_to_today_there_and_the_newest_owed(zone, now, count, owed):
     window = Window(timezone=zone, days=count)
     days = wanted(window, now, owed)
     today = now.astimezone(ZoneInfo(zone)).date()
     assert days == sorted({*days}), "oldest first, and none twice"
-    assert {*days} == {today - back * DAY for back in range(count)} | {*owed}
+    assert {*days} == {today - back * DAY for back in range(count)} | {*owed[-OWED_MAX:]}
     assert today.isoformat() in {bound(zone, day, "day") for day in days}
 
 
@@ -225,7 +228,7 @@ def test_a_span_of_the_past_is_fetched_alone_and_never_beyond_today(zone, now, f
 
 @pytest.mark.requirement("C4")
 @given(zones, instants, owed_days)
-def test_what_failed_can_be_fetched_alone(zone, now, owed):
+def test_what_is_owed_can_be_fetched_alone_and_whole(zone, now, owed):
     assert wanted(Window(timezone=zone), now, owed, failed_days=True) == list(owed)
 
 
@@ -285,6 +288,14 @@ def test_a_look_back_is_never_less_than_asked_for(at, by, format_):
     assert exact - UNITS[format_] // MOMENT * 1000 < found <= exact
 
 
+@given(st.integers(10**18, 2 * 10**18), backs)
+def test_a_look_back_over_nanoseconds_is_never_less_than_asked_for(value, by):
+    """They are more digits than a float holds."""
+    exact = value - by // SECOND * 10**9
+    assert exact - 1000 < windows.earlier(value, by, "unix_ns", "unix_ns") <= exact
+    assert windows.earlier(str(value), by, "unix_ns", "unix_ns") <= exact
+
+
 @given(st.dates(date(1972, 1, 1)), st.integers(1, 366))
 def test_a_look_back_over_days_is_so_many_days(day, count):
     found = windows.earlier(day.isoformat(), count * DAY, "date", "date")
@@ -332,7 +343,7 @@ def test_what_is_no_time_has_none_before(value, format_):
 
 # -- what is owed ---------------------------------------------------------------------------------
 
-fates = st.sampled_from(["came", "came", "came", "failed", "failed", "not reached"])
+fates = st.sampled_from(["came", "came", "came", "failed", "failed", "hopeless", "not reached"])
 syncs = st.lists(
     st.tuples(st.integers(0, 3), st.lists(fates, min_size=3, max_size=40), st.booleans()),
     min_size=1,
@@ -340,7 +351,7 @@ syncs = st.lists(
 )
 
 
-def after_sync(known, came, failed):
+def after_sync(known, came, failed, *, owed=True):
     """The stream once a sync has captured these days, and could not have those."""
     if came:
         event = schema.RecordsCaptured(
@@ -348,7 +359,13 @@ def after_sync(known, came, failed):
         )
         known = streams.evolve(known, Recorded(seq=1, at=EPOCH, subject=3, event=event))
     failures = tuple(
-        StreamFailure(stream="days", cause=FailureClass.SERVER, message="it was down", day=day)
+        StreamFailure(
+            stream="days",
+            cause=FailureClass.SERVER if owed else FailureClass.NOT_FOUND,
+            message="it was down",
+            day=day,
+            owed=owed,
+        )
         for day in failed
     )
     return streams.failed(known, failures)
@@ -360,19 +377,22 @@ COUNTS = ("fetched", "added", "changed", "removed", "unchanged", "duplicates", "
 @pytest.mark.requirement("C4")
 @given(st.integers(1, 30), syncs)
 def test_a_day_that_failed_is_asked_for_until_it_comes(count, life):
-    """However the window moves on meanwhile, and whatever else comes or fails."""
+    """However the window moves on meanwhile, and whatever else comes or fails; of what no trying
+    brings, nothing is owed."""
     window, now = Window(days=count), datetime(2026, 5, 4, 12, tzinfo=UTC)
     known, owed = {}, set()
     for days_later, pattern, only_failed in life:
         now += days_later * DAY
         before = known.get("days", Stream()).failed_days
         days = wanted(window, now, before, **({"failed_days": True} if only_failed else {}))
-        assert owed <= {*days}
+        assert {*(before if only_failed else before[-OWED_MAX:])} <= {*days}
         fate = {day: pattern[place % len(pattern)] for place, day in enumerate(days)}
         came = [day for day in days if fate[day] == "came"]
         failed = [day for day in days if fate[day] == "failed"]
+        hopeless = [day for day in days if fate[day] == "hopeless"]
         known = after_sync(known, came, failed)
-        owed = (owed | {*failed}) - {*came}
+        known = after_sync(known, [], hopeless, owed=False)
+        owed = (owed | {*failed}) - {*came} - {*hopeless}
         assert known.get("days", Stream()).failed_days == tuple(sorted(owed))
 
 

@@ -148,6 +148,39 @@ def test_each_stream_owes_its_own_days():
     assert owed(succeeded(SYNC, failures=failures), stream="alerts") == (day(3),)
 
 
+@pytest.mark.requirement("C4")
+@pytest.mark.parametrize(
+    ("cause", "helps"),
+    [
+        (FailureClass.NETWORK, True),
+        (FailureClass.TIMEOUT, True),
+        (FailureClass.RATE_LIMITED, True),
+        (FailureClass.SERVER, True),
+        (FailureClass.AUTH, True),
+        (FailureClass.NOT_FOUND, False),
+        (FailureClass.MALFORMED, False),
+        (FailureClass.EMPTY, False),
+        (FailureClass.RETIRED, False),
+    ],
+)
+def test_a_day_is_owed_where_trying_again_may_help(cause, helps):
+    failure = replace(lost("days", cause), day=day(2))
+    for captured_ in (("days",), ()):
+        [(_, ending), _] = (
+            given(*RUNNING).when(finish(SYNC, *captured_, failures=(failure,))).decided
+        )
+        assert [each.owed for each in ending.failures] == [helps]
+        assert owed(ending) == ((day(2),) if helps else ())
+
+
+@pytest.mark.requirement("C4")
+def test_a_day_is_owed_no_more_once_no_trying_helps():
+    """It was down, and then it said that there is no such day."""
+    down = succeeded(SYNC, failures=(lost_day(2), lost_day(5)))
+    gone = succeeded(SYNC, failures=(lost_day(2, FailureClass.NOT_FOUND),))
+    assert owed(down, gone) == (day(5),)
+
+
 def test_a_failure_of_a_whole_stream_owes_no_day():
     assert owed(failed(SYNC, lost())) == ()
 
@@ -366,6 +399,19 @@ def test_another_sync_does_not_move_the_backfill_on():
     past = (*KNOWN, (ONE, wanted()), (ONE, started()))
     given(*past).when(finish(5, "days")).then((ONE, succeeded(5)), (ONE, LATER))
     given(*PAST).when(finish(99, "days")).then()
+
+
+def test_a_backfill_that_the_clock_put_too_far_off_goes_on_after_a_rest():
+    review = commands.Review(subject=ONE)
+    past = (*IDLE, (ONE, wanted()))
+    given(*past).when(review, NOON).then()
+    before = NOON - timedelta(days=40)
+    given(*past).when(review, before).then(
+        advanced(10, before + 6 * HOUR),
+        (ONE, scheduled(before + 6 * HOUR, ScheduleReason.CLOCK_STEPPED)),
+    )
+    unplanned = (KNOWN[0], (ONE, ADDED), (ONE, wanted()))
+    given(*unplanned).when(review, before).then(advanced(10, before + 6 * HOUR))
 
 
 # -- taking it back -------------------------------------------------------------------------------

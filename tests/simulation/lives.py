@@ -186,11 +186,12 @@ class Month:
         self.kills = 0
         self.stops = 0
         self.peopled = True
+        self.authorised = accounts  # by a person, who is there when asked
         self.enrol()
 
     def runs_on_disk(self, name: str) -> bool:
         """Whether an auditor of the disk would say that this connection syncs now."""
-        for event in self._past(self._subject(name)):
+        for event in self._past(self.subject(name)):
             match event:
                 case SyncStarted():
                     return True
@@ -202,7 +203,7 @@ class Month:
 
     def is_on_disk(self, name: str, access: str) -> bool:
         """Whether a pair of tokens would survive a death: sealed, and its event committed."""
-        subject = self._subject(name)
+        subject = self.subject(name)
         tenant = self.vault.enrol("tenant", name.split("/", maxsplit=1)[0])
         sealed = self.vault.open(tenant, subject, GRANT)
         if sealed is None or f'"{access}"' not in sealed.reveal():
@@ -217,7 +218,7 @@ class Month:
         for seq in reversed(self.disk._of_subject[subject]):
             yield decode(self.disk.rows[seq - 1]).event
 
-    def _subject(self, name: str) -> int:
+    def subject(self, name: str) -> int:
         subject = self.vault.subject("connection", name)
         assert subject is not None, "all are enrolled"
         return subject
@@ -258,22 +259,25 @@ class Month:
         try:
             async with trio.open_nursery() as nursery:
                 log = MemoryLog(self.disk, nursery, self.dice)
-                async with running(self.parts(log, freezer)) as daemon:
-                    async with trio.open_nursery() as people:
-                        if self.peopled:
-                            people.start_soon(self._people, daemon)
-                            people.start_soon(self._person, daemon)
-                        with trio.move_on_after(lasting / timedelta(seconds=1)):
-                            await struck.wait()
-                        if kindly or (not struck.is_set() and self.dice.random() < 0.3):
-                            self.stops += 1
-                            people.cancel_scope.cancel()
-                        else:
-                            self.kills += 1
-                            log.kill()
-                            freezer.frozen = True
-                            daemon.journal.broken(LogBroken("killed"))
-                            await trio.sleep_forever()
+                async with (
+                    running(self.parts(log, freezer)) as daemon,
+                    trio.open_nursery() as people,
+                ):
+                    if self.peopled:
+                        people.start_soon(self._people, daemon)
+                    if self.authorised:
+                        people.start_soon(self._person, daemon)
+                    with trio.move_on_after(lasting / timedelta(seconds=1)):
+                        await struck.wait()
+                    if kindly or (not struck.is_set() and self.dice.random() < 0.3):
+                        self.stops += 1
+                        people.cancel_scope.cancel()
+                    else:
+                        self.kills += 1
+                        log.kill()
+                        freezer.frozen = True
+                        daemon.journal.broken(LogBroken("killed"))
+                        await trio.sleep_forever()
                 log.close()
                 nursery.cancel_scope.cancel()
         except* LogBroken:

@@ -1,16 +1,24 @@
-"""Did a log keep every promise? It reads the log alone, as an auditor would."""
+"""Did a log keep every promise? It reads the log alone, as an auditor would.
 
-from collections import Counter
-from collections.abc import Sequence
-from datetime import timedelta
+Of grants it also asks the provider that gave them: what reached it, and what it still honoured.
+"""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from daemon.windows import OWED_MAX
 from events.envelope import Recorded
 from events.schema import (
+    AuthorisationNeeded,
     ConnectionAdded,
+    ConnectionAuthorised,
     DaemonStarted,
     PolicySet,
     RecordsCaptured,
     RecordsRefused,
+    RefreshFailed,
+    RefreshIntended,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -18,8 +26,14 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
+    TokenInDoubt,
+    TokenRefreshed,
 )
-from events.terms import ScheduleReason, SkipReason
+from events.terms import DoubtReason, Kind, NeedReason, ScheduleReason, SkipReason, StreamFailure
+from tests.fakes.provider import IDLE, FakeAccounts, Grant, Pair
+
+SOON = timedelta(hours=6)
+"""Within this a doubt can be settled: a host is down for two hours at most, a provider for six."""
 
 
 def complaints(events: Sequence[Recorded], *, concurrency: int) -> list[str]:
@@ -28,6 +42,8 @@ def complaints(events: Sequence[Recorded], *, concurrency: int) -> list[str]:
         *_gaps(events),
         *_endings(events, concurrency),
         *_due_times(events),
+        *_generations(events),
+        *owed(events)[0],
     ]
 
 
@@ -89,3 +105,180 @@ def _due_times(events: Sequence[Recorded]) -> list[str]:
             case _:
                 pass
     return found
+
+
+def _generations(events: Sequence[Recorded]) -> Iterator[str]:
+    """Pairs of tokens count by one, and each that was refreshed was intended to be."""
+    generation: Counter[int] = Counter()
+    intended: set[int] = set()
+    doubted: set[int] = set()
+    for each in events:
+        match each.event:
+            case RefreshIntended(generation=of):
+                if each.subject in intended:
+                    yield f"event {each.seq} intends a refresh while one is open"
+                if of != generation[each.subject]:
+                    yield f"event {each.seq} refreshes pair {of}, which is not in force"
+                intended.add(each.subject)
+            case TokenRefreshed(generation=new) | ConnectionAuthorised(generation=new):
+                if new != generation[each.subject] + 1:
+                    yield f"event {each.seq} is pair {new} after {generation[each.subject]}"
+                asked_for = each.subject in intended | doubted
+                if isinstance(each.event, TokenRefreshed) and not asked_for:
+                    yield f"event {each.seq} takes over a pair that nobody asked for"
+                generation[each.subject] = new
+                intended.discard(each.subject)
+                doubted.discard(each.subject)
+            case TokenInDoubt():
+                intended.discard(each.subject)
+                doubted.add(each.subject)
+            case RefreshFailed() | AuthorisationNeeded():
+                intended.discard(each.subject)
+            case _:
+                pass
+
+
+Days = dict[tuple[int, str], set[date]]
+"""By connection and stream."""
+
+
+def owed(events: Sequence[Recorded]) -> tuple[list[str], Days]:
+    """Which days failed and never came; and what is wrong with how they were asked for.
+
+    Where trying again may help, a day is asked for by every sync of its stream until it comes.
+    """
+    wrong: list[str] = []
+    left: Days = defaultdict(set)
+    came: Days = defaultdict(set)  # in the sync that runs
+    begun: dict[int, SyncStarted] = {}
+    for each in events:
+        here = {key: days for key, days in came.items() if key[0] == each.subject}
+        match each.event:
+            case SyncStarted():
+                begun[each.subject] = each.event
+            case RecordsCaptured(stream=name, days=days) if days:
+                came[each.subject, name].update(days)
+            case SyncSucceeded(failures=failures) | SyncFailed(failures=failures):
+                named, failed = _failed(each.subject, failures)
+                for key in here.keys() | named.keys():
+                    forgotten = _asked_for(begun[each.subject], left[key]) - came[key] - named[key]
+                    if forgotten:
+                        wrong.append(f"event {each.seq} has no word of {sorted(forgotten)}")
+                    left[key] = (left[key] - came[key]) | failed[key]
+            case SyncInterrupted() | SyncCancelled(sync=int()):
+                for key, days in here.items():
+                    left[key] -= days
+            case _:
+                continue
+        if not isinstance(each.event, RecordsCaptured):
+            for key in here:
+                del came[key]
+    return wrong, {key: days for key, days in left.items() if days}
+
+
+def _failed(subject: int, failures: Sequence[StreamFailure]) -> tuple[Days, Days]:
+    """The days that a sync names as failed, and those of them that are owed."""
+    named: Days = defaultdict(set)
+    failed: Days = defaultdict(set)
+    for failure in failures:
+        if failure.day is not None:
+            named[subject, failure.stream].add(failure.day)
+            if failure.owed:
+                failed[subject, failure.stream].add(failure.day)
+    return named, failed
+
+
+def _asked_for(begun: SyncStarted, left: set[date]) -> set[date]:
+    """Which of the days that are owed a sync must ask for."""
+    if begun.kind is Kind.BACKFILL:
+        return set()
+    alone = begun.options is not None and begun.options.failed_days
+    return left if alone else set(sorted(left)[-OWED_MAX:])
+
+
+# What only the provider knows.
+
+
+def complaints_of_grants(
+    events: Sequence[Recorded], accounts: FakeAccounts, names: Mapping[int, str]
+) -> list[str]:
+    """What is wrong with how a provider's tokens were used; `names` are its accounts."""
+    return [*_uses(accounts), *_needs(events, accounts, names)]
+
+
+def _uses(accounts: FakeAccounts) -> Iterator[str]:
+    """No refresh token is sent twice, except as the way out of doubt allows."""
+    sent: defaultdict[str, list[str]] = defaultdict(list)
+    for each in accounts.ledger:
+        sent[each.token].append(each.outcome)
+    for token, outcomes in sent.items():
+        told = f"{token} was sent with {outcomes}, where the way out is {accounts.way}"
+        if {"renewed", "refused"} & {*outcomes[:-1]}:
+            yield f"{told}: it had been answered"
+        silent = [each in {"unprocessed", "unheard"} for each in outcomes]
+        if accounts.way == "ask" and any(silent[:-1]):
+            yield f"{told}: a person was to be asked"
+        if accounts.way == "introspect" and "unheard" in outcomes[:-1]:
+            yield f"{told}: the provider had said that it was over"
+
+
+def _needs(
+    events: Sequence[Recorded], accounts: FakeAccounts, names: Mapping[int, str]
+) -> Iterator[str]:
+    """A person is asked only where the provider no longer honours what arrived.
+
+    Or where nobody could know, and the provider's file allows no more tries: silence is not one,
+    but a try that we died in is.
+    """
+    doubts: defaultdict[int, list[DoubtReason]] = defaultdict(list)
+    for each in events:
+        match each.event:
+            case TokenRefreshed() | ConnectionAuthorised():
+                doubts[each.subject].clear()
+            case TokenInDoubt(reason=why):
+                doubts[each.subject].append(why)
+            case AuthorisationNeeded(reason=reason) if reason is not NeedReason.NEW:
+                grant = accounts.grant(names[each.subject], each.at)
+                if grant is None or _honoured(grant, each.at) is None:
+                    continue
+                before = doubts[each.subject]
+                tried_and_died = DoubtReason.DIED in before[1:]
+                if not (before and (accounts.way == "ask" or tried_and_died)):
+                    yield f"event {each.seq} asks a person for what is good ({reason}, {before})"
+            case _:
+                pass
+
+
+def neglected(
+    events: Sequence[Recorded], accounts: FakeAccounts, names: Mapping[int, str]
+) -> list[str]:
+    """Doubts that there was a way out of, which was not taken before it closed."""
+    found = []
+    for number, each in enumerate(events):
+        if not isinstance(each.event, TokenInDoubt) or accounts.way == "ask":
+            continue
+        grant = accounts.grant(names[each.subject], each.at)
+        pair = _honoured(grant, each.at) if grant else None
+        settled = [
+            later.at
+            for later in events[number + 1 :]
+            if later.subject == each.subject and isinstance(later.event, _SETTLING)
+        ]
+        closes = pair and (pair.good_until or pair.at + IDLE)
+        if closes and closes - each.at > SOON and (not settled or settled[0] > closes):
+            found.append(f"event {each.seq} leaves a doubt that nobody settles before {closes}")
+    return found
+
+
+_SETTLING = (RefreshIntended, TokenRefreshed, ConnectionAuthorised, AuthorisationNeeded)
+
+
+def _honoured(grant: Grant, at: datetime) -> Pair | None:
+    """The newest pair that arrived, if its refresh token would have been taken then."""
+    heard = [pair for pair in grant.pairs if pair.heard and pair.at <= at]
+    if not heard or (grant.died_at is not None and grant.died_at <= at):
+        return None
+    pair = heard[-1]
+    over = pair.good_until is not None and pair.good_until <= at
+    idle = grant.pairs[-1].at <= at and at - grant.pairs[-1].at > IDLE
+    return None if over or idle else pair
