@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import trio
 
-from daemon import account
+from daemon import account, first_request
 from daemon.calls import Calls, Subject
 from daemon.capture import Capturer, Progress, Source
 from daemon.commands import Finish
@@ -54,6 +54,10 @@ class Actor:
         else:
             await self._sync(begun, progress)
 
+    def tidy(self, subject: int) -> None:
+        """After a crash of ours: take over a token that was sealed and not recorded."""
+        self._keeper.settle_one(subject)
+
     async def _sync(self, started: Recorded, progress: Progress) -> None:
         await self._journal.durable([started])
         began = self._time()
@@ -66,6 +70,7 @@ class Actor:
         failures: list[StreamFailure] = []
         records = 0
         try:
+            first_request.check_allowed(provider.file, source.values)
             await source.calls.begin()
         except CallLost as lost:
             failures.append(_lost(lost))

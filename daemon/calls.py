@@ -17,6 +17,10 @@ from events.terms import CallTotal, FailureClass
 
 ACCEPTED = 202
 REFRESHES_MAX = 5  # for refusals, a sync: a provider that takes none is not asked for ever
+NOT_YET = (
+    "the provider took the request and has not answered it yet (202); only a GET is asked again:"
+    " check method and path in its file"
+)
 POLLS_MAX = 1000  # how often a report that is being made is asked for
 
 
@@ -44,16 +48,21 @@ class Calls:
 
     async def send(self, request: Request) -> Response:
         """Exchange, waiting for what is not ready. Raises CallLost; each failure is an event."""
-        for _ in range(POLLS_MAX):
+        asked = 0
+        while True:
             response = await self._as_somebody(request)
-            if response.status != ACCEPTED or request.method != "GET":
+            asked += 1
+            if response.status != ACCEPTED:
                 return response
             if response.file is not None:
                 response.file.close()
+            if request.method != "GET":  # to ask again could order a second one
+                raise malformed(response, NOT_YET)
+            if asked == POLLS_MAX:
+                raise malformed(response, f"the provider was not ready after {asked} questions")
             now = self._journal.clock.now()
             rest = retry_after(response.headers, now)
             await trio.sleep(rest.total_seconds() if rest else self._provider.file.limits.poll_s)
-        raise malformed(response, f"the provider was not ready after {POLLS_MAX} questions")
 
     async def begin(self) -> None:
         """Have a token at hand, good for as long as the run asks. Raises CallLost."""

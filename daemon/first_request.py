@@ -35,7 +35,6 @@ def build(
     placeholders. What OAuth needs is added by who has the token.
     """
     _check_settings(provider, values)
-    _check_allowed(provider, values)
     body = placeholders.document(stream.body, values)
     headers = {"accept": "text/csv, */*" if stream.csv else "application/json"}
     if stream.method == "POST":
@@ -96,10 +95,10 @@ def _check_settings(provider: ProviderFile, values: Values) -> None:
         )
 
 
-def _check_allowed(provider: ProviderFile, values: Values) -> None:
-    """A file may have become stricter since a setting was given."""
+def check_allowed(provider: ProviderFile, values: Values) -> None:
+    """Raise CallLost for a setting that the file does not allow: it may have become stricter."""
     for name, setting in provider.settings.items():
-        if not setting.allows(str(values[name])):
+        if name in values and not setting.allows(str(values[name])):
             raise CallLost(
                 FailureClass.INVALID,
                 f"the connection's setting {name} is not one that the provider's file allows;"

@@ -114,6 +114,7 @@ class Supervisor:
         except Exception as error:
             log.exception("actor-crashed", subject=subject, sync=started.seq)
             self._journal.execute(Crash(subject=subject, error=place(error)))
+            self._actor.tidy(subject)
         finally:
             del self._tasks[subject]
             self._idle.set()

@@ -15,7 +15,7 @@ import structlog
 import trio
 from msgspec import Struct
 
-from daemon import account, token_endpoint
+from daemon import account, sealing, token_endpoint
 from daemon.account import Kept
 from daemon.auth_file import OAuth2
 from daemon.commands import (
@@ -34,15 +34,13 @@ from daemon.provider import Provider
 from daemon.secret import Secret
 from daemon.token_answer import TokenLost, Tokens
 from daemon.token_endpoint import Endpoint
-from daemon.vault import Vault, VaultFull
+from daemon.vault import Vault
 from events.ballast import Ballast
 from events.envelope import Recorded
 from events.schema import RefreshIntended
 from events.terms import Caller, FailureClass
 from projections.connection import Connection
 from projections.grant import Phase
-
-ROOM_RETRY_S = 1.0  # how often a full disk is tried again while the only token is in memory
 
 NEEDED = "the provider wants a person to authorise this connection; type:"
 NEEDED_COMMAND = "rounds connection authorize"
@@ -51,6 +49,7 @@ NO_FILE = (
 )
 OVERTAKEN = "nothing was sent: the connection was authorised anew, or removed, meanwhile"
 REMOVED_MEANWHILE = "the connection was removed while its token was asked for"
+NOT_KEPT = "the vault does not hold the token that the log speaks of"
 STILL_IN_DOUBT = (
     "the refresh token may have been replaced by an answer that got lost, and the provider could "
     "not be asked which; the next sync asks again"
@@ -140,8 +139,14 @@ class Keeper:
         with trio.CancelScope(shield=True):  # else it would be in doubt, and was never sent
             async with self._alone(intended.subject):
                 await self._journal.durable([intended])
+                before = self._kept(intended.subject)
+                assert isinstance(intended.event, RefreshIntended), "only what was intended"
+                if before is None or before.generation != intended.event.generation:
+                    lost = CallLost(FailureClass.AUTH, NOT_KEPT)  # the next sync sees to it
+                    self._journal.execute(_failing(intended, TokenLost(lost, sent=False)))
+                    return
                 try:
-                    await self._refresh(intended, self._kept(intended.subject))
+                    await self._refresh(intended, before)
                 except CallLost as lost:
                     log.warning("not-kept-alive", subject=intended.subject, why=lost.message)
 
@@ -175,18 +180,22 @@ class Keeper:
 
     def settle(self) -> None:
         """Close what an earlier life left open in the middle of a refresh."""
-        for subject, connection in self._journal.world.connections.items():
-            grant = connection.grant
-            if grant.phase is Phase.REFRESHING or grant.beginning:
-                before = self._kept(subject)
-                pair = before.pair() if before else None
-                self._journal.execute(Settle(subject=subject, kept=pair))
+        for subject in list(self._journal.world.connections):
+            self.settle_one(subject)
+
+    def settle_one(self, subject: int) -> None:
+        """Take over what was sealed for it and not recorded, while nobody works on it."""
+        grant = self._connection(subject).grant
+        if grant.phase in {Phase.REFRESHING, Phase.IN_DOUBT} or grant.beginning:
+            before = self._kept(subject)
+            pair = before.pair() if before else None
+            self._journal.execute(Settle(subject=subject, kept=pair))
 
     async def _refresh(self, intended: Recorded, before: Kept | None) -> Kept:
         """Carry out what was intended, durably; return the pair to be used. Raises CallLost."""
         subject, event = intended.subject, intended.event
         assert isinstance(event, RefreshIntended), "only what was intended is carried out"
-        outcome: Kept | CallLost
+        outcome: Kept | CallLost = CallLost(FailureClass.CANCELLED, REMOVED_MEANWHILE)
         with trio.CancelScope(shield=True):
             try:
                 tokens = await self._asked(intended, before)
@@ -226,16 +235,7 @@ class Keeper:
         """Record how a refresh failed, and say it in words for the sync that needed it."""
         subject, lost = intended.subject, loss.lost
         assert isinstance(intended.event, RefreshIntended), "only what was intended can fail"
-        message = f"no token came: {lost.message}"
-        wish = LoseRefresh(
-            subject=subject,
-            cause=lost.cause,
-            message=message,
-            sent=loss.sent,
-            status=lost.status,
-            error=loss.error,
-            sync=intended.event.sync,
-        )
+        wish = _failing(intended, loss)
         await self._journal.durable(self._journal.execute(wish))
         if self._connection(subject).grant.phase is Phase.NEEDED:
             return CallLost(
@@ -244,7 +244,7 @@ class Keeper:
                 status=lost.status,
             )
         return CallLost(
-            lost.cause, message, status=lost.status, retry_after=lost.retry_after, sent=False
+            lost.cause, wish.message, status=lost.status, retry_after=lost.retry_after, sent=False
         )
 
     async def _introspection(self, subject: int, before: Kept | None) -> Introspection:
@@ -253,21 +253,10 @@ class Keeper:
         return await self._endpoint(subject).introspect(before, self._journal.clock.now())
 
     async def _seal(self, subject: int, pair: Kept) -> None:
-        """Make the pair durable; while the disk is full, hold on to it and try again."""
-        while True:
-            try:
-                account.keep(self._vault, self._connection(subject), subject, pair)
-                break
-            except VaultFull:
-                if self._ballast is not None and self._ballast.held:
-                    self._ballast.release()
-                    continue
-                self._journal.hold("vault")
-                await trio.sleep(ROOM_RETRY_S)
-        if "vault" in self._journal.holds:
-            self._journal.release("vault")
-        if self._ballast is not None and not self._ballast.held:
-            self._ballast.take()
+        connection = self._connection(subject)
+        await sealing.seal(
+            self._vault, self._journal, self._ballast, connection, subject, pair=pair
+        )
 
     def _kept(self, subject: int) -> Kept | None:
         return account.kept(self._vault, self._connection(subject), subject)
@@ -294,3 +283,16 @@ class Keeper:
 
 def _access(pair: Kept) -> Access:
     return Access(generation=pair.generation, token=pair.access)
+
+
+def _failing(intended: Recorded, loss: TokenLost) -> LoseRefresh:
+    assert isinstance(intended.event, RefreshIntended), "only what was intended can fail"
+    return LoseRefresh(
+        subject=intended.subject,
+        cause=loss.lost.cause,
+        message=f"no token came: {loss.lost.message}",
+        sent=loss.sent,
+        status=loss.lost.status,
+        error=loss.error,
+        sync=intended.event.sync,
+    )

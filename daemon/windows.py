@@ -87,9 +87,10 @@ def _read(value: str | float, format_: TimeFormat) -> datetime:
     if format_ in ("date", "datetime", "local_datetime"):
         at = datetime.fromisoformat(str(value))
         return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    if format_ == "unix_ns":
+        return EPOCH + timedelta(microseconds=int(value) // 1000)  # a float would lose the last
     number = float(value)
-    seconds = {"unix": number, "unix_ms": number / 1e3, "unix_ns": number / 1e9}[format_]
-    return EPOCH + timedelta(seconds=seconds)
+    return EPOCH + timedelta(seconds=number / 1000 if format_ == "unix_ms" else number)
 
 
 def _bound(at: datetime, format_: WindowFormat) -> Value:
@@ -101,6 +102,8 @@ def _bound(at: datetime, format_: WindowFormat) -> Value:
 def _end(next_day: datetime, window: Window) -> Value:
     if window.end == "exclusive":
         return _bound(next_day, window.format)
+    if window.format in ("date", "civil_date"):
+        return _bound(next_day - ONE_DAY, window.format)  # by the calendar: a day may have 23 hours
     last = next_day.astimezone(UTC) - UNITS[window.format]
     end = _bound(last.astimezone(next_day.tzinfo), window.format)
     if window.format == "unix_ns" and isinstance(end, int):

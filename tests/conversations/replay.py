@@ -173,7 +173,11 @@ class Life:
         settings = Settings(
             sync=SyncSettings(stop_within="5s"),
             connections={
-                self._name: Declared(provider=self._file.name, interval=self._told.interval)
+                self._name: Declared(
+                    provider=self._file.name,
+                    interval=self._told.interval,
+                    settings=dict(self._told.settings),
+                )
             },
         )
         return Parts(

@@ -52,7 +52,7 @@ def declare(home: Home, url: str, *, key: str = "SKU", csv: Line | None = None, 
         "stock",
         url,
         streams={"report": {"path": "/Report.csv", "primary_key": [key], "csv": csv or {}}},
-        limits={"timeout_s": 1.5, "body_bytes_max": 100_000, "poll_s": 0.05, **limits},
+        limits={"timeout_s": 3, "body_bytes_max": 100_000, "poll_s": 0.05, **limits},
     )
 
 

@@ -387,7 +387,7 @@ async def test_a_death_before_a_second_consent_is_written_down_keeps_its_pair(ho
 async def test_a_death_at_any_moment_of_a_sync_is_survived(home, setting):
     dice = random.Random(SEED)
     async with telling(home, setting) as story:
-        for _ in range(12):
+        for _ in range(8):
             seconds = dice.uniform(0, SYNC_S)
             await story.life(f"{seconds:.3f} s after the wish", waiting(seconds))
 

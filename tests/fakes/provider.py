@@ -48,7 +48,9 @@ class FakeProvider:
         self._open: Counter[str] = Counter()
 
     def account(self, key: str) -> dict[int, dict[str, Any]]:
-        return self.accounts.setdefault(key, {n: self._record(n) for n in range(50)})
+        if key not in self.accounts:
+            self.accounts[key] = {n: self._record(n) for n in range(50)}
+        return self.accounts[key]
 
     def live(self) -> None:
         """Let an hour's worth happen to it: data changes, it may fall over or go blank."""

@@ -105,6 +105,19 @@ class Turn(Struct):
     came: int | None = None
 
 
+class Refresh(Struct):
+    """How it stands with the refresh token, as a bystander who reads the log sees it.
+
+    `meant` is the refresh that is open; `tried` counts how often the token in doubt was sent,
+    silence apart; `untold` the same, since the provider last said something of it.
+    """
+
+    meant: schema.RefreshIntended | None = None
+    doubted_at: datetime | None = None
+    tried: int = 0
+    untold: int = 0
+
+
 class Saga:
     """One connection, its provider, its vault and its log. Each step that cannot be is none."""
 
@@ -118,10 +131,8 @@ class Saga:
         self.older: list[Kept | None] = [None]
         self.restored = False
         self.introspection = Introspection.NOT_ASKED
-        self.doubted_at: datetime | None = None
-        self.tried = 0  # how often the token in doubt was sent, silence apart
-        self.unanswered = 0  # the same, since the provider last said something of it
-        self.meant: schema.RefreshIntended | None = None  # the refresh that is open, by the log
+        self.seen = Refresh()
+        self.as_seen: list[Refresh] = []  # after each decision
         self.forget_tasks()
         declared = schema.ProviderDeclared(name="weather", digest="d", streams=(), grant=policy)
         self.execute(commands.DeclareProvider(subject=PROVIDER, declaration=declared))
@@ -155,6 +166,14 @@ class Saga:
         if not recorded:
             return []
         self.groups.append(recorded)
+        self.see(recorded)
+        self.as_seen.append(structs.replace(self.seen))
+        authorised = [isinstance(each.event, schema.ConnectionAuthorised) for each in recorded]
+        if before is Phase.NEEDED and self.grant.phase is not Phase.NEEDED:
+            assert any(authorised), "only a person leads out of the need for one"
+        return recorded
+
+    def see(self, recorded):
         for each in recorded:
             if ONE in self.world.connections:
                 check(self, each.event, self.grant)
@@ -163,10 +182,6 @@ class Saga:
                 assert self.grant.generation >= generation, "generations never go back"
             else:
                 worlds.fold(self.world, each)
-        if before is Phase.NEEDED and self.grant.phase is not Phase.NEEDED:
-            authorised = [isinstance(each.event, schema.ConnectionAuthorised) for each in recorded]
-            assert any(authorised), "only a person leads out of the need for one"
-        return recorded
 
     def durable(self):
         self.on_disk = len(self.groups)
@@ -257,9 +272,9 @@ class Saga:
         """The process ends, with the tail of the log that no commit holds. The next one begins."""
         self.perhaps_seal(sealed)
         assert self.replayed() == self.world, "replay equals live"
-        del self.groups[max(self.on_disk, len(self.groups) - lost) :]
-        self.world = self.replayed()
-        self.meant = self.open_refresh()
+        there = max(self.on_disk, len(self.groups) - lost)
+        del self.groups[there:], self.as_seen[there:]
+        self.world, self.seen = self.replayed(), structs.replace(self.as_seen[-1])
         self.forget_tasks()
         if restored:
             self.kept = self.older[-min(restored, len(self.older))]
@@ -271,13 +286,6 @@ class Saga:
         newer = self.kept is not None and self.kept.generation > self.grant.generation
         waits = self.grant.beginning or self.grant.phase is Phase.IN_DOUBT
         assert self.known.removed or self.restored or not (newer and waits), "it is not taken over"
-
-    def open_refresh(self):
-        """What `meant` was when the log ended there."""
-        if self.grant.phase is not Phase.REFRESHING:
-            return None
-        events = (each.event for group in reversed(self.groups) for each in reversed(group))
-        return next(each for each in events if isinstance(each, schema.RefreshIntended))
 
     # -- tokens -----------------------------------------------------------------------------------
 
@@ -308,7 +316,7 @@ class Saga:
             return Introspection.SILENT
         if not self.server.honours(self.kept.token, self.true):
             return Introspection.INACTIVE
-        self.unanswered = 0  # what was tried before it was asked had not arrived
+        self.seen.untold = 0  # what was tried before it was asked had not arrived
         return Introspection.ACTIVE
 
     def is_alive_kept(self):
@@ -358,7 +366,7 @@ class Saga:
 
     def lose(self, cause, *, sent, **more):
         """Record that no pair came."""
-        sync, was_open = self.turn.intended.sync if self.turn else None, self.meant is not None
+        sync, was_open = self.turn.intended.sync if self.turn else None, self.seen.meant is not None
         wish = commands.LoseRefresh(
             subject=ONE, cause=cause, message="it is gone", sent=sent, sync=sync, **more
         )
@@ -475,37 +483,39 @@ class Saga:
 
 def check(saga, event, grant):
     """What must hold when this happens to a grant as it stood before."""
+    seen = saga.seen
     match event:
         case schema.RefreshIntended():
-            assert saga.meant is None, "two refreshes at once"
+            assert seen.meant is None, "two refreshes at once"
             assert saga.turn is None, "a refresh is meant while another exchange goes on"
             assert event.generation == grant.generation
             assert grant.phase is not Phase.NEEDED, "nothing is sent until a person authorises"
             if grant.phase is Phase.IN_DOUBT:
                 check_try(saga)
-            saga.meant = event
+            seen.meant = event
         case schema.TokenRefreshed() | schema.ConnectionAuthorised():
             assert event.generation == grant.generation + 1, "pairs are counted one by one"
             if isinstance(event, schema.ConnectionAuthorised):
-                assert saga.meant is None, "it overtakes a refresh that is still open"
+                assert seen.meant is None, "it overtakes a refresh that is still open"
                 same = grant.phase is Phase.IN_DOUBT  # a crash hid which of the two it was
                 assert saga.kept.consented or same, "nobody consented to this grant"
-            saga.meant, saga.doubted_at, saga.tried, saga.unanswered = None, None, 0, 0
-        case schema.TokenInDoubt() as event:
-            assert saga.meant is not None
-            saga.doubted_at = saga.doubted_at or saga.now
-            if event.reason is DoubtReason.DIED:  # silence is no try: it may be the network
-                saga.unanswered += saga.meant.tries > 0
-                saga.tried += saga.meant.tries > 0
-            saga.meant = None
+            saga.seen = Refresh()
+        case schema.TokenInDoubt(reason=reason):
+            assert seen.meant is not None
+            counts = reason is DoubtReason.DIED and seen.meant.tries > 0  # silence is no try
+            saga.seen = Refresh(
+                doubted_at=seen.doubted_at or saga.now,
+                tried=seen.tried + counts,
+                untold=seen.untold + counts,
+            )
         case schema.RefreshFailed():
-            saga.meant, saga.tried, saga.unanswered = None, 0, 0
+            saga.seen = Refresh(doubted_at=seen.doubted_at)
         case schema.AuthorisationNeeded():
             check_giving_up(saga, event, grant)
-            saga.meant = None
+            seen.meant = None
         case schema.CredentialSet() | schema.ConnectionAdded():
-            assert saga.meant is None, "a refresh is left open for ever"
-            saga.doubted_at, saga.tried, saga.unanswered = None, 0, 0
+            assert seen.meant is None, "a refresh is left open for ever"
+            saga.seen = Refresh()
         case schema.SyncStarted():
             assert grant.phase is not Phase.NEEDED, "nothing starts until a person authorises"
 
@@ -513,15 +523,15 @@ def check(saga, event, grant):
 def check_try(saga):
     way_out, active = saga.policy.way_out, saga.introspection is Introspection.ACTIVE
     assert way_out is not WayOut.ASK, "where a person is to be asked, nothing is tried"
-    late = way_out is WayOut.REUSE and saga.now >= saga.doubted_at + REUSE_FOR
+    late = way_out is WayOut.REUSE and saga.now >= saga.seen.doubted_at + REUSE_FOR
     if late or way_out is WayOut.TRY_ONCE or (way_out is WayOut.INTROSPECT and not active):
-        assert saga.unanswered == 0, "a token in doubt is tried once"
+        assert saga.seen.untold == 0, "a token in doubt is tried once"
 
 
 def check_giving_up(saga, event, grant):
     """Nobody is asked to consent anew where the pair that is kept would still do."""
     assert saga.policy.person, "nobody can consent for a machine"
-    kept, reason, untried = saga.kept, event.reason, saga.tried == 0
+    kept, reason, untried = saga.kept, event.reason, saga.seen.tried == 0
     if reason is NeedReason.NEW or kept is None:
         return
     assert kept.generation <= grant.generation, "what was sealed after all is given up"
@@ -533,7 +543,7 @@ def check_giving_up(saga, event, grant):
     assert reason is NeedReason.IN_DOUBT, f"given up as {reason}"
     match saga.policy.way_out:
         case WayOut.REUSE:
-            assert saga.now >= saga.doubted_at + REUSE_FOR, "given up in its time"
+            assert saga.now >= saga.seen.doubted_at + REUSE_FOR, "given up in its time"
             assert not untried
         case WayOut.INTROSPECT:
             assert saga.introspection is Introspection.NOT_ASKED
@@ -546,13 +556,13 @@ def check_giving_up(saga, event, grant):
 
 def check_always(saga):
     """Places are taken by what works, and a refresh is open while somebody works on it."""
-    alive = saga.meant is not None and saga.meant.sync is None
+    alive = saga.seen.meant is not None and saga.seen.meant.sync is None
     assert saga.world.fleet.running == ({ONE} if saga.known.run or alive else set())
-    assert (saga.grant.phase is Phase.REFRESHING) == (saga.meant is not None)
-    assert (saga.grant.phase is Phase.IN_DOUBT) <= (saga.doubted_at is not None)
+    assert (saga.grant.phase is Phase.REFRESHING) == (saga.seen.meant is not None)
+    assert (saga.grant.phase is Phase.IN_DOUBT) <= (saga.seen.doubted_at is not None)
     if saga.task is None:
         assert not saga.world.fleet.running, "nobody works, and yet a place is taken"
-        assert saga.meant is None, "nobody works on it, and nobody will"
+        assert saga.seen.meant is None, "nobody works on it, and nobody will"
 
 
 # -- lives ----------------------------------------------------------------------------------------

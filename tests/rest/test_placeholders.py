@@ -182,11 +182,19 @@ def test_without_a_value_nothing_is_sent_and_its_name_is_said():
 
 @pytest.mark.parametrize("value", ["ü", "a\r\nx: y", "a\nb", "\x00"])
 async def test_what_no_header_can_hold_is_not_sent(value):
-    asked = request({"headers": {"X-Account": "{account}"}}, {"account": value})
-    async with serving(ok([])) as server:
-        loss = await loss_of(ok([]), headers=asked.headers)
+    anything = {"account": {"pattern": "(?s).+"}}
+    asked = request({"headers": {"X-Account": "{account}"}}, {"account": value}, anything)
+    loss = await loss_of(ok([]), headers=asked.headers)
     assert (loss.cause, loss.sent) == (FailureClass.INVALID, False)
-    assert server.asked == []
+
+
+@pytest.mark.parametrize("value", ["..", ".", "a\nb", ""])
+def test_a_value_that_the_file_allows_no_more_is_not_sent(value):
+    file = declared("https://h.example", {"path": "/{account}"}, settings=ACCOUNT)
+    with pytest.raises(CallLost, match="setting account is not one that") as caught:
+        first_request.check_allowed(file, {"account": value})
+    assert caught.value.cause is FailureClass.INVALID
+    first_request.check_allowed(file, {"account": "acme"})
 
 
 @pytest.mark.parametrize(

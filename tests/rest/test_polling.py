@@ -176,11 +176,25 @@ async def test_each_question_is_signed_with_a_token_that_is_good_then(autojump_c
 
 
 async def test_the_question_is_the_same_each_time(autojump_clock):
-    stream = {"method": "POST", "body": {"report": "all"}, "params": {"format": "json"}}
-    scene = Scene(later(), later(), ready(), stream=stream)
+    scene = Scene(later(), later(), ready(), stream={"params": {"format": "json"}})
     await scene.fetch()
     (first, *others) = [(each.method, each.url, each.params, each.body) for _, each in scene.asked]
     assert others == [first, first]
+
+
+@pytest.mark.parametrize("stream", [{}, {"csv": {}}])
+async def test_what_a_post_began_is_neither_ordered_twice_nor_taken_for_an_answer(
+    autojump_clock, stream, tmp_path
+):
+    """An empty report would pass for one without records."""
+    with (tmp_path / "file").open("wb+") as file:
+        begun = Response(status=202, headers={}, body=b"[]", duration_ms=1, file=file)
+        scene = Scene(begun, stream={"method": "POST", **stream})
+        lost = await scene.fetch()
+        assert (lost.cause, lost.status) == (FailureClass.MALFORMED, 202)
+        assert file.closed
+    assert len(scene.asked) == 1
+    assert scene.calls.totals == {}
 
 
 async def test_a_report_that_is_not_ready_leaves_no_file_open(tmp_path):
