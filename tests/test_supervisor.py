@@ -40,7 +40,7 @@ class Fated:
     def __init__(self, *fates):
         self.fates = list(fates)
 
-    async def sync(self, started, progress):
+    async def work(self, begun, progress):
         if self.fates.pop(0) == "full":
             raise StoreFull
 

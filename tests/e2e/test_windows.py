@@ -299,6 +299,34 @@ async def test_absence_deletes_only_in_days_that_came(home):
             assert {"id": "back", "n": 7} not in shown(home), "a day outside was not asked for"
 
 
+@pytest.mark.requirement("B11")
+async def test_a_report_a_day_is_read_like_any_other(home):
+    """One of them comes cut off, one empty, one with a text where numbers were: that one widens."""
+    texts = {ago(3): "id,n\na,1\n", ago(2): "id,n\nb,2\n", ago(1): "id,n\nc,3\nd", ago(0): ""}
+
+    def answer(asked):
+        return http(texts[date.fromisoformat(asked.query["day"])].encode())
+
+    async with provider.serving(answer) as server:
+        window = {"days": 4, "timezone": ZONE}
+        days = {"path": "/days", "primary_key": ["id"], "params": {"day": "{day}"}, "csv": {}}
+        home.provide(
+            "steps", server.url, streams={STREAM: {**days, "mode": "window", "window": window}}
+        )
+        home.configure(CONNECTION)
+        async with running(home) as daemon:
+            ending = await first_sync(daemon)
+            assert (ending["event"], ending["records"]) == ("sync-succeeded", 2)
+            assert failures(event(home, ending["seq"])) == {ago(1): "malformed"}
+            assert shown(home) == [{"id": "a", "n": 1}, {"id": "b", "n": 2}]
+            texts[ago(1)], texts[ago(0)] = "id,n\nc,3\nd,x\n", "id,n\ne,4\n"
+            await synced(daemon)
+            await synced(daemon)  # what came before the text, in the same run, is text now too
+            assert shown(home) == [
+                {"id": id_, "n": n} for id_, n in zip("abcde", "123x4", strict=True)
+            ]
+
+
 async def test_a_record_that_moves_over_midnight_is_one_record(home):
     steps = Steps()
     night = {"id": "night", "n": 1}
