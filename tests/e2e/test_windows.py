@@ -466,7 +466,7 @@ def check_backfill(home: Home, steps: Steps, first: date, last: date) -> None:
 async def test_a_backfill_of_months_survives_any_kill_and_fetches_each_day_once(home):
     dice = random.Random(SEED)
     steps = Steps()
-    first, last = ago(100), ago(11)
+    first, last = ago(130), ago(11)
     async with provider.serving(steps.answer) as server:
         declare(home, server.url, days=2)
         home.configure(CONNECTION)
@@ -478,7 +478,7 @@ async def test_a_backfill_of_months_survives_any_kill_and_fetches_each_day_once(
         for kill in range(4):
             async with started(home) as daemon:
                 if kill % 2:
-                    await steps.reached(len(steps.asked) + dice.randint(3, 35))
+                    await steps.reached(len(steps.asked) + dice.randint(3, 25))
                 else:
                     await daemon.said(dice.choice(["records-captured", "backfill-advanced"]))
                 assert await daemon.stop(signal.SIGKILL)

@@ -65,9 +65,9 @@ MONTH = timedelta(days=30)
 CONNECTIONS = {
     "acme/parts": "1h",
     "acme/parts/second": "6h",
-    "birch/parts": "2h",
+    "birch/parts": "5h",
     "cedar/parts": "daily",
-    "dove/parts": "90m",
+    "dove/parts": "450m",
     "elm/parts": "6h",
 }
 PROVIDER = ProviderFile(

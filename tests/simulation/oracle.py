@@ -145,7 +145,8 @@ Days = dict[tuple[int, str], set[date]]
 def owed(events: Sequence[Recorded]) -> tuple[list[str], Days]:
     """Which days failed and never came; and what is wrong with how they were asked for.
 
-    Where trying again may help, a day is asked for by every sync of its stream until it comes.
+    Where trying again may help, a day is asked for by every sync of its stream until it comes, or
+    fails otherwise.
     """
     wrong: list[str] = []
     left: Days = defaultdict(set)
@@ -164,7 +165,7 @@ def owed(events: Sequence[Recorded]) -> tuple[list[str], Days]:
                     forgotten = _asked_for(begun[each.subject], left[key]) - came[key] - named[key]
                     if forgotten:
                         wrong.append(f"event {each.seq} has no word of {sorted(forgotten)}")
-                    left[key] = (left[key] - came[key]) | failed[key]
+                    left[key] = (left[key] - came[key] - named[key]) | failed[key]
             case SyncInterrupted() | SyncCancelled(sync=int()):
                 for key, days in here.items():
                     left[key] -= days
