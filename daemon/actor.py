@@ -10,7 +10,7 @@ import trio
 
 from daemon import account, first_request
 from daemon.calls import Calls, Subject
-from daemon.capture import Capturer, Progress, Source
+from daemon.capture import Capturer, Progress, Source, failure
 from daemon.commands import Finish
 from daemon.exchange import CallLost
 from daemon.journal import Journal
@@ -60,12 +60,13 @@ class Actor:
 
     async def _sync(self, started: Recorded, progress: Progress) -> None:
         await self._journal.durable([started])
+        assert isinstance(started.event, SyncStarted), "a sync begins with its SyncStarted"
         began = self._time()
         provider = self._providers.get(self._journal.world.connections[started.subject].provider)
         if provider is None:
             self._finish(started, began, [_NO_PROVIDER])
             return
-        source = self._source(started, provider)
+        source = self._source(started, provider, started.event.options)
         captured: list[str] = []
         failures: list[StreamFailure] = []
         records = 0
@@ -73,9 +74,9 @@ class Actor:
             first_request.check_allowed(provider.file, source.values)
             await source.calls.begin()
         except CallLost as lost:
-            failures.append(_lost(lost))
+            failures.append(failure("", lost))
         else:
-            for name in _streams(provider.file, source.options, started):
+            for name in _streams(provider.file, started.event):
                 progress.stream = name
                 result = await self._capturer.capture(source, name, progress)
                 captured += [name] if result.accepted else []
@@ -86,10 +87,9 @@ class Actor:
             started, began, failures, captured=tuple(captured), records=records, calls=calls
         )
 
-    def _source(self, started: Recorded, provider: Provider) -> Source:
+    def _source(self, started: Recorded, provider: Provider, options: RunOptions | None) -> Source:
         subject = started.subject
         connection = self._journal.world.connections[subject]
-        assert isinstance(started.event, SyncStarted), "a sync begins with its SyncStarted"
         whose = Subject(connection=subject, sync=started.seq)
         return Source(
             subject=subject,
@@ -99,7 +99,7 @@ class Actor:
             credential=account.credential(self._vault, connection, subject),
             values=account.settings(self._vault, connection, subject, provider.file),
             digest_key=self._vault.digest_key(connection.tenant),
-            options=started.event.options,
+            options=options,
         )
 
     def _finish(
@@ -125,21 +125,11 @@ class Actor:
         )
 
 
-def _streams(file: ProviderFile, options: RunOptions | None, started: Recorded) -> list[str]:
+def _streams(file: ProviderFile, started: SyncStarted) -> list[str]:
     """Return the streams of this run: days of the past are of window streams alone."""
-    assert isinstance(started.event, SyncStarted), "a sync begins with its SyncStarted"
-    past = started.event.kind is Kind.BACKFILL or (options is not None and options.failed_days)
+    options = started.options
+    past = started.kind is Kind.BACKFILL or (options is not None and options.failed_days)
     return [name for name, stream in file.streams.items() if stream.window or not past]
-
-
-def _lost(lost: CallLost) -> StreamFailure:
-    return StreamFailure(
-        stream="",
-        cause=lost.cause,
-        message=lost.message,
-        status=lost.status,
-        retry_after=lost.retry_after,
-    )
 
 
 _NO_PROVIDER = StreamFailure(

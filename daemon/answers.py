@@ -1,13 +1,10 @@
 """Does an answer that looks good hold an error, as the provider's file declares?"""
 
-from codecs import BOM_UTF8
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-
-from daemon import failures, selector
-from daemon.exchange import CallLost, Response
+from daemon import failures, json_answer, selector
+from daemon.exchange import Response, lost
 from daemon.provider_file import AnswerErrors
 from events.terms import FailureClass
 
@@ -25,21 +22,14 @@ def check(errors: AnswerErrors | None, response: Response) -> None:
     if errors is None or response.file is not None:
         return
     try:
-        document = msgspec.json.decode(response.body.removeprefix(BOM_UTF8))
+        document = json_answer.decode(response.body)
         code = selector.select(errors.path, document)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, selector.BadExpression):
+    except (json_answer.NotJson, selector.BadExpression):
         return  # whoever reads the records says so better
     cause = meaning(errors, code)
     if cause is None:
         return
-    raise CallLost(
-        cause,
-        _SENTENCES.get(cause, _OTHER),
-        status=response.status,
-        retry_after=wait(errors, cause, document),
-        duration_ms=response.duration_ms,
-        bytes=response.size,
-    )
+    raise lost(response, cause, _SENTENCES.get(cause, _OTHER), wait(errors, cause, document))
 
 
 def meaning(errors: AnswerErrors, code: Any) -> FailureClass | None:

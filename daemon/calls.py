@@ -153,15 +153,11 @@ def _is_refusal(auth: OAuth2, lost: CallLost) -> bool:
 
 def _worded(lost: CallLost) -> CallLost:
     """Say it of a token that is good: a credential is not what is wrong."""
-    return CallLost(
+    return lost.reworded(
         lost.cause,
         f"the provider does not allow this with our token ({lost.status}): the account may not do "
         "it, or a scope is missing; check auth.scopes in its file, then type: "
         "rounds connection authorize",
-        status=lost.status,
-        retry_after=lost.retry_after,
-        duration_ms=lost.duration_ms,
-        bytes=lost.bytes,
     )
 
 

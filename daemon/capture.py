@@ -85,7 +85,7 @@ class Capturer:
             await self._fetch_and_offer(source, name, stream, progress, result)
         except CallLost as lost:
             source.calls.unusable(lost)
-            result.failures.append(_failure(name, lost))
+            result.failures.append(failure(name, lost))
         return result
 
     async def _fetch_and_offer(
@@ -125,16 +125,16 @@ class Capturer:
 
         if stream.window is None:
             fetched = await fetch(None, source.values)
+            pages, cursor = fetched.pages, fetched.cursor
             days: tuple[date, ...] = ()
         else:
-            fetched, days = await self._days(
-                source, name, draft, fetch, result, window=stream.window
-            )
+            cursor = None
+            pages, days = await self._days(source, name, draft, fetch, result, window=stream.window)
             if not days:
                 await self._storage.drop(draft)
                 return
-        found = await self._storage.compare(draft, fetched.cursor, types or None)
-        await self._offer(source, name, draft, found, result, pages=fetched.pages, days=days)
+        found = await self._storage.compare(draft, cursor, types or None)
+        await self._offer(source, name, draft, found, result, pages=pages, days=days)
 
     async def _days(
         self,
@@ -145,9 +145,9 @@ class Capturer:
         result: Captured,
         *,
         window: Window,
-    ) -> tuple[Fetched, tuple[date, ...]]:
-        """Fetch day by day; return what came, and of which days it is to be believed."""
-        pages = records = 0
+    ) -> tuple[int, tuple[date, ...]]:
+        """Fetch day by day; return how many pages came, and which days are to be believed."""
+        pages = 0
         good: list[date] = []
         known = self._journal.world.connections[source.subject].streams
         owed = known.get(name, streams.Stream()).failed_days
@@ -160,14 +160,13 @@ class Capturer:
                 source.calls.unusable(lost)
                 await self._storage.drop_day(draft, day.isoformat())
                 failed = wanted[at:] if lost.cause in HOPELESS else [day]
-                result.failures += [_failure(name, lost, each) for each in failed]
+                result.failures += [failure(name, lost, each) for each in failed]
                 if lost.cause in HOPELESS:
                     break
             else:
                 good.append(day)
-                pages, records = pages + fetched.pages, records + fetched.records
-        believed = await self._believed(source, name, draft, good, result)
-        return Fetched(pages=pages, records=records, cursor=None), believed
+                pages += fetched.pages
+        return pages, await self._believed(source, name, draft, good, result)
 
     async def _believed(
         self, source: Source, name: str, draft: Draft, good: list[date], result: Captured
@@ -225,13 +224,14 @@ class Capturer:
                     result.records = found.fetched
                 case [RecordsRefused(cause=cause)]:
                     await self._storage.drop(draft)
-                    failure = StreamFailure(stream=name, cause=cause, message=EMPTY_MESSAGE)
-                    result.failures.append(failure)
+                    refused = StreamFailure(stream=name, cause=cause, message=EMPTY_MESSAGE)
+                    result.failures.append(refused)
                 case _:
                     await self._storage.drop(draft)
 
 
-def _failure(stream: str, lost: CallLost, day: date | None = None) -> StreamFailure:
+def failure(stream: str, lost: CallLost, day: date | None = None) -> StreamFailure:
+    """Return a call's loss as how a stream, or one day of it, ended."""
     return StreamFailure(
         stream=stream,
         cause=lost.cause,

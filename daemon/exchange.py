@@ -89,6 +89,17 @@ class CallLost(Exception):
         self.sent = sent
         self.refusal = refusal
 
+    def reworded(self, cause: FailureClass, message: str) -> "CallLost":
+        """Return the same loss in the words of one who knows more, without the provider's."""
+        return CallLost(
+            cause,
+            message,
+            status=self.status,
+            retry_after=self.retry_after,
+            duration_ms=self.duration_ms,
+            bytes=self.bytes,
+        )
+
 
 Send: TypeAlias = Callable[[Request], Awaitable[Response]]
 """Carries one request out, or raises CallLost."""
@@ -96,10 +107,18 @@ Send: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 def malformed(response: Response, message: str) -> CallLost:
     """Return the loss of an exchange whose answer arrived, but is not what the file declares."""
+    return lost(response, FailureClass.MALFORMED, message)
+
+
+def lost(
+    response: Response, cause: FailureClass, message: str, retry_after: timedelta | None = None
+) -> CallLost:
+    """Return the loss of an exchange whose answer arrived, and is no use."""
     return CallLost(
-        FailureClass.MALFORMED,
+        cause,
         message,
         status=response.status,
+        retry_after=retry_after,
         duration_ms=response.duration_ms,
         bytes=response.size,
     )

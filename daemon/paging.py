@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from daemon import selector
-from daemon.exchange import CallLost, Request, Response, malformed
+from daemon.exchange import Request, Response, lost, malformed
 from daemon.file_table import Place
 from daemon.paging_file import (
     CursorPaging,
@@ -143,12 +143,10 @@ def _at(request: Request, response: Response, target: str | float | None) -> Req
     if theirs is None:
         raise malformed(response, "the next page's URL in the answer is not a URL")
     if _origin(ours) != _origin(theirs) or "@" in theirs.netloc:
-        raise CallLost(
+        raise lost(
+            response,
             FailureClass.INVALID,
             "the next page is said to be at another host than base_url's; nothing was sent there",
-            status=response.status,
-            duration_ms=response.duration_ms,
-            bytes=len(response.body),
         )
     url = urlunsplit((ours.scheme, ours.netloc, theirs.path or "/", theirs.query, ""))
     return structs.replace(request, url=url, params={})

@@ -9,7 +9,7 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from daemon import first_request, paging, selector, watermark
+from daemon import first_request, json_answer, paging, selector, watermark
 from daemon.exchange import CallLost, Request, Response, Send, malformed
 from daemon.first_request import NOTHING
 from daemon.paging_file import OffsetPaging, PagePaging
@@ -20,7 +20,6 @@ from daemon.stream_file import Stream
 from events.terms import FailureClass
 
 NO_CONTENT = 204
-BOM = b"\xef\xbb\xbf"
 
 Sink: TypeAlias = Callable[[list[dict[str, Any]]], Awaitable[None]]
 """Takes one page's records; it is called for pages that hold any."""
@@ -139,16 +138,16 @@ def _document(response: Response) -> Any:
     """Return the body's JSON. Raises CallLost."""
     if response.status == NO_CONTENT:
         return []
-    body = response.body.removeprefix(BOM)
+    start = json_answer.bare(response.body[:64])
     is_page = "html" in response.headers.get("content-type", "").lower()
-    if is_page or body[:64].lstrip().startswith(b"<"):
+    if is_page or start.lstrip().startswith(b"<"):
         raise malformed(
             response,
             "the provider answered with a web page instead of JSON; check base_url and path",
         )
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return json_answer.decode(response.body)
+    except json_answer.NotJson:
         loss = malformed(response, "the provider's answer is not whole, well-formed JSON")
     raise loss
 

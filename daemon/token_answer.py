@@ -1,21 +1,19 @@
 """What does an OAuth server's answer mean? RFC 6749, sections 5.1 and 5.2; RFC 7662, 2.2."""
 
 import re
-from codecs import BOM_UTF8
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from daemon import answers, selector
+from daemon import answers, exchange, json_answer, selector
 from daemon.auth_file import OAuth2
+from daemon.decide.tokens import DEAD
 from daemon.exchange import CallLost, Response
 from daemon.provider_file import AnswerErrors
 from daemon.secret import Secret
 from events.terms import FailureClass
 
-DEAD = "invalid_grant"  # section 5.2: unknown, expired, revoked or used already
 REGISTERED = frozenset(
     {
         "access_denied",
@@ -84,15 +82,14 @@ def read(
         return tokens
     if cause is not None or _code(auth, document) is not None:
         message = "the token endpoint reported an error in an answer that came as good"
-        lost = _lost(response, cause or FailureClass.INVALID, message)
-        if errors is not None:
-            lost.retry_after = answers.wait(errors, lost.cause, document)
-        raise _refused(auth, document, lost)
+        known = cause or FailureClass.INVALID
+        wait = answers.wait(errors, known, document) if errors else None
+        raise _refused(auth, document, exchange.lost(response, known, message, wait))
     message = (
         "the token endpoint's answer holds no bearer token that could be used;"
         " check auth.answer in the provider's file"
     )
-    raise TokenLost(_lost(response, FailureClass.MALFORMED, message), sent=True)
+    raise TokenLost(exchange.malformed(response, message), sent=True)
 
 
 def refused(auth: OAuth2, lost: CallLost) -> TokenLost:
@@ -118,8 +115,8 @@ def is_active(response: Response) -> bool | None:
 
 def _json(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body.removeprefix(BOM_UTF8))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return json_answer.decode(body)
+    except json_answer.NotJson:
         return None
 
 
@@ -142,16 +139,6 @@ def _cause_inside(errors: AnswerErrors | None, document: Any) -> FailureClass | 
     return answers.meaning(errors, _selected(errors.path, document))
 
 
-def _lost(response: Response, cause: FailureClass, message: str) -> CallLost:
-    return CallLost(
-        cause,
-        message,
-        status=response.status,
-        duration_ms=response.duration_ms,
-        bytes=response.size,
-    )
-
-
 def _refused(auth: OAuth2, document: Any, lost: CallLost) -> TokenLost:
     code = _code(auth, document)
     error = DEAD if code in auth.dead else str(code) if code in REGISTERED else ""
@@ -162,14 +149,7 @@ def _refused(auth: OAuth2, document: Any, lost: CallLost) -> TokenLost:
             f"the token endpoint refused the request ({lost.status}); check auth in the provider's "
             "file, and how our application is registered there"
         )
-    loss = CallLost(
-        cause,
-        _SENTENCES.get(error, plain),
-        status=lost.status,
-        retry_after=lost.retry_after,
-        duration_ms=lost.duration_ms,
-        bytes=lost.bytes,
-    )
+    loss = lost.reworded(cause, _SENTENCES.get(error, plain))
     return TokenLost(loss, sent=False, error=error)
 
 

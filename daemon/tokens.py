@@ -234,7 +234,6 @@ class Keeper:
     async def _lost(self, intended: Recorded, loss: TokenLost) -> CallLost:
         """Record how a refresh failed, and say it in words for the sync that needed it."""
         subject, lost = intended.subject, loss.lost
-        assert isinstance(intended.event, RefreshIntended), "only what was intended can fail"
         wish = _failing(intended, loss)
         await self._journal.durable(self._journal.execute(wish))
         if self._connection(subject).grant.phase is Phase.NEEDED:
