@@ -110,9 +110,10 @@ class Cancel(Struct, frozen=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """Decide a due time anew that lies further off than the interval allows (the clock stepped)."""
+    """The clock stepped, `by` that much: decide anew what lies further off than it may."""
 
     subject: int
+    by: timedelta
 
 
 class Start(Struct, frozen=True, kw_only=True):
@@ -163,8 +164,15 @@ class Renew(Struct, frozen=True, kw_only=True):
     kept: int | None
     sync: int | None = None
     refused: int | None = None
-    introspection: Introspection = Introspection.NOT_ASKED
     going_on: bool = False
+
+
+class Testify(Struct, frozen=True, kw_only=True):
+    """What the provider says of a token in doubt that is about to be sent again."""
+
+    subject: int
+    says: Introspection
+    sync: int | None = None
 
 
 class Activate(Struct, frozen=True, kw_only=True):
@@ -178,7 +186,8 @@ class Activate(Struct, frozen=True, kw_only=True):
 class LoseRefresh(Struct, frozen=True, kw_only=True):
     """A refresh brought no pair. `sent` says that it may have reached the provider unanswered.
 
-    `error` is a registered OAuth error code, or nothing.
+    `error` is a registered OAuth error code, or nothing; `retry_after` is for how long the
+    provider asked to be left alone; `missing` says that the vault does not hold what was intended.
     """
 
     subject: int
@@ -187,6 +196,8 @@ class LoseRefresh(Struct, frozen=True, kw_only=True):
     sent: bool
     status: int | None = None
     error: str = ""
+    retry_after: timedelta | None = None
+    missing: bool = False
     sync: int | None = None
 
 
@@ -274,6 +285,7 @@ Command: TypeAlias = (
     | BeginAuthorisation
     | Authorise
     | Renew
+    | Testify
     | Activate
     | LoseRefresh
     | Settle

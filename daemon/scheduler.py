@@ -13,6 +13,7 @@ from daemon.decide.start import is_full
 from daemon.journal import Journal
 from daemon.supervisor import Supervisor
 from events.envelope import Recorded
+from events.schema import RefreshIntended, SyncStarted
 
 NAP_MAX_S = 60.0  # a clock that stepped is noticed within this
 REVIEW_BATCH = 256  # connections looked at between two turns of the loop after a clock stepped
@@ -47,12 +48,12 @@ class Scheduler:
                 return
             if self._supervisor.is_busy(subject):
                 continue  # its last task still tidies up; `_renew` brings it back
-            started = self._journal.execute(Start(subject=subject))
-            if started:
-                self._supervisor.start(started[0])
-            else:
+            recorded = self._journal.execute(Start(subject=subject))
+            if not recorded:
                 self._agenda.renew(subject)  # the clock stepped back since `now` was read
                 return
+            if isinstance(recorded[0].event, SyncStarted | RefreshIntended):
+                self._supervisor.start(recorded[0])
 
     def _nap_s(self) -> float:
         due = self._agenda.next_at()
@@ -68,7 +69,7 @@ class Scheduler:
             return
         self._journal.execute(StepClock(by=moved))
         for count, subject in enumerate(list(self._journal.world.connections)):
-            self._journal.execute(Review(subject=subject))
+            self._journal.execute(Review(subject=subject, by=moved))
             if count % REVIEW_BATCH == REVIEW_BATCH - 1:
                 await self._journal.room()
 

@@ -61,9 +61,12 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         )
         return await self._call(request, now)
 
-    async def introspect(self, before: Kept | None, now: datetime) -> Introspection:
-        """Ask what became of a token in doubt, where that can be asked: it uses nothing up."""
-        witness = _witness(self.auth, before, now) if before else None
+    async def introspect(self, before: Kept, now: datetime, *, refused: bool) -> Introspection:
+        """Ask what became of a token in doubt, where that can be asked: it uses nothing up.
+
+        `refused` says that the access token was dead before it was to be refreshed.
+        """
+        witness = _witness(self.auth, before, now, refused=refused)
         if self.auth.introspect_url is None or self.client is None or witness is None:
             return Introspection.NOT_ASKED
         url = self._url(self.auth.introspect_url)
@@ -107,11 +110,11 @@ def of(vault: Vault, connection: Connection, subject: int, provider: Provider) -
     )
 
 
-def _witness(auth: OAuth2, before: Kept, now: datetime) -> Secret | None:
+def _witness(auth: OAuth2, before: Kept, now: datetime, *, refused: bool) -> Secret | None:
     """Return the token whose state tells whether the refresh went through.
 
-    An access token that has expired anyway tells nothing.
+    An access token that is dead anyway tells nothing.
     """
     if auth.introspects == "refresh_token":
         return before.refresh
-    return before.access if before.expires_at > now else None
+    return before.access if before.expires_at > now and not refused else None

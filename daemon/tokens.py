@@ -8,12 +8,12 @@ One at a time a connection, whoever asks; no other process of ours has this stat
 the call to the seal nothing is cancelled: the answer may hold the only token that is left.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 import structlog
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon import account, sealing, token_endpoint
 from daemon.account import Kept
@@ -26,6 +26,7 @@ from daemon.commands import (
     LoseRefresh,
     Renew,
     Settle,
+    Testify,
 )
 from daemon.decide.tokens import ABOUT_TO_EXPIRE
 from daemon.exchange import CallLost
@@ -34,11 +35,12 @@ from daemon.provider import Provider
 from daemon.secret import Secret
 from daemon.token_answer import TokenLost, Tokens
 from daemon.token_endpoint import Endpoint
+from daemon.turns import Turns
 from daemon.vault import Vault
 from events.ballast import Ballast
 from events.envelope import Recorded
 from events.schema import RefreshIntended
-from events.terms import Caller, FailureClass
+from events.terms import Caller, FailureClass, RefreshReason
 from projections.connection import Connection
 from projections.grant import Phase
 
@@ -52,7 +54,7 @@ REMOVED_MEANWHILE = "the connection was removed while its token was asked for"
 NOT_KEPT = "the vault does not hold the token that the log speaks of"
 STILL_IN_DOUBT = (
     "the refresh token may have been replaced by an answer that got lost, and the provider could "
-    "not be asked which; the next sync asks again"
+    "not be asked which; it is asked again soon"
 )
 
 log = structlog.get_logger()
@@ -80,7 +82,7 @@ class Keeper:
         self._vault = vault
         self._providers = providers
         self._ballast = ballast
-        self._turns: dict[int, trio.Lock] = {}
+        self._turns = Turns()
         if ballast is not None:
             ballast.take()
 
@@ -97,7 +99,7 @@ class Keeper:
         `refused` is the generation that the provider has just refused; with `going_on` only what
         is about to expire is refreshed.
         """
-        async with self._alone(subject):
+        async with self._turns.of(subject):
             before = self._kept(subject)
             recorded = self._journal.execute(
                 Renew(
@@ -105,7 +107,6 @@ class Keeper:
                     sync=sync,
                     kept=before.generation if before else None,
                     refused=refused,
-                    introspection=await self._introspection(subject, before),
                     going_on=going_on,
                 )
             )
@@ -116,8 +117,6 @@ class Keeper:
             phase = self._connection(subject).grant.phase
             if phase is Phase.GOOD and before is not None:
                 return _access(before)
-            if phase is Phase.IN_DOUBT:
-                raise CallLost(FailureClass.NETWORK, STILL_IN_DOUBT, sent=False)
             raise CallLost(FailureClass.AUTH, f"{NEEDED} {NEEDED_COMMAND}", sent=False)
 
     async def _refreshed(
@@ -137,13 +136,13 @@ class Keeper:
     async def keep_alive(self, intended: Recorded) -> None:
         """Do what a RefreshIntended without a sync says; how it went stands in the log."""
         with trio.CancelScope(shield=True):  # else it would be in doubt, and was never sent
-            async with self._alone(intended.subject):
+            async with self._turns.of(intended.subject):
                 await self._journal.durable([intended])
                 before = self._kept(intended.subject)
                 assert isinstance(intended.event, RefreshIntended), "only what was intended"
                 if before is None or before.generation != intended.event.generation:
-                    lost = CallLost(FailureClass.AUTH, NOT_KEPT)  # the next sync sees to it
-                    self._journal.execute(_failing(intended, TokenLost(lost, sent=False)))
+                    lost = TokenLost(CallLost(FailureClass.AUTH, NOT_KEPT), sent=False)
+                    self._journal.execute(replace(_failing(intended, lost), missing=True))
                     return
                 try:
                     await self._refresh(intended, before)
@@ -161,7 +160,7 @@ class Keeper:
     ) -> list[Recorded]:
         """Exchange what the browser brought back for a first pair. Raises CallLost."""
         recorded: list[Recorded] = []
-        async with self._alone(subject):
+        async with self._turns.of(subject):
             with trio.CancelScope(shield=True):
                 if not self._connection(subject).grant.beginning:  # somebody else came first
                     wish = BeginAuthorisation(subject=subject, by=by)
@@ -215,15 +214,34 @@ class Keeper:
     async def _asked(self, intended: Recorded, before: Kept | None) -> Tokens:
         """Ask the provider. Raises TokenLost, also where nobody waits for the answer any more."""
         subject = intended.subject
-        if not self._stands(intended):  # while it waited for its turn, somebody authorised anew
-            raise TokenLost(CallLost(FailureClass.CANCELLED, OVERTAKEN, sent=False), sent=False)
+        self._check_stands(intended)  # while it waited for its turn, somebody authorised anew
         provider = self._providers.get(self._connection(subject).provider)
         if provider is None or not isinstance(provider.file.auth, OAuth2):
             raise TokenLost(CallLost(FailureClass.INVALID, NO_FILE), sent=False)
-        tokens = await self._endpoint(subject).refresh(before, self._journal.clock.now())
+        endpoint = self._endpoint(subject)
+        await self._testify(endpoint, intended, before)
+        tokens = await endpoint.refresh(before, self._journal.clock.now())
         if not self._stands(intended):
             raise TokenLost(CallLost(FailureClass.CANCELLED, REMOVED_MEANWHILE), sent=True)
         return tokens
+
+    async def _testify(self, endpoint: Endpoint, intended: Recorded, before: Kept | None) -> None:
+        """Ask what became of a token in doubt before it is sent again. Raises TokenLost."""
+        subject, event = intended.subject, intended.event
+        assert isinstance(event, RefreshIntended), "only what was intended is carried out"
+        if event.reason is not RefreshReason.IN_DOUBT or before is None:
+            return
+        refused, now = self._connection(subject).grant.refused, self._journal.clock.now()
+        says = await endpoint.introspect(before, now, refused=refused)
+        if says is Introspection.SILENT:
+            raise TokenLost(CallLost(FailureClass.NETWORK, STILL_IN_DOUBT), sent=False)
+        wish = Testify(subject=subject, says=says, sync=event.sync)
+        await self._journal.durable(self._journal.execute(wish))
+        self._check_stands(intended)
+
+    def _check_stands(self, intended: Recorded) -> None:
+        if not self._stands(intended):
+            raise TokenLost(CallLost(FailureClass.CANCELLED, OVERTAKEN, sent=False), sent=False)
 
     def _stands(self, intended: Recorded) -> bool:
         """Whether what was intended is still what the log says of the grant."""
@@ -246,11 +264,6 @@ class Keeper:
             lost.cause, wish.message, status=lost.status, retry_after=lost.retry_after, sent=False
         )
 
-    async def _introspection(self, subject: int, before: Kept | None) -> Introspection:
-        if self._connection(subject).grant.phase is not Phase.IN_DOUBT:
-            return Introspection.NOT_ASKED
-        return await self._endpoint(subject).introspect(before, self._journal.clock.now())
-
     async def _seal(self, subject: int, pair: Kept) -> None:
         connection = self._connection(subject)
         await sealing.seal(
@@ -268,17 +281,6 @@ class Keeper:
         provider = self._providers[connection.provider]
         return token_endpoint.of(self._vault, connection, subject, provider)
 
-    @asynccontextmanager
-    async def _alone(self, subject: int) -> AsyncIterator[None]:
-        """One at a time for one connection; a lock lives while somebody needs it."""
-        lock = self._turns.setdefault(subject, trio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked() and self._turns.get(subject) is lock:
-                del self._turns[subject]
-
 
 def _access(pair: Kept) -> Access:
     return Access(generation=pair.generation, token=pair.access)
@@ -293,5 +295,6 @@ def _failing(intended: Recorded, loss: TokenLost) -> LoseRefresh:
         sent=loss.sent,
         status=loss.lost.status,
         error=loss.error,
+        retry_after=loss.lost.retry_after,
         sync=intended.event.sync,
     )

@@ -56,6 +56,10 @@ class AuthorisationNeeded(Fact, frozen=True, kw_only=True, tag="authorisation-ne
     sync: int | None = None
 
 
+class AuthorisationWaived(Fact, frozen=True, kw_only=True, tag="authorisation-waived"):
+    """Nobody need authorise the connection any more: its provider's file asks for no consent."""
+
+
 class RefreshIntended(Fact, frozen=True, kw_only=True, tag="refresh-intended"):
     """The refresh token of that generation is about to be sent. `tries` counts, in doubt.
 
@@ -83,7 +87,8 @@ class TokenRefreshed(Fact, frozen=True, kw_only=True, tag="token-refreshed"):
 class RefreshFailed(Fact, frozen=True, kw_only=True, tag="refresh-failed"):
     """No new token came, and the one there is was not used up by trying: it is as good as before.
 
-    `in_doubt` says that it was in doubt already, and still is.
+    `in_doubt` says that it was in doubt already, and still is. At `renew_by` it is tried again,
+    unless a sync comes first.
     """
 
     generation: int
@@ -99,11 +104,19 @@ class RefreshFailed(Fact, frozen=True, kw_only=True, tag="refresh-failed"):
 class TokenInDoubt(Fact, frozen=True, kw_only=True, tag="token-in-doubt"):
     """The refresh token was sent, and no answer was kept: it may have been replaced, or not.
 
-    `tries` is how many times it was sent since, as far as they count: silence does not.
+    `tries` is how many times it was sent since, as far as they count: silence does not. At
+    `renew_by` the provider's way out is tried, unless a sync comes first.
     """
 
     generation: int
     reason: DoubtReason
     cause: FailureClass | None = None
     tries: int = 0
+    renew_by: datetime | None = None
     sync: int | None = None
+
+
+class RenewalScheduled(Fact, frozen=True, kw_only=True, tag="renewal-scheduled"):
+    """The clock stepped back, and what was to be done for the grant's own sake goes with it."""
+
+    renew_by: datetime

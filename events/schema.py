@@ -23,11 +23,13 @@ from typing import TypeAlias
 from events.accounts import (
     AuthorisationBegun,
     AuthorisationNeeded,
+    AuthorisationWaived,
     ConnectionAuthorised,
     CredentialSet,
     ProviderClientSet,
     RefreshFailed,
     RefreshIntended,
+    RenewalScheduled,
     TokenInDoubt,
     TokenRefreshed,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "ActorCrashed",
     "AuthorisationBegun",
     "AuthorisationNeeded",
+    "AuthorisationWaived",
     "BackfillAdvanced",
     "BackfillEnded",
     "BackfillRequested",
@@ -78,6 +81,7 @@ __all__ = [
     "RecordsRefused",
     "RefreshFailed",
     "RefreshIntended",
+    "RenewalScheduled",
     "SyncCancelled",
     "SyncFailed",
     "SyncInterrupted",
@@ -212,7 +216,9 @@ Event: TypeAlias = (
     | AuthorisationBegun
     | ConnectionAuthorised
     | AuthorisationNeeded
+    | AuthorisationWaived
     | RefreshIntended
+    | RenewalScheduled
     | TokenRefreshed
     | RefreshFailed
     | TokenInDoubt

@@ -10,6 +10,7 @@ from events.schema import (
     ActorCrashed,
     AuthorisationBegun,
     AuthorisationNeeded,
+    AuthorisationWaived,
     BackfillAdvanced,
     BackfillEnded,
     BackfillRequested,
@@ -24,6 +25,7 @@ from events.schema import (
     RecordsRefused,
     RefreshFailed,
     RefreshIntended,
+    RenewalScheduled,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -123,6 +125,8 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
             | RefreshFailed()
             | TokenInDoubt()
             | AuthorisationNeeded()
+            | AuthorisationWaived()
+            | RenewalScheduled()
             | AuthorisationBegun()
             | ConnectionAuthorised()
             | CredentialSet()
@@ -160,10 +164,9 @@ def next_start(connection: Connection) -> datetime | None:
 
 
 def next_work(connection: Connection) -> datetime | None:
-    """When there is next something to do: a sync, or a grant to be kept alive, also when paused."""
+    """When there is next something to do: a sync, or a grant to look after, also when paused."""
     keep = connection.grant.renew_by
-    alive = connection.grant.phase is Phase.GOOD
-    if keep is None or not alive or connection.run or connection.removed:
+    if keep is None or connection.run or connection.removed:
         return next_start(connection)
     start = next_start(connection)
     return keep if start is None else min(start, keep)

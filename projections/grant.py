@@ -21,14 +21,16 @@ from events.envelope import Recorded
 from events.schema import (
     AuthorisationBegun,
     AuthorisationNeeded,
+    AuthorisationWaived,
     ConnectionAuthorised,
     CredentialSet,
     RefreshFailed,
     RefreshIntended,
+    RenewalScheduled,
     TokenInDoubt,
     TokenRefreshed,
 )
-from events.terms import NeedReason
+from events.terms import NeedReason, RefreshReason
 
 
 class Phase(StrEnum):
@@ -44,9 +46,11 @@ class Phase(StrEnum):
 class Grant(Struct, frozen=True, kw_only=True):
     """`generation` counts pairs of tokens, `token` is the refresh token's keyed fingerprint.
 
-    `before` is the phase that a refresh began in; `tries` counts how often a token in doubt was
-    sent; `beginning` says that somebody was sent to the provider to authorise; `refreshes` and
-    `refreshed_at` are of the connection's whole life.
+    `before` is the phase that a refresh began in; `renew_by` is when the grant asks to be looked
+    after for its own sake; `refused` says that the provider took the access token no more before
+    it was to be refreshed; `tries` counts how often a token in doubt was sent; `beginning` says
+    that somebody was sent to the provider to authorise; `refreshes` and `refreshed_at` are of the
+    connection's whole life.
     """
 
     phase: Phase = Phase.NONE
@@ -55,6 +59,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     token: str = ""
     expires_at: datetime | None = None
     renew_by: datetime | None = None
+    refused: bool = False
     doubted_at: datetime | None = None
     tries: int = 0
     beginning: bool = False
@@ -67,19 +72,29 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 def evolve(grant: Grant, recorded: Recorded) -> Grant:
     match recorded.event:
-        case RefreshIntended(tries=tries):
+        case RefreshIntended(reason=reason, tries=tries):
             return replace(
-                grant, phase=Phase.REFRESHING, before=grant.phase, tries=tries, renew_by=None
+                grant,
+                phase=Phase.REFRESHING,
+                before=grant.phase,
+                refused=grant.refused or reason is RefreshReason.REFUSED,
+                tries=tries,
+                renew_by=None,
             )
         case TokenRefreshed() as event:
             return replace(
                 _paired(grant, event), refreshes=grant.refreshes + 1, refreshed_at=recorded.at
             )
         case RefreshFailed(renew_by=renew_by):
-            return replace(grant, phase=grant.before, tries=0, renew_by=renew_by)
-        case TokenInDoubt(tries=tries):
+            tries = max(0, grant.tries - 1)  # that one used nothing up
+            return replace(grant, phase=grant.before, tries=tries, renew_by=renew_by)
+        case TokenInDoubt(tries=tries, renew_by=renew_by):
             since = grant.doubted_at or recorded.at
-            return replace(grant, phase=Phase.IN_DOUBT, doubted_at=since, tries=tries)
+            return replace(
+                grant, phase=Phase.IN_DOUBT, doubted_at=since, tries=tries, renew_by=renew_by
+            )
+        case RenewalScheduled(renew_by=renew_by):
+            return replace(grant, renew_by=renew_by)
         case AuthorisationNeeded(reason=reason, error=error):
             return replace(
                 grant, phase=Phase.NEEDED, reason=reason, error=error, renew_by=None, tries=0
@@ -88,8 +103,8 @@ def evolve(grant: Grant, recorded: Recorded) -> Grant:
             return replace(grant, beginning=True)
         case ConnectionAuthorised() as event:
             return replace(_paired(grant, event), authorised_at=recorded.at, beginning=False)
-        case CredentialSet(purpose="credential"):
-            return replace(grant, phase=Phase.NONE, tries=0, doubted_at=None, renew_by=None)
+        case CredentialSet(purpose="credential") | AuthorisationWaived():
+            return again(grant)
         case _:
             return grant
 
@@ -113,6 +128,7 @@ def _paired(grant: Grant, event: ConnectionAuthorised | TokenRefreshed) -> Grant
         token=event.token,
         expires_at=event.expires_at,
         renew_by=event.renew_by,
+        refused=False,
         doubted_at=None,
         tries=0,
         reason=None,

@@ -7,6 +7,7 @@ from daemon.cli import times
 from events.schema import (
     AuthorisationBegun,
     AuthorisationNeeded,
+    AuthorisationWaived,
     BackfillAdvanced,
     BackfillEnded,
     BackfillRequested,
@@ -14,6 +15,7 @@ from events.schema import (
     ProviderClientSet,
     RefreshFailed,
     RefreshIntended,
+    RenewalScheduled,
     TokenInDoubt,
     TokenRefreshed,
 )
@@ -28,6 +30,8 @@ AccountEvent: TypeAlias = (
     | TokenRefreshed
     | RefreshFailed
     | TokenInDoubt
+    | AuthorisationWaived
+    | RenewalScheduled
 )
 BackfillEvent: TypeAlias = BackfillRequested | BackfillAdvanced | BackfillEnded
 
@@ -71,6 +75,10 @@ def account(event: AccountEvent, by: str) -> str:
         case AuthorisationNeeded(reason=reason, error=error):
             code = f" ({error})" if error else ""
             return f"waits to be authorised: {NEEDS[reason]}{code}"
+        case AuthorisationWaived():
+            return "needs to be authorised no more: its provider's file asks for nobody's consent"
+        case RenewalScheduled(renew_by=renew_by):
+            return f"its token is looked after at {times.local(renew_by)}: the clock stepped back"
         case RefreshIntended(reason=reason, generation=generation):
             return f"token {generation + 1} is asked for: {REFRESHES[reason]}"
         case TokenRefreshed(generation=generation, expires_at=expires_at, rotated=rotated):

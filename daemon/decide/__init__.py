@@ -36,9 +36,10 @@ from daemon.commands import (
     Start,
     StepClock,
     Stop,
+    Testify,
 )
-from daemon.decide import days, host, membership, outcome, start, tokens
-from daemon.decide.outcome import Decisions
+from daemon.decide import days, doubt, host, membership, outcome, start, tokens
+from daemon.decide.decisions import Decisions
 from events.schema import FLEET, ClockStepped, DaemonStopped
 from projections.world import World
 
@@ -59,6 +60,8 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
             return days.offer(command, world)
         case Renew():
             return tokens.renew(command, world, now)
+        case Testify():
+            return doubt.testify(command, world)
         case Activate():
             return tokens.activate(command, world, now)
         case LoseRefresh():

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from daemon.commands import Backfill, Finish, OfferDays
-from daemon.decide.outcome import Decisions, on_empty, runs
+from daemon.decide.decisions import Decisions
+from daemon.decide.outcome import on_empty, runs
 from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested, RecordsRefused
 from events.terms import BackfillEnd, Caller, FailureClass, Kind, RunOptions
 from projections.connection import Connection

@@ -1,9 +1,11 @@
 """What follows when a process starts, and when its settings are other ones?"""
 
 from daemon.commands import DeclareProvider, NoteVaultKey, Recover, SetPolicy
-from daemon.decide.outcome import Decisions, interrupted
-from events.schema import FLEET, DaemonStarted, VaultKeyRotated
+from daemon.decide.decisions import Decisions
+from daemon.decide.outcome import interrupted
+from events.schema import FLEET, AuthorisationWaived, DaemonStarted, VaultKeyRotated
 from events.terms import InterruptReason
+from projections.grant import Phase
 from projections.world import World
 
 
@@ -35,4 +37,18 @@ def declare(command: DeclareProvider, world: World) -> Decisions:
     known = world.providers.get(command.subject)
     if known is not None and known.digest == command.declaration.digest:
         return []
-    return [(command.subject, command.declaration)]
+    return [(command.subject, command.declaration), *_waived(command, world)]
+
+
+def _waived(command: DeclareProvider, world: World) -> Decisions:
+    """Nobody is waited for where the provider's file speaks of a person's consent no more."""
+    policy = command.declaration.grant
+    if policy is not None and policy.person:
+        return []
+    return [
+        (subject, AuthorisationWaived())
+        for subject, known in world.connections.items()
+        if known.provider == command.subject
+        and not known.removed
+        and known.grant.phase is Phase.NEEDED
+    ]

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
+from daemon.decide import doubt
 from daemon.decide.days import ended
-from daemon.decide.outcome import Decisions, left_in_doubt
+from daemon.decide.decisions import Decisions
 from daemon.decide.tokens import needs_person
 from events.schema import (
     AuthorisationNeeded,
@@ -46,7 +47,7 @@ def connect(command: Connect, world: World, now: datetime) -> Decisions:
         )
         return [(subject, added), *credential, *need, (subject, scheduled)]
     if command.credential:
-        credential = _grant_ends(subject, known, world, credential)
+        credential = _grant_ends(subject, known, world, now, credential)
     if (known.declared, known.interval) == (command.declared, command.interval):
         return [*credential]
     changed = ConnectionChanged(declared=command.declared, interval=command.interval, by=command.by)
@@ -59,7 +60,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
     if known is None or known.removed:
         return []
     return [
-        *left_in_doubt(subject, known),
+        *doubt.left(subject, known, world, now),
         *_cancelled(subject, known, command),
         *_skipped(subject, known, SkipReason.REMOVED),
         *_overdue(subject, known, now),
@@ -87,12 +88,14 @@ def resume(command: Resume, world: World) -> Decisions:
     return [(command.subject, ConnectionResumed(by=command.by))]
 
 
-def _grant_ends(subject: int, known: Connection, world: World, credential: Decisions) -> Decisions:
+def _grant_ends(
+    subject: int, known: Connection, world: World, now: datetime, credential: Decisions
+) -> Decisions:
     """What was granted under another credential is over; a person's consent is needed anew."""
     reason, sync = NeedReason.NEW, known.run.sync if known.run else None
     need = AuthorisationNeeded(reason=reason, generation=known.grant.generation, sync=sync)
     anew = [(subject, need)] if needs_person(world, known.provider) else []
-    return [*left_in_doubt(subject, known), *credential, *anew]
+    return [*doubt.left(subject, known, world, now), *credential, *anew]
 
 
 def _sooner(

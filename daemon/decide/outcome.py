@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.commands import Capture, Crash, Finish, Interrupt
+from daemon.decide import doubt
+from daemon.decide.decisions import Decisions
 from events.schema import (
     ActorCrashed,
     Event,
@@ -15,10 +17,8 @@ from events.schema import (
     SyncScheduled,
     SyncSkipped,
     SyncSucceeded,
-    TokenInDoubt,
 )
 from events.terms import (
-    DoubtReason,
     FailureClass,
     InterruptReason,
     Kind,
@@ -30,11 +30,8 @@ from events.terms import (
 )
 from projections import provider
 from projections.connection import Connection, Run
-from projections.grant import Phase
 from projections.streams import Stream
 from projections.world import World
-
-Decisions = list[tuple[int, Event]]
 
 MAY_PASS = frozenset(
     {
@@ -138,9 +135,9 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
         return []
     until = now + _rest(world.fleet.policy, known.crashes)
     crashed = ActorCrashed(error=command.error, crashes=known.crashes + 1, until=until)
-    doubt = left_in_doubt(subject, known)
+    in_doubt = doubt.left(subject, known, world, now)
     if known.run is None:
-        return [*doubt, (subject, crashed)]
+        return [*in_doubt, (subject, crashed)]
     failed = SyncFailed(
         sync=known.run.sync,
         duration_ms=max(0, (now - known.run.started) // timedelta(milliseconds=1)),
@@ -148,21 +145,7 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
         message=CRASH_MESSAGE,
     )
     next_ = next_due(subject, world, now) if stands_for_due(known.run) else []
-    return [*doubt, (subject, failed), *next_, (subject, crashed)]
-
-
-def left_in_doubt(subject: int, known: Connection) -> Decisions:
-    """What leaves a refresh behind in its middle leaves nobody who will know how that went."""
-    if known.grant.phase is not Phase.REFRESHING:
-        return []
-    sync = known.run.sync if known.run else None
-    doubt = TokenInDoubt(
-        generation=known.grant.generation,
-        reason=DoubtReason.DIED,
-        tries=known.grant.tries,
-        sync=sync,
-    )
-    return [(subject, doubt)]
+    return [*in_doubt, (subject, failed), *next_, (subject, crashed)]
 
 
 def _rest(policy: PolicySet, crashes: int) -> timedelta:

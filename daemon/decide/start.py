@@ -3,17 +3,17 @@
 from datetime import datetime
 
 from daemon.commands import Cancel, Request, Review, Start
-from daemon.decide import days
-from daemon.decide.outcome import Decisions, next_due, stands_for_due
+from daemon.decide import days, tokens
+from daemon.decide.decisions import Decisions
+from daemon.decide.outcome import next_due, stands_for_due
 from events.schema import (
-    RefreshIntended,
     SyncCancelled,
     SyncRequested,
     SyncScheduled,
     SyncSkipped,
     SyncStarted,
 )
-from events.terms import BackfillEnd, Kind, RefreshReason, RunOptions, ScheduleReason, SkipReason
+from events.terms import BackfillEnd, Kind, RunOptions, ScheduleReason, SkipReason
 from projections import connection, health, schedule
 from projections.connection import Connection
 from projections.grant import Phase
@@ -21,13 +21,13 @@ from projections.world import World
 
 
 def start(command: Start, world: World, now: datetime) -> Decisions:
-    """Start what is due, if there is a place for it; else keep a grant alive that would die."""
+    """Start what is due, if there is a place for it; else see to its grant."""
     known = world.connections.get(command.subject)
     if known is None or is_full(world):
         return []
     at = connection.next_start(known)
     if at is None or at > now:
-        return _kept_alive(command.subject, known, now)
+        return tokens.tend(command.subject, known, world, now)
     request = known.schedule.request
     kind, options = _what(known, now)
     own = at if kind is Kind.BACKFILL else schedule.next_start(known.schedule)
@@ -48,22 +48,6 @@ def _what(known: Connection, now: datetime) -> tuple[Kind, RunOptions | None]:
     if known.backfill and (known.schedule.due is None or known.schedule.due > now):
         return Kind.BACKFILL, days.options(known)
     return Kind.SCHEDULED, None
-
-
-def _kept_alive(subject: int, known: Connection, now: datetime) -> Decisions:
-    """Refresh for its own sake, also while the connection is paused (requirement C1).
-
-    One in doubt is settled first: the provider's way out is the shell's to try, in `Renew`.
-    """
-    grant = known.grant
-    if grant.renew_by is None or grant.renew_by > now or known.run or known.removed:
-        return []
-    if grant.phase is not Phase.GOOD:
-        return []
-    intended = RefreshIntended(
-        generation=grant.generation, token=grant.token, reason=RefreshReason.IDLE
-    )
-    return [(subject, intended)]
 
 
 BACKFILL_PRIORITY = 10
@@ -115,11 +99,14 @@ def cancel(command: Cancel, world: World, now: datetime) -> Decisions:
 
 
 def review(command: Review, world: World, now: datetime) -> Decisions:
-    """What the clock put further off than its policy allows: a due time, a rest, a request."""
+    """What a step of the clock put further off than it may be: a renewal, a due time, a request."""
     known = world.connections.get(command.subject)
     if known is None or known.removed:
         return []
-    past = days.sooner(command.subject, known, world, now)
+    past = [
+        *tokens.reviewed(command.subject, known, command.by),
+        *days.sooner(command.subject, known, world, now),
+    ]
     if known.schedule.due is None:
         return past
     policy, planned, asked = world.fleet.policy, known.schedule.due, known.schedule.request

@@ -248,7 +248,6 @@ def test_a_renewal_that_somebody_overtakes_by_authorising_sends_nothing():
 
 
 @pytest.mark.requirement("C2")
-@pytest.mark.xfail(strict=True, reason="a renewal does not look whether the vault is the log's")
 def test_a_renewal_uses_no_token_of_an_older_vault_up():
     async def scene(fleet):
         async with fleet.life() as daemon:
@@ -268,7 +267,6 @@ def test_a_renewal_uses_no_token_of_an_older_vault_up():
 
 
 @pytest.mark.requirement("C1")
-@pytest.mark.xfail(strict=True, reason="a step of the clock moves the renewal away with it")
 def test_a_clock_that_steps_back_lets_no_grant_die():
     async def scene(fleet):
         async with fleet.life() as daemon:

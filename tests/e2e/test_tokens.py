@@ -520,7 +520,6 @@ async def test_a_server_that_says_nothing_of_tokens_is_tried_once(home, peer, op
 
 
 @pytest.mark.requirement("X6")
-@pytest.mark.xfail(strict=True, reason="an access token that was dead before tells nothing")
 async def test_a_refused_access_token_is_no_witness_of_what_became_of_the_refresh(
     home, toolkit_peer
 ):

@@ -21,6 +21,7 @@ from events.terms import (
     GrantPolicy,
     InterruptReason,
     NeedReason,
+    RefreshReason,
     WayOut,
 )
 from projections import connection
@@ -202,11 +203,11 @@ class Saga:
     def go_on(self, *, fate, rotates, asked, calls, captured, resumes):
         """Do what comes next, whatever that is."""
         if self.turn is not None:
-            self.take_turn(fate, rotates)
+            self.take_turn(fate, rotates, asked)
         elif self.task is not None and self.is_alive_kept():
             self.keep_alive()
         elif self.task is not None and calls:
-            self.ask(asked, going_on=calls == "goes on", refused=calls == "refused")
+            self.ask(going_on=calls == "goes on", refused=calls == "refused")
         elif self.task is not None:
             self.finish(captured)
         elif self.grant.phase is Phase.NEEDED:
@@ -229,9 +230,9 @@ class Saga:
         at = connection.next_work(self.known)
         recorded = self.execute(commands.Start(subject=ONE))
         assert bool(recorded) == (at is not None and at <= self.now), "what is due can begin"
-        if recorded:
+        if recorded and isinstance(recorded[0].event, schema.SyncStarted | schema.RefreshIntended):
             self.task = recorded[0]
-            self.durable()
+        self.durable()
 
     def finish(self, captured):
         self.execute(
@@ -289,15 +290,13 @@ class Saga:
 
     # -- tokens -----------------------------------------------------------------------------------
 
-    def ask(self, asked, *, going_on, refused):
+    def ask(self, *, going_on, refused):
         """For a call of the sync: the token in the vault, or a new one."""
-        self.introspection = self.introspected(asked)
         wish = commands.Renew(
             subject=ONE,
             sync=self.task.seq,
             kept=self.kept.generation if self.kept else None,
             refused=self.grant.generation if refused else None,
-            introspection=self.introspection,
             going_on=going_on,
         )
         recorded = self.execute(wish)
@@ -310,7 +309,7 @@ class Saga:
 
     def introspected(self, asked):
         can = self.policy.way_out is WayOut.INTROSPECT and self.kept is not None
-        if self.grant.phase is not Phase.IN_DOUBT or not can or asked == "no":
+        if not can or asked == "no":
             return Introspection.NOT_ASKED
         if asked == "in vain":
             return Introspection.SILENT
@@ -328,21 +327,48 @@ class Saga:
         if self.grant.phase is not Phase.REFRESHING:
             self.task = None
         elif self.kept is None or self.kept.generation != event.generation:
-            self.lose(FailureClass.INTERNAL, sent=False)
+            self.lose(FailureClass.INTERNAL, sent=False, missing=True)
             self.task = None
         else:
             self.turn = Turn(event, self.kept)
 
-    def take_turn(self, fate, rotates):
+    def take_turn(self, fate, rotates, asked):
         if self.turn.came is not None:
             self.seal()
             self.tell()
+        elif self.is_to_be_asked():
+            self.testify(fate, rotates, asked)
         elif self.turn.intended is not None:
             self.send(fate, rotates)
         else:
             self.exchange(fate, with_refresh=rotates)
 
+    def is_to_be_asked(self):
+        intended, before = self.turn.intended, self.turn.before
+        in_doubt = intended is not None and intended.reason is RefreshReason.IN_DOUBT
+        return in_doubt and before is not None
+
+    def testify(self, fate, rotates, asked):
+        """Ask the server, then at once send the token in doubt once more."""
+        if self.grant.phase is not Phase.REFRESHING:
+            self.end_turn()
+            return
+        self.introspection = self.introspected(asked)
+        if self.introspection is Introspection.SILENT:
+            self.lose(FailureClass.NETWORK, sent=False)
+            self.end_turn()
+            return
+        sync = self.turn.intended.sync
+        self.execute(commands.Testify(subject=ONE, says=self.introspection, sync=sync))
+        self.durable()
+        if self.grant.phase is Phase.REFRESHING:
+            self.send(fate, rotates)
+        else:
+            self.end_turn()
+
     def send(self, fate, rotates):
+        if self.turn.intended.reason is RefreshReason.IN_DOUBT:
+            check_try(self)
         token, came = self.turn.before.token if self.turn.before else 0, None
         if fate in ("answered", "answer lost"):
             if not self.turn.intended.tries:
@@ -475,7 +501,7 @@ class Saga:
     def step_the_clock(self, by):
         self.now += by
         self.execute(commands.StepClock(by=by))
-        self.execute(commands.Review(subject=ONE))
+        self.execute(commands.Review(subject=ONE, by=by))
 
 
 # -- the laws, event by event ---------------------------------------------------------------------
@@ -490,8 +516,6 @@ def check(saga, event, grant):
             assert saga.turn is None, "a refresh is meant while another exchange goes on"
             assert event.generation == grant.generation
             assert grant.phase is not Phase.NEEDED, "nothing is sent until a person authorises"
-            if grant.phase is Phase.IN_DOUBT:
-                check_try(saga)
             seen.meant = event
         case schema.TokenRefreshed() | schema.ConnectionAuthorised():
             assert event.generation == grant.generation + 1, "pairs are counted one by one"
@@ -509,7 +533,7 @@ def check(saga, event, grant):
                 untold=seen.untold + counts,
             )
         case schema.RefreshFailed():
-            saga.seen = Refresh(doubted_at=seen.doubted_at)
+            saga.seen = structs.replace(seen, meant=None)
         case schema.AuthorisationNeeded():
             check_giving_up(saga, event, grant)
             seen.meant = None

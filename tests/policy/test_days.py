@@ -402,7 +402,7 @@ def test_another_sync_does_not_move_the_backfill_on():
 
 
 def test_a_backfill_that_the_clock_put_too_far_off_goes_on_after_a_rest():
-    review = commands.Review(subject=ONE)
+    review = commands.Review(subject=ONE, by=-HOUR)
     past = (*IDLE, (ONE, wanted()))
     given(*past).when(review, NOON).then()
     before = NOON - timedelta(days=40)

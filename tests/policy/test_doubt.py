@@ -16,12 +16,16 @@ from tests.policy.transcript import (
     HOUR,
     KEPT,
     MACHINE,
+    MINUTE,
     NOON,
     ONE,
     OTHER,
+    PAUSED,
     PERSON,
     PROVIDER,
     REMOVED,
+    SECOND,
+    SOON,
     account,
     authorised,
     given,
@@ -35,6 +39,7 @@ from tests.policy.transcript import (
     refreshed,
     renew,
     running,
+    scheduled,
     started,
 )
 
@@ -147,34 +152,67 @@ def test_the_time_of_a_doubt_counts_from_its_beginning():
     given(*past).when(renew(), NOON + 9 * HOUR).then(NEEDED_IN_DOUBT)
 
 
-@pytest.mark.requirement("X6")
-@pytest.mark.parametrize(
-    ("answer", "event"),
-    [
-        (Introspection.ACTIVE, again()),
-        (Introspection.INACTIVE, NEEDED_IN_DOUBT),
-        (Introspection.NOT_ASKED, again()),
-    ],
-)
-def test_introspection_says_whether_the_token_was_used_up(answer, event):
-    given(*doubted(ASK_SERVER)).when(renew(introspection=answer)).then(event)
+def witness(says):
+    return commands.Testify(subject=ONE, says=says, sync=FIFTH)
+
+
+def once_more(tries=1):
+    """The doubt, so often tried before, and the token about to be sent again."""
+    before = [event for each in range(1, tries) for event in tried(each)]
+    return doubted(ASK_SERVER, *before, intended(RefreshReason.IN_DOUBT, tries=tries, sync=FIFTH))
 
 
 @pytest.mark.requirement("X6")
-def test_a_server_that_says_nothing_is_asked_again_at_the_next_sync():
-    given(*doubted(ASK_SERVER)).when(renew(introspection=Introspection.SILENT)).then()
-    given(*doubted(ASK_SERVER, *tried())).when(renew(introspection=Introspection.SILENT)).then()
+def test_where_the_server_can_be_asked_that_belongs_to_sending():
+    given(*doubted(ASK_SERVER)).when(renew()).then(again())
+    given(*doubted(ASK_SERVER, *tried())).when(renew()).then(again(2))
 
 
 @pytest.mark.requirement("X6")
-def test_what_the_server_calls_active_is_tried_however_often_it_was():
-    past = doubted(ASK_SERVER, *tried(1), *tried(2))
-    given(*past).when(renew(introspection=Introspection.ACTIVE)).then(again(3))
+@pytest.mark.parametrize("tries", [1, 2, 3])
+def test_introspection_says_whether_the_token_was_used_up(tries):
+    given(*once_more(tries)).when(witness(Introspection.ACTIVE)).then()
+    given(*once_more(tries)).when(witness(Introspection.INACTIVE)).then(NEEDED_IN_DOUBT)
 
 
 @pytest.mark.requirement("X6")
 def test_a_server_that_could_not_be_asked_leaves_one_try():
-    given(*doubted(ASK_SERVER, *tried())).when(renew()).then(NEEDED_IN_DOUBT)
+    given(*once_more(1)).when(witness(Introspection.NOT_ASKED)).then()
+    given(*once_more(2)).when(witness(Introspection.NOT_ASKED)).then(NEEDED_IN_DOUBT)
+
+
+@pytest.mark.requirement("X6")
+def test_a_server_that_says_nothing_is_asked_again_and_nobody_else():
+    silent = lose(FailureClass.NETWORK)
+    for tries in (1, 2):
+        down = refresh_failed(in_doubt=True, renew_by=SOON)
+        given(*once_more(tries)).when(silent).then((ONE, down))
+        after = grant((*once_more(tries), (ONE, down)))
+        assert (after.phase, after.tries) == (Phase.IN_DOUBT, tries - 1)
+
+
+@pytest.mark.requirement("X6")
+def test_where_nothing_is_to_be_asked_nothing_is_said():
+    """The free way out needs no witness, whoever else it took over from in the file."""
+    past = doubted(GrantPolicy(way_out=WayOut.REUSE, reuse=HOUR), *tried(1), *tried(2))
+    sending = (*past, (ONE, intended(RefreshReason.IN_DOUBT, tries=3)))
+    given(*sending).when(witness(Introspection.NOT_ASKED)).then()
+
+
+def test_a_witness_is_heard_only_while_its_refresh_is_open():
+    given(*doubted(ASK_SERVER)).when(witness(Introspection.INACTIVE)).then()
+    other = replace(DECLARED, digest="d2", grant=None)
+    given(*once_more(), (PROVIDER, other)).when(witness(Introspection.INACTIVE)).then()
+
+
+@pytest.mark.requirement("X6")
+def test_a_refused_access_token_stays_refused_until_another_comes():
+    past = account(ASK_SERVER, authorised(), intended(RefreshReason.REFUSED), in_doubt())
+    assert grant(past).refused
+    once = intended(RefreshReason.IN_DOUBT, tries=1)
+    assert grant((*past, (ONE, once), (ONE, in_doubt(tries=1)))).refused
+    assert not grant((*past, (ONE, once), (ONE, refreshed(2)))).refused
+    assert not grant(doubted(ASK_SERVER)).refused
 
 
 @pytest.mark.requirement("X6")
@@ -207,9 +245,60 @@ def test_a_try_that_was_answered_with_a_failure_was_none():
     """The provider said that it did nothing: the token is as much in doubt as before."""
     policy = GrantPolicy(way_out=WayOut.TRY_ONCE)
     once = intended(RefreshReason.IN_DOUBT, tries=1, sync=FIFTH)
-    down = refresh_failed(FailureClass.SERVER, status=503, in_doubt=True)
+    down = refresh_failed(FailureClass.SERVER, status=503, in_doubt=True, renew_by=SOON)
     given(*doubted(policy, once)).when(lose(FailureClass.SERVER, status=503)).then((ONE, down))
     given(*doubted(policy, once, down)).when(renew()).then(again())
+
+
+# -- without a sync -------------------------------------------------------------------------------
+
+START = commands.Start(subject=ONE)
+QUIET = (ONE, scheduled(NOON + 9 * DAY))
+
+
+def alone(tries=1):
+    """What settles a doubt for its own sake is no sync's."""
+    return (ONE, intended(RefreshReason.IN_DOUBT, tries=tries))
+
+
+@pytest.mark.requirement("C1")
+@pytest.mark.requirement("X6")
+@pytest.mark.parametrize("way", [*WayOut])
+def test_a_doubt_is_settled_soon_should_no_sync_come_first(way):
+    policy = GrantPolicy(way_out=way, reuse=HOUR if way is WayOut.REUSE else None)
+    event = (ONE, needed(NeedReason.IN_DOUBT)) if way is WayOut.ASK else alone()
+    past = (*doubted(policy), QUIET)
+    given(*past).when(START, SOON - MOMENT).then()
+    given(*past).when(START, SOON).then(event)
+    given(*past, (ONE, PAUSED)).when(START, SOON).then(event)
+    given(*past, (ONE, REMOVED)).when(START, SOON).then()
+
+
+@pytest.mark.requirement("C1")
+def test_each_rest_doubles_the_time_so_far_up_to_an_hour():
+    sent, quarter = (ONE, intended(RefreshReason.IN_DOUBT, tries=1)), NOON + 15 * MINUTE
+    past = (*doubted(PERSON), sent)
+    for now, then in ((NOON + SECOND, NOON + 6 * SECOND), (quarter, NOON + 30 * MINUTE)):
+        silent = in_doubt(
+            reason=DoubtReason.UNANSWERED, cause=FailureClass.TIMEOUT, sync=FIFTH, renew_by=then
+        )
+        given(*past).when(lose(FailureClass.TIMEOUT, sent=True), now).then((ONE, silent))
+    down = refresh_failed(in_doubt=True, renew_by=NOON + 4 * HOUR)
+    given(*past).when(lose(), NOON + 3 * HOUR).then((ONE, down))
+
+
+@pytest.mark.requirement("C1")
+def test_a_provider_that_asks_for_rest_has_it():
+    once = intended(RefreshReason.IN_DOUBT, tries=1, sync=FIFTH)
+    down = refresh_failed(FailureClass.RATE_LIMITED, in_doubt=True, renew_by=NOON + 7 * MINUTE)
+    wish = lose(FailureClass.RATE_LIMITED, retry_after=7 * MINUTE)
+    given(*doubted(PERSON, once)).when(wish).then((ONE, down))
+
+
+def test_an_application_s_own_doubt_waits_for_a_sync():
+    first = intended(RefreshReason.FIRST, 0, token="", sync=4)
+    past = account(MACHINE, started(), first)
+    given(*past).when(settle()).then((ONE, in_doubt(0, renew_by=None, sync=4)))
 
 
 @pytest.mark.requirement("X6")
@@ -302,8 +391,9 @@ def test_a_refresh_of_what_speaks_no_oauth_any_more_is_closed():
     """Its file changed between two lives; what was open would hold a place for ever."""
     other = replace(DECLARED, digest="d2", grant=None)
     past = (*KEPT, (ONE, intended()), (PROVIDER, other))
-    given(*past).when(settle(2)).then((ONE, in_doubt()))
-    assert given(*past, (ONE, in_doubt())).world.fleet.running == frozenset()
+    closed = in_doubt(renew_by=None)
+    given(*past).when(settle(2)).then((ONE, closed))
+    assert given(*past, (ONE, closed)).world.fleet.running == frozenset()
 
 
 def test_recovery_leaves_an_open_renewal_to_be_settled():

@@ -1,9 +1,25 @@
-"""What is noted of the vault's key, and when is it nothing new?"""
+"""What is noted of the vault's key and a provider's file, and when is it nothing new?"""
 
-from daemon.commands import NoteVaultKey
-from events.schema import FLEET, VaultKeyRotated
-from events.terms import Caller
-from tests.policy.transcript import given
+import pytest
+from msgspec.structs import replace
+
+from daemon.commands import DeclareProvider, NoteVaultKey
+from events.schema import FLEET, AuthorisationWaived, VaultKeyRotated
+from events.terms import Caller, NeedReason
+from projections.connection import next_start
+from tests.policy.transcript import (
+    DECLARED,
+    KEPT,
+    MACHINE,
+    NOON,
+    ONE,
+    PERSON,
+    PROVIDER,
+    REMOVED,
+    account,
+    given,
+    needed,
+)
 
 BY = Caller(uid=0, role="admin")
 SECOND = VaultKeyRotated(version=2, sealed=12, by=BY)
@@ -35,3 +51,35 @@ def test_a_vault_put_back_from_before_is_noted_too():
     given((FLEET, SECOND)).when(note(1)).then((FLEET, VaultKeyRotated(version=1, sealed=12)))
     again = given((FLEET, SECOND), (FLEET, VaultKeyRotated(version=1, sealed=12))).world
     assert again.fleet.vault_key == 1
+
+
+# -- a provider's file ----------------------------------------------------------------------------
+
+
+def declare(grant):
+    return DeclareProvider(
+        subject=PROVIDER, declaration=replace(DECLARED, digest="d2", grant=grant)
+    )
+
+
+WAITING = account(PERSON, needed(NeedReason.NEW, 0))
+
+
+@pytest.mark.parametrize("grant", [None, MACHINE])
+def test_who_waits_for_a_person_that_is_needed_no_more_waits_no_longer(grant):
+    wish, waived = declare(grant), (ONE, AuthorisationWaived())
+    given(*WAITING).when(wish).then((PROVIDER, wish.declaration), waived)
+    after = given(*WAITING, (PROVIDER, wish.declaration), waived).world.connections[ONE]
+    assert next_start(after) == NOON
+
+
+@pytest.mark.parametrize("past", [KEPT, (*WAITING, (ONE, REMOVED))])
+def test_what_waits_for_nobody_is_left_as_it_is(past):
+    given(*past).when(declare(None)).then((PROVIDER, declare(None).declaration))
+
+
+def test_another_file_that_needs_a_person_too_changes_nothing_for_who_waits():
+    given(*WAITING).when(declare(PERSON)).then((PROVIDER, declare(PERSON).declaration))
+    given(*WAITING).when(
+        DeclareProvider(subject=PROVIDER, declaration=replace(DECLARED, grant=PERSON))
+    ).then()

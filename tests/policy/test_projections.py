@@ -20,6 +20,7 @@ from tests.policy.transcript import (
     PROVIDER,
     REMOVED,
     REQUESTED,
+    SOON,
     account,
     authorised,
     day,
@@ -70,8 +71,10 @@ def test_there_is_no_work_where_nothing_may_begin(event):
     assert next_work(event) is None
 
 
-def test_a_grant_that_is_not_good_is_not_kept_alive():
+@pytest.mark.requirement("C1")
+def test_a_grant_in_doubt_is_looked_after_and_one_in_use_is_not():
     assert next_work(intended(RefreshReason.IDLE)) == NOON + 6 * HOUR
+    assert next_work(intended(), in_doubt()) == SOON
     failure = RefreshFailed(
         generation=1,
         cause=FailureClass.SERVER,
@@ -80,7 +83,7 @@ def test_a_grant_that_is_not_good_is_not_kept_alive():
         renew_by=NOON,
     )
     again = intended(RefreshReason.IN_DOUBT, tries=1)
-    assert next_work(intended(), in_doubt(), again, failure) == NOON + 6 * HOUR
+    assert next_work(intended(), in_doubt(), again, failure) == NOON
 
 
 @pytest.mark.requirement("C3")

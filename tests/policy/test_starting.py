@@ -25,7 +25,6 @@ from tests.policy.transcript import (
     capture,
     finish,
     given,
-    in_doubt,
     intended,
     needed,
     scheduled,
@@ -127,20 +126,6 @@ def test_a_sync_that_is_due_renews_the_grant_itself():
 )
 def test_no_grant_is_kept_alive_that_is_gone_or_in_use(event):
     given(*ALIVE, (ONE, event)).when(START, NOON + HOUR).then()
-
-
-def test_a_grant_in_doubt_is_settled_before_it_is_kept_alive():
-    """By the next sync, which can ask the provider: an answered failure does not end the doubt."""
-    failure = schema.RefreshFailed(
-        generation=1,
-        cause=terms.FailureClass.SERVER,
-        message="it is down",
-        in_doubt=True,
-        renew_by=NOON,
-    )
-    again = intended(RefreshReason.IN_DOUBT, tries=1)
-    doubt = ((ONE, each) for each in (intended(), in_doubt(), again, failure))
-    given(*ALIVE, *doubt).when(START, NOON + HOUR).then()
 
 
 def test_a_grant_is_kept_alive_only_where_there_is_a_place():
@@ -285,7 +270,7 @@ def test_resuming_what_is_not_paused_changes_nothing(past):
 
 # -- a clock that stepped -------------------------------------------------------------------------
 
-REVIEW = commands.Review(subject=ONE)
+REVIEW = commands.Review(subject=ONE, by=-HOUR)
 STEPPED = terms.ScheduleReason.CLOCK_STEPPED
 
 
@@ -329,4 +314,4 @@ def test_what_has_no_due_time_or_is_gone_is_not_reviewed():
     before = NOON - 24 * HOUR
     given((ONE, ADDED)).when(REVIEW, before).then()
     given(*KNOWN, (ONE, REMOVED)).when(REVIEW, before).then()
-    given(*KNOWN).when(commands.Review(subject=OTHER), before).then()
+    given(*KNOWN).when(commands.Review(subject=OTHER, by=-HOUR), before).then()

@@ -552,3 +552,27 @@ def test_a_request_that_stood_when_the_grant_was_refused_is_served_once_it_is_au
     given(*past, (ONE, authorised(2))).when(commands.Start(subject=ONE)).then(
         (ONE, started(NOON, 1, request=5))
     )
+
+
+# -- a renewal, and the clock ---------------------------------------------------------------------
+
+
+@pytest.mark.requirement("C1")
+def test_a_renewal_goes_back_with_the_clock_and_not_on_with_it():
+    alive = account(IDLE, authorised(renew_by=NOON + HOUR), scheduled(NOON))
+    earlier = (ONE, schema.RenewalScheduled(renew_by=NOON))
+    given(*alive).when(commands.Review(subject=ONE, by=-HOUR)).then(earlier)
+    given(*alive).when(commands.Review(subject=ONE, by=HOUR)).then()
+    assert grant((*alive, earlier)).renew_by == NOON
+
+
+@pytest.mark.requirement("X6")
+def test_a_renewal_without_its_pair_in_the_vault_asks_a_person():
+    idle = (*account(IDLE, authorised()), (ONE, intended(RefreshReason.IDLE)))
+    given(*idle).when(lose(missing=True, sync=None)).then((ONE, needed(NeedReason.LOST)))
+
+
+def test_an_application_s_renewal_without_its_pair_waits_for_a_sync():
+    past = (*account(MACHINE, authorised()), (ONE, intended(RefreshReason.IDLE)))
+    failed = refresh_failed(sync=None)
+    given(*past).when(lose(missing=True, sync=None)).then((ONE, failed))

@@ -153,8 +153,12 @@ def refreshed(generation=2, **more):
     return schema.TokenRefreshed(**pair(generation, **more))
 
 
-def in_doubt(generation=1, reason=terms.DoubtReason.DIED, **more):
-    return schema.TokenInDoubt(generation=generation, reason=reason, **more)
+SOON = NOON + 5 * SECOND
+"""When a doubt that began at noon is looked into, should no sync come first."""
+
+
+def in_doubt(generation=1, reason=terms.DoubtReason.DIED, *, renew_by=SOON, **more):
+    return schema.TokenInDoubt(generation=generation, reason=reason, renew_by=renew_by, **more)
 
 
 def needed(reason, generation=1, **more):

@@ -210,9 +210,6 @@ def _line(recorded: Recorded) -> tuple[object, ...]:
 
 
 @pytest.mark.requirement("C1")
-@pytest.mark.xfail(
-    strict=True, reason="a token in doubt waits for the next sync, though its way out may close"
-)
 @pytest.mark.parametrize("seed", [WAYS.index(way) for way in WAYS if way != "ask"])
 def test_a_doubt_is_settled_while_there_is_a_way_out_of_it(seed: int) -> None:
     """A week lies between two syncs, and one call gets lost that keeps the grant alive."""
