@@ -18,8 +18,11 @@ from daemon.commands import (
     Crash,
     DeclareProvider,
     Finish,
+    GrantCommand,
+    HostCommand,
     Interrupt,
     LoseRefresh,
+    MembershipCommand,
     NoteCall,
     NoteVaultKey,
     OfferDays,
@@ -36,6 +39,7 @@ from daemon.commands import (
     Start,
     StepClock,
     Stop,
+    SyncCommand,
     Testify,
 )
 from daemon.decide import days, doubt, host, membership, outcome, start, tokens
@@ -47,6 +51,16 @@ __all__ = ["Decisions", "decide"]
 
 
 def decide(command: Command, world: World, now: datetime) -> Decisions:
+    if isinstance(command, SyncCommand):
+        return _of_sync(command, world, now)
+    if isinstance(command, GrantCommand):
+        return _of_grant(command, world, now)
+    if isinstance(command, MembershipCommand):
+        return _of_membership(command, world, now)
+    return _of_host(command, world)
+
+
+def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
     match command:
         case Start():
             return start.start(command, world, now)
@@ -58,14 +72,6 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
             return [*outcome.finish(command, world, now), *days.advance(command, world, now)]
         case OfferDays():
             return days.offer(command, world)
-        case Renew():
-            return tokens.renew(command, world, now)
-        case Testify():
-            return doubt.testify(command, world)
-        case Activate():
-            return tokens.activate(command, world, now)
-        case LoseRefresh():
-            return tokens.lose(command, world, now)
         case Interrupt():
             return outcome.interrupt(command, world)
         case Crash():
@@ -78,6 +84,20 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
             return start.review(command, world, now)
         case Backfill():
             return days.backfill(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_grant(command: GrantCommand, world: World, now: datetime) -> Decisions:
+    match command:
+        case Renew():
+            return tokens.renew(command, world, now)
+        case Testify():
+            return doubt.testify(command, world)
+        case Activate():
+            return tokens.activate(command, world, now)
+        case LoseRefresh():
+            return tokens.lose(command, world, now)
         case BeginAuthorisation():
             return tokens.begin(command, world)
         case Authorise():
@@ -86,6 +106,12 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
             return tokens.settle(command, world, now)
         case SetClient():
             return tokens.set_client(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_membership(command: MembershipCommand, world: World, now: datetime) -> Decisions:
+    match command:
         case Connect():
             return membership.connect(command, world, now)
         case Remove():
@@ -94,6 +120,12 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
             return membership.pause(command, world)
         case Resume():
             return membership.resume(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_host(command: HostCommand, world: World) -> Decisions:
+    match command:
         case Recover():
             return host.recover(command, world)
         case SetPolicy():

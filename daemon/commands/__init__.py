@@ -1,0 +1,90 @@
+"""What can be wished for? Imperative wishes to the journal; what comes of them, `decide` says."""
+
+from typing import TypeAlias
+
+from daemon.commands.grants import (
+    Activate,
+    Authorise,
+    BeginAuthorisation,
+    GrantCommand,
+    Introspection,
+    LoseRefresh,
+    Pair,
+    Renew,
+    SetClient,
+    Settle,
+    Testify,
+)
+from daemon.commands.host import (
+    DeclareProvider,
+    HostCommand,
+    NoteVaultKey,
+    Recover,
+    SetPolicy,
+    StepClock,
+    Stop,
+)
+from daemon.commands.membership import (
+    Connect,
+    MembershipCommand,
+    Pause,
+    Remove,
+    Resume,
+)
+from daemon.commands.syncs import (
+    Backfill,
+    Cancel,
+    Capture,
+    Crash,
+    DayCount,
+    Finish,
+    Interrupt,
+    NoteCall,
+    OfferDays,
+    Request,
+    Review,
+    Start,
+    SyncCommand,
+)
+
+__all__ = [
+    "Activate",
+    "Authorise",
+    "Backfill",
+    "BeginAuthorisation",
+    "Cancel",
+    "Capture",
+    "Command",
+    "Connect",
+    "Crash",
+    "DayCount",
+    "DeclareProvider",
+    "Finish",
+    "GrantCommand",
+    "HostCommand",
+    "Interrupt",
+    "Introspection",
+    "LoseRefresh",
+    "MembershipCommand",
+    "NoteCall",
+    "NoteVaultKey",
+    "OfferDays",
+    "Pair",
+    "Pause",
+    "Recover",
+    "Remove",
+    "Renew",
+    "Request",
+    "Resume",
+    "Review",
+    "SetClient",
+    "SetPolicy",
+    "Settle",
+    "Start",
+    "StepClock",
+    "Stop",
+    "SyncCommand",
+    "Testify",
+]
+
+Command: TypeAlias = HostCommand | MembershipCommand | SyncCommand | GrantCommand

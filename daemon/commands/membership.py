@@ -1,0 +1,42 @@
+"""What can be wished for of a connection as such?"""
+
+from datetime import timedelta
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from events.terms import Caller
+
+
+class Connect(Struct, frozen=True, kw_only=True):
+    """Add a connection, bring a removed one back, change its settings.
+
+    `credential` and `settings` say that the vault holds others than before.
+    """
+
+    subject: int
+    tenant: int
+    provider: int
+    declared: bool = False
+    interval: timedelta | None = None
+    credential: bool = False
+    settings: bool = False
+    by: Caller | None = None
+
+
+class Remove(Struct, frozen=True, kw_only=True):
+    subject: int
+    by: Caller | None = None
+
+
+class Pause(Struct, frozen=True, kw_only=True):
+    subject: int
+    by: Caller | None = None
+
+
+class Resume(Struct, frozen=True, kw_only=True):
+    subject: int
+    by: Caller | None = None
+
+
+MembershipCommand: TypeAlias = Connect | Remove | Pause | Resume

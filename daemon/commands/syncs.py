@@ -1,0 +1,115 @@
+"""What can be wished for of a connection's syncs, and what has come of one?"""
+
+from datetime import date, timedelta
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from events.schema import CallFailed, RecordsCaptured
+from events.terms import Caller, CallTotal, InterruptReason, RunOptions, StreamFailure
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Sync this connection now."""
+
+    subject: int
+    by: Caller | None = None
+    options: RunOptions | None = None
+
+
+class Backfill(Struct, frozen=True, kw_only=True):
+    """Fetch the days from `first` to `last` of the past, `batch` of them a sync."""
+
+    subject: int
+    first: date
+    last: date
+    batch: int
+    threshold: timedelta | None = None
+    by: Caller | None = None
+
+
+class Cancel(Struct, frozen=True, kw_only=True):
+    """Take back the sync that runs, or else the one that was requested."""
+
+    subject: int
+    by: Caller | None = None
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """The clock stepped, `by` that much: decide anew what lies further off than it may."""
+
+    subject: int
+    by: timedelta
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    subject: int
+
+
+class NoteCall(Struct, frozen=True, kw_only=True):
+    subject: int
+    call: CallFailed
+
+
+class DayCount(Struct, frozen=True, kw_only=True):
+    """How many records a day brought, and how many of it are in force."""
+
+    day: date
+    fetched: int
+    before: int
+
+
+class OfferDays(Struct, frozen=True, kw_only=True):
+    """These days of a stream came whole: which of them are not to be believed?"""
+
+    subject: int
+    sync: int
+    stream: str
+    days: tuple[DayCount, ...]
+
+
+class Capture(Struct, frozen=True, kw_only=True):
+    """A stream's records are staged as `offered` says: accept them or not."""
+
+    subject: int
+    offered: RecordsCaptured
+
+
+class Finish(Struct, frozen=True, kw_only=True):
+    """A sync went through all its streams: these were captured, those failed."""
+
+    subject: int
+    sync: int
+    duration_ms: int
+    captured: tuple[str, ...]
+    records: int
+    failures: tuple[StreamFailure, ...]
+    calls: tuple[CallTotal, ...]
+
+
+class Interrupt(Struct, frozen=True, kw_only=True):
+    subject: int
+    sync: int
+    reason: InterruptReason
+
+
+class Crash(Struct, frozen=True, kw_only=True):
+    """Our own code failed while working for this connection. `error` names type and place only."""
+
+    subject: int
+    error: str
+
+
+SyncCommand: TypeAlias = (
+    Request
+    | Backfill
+    | Cancel
+    | Review
+    | Start
+    | NoteCall
+    | OfferDays
+    | Capture
+    | Finish
+    | Interrupt
+    | Crash
+)
