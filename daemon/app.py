@@ -6,6 +6,7 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 
 import structlog
@@ -169,6 +170,8 @@ def _fields(recorded: Recorded) -> dict[str, object]:
         value = getattr(event, name)
         if isinstance(value, (str, int, float, bool)) and value != "":
             fields[name] = value
+        elif isinstance(value, date):  # a datetime is one too
+            fields[name] = value.isoformat()
     fields["at"] = recorded.at.isoformat()
     return fields
 

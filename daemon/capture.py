@@ -15,6 +15,7 @@ from msgspec import Struct
 from daemon import reports, rest, windows
 from daemon.calls import Calls
 from daemon.commands import Capture, DayCount, OfferDays
+from daemon.decide.days import HOPELESS
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.placeholders import Values
@@ -25,7 +26,7 @@ from daemon.store.drafts import Difference, Draft
 from daemon.store.storage import Storage
 from daemon.stream_file import Stream, Window
 from events.schema import RecordsCaptured, RecordsRefused
-from events.terms import FailureClass, RunOptions, StreamFailure
+from events.terms import RunOptions, StreamFailure
 from projections import streams
 
 EMPTY_MESSAGE = (
@@ -34,8 +35,6 @@ EMPTY_MESSAGE = (
 EMPTY_DAY = (
     "the provider answered with no records for this day where there were some; they stay in force"
 )
-HOPELESS = frozenset({FailureClass.AUTH, FailureClass.RETIRED, FailureClass.RATE_LIMITED})
-"""After these the other days would only fail alike."""
 
 
 class Progress(Struct, kw_only=True):
@@ -146,12 +145,16 @@ class Capturer:
         *,
         window: Window,
     ) -> tuple[int, tuple[date, ...]]:
-        """Fetch day by day; return how many pages came, and which days are to be believed."""
+        """Fetch day by day; return how many pages came, and which days are to be believed.
+
+        Where it is cut, all days left are named as failed, unless a backfill goes on there.
+        """
         pages = 0
         good: list[date] = []
         known = self._journal.world.connections[source.subject].streams
         owed = known.get(name, streams.Stream()).failed_days
         wanted = windows.wanted(window, self._journal.clock.now(), owed, source.options)
+        past = source.options is not None and source.options.first is not None
         for at, day in enumerate(wanted):
             try:
                 values = {**source.values, **windows.bounds(window, day)}
@@ -159,9 +162,10 @@ class Capturer:
             except CallLost as lost:
                 source.calls.unusable(lost)
                 await self._storage.drop_day(draft, day.isoformat())
-                failed = wanted[at:] if lost.cause in HOPELESS else [day]
+                cut = lost.cause in HOPELESS
+                failed = wanted[at:] if cut and not past else [day]
                 result.failures += [failure(name, lost, each) for each in failed]
-                if lost.cause in HOPELESS:
+                if cut:
                     break
             else:
                 good.append(day)

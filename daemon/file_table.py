@@ -68,6 +68,19 @@ def placeholders(value: object) -> set[str]:
             return set()
 
 
+def fragments(value: object) -> set[str]:
+    """Return the names of those placeholders that stand in a longer text."""
+    match value:
+        case str():
+            return set() if PLACEHOLDER.fullmatch(value) else placeholders(value)
+        case dict():
+            return set().union(*map(fragments, value.values()))
+        case list() | tuple():
+            return set().union(*map(fragments, value))
+        case _:
+            return set()
+
+
 def _split(url: str) -> SplitResult | None:
     if re.search(r"[^\x21-\x7e]|\\", url):  # URL parsers differ in what they make of these
         return None

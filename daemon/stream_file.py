@@ -16,6 +16,7 @@ from daemon.file_table import (
     Text,
     UrlPath,
     check_expression,
+    fragments,
     placeholders,
 )
 from daemon.paging_file import NoPaging, Paging
@@ -143,7 +144,11 @@ class Stream(Table, frozen=True, kw_only=True):
         if self.window is not None and not used & {"start", "day"}:
             raise ValueError("a window needs {start} or {day} in its path, params, headers or body")
         objects = self.window is not None and self.window.format == "civil_date"
-        if objects and self.placeholders() & {"start", "end"}:
-            raise ValueError('{start} and {end} of format "civil_date" stand in a body alone')
+        in_text = self.placeholders() | fragments(self.body)
+        if objects and in_text & {"start", "end"}:
+            raise ValueError(
+                '{start} and {end} of format "civil_date" are objects: '
+                "each stands in a body, and is all of its text"
+            )
         if self.window is None and (self.placeholders() & WINDOW_NAMES):
             raise ValueError("{start}, {end} and {day} need a window table")

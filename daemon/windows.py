@@ -32,13 +32,14 @@ def wanted(
 ) -> list[date]:
     """Return the days of one run, oldest first: the window's, and those that are still owed.
 
-    What holds for the run alone goes before: so many days, a span of the past, only what failed.
+    What holds for the run alone goes before: so many days, only what failed, a span of the past,
+    of which the newest comes first: where such a run is cut, the next one goes on.
     """
     today = now.astimezone(ZoneInfo(window.timezone)).date()
     if options is not None and options.failed_days:
         return sorted(owed)
     if options is not None and options.first is not None and options.last is not None:
-        return _span(options.first, min(options.last, today))
+        return _span(options.first, min(options.last, today))[::-1]
     days = options.days if options is not None and options.days is not None else window.days
     newest = sorted(owed)[-OWED_MAX:]
     return sorted({*_span(today - (days - 1) * ONE_DAY, today), *newest})

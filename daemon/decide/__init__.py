@@ -75,7 +75,7 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
         case Interrupt():
             return outcome.interrupt(command, world)
         case Crash():
-            return outcome.crash(command, world, now)
+            return [*outcome.crash(command, world, now), *days.give_up(command, world)]
         case Request():
             return start.request(command, world, now)
         case Cancel():

@@ -1,8 +1,8 @@
 """Which days are believed, and how does a backfill go on?"""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from daemon.commands import Backfill, Finish, OfferDays
+from daemon.commands import Backfill, Crash, Finish, OfferDays
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import on_empty, runs
 from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested, RecordsRefused
@@ -11,6 +11,8 @@ from projections.connection import Connection
 from projections.world import World
 
 ONE_DAY = timedelta(days=1)
+NONE = timedelta(0)
+CRASHES_MAX = 3  # in a row, until a backfill is given up
 
 PASSES = frozenset(
     {
@@ -21,6 +23,9 @@ PASSES = frozenset(
     }
 )
 """What goes by: a backfill waits for it. Anything else a person must look at."""
+
+HOPELESS = frozenset({FailureClass.AUTH, FailureClass.RETIRED, FailureClass.RATE_LIMITED})
+"""After these the other days of a run would only fail alike: it is cut there."""
 
 
 def offer(command: OfferDays, world: World) -> Decisions:
@@ -50,7 +55,7 @@ def offer(command: OfferDays, world: World) -> Decisions:
 def backfill(command: Backfill, world: World) -> Decisions:
     """One backfill a connection: another one takes the place of what is left of the first."""
     known = world.connections.get(command.subject)
-    if known is None or known.removed or command.last < command.first:
+    if known is None or known.removed or command.last < command.first or command.batch < 1:
         return []
     asked = BackfillRequested(
         first=command.first,
@@ -65,11 +70,18 @@ def backfill(command: Backfill, world: World) -> Decisions:
     ]
 
 
-def ended(subject: int, known: Connection, how: BackfillEnd, by: Caller | None = None) -> Decisions:
-    """End what is left of a backfill, if there is any."""
+def ended(
+    subject: int,
+    known: Connection,
+    how: BackfillEnd,
+    by: Caller | None = None,
+    *,
+    last: date | None = None,
+) -> Decisions:
+    """End what is left of a backfill, if there is any: the days up to `last`."""
     if known.backfill is None:
         return []
-    return [(subject, BackfillEnded(how=how, last=known.backfill.last, by=by))]
+    return [(subject, BackfillEnded(how=how, last=last or known.backfill.last, by=by))]
 
 
 def options(known: Connection) -> RunOptions:
@@ -81,7 +93,7 @@ def options(known: Connection) -> RunOptions:
 
 
 def advance(command: Finish, world: World, now: datetime) -> Decisions:
-    """Go on after the days of this run; where nothing came of them, later, or not at all."""
+    """Go on after the days of this run, or where it was cut; where nothing came, later or never."""
     if not runs(world, command.subject, command.sync):
         return []
     known = world.connections[command.subject]
@@ -90,19 +102,39 @@ def advance(command: Finish, world: World, now: datetime) -> Decisions:
         return []
     if run.options is None or run.options.last != left.last:  # another one was asked for meanwhile
         return []
-    hints = [each.retry_after for each in command.failures if each.retry_after]
-    wait = max(hints, default=timedelta(0))
+    wait = max((each.retry_after for each in command.failures if each.retry_after), default=NONE)
+    cut, causes = _cut(command), {each.cause for each in command.failures}
+    interval = known.interval or world.fleet.policy.interval
+    if command.captured and cut is not None:
+        if not causes & HOPELESS <= PASSES:
+            return ended(command.subject, known, BackfillEnd.FAILED, last=cut)
+        return [(command.subject, BackfillAdvanced(last=cut, due=now + (wait or interval)))]
     if not command.captured:
-        causes = {each.cause for each in command.failures}
         if not causes or not causes <= PASSES:  # without a cause there was nothing to fetch
             return ended(command.subject, known, BackfillEnd.FAILED)
-        rest = max(wait, known.interval or world.fleet.policy.interval)
+        rest = max(wait, interval)
         return [(command.subject, BackfillAdvanced(last=left.last, due=now + rest))]
     assert run.options.first is not None, "a backfill's run says which days"
     last = run.options.first - ONE_DAY
     if last < left.first:
         return [(command.subject, BackfillEnded(how=BackfillEnd.DONE))]
     return [(command.subject, BackfillAdvanced(last=last, due=now + wait))]
+
+
+def give_up(command: Crash, world: World) -> Decisions:
+    """Days on which our own code fails again and again would keep all other syncs waiting."""
+    known = world.connections.get(command.subject)
+    if known is None or known.run is None or known.run.kind is not Kind.BACKFILL:
+        return []
+    if known.crashes + 1 < CRASHES_MAX:
+        return []
+    return ended(command.subject, known, BackfillEnd.FAILED)
+
+
+def _cut(command: Finish) -> date | None:
+    """The newest day that this run did not get past."""
+    days = [each.day for each in command.failures if each.day and each.cause in HOPELESS]
+    return max(days, default=None)
 
 
 def sooner(subject: int, known: Connection, world: World, now: datetime) -> Decisions:

@@ -219,11 +219,13 @@ def test_so_many_days_can_be_asked_for_one_run(zone, now, count, asked, owed):
 
 @pytest.mark.requirement("C7")
 @given(zones, instants, dates, st.integers(0, 40), owed_days)
-def test_a_span_of_the_past_is_fetched_alone_and_never_beyond_today(zone, now, first, more, owed):
+def test_a_span_of_the_past_is_fetched_alone_newest_first_and_never_beyond_today(
+    zone, now, first, more, owed
+):
     today, last = now.astimezone(ZoneInfo(zone)).date(), first + more * DAY
     days = wanted(Window(timezone=zone), now, owed, first=first, last=last)
     span = [first + count * DAY for count in range(more + 1)]
-    assert days == [day for day in span if day <= today]
+    assert days[::-1] == [day for day in span if day <= today]
 
 
 @pytest.mark.requirement("C4")

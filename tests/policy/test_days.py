@@ -234,6 +234,7 @@ def test_another_backfill_takes_the_place_of_what_is_left_of_the_first():
 
 def test_there_is_no_backfill_of_no_days_nor_of_what_is_gone():
     given(*IDLE).when(backfill(2, 1)).then()
+    given(*IDLE).when(backfill(batch=0)).then()
     given(*IDLE, (ONE, REMOVED)).when(backfill()).then()
     given().when(backfill()).then()
     given(*IDLE).when(backfill(2, 2)).then((ONE, wanted(2, 2)))
@@ -366,6 +367,33 @@ def test_a_backfill_that_has_nothing_to_fetch_ends():
     assert end == BackfillEnded(how=BackfillEnd.FAILED, last=day(10))
 
 
+@pytest.mark.requirement("C7")
+def test_a_backfill_goes_on_where_a_run_was_cut():
+    limited = FailureClass.RATE_LIMITED
+    cut = (lost_day(10, FailureClass.NOT_FOUND), lost_day(9, limited), lost_day(8, limited))
+    ending = (ONE, succeeded(FIRST, failures=cut))
+    given(*PAST).when(finish(FIRST, "days", failures=cut)).then(
+        ending, advanced(9, NOON + 6 * HOUR)
+    )
+    given(*PAST, ending, advanced(9)).when(START).then((ONE, backfilling(7, 9)))
+
+
+@pytest.mark.requirement("C7")
+def test_a_backfill_that_was_cut_waits_just_as_long_as_the_provider_asked():
+    cut = (lost_day(9, FailureClass.RATE_LIMITED, retry_after=MINUTE),)
+    given(*PAST).when(finish(FIRST, "days", failures=cut)).then(
+        (ONE, succeeded(FIRST, failures=cut)), advanced(9, NOON + MINUTE)
+    )
+
+
+@pytest.mark.parametrize("cause", [FailureClass.AUTH, FailureClass.RETIRED])
+def test_a_backfill_that_was_cut_for_good_says_which_days_are_left(cause):
+    cut = (lost_day(9, cause), lost_day(10, FailureClass.SERVER))
+    end = BackfillEnded(how=BackfillEnd.FAILED, last=day(9))
+    [*_, last] = given(*PAST).when(finish(FIRST, "days", failures=cut)).decided
+    assert last == (ONE, end)
+
+
 def test_a_backfill_waits_as_long_as_the_provider_asked():
     failures = (lost_day(9, retry_after=8 * HOUR), lost_day(10, retry_after=HOUR))
     asked = (ONE, scheduled(NOON + 8 * HOUR, ScheduleReason.ASKED_TO_WAIT))
@@ -457,6 +485,16 @@ def test_a_crash_in_the_past_leaves_the_plan_alone():
     after = (*PAST, *decided)
     rested = NOON + 7 * HOUR + 10 * SECOND
     given(*after).when(START, rested).then((ONE, started(rested, 7)))
+
+
+def test_a_backfill_that_crashes_us_three_times_in_a_row_is_given_up():
+    crash = commands.Crash(subject=ONE, error="E at x.py:1")
+    past, ends = PAST, []
+    for _ in range(3):
+        decided = given(*past).when(crash).decided
+        ends += [event for _, event in decided if isinstance(event, BackfillEnded)]
+        past = (*past, *decided, (ONE, backfilling(8, 10)))
+    assert ends == [BackfillEnded(how=BackfillEnd.FAILED, last=day(10))]
 
 
 def test_a_sync_that_goes_before_the_past_says_when_it_was_due_itself():

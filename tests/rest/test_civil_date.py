@@ -27,13 +27,18 @@ def test_an_inclusive_end_is_the_day_itself():
     assert windows.bounds(window, NEW_YEARS_EVE)["end"] == {"year": 2026, "month": 12, "day": 31}
 
 
-def test_a_file_that_puts_an_object_into_the_query_is_refused():
+IN_A_TEXT = {"where": [{"day": "from {start} on"}]}
+
+
+@pytest.mark.parametrize("place", [{"params": {"from": "{start}"}}, {"body": IN_A_TEXT}])
+def test_a_file_that_puts_an_object_into_the_query_or_a_text_is_refused(place):
     document = {
         "path": "/days",
+        "method": "POST",
         "primary_key": ["id"],
         "mode": "window",
-        "params": {"from": "{start}"},
         "window": {"format": "civil_date"},
+        **place,
     }
-    with pytest.raises(msgspec.ValidationError, match='of format "civil_date" stand in a body'):
+    with pytest.raises(msgspec.ValidationError, match="each stands in a body, and is all of"):
         msgspec.convert(document, Stream)
