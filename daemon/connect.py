@@ -15,6 +15,7 @@ from daemon.account import CREDENTIAL
 from daemon.auth_file import OAuth2
 from daemon.commands import Connect, DeclareProvider, Remove
 from daemon.journal import Journal
+from daemon.oauth import client_of
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.store.storage import Storage
@@ -54,6 +55,9 @@ async def connect(
     at = vault.enrol("provider", provider)
     _check_provider(journal, vault, name, subject, at)
     await storage.name(subject, tenant_name, name)
+    same_client = credential is not None and _is_same_client(
+        vault, tenant, subject, file, credential
+    )
     set_anew = credential is not None and keep(vault, tenant, subject, CREDENTIAL, credential)
     whole = declared is True  # what was taken out of the configuration holds no longer
     chosen = settings is not None and _keep_settings(vault, tenant, subject, settings, whole=whole)
@@ -67,7 +71,8 @@ async def connect(
             provider=at,
             declared=was_declared if declared is UNSET else declared,
             interval=was_interval if interval is UNSET else interval,
-            credential=set_anew,
+            credential=set_anew and not same_client,
+            secret=set_anew and same_client,
             settings=chosen,
             by=by,
         )
@@ -160,6 +165,16 @@ def keep(vault: Vault, tenant: int, subject: int, purpose: str, secret: Secret) 
         return False
     vault.seal(tenant, subject, purpose, secret)
     return True
+
+
+def _is_same_client(
+    vault: Vault, tenant: int, subject: int, file: ProviderFile, credential: Secret
+) -> bool:
+    """Whether only the secret differs by which an OAuth application shows who it is."""
+    kept = vault.open(tenant, subject, CREDENTIAL)
+    if kept is None or not isinstance(file.auth, OAuth2):
+        return False
+    return client_of(kept).id == client_of(credential).id
 
 
 def _keep_settings(

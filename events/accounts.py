@@ -13,7 +13,11 @@ from events.terms import Caller, DoubtReason, FailureClass, NeedReason, RefreshR
 
 
 class CredentialSet(Fact, frozen=True, kw_only=True, tag="credential-set"):
-    """A connection's credential is another one from here on; it lies sealed in the vault."""
+    """What the vault holds of a connection under `purpose` is another one from here on.
+
+    A `credential` ends the grant that was given to the one before; another `client-secret` of the
+    same application does not, nor do other `settings`.
+    """
 
     purpose: str = "credential"
     by: Caller | None = None

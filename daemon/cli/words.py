@@ -164,7 +164,7 @@ def _membership(
         case ConnectionRemoved():
             return f"connection removed{_by(event.by)}; its data is kept"
         case CredentialSet(purpose=purpose):
-            return f"{purpose} set{_by(event.by)}"
+            return f"{purpose.replace('-', ' ')} set{_by(event.by)}"
         case ConnectionPaused():
             return f"paused{_by(event.by)}"
         case ConnectionResumed():

@@ -11,7 +11,8 @@ from events.terms import Caller
 class Connect(Struct, frozen=True, kw_only=True):
     """Add a connection, bring a removed one back, change its settings.
 
-    `credential` and `settings` say that the vault holds others than before.
+    `credential`, `secret` and `settings` say that the vault holds others than before; `secret`
+    alone that the application of a grant is the same one, with another secret.
     """
 
     subject: int
@@ -20,6 +21,7 @@ class Connect(Struct, frozen=True, kw_only=True):
     declared: bool = False
     interval: timedelta | None = None
     credential: bool = False
+    secret: bool = False
     settings: bool = False
     by: Caller | None = None
 

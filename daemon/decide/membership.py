@@ -27,7 +27,11 @@ from projections.world import World
 def connect(command: Connect, world: World, now: datetime) -> Decisions:
     """Add it (first sync due at once), or note what differs from what is known."""
     subject, known = command.subject, world.connections.get(command.subject)
-    wishes = (("credential", command.credential), ("settings", command.settings))
+    wishes = (
+        ("credential", command.credential),
+        ("client-secret", command.secret),
+        ("settings", command.settings),
+    )
     credential: Decisions = [
         (subject, CredentialSet(purpose=purpose, by=command.by)) for purpose, new in wishes if new
     ]

@@ -26,6 +26,7 @@ from daemon.vault import Vault
 from events.codec import decode
 from events.schema import (
     AuthorisationNeeded,
+    CredentialSet,
     RefreshFailed,
     RefreshIntended,
     SyncStarted,
@@ -99,6 +100,7 @@ class Fleet:
         self.store = Store(None)
         self.vault = Vault(None, bytes(32))
         self.dice = random.Random(1)
+        self.credential_file = None
         provider = self.vault.enrol("provider", "health")
         self.vault.seal(NO_TENANT, provider, CLIENT, Secret("id:secret"))
         urls = {
@@ -146,7 +148,8 @@ class Fleet:
             await trio.lowlevel.checkpoint()
             return call()
 
-        connections = {NAME: Declared(interval="9999d")}
+        declared = Declared(interval="9999d", credential_file=self.credential_file)
+        connections = {NAME: declared}
         return Parts(
             log=log,
             store=self.store,
@@ -327,5 +330,25 @@ def test_a_sync_that_is_cancelled_at_any_moment_leaves_the_grant_in_use(after_ms
             await trio.sleep(60)
         assert isinstance(fleet.events(SyncStarted, SyncSucceeded)[-1].event, SyncSucceeded)
         assert set(fleet.server.sent.values()) == {1}
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("C2")
+def test_an_application_that_changes_its_secret_keeps_its_grants_and_another_one_does_not(tmp_path):
+    key = tmp_path / "key"
+
+    async def scene(fleet):
+        fleet.credential_file = str(key)
+        phases = []
+        for text in ("our id:first", "our id:second", "another id:third"):
+            key.write_text(text)
+            async with fleet.life() as daemon:
+                if not phases:
+                    await fleet.authorise(daemon)
+                phases.append(fleet.grant(daemon).phase)
+        assert phases == [Phase.GOOD, Phase.GOOD, Phase.NEEDED]
+        purposes = [each.event.purpose for each in fleet.events(CredentialSet)]
+        assert purposes == ["credential", "client-secret", "credential"]
 
     in_time(scene)

@@ -522,9 +522,12 @@ def test_another_credential_closes_a_renewal_that_is_open():
     assert given(*past, *events).world.fleet.running == frozenset()
 
 
-def test_other_settings_leave_the_grant_alone():
-    event = schema.CredentialSet(purpose="settings")
-    given(*KEPT).when(connect(settings=True)).then((ONE, event))
+@pytest.mark.parametrize(
+    ("wish", "purpose"), [({"settings": True}, "settings"), ({"secret": True}, "client-secret")]
+)
+def test_other_settings_and_another_secret_leave_the_grant_alone(wish, purpose):
+    event = schema.CredentialSet(purpose=purpose)
+    given(*KEPT).when(connect(**wish)).then((ONE, event))
     assert grant((*KEPT, (ONE, event))) == grant(KEPT)
 
 
