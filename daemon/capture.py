@@ -151,9 +151,9 @@ class Capturer:
         """
         pages = 0
         good: list[date] = []
-        known = self._journal.world.connections[source.subject].streams
-        owed = known.get(name, streams.Stream()).failed_days
-        wanted = windows.wanted(window, self._journal.clock.now(), owed, source.options)
+        streams_ = self._journal.world.connections[source.subject].streams
+        known, now = streams_.get(name, streams.Stream()), self._journal.clock.now()
+        wanted = windows.wanted(window, now, known.failed_days, source.options, known.newest_day)
         past = source.options is not None and source.options.first is not None
         for at, day in enumerate(wanted):
             try:

@@ -10,6 +10,7 @@ from events.terms import RunOptions
 
 ONE_DAY = timedelta(days=1)
 OWED_MAX = 31  # days that are owed and fetched beside the window's; `--failed-days` takes them all
+MISSED_MAX = 31  # days without a good sync that the next one catches up with; a backfill takes more
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -28,9 +29,16 @@ NANOSECOND_OF_END = 999  # what a microsecond less leaves of the last nanosecond
 
 
 def wanted(
-    window: Window, now: datetime, owed: Iterable[date], options: RunOptions | None
+    window: Window,
+    now: datetime,
+    owed: Iterable[date],
+    options: RunOptions | None,
+    newest: date | None = None,
 ) -> list[date]:
     """Return the days of one run, oldest first: the window's, and those that are still owed.
+
+    The window reaches back to the `newest` day that ever came: that may have been fetched before
+    it was over, and since then nobody asked.
 
     What holds for the run alone goes before: so many days, only what failed, a span of the past,
     of which the newest comes first: where such a run is cut, the next one goes on.
@@ -40,9 +48,13 @@ def wanted(
         return sorted(owed)
     if options is not None and options.first is not None and options.last is not None:
         return _span(options.first, min(options.last, today))[::-1]
-    days = options.days if options is not None and options.days is not None else window.days
-    newest = sorted(owed)[-OWED_MAX:]
-    return sorted({*_span(today - (days - 1) * ONE_DAY, today), *newest})
+    if options is not None and options.days is not None:
+        first = today - (options.days - 1) * ONE_DAY
+    else:
+        first = today - (window.days - 1) * ONE_DAY
+        missed = max(newest or today, today - MISSED_MAX * ONE_DAY)
+        first = min(first, missed)
+    return sorted({*_span(first, today), *sorted(owed)[-OWED_MAX:]})
 
 
 def bounds(window: Window, day: date) -> dict[str, Value]:

@@ -16,7 +16,8 @@ FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to b
 class Stream(Struct, frozen=True, kw_only=True):
     """The last good version (0: none), its rows and digest, and what went wrong since.
 
-    `failed_days` are the windows that are still owed, oldest first.
+    `newest_day` is the newest window that ever came; `failed_days` are those still owed, oldest
+    first.
     """
 
     version: int = 0
@@ -24,6 +25,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     digest: str = ""
     captured_at: datetime | None = None
     failure: StreamFailure | None = None
+    newest_day: date | None = None
     failed_days: tuple[date, ...] = ()
 
 
@@ -33,6 +35,7 @@ Streams = Mapping[str, Stream]
 def evolve(streams: Streams, recorded: Recorded) -> Streams:
     match recorded.event:
         case RecordsCaptured(stream=name) as event:
+            before = streams.get(name, Stream())
             return {
                 **streams,
                 name: Stream(
@@ -40,7 +43,8 @@ def evolve(streams: Streams, recorded: Recorded) -> Streams:
                     rows=event.rows,
                     digest=event.digest,
                     captured_at=recorded.at,
-                    failed_days=_without(streams.get(name, Stream()).failed_days, event.days),
+                    newest_day=_newest(before.newest_day, event.days),
+                    failed_days=_without(before.failed_days, event.days),
                 ),
             }
         case RecordsRefused(stream=name, cause=FailureClass() as cause, day=day):
@@ -62,6 +66,12 @@ def failed(streams: Streams, failures: tuple[StreamFailure, ...]) -> Streams:
             days = _with(days, failure.day) if failure.owed else _without(days, (failure.day,))
         after[failure.stream] = replace(before, failure=failure, failed_days=days)
     return after
+
+
+def _newest(before: date | None, came: tuple[date, ...]) -> date | None:
+    if not came:
+        return before
+    return max(came) if before is None else max(before, *came)
 
 
 def _without(owed: tuple[date, ...], came: tuple[date, ...]) -> tuple[date, ...]:

@@ -5,19 +5,18 @@ import pytest
 from tests.cli.world import KEY, world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def daemon():
     with world() as made:
         made.start()
         for name in ("acme/keyed", "umbrella/keyed"):
             words = ("connection", "add", name, "--credential-stdin")
             assert made.rounds(*words, stdin=f"{KEY}\n").code == 0
+            assert made.rounds("sync", name, "--wait").code == 0
         yield made
 
 
 def test_one_line_seals_everything_under_a_new_key_and_says_what_to_back_up(daemon):
-    assert daemon.rounds("sync", "acme/keyed", "--wait").code == 0
-    assert daemon.rounds("sync", "umbrella/keyed", "--wait").code == 0
     key = daemon.home.state.resolve() / "vault.key"
     before = key.read_text()
     typed = daemon.rounds("vault", "rotate")
@@ -46,9 +45,9 @@ def test_programs_get_the_number_of_the_event_and_everybody_sees_who_did_it(daem
 
 
 def test_the_daemons_log_says_it_without_striking_anything_out(daemon):
+    assert daemon.rounds("vault", "rotate").code == 0
     line = daemon.hear("vault-key-rotated")
-    assert isinstance(line["version"], int)
-    assert line["sealed"] == 4
+    assert (line["version"], line["sealed"]) == (2, 4)
 
 
 def test_without_a_daemon_nothing_is_replaced():

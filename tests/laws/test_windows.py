@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daemon import windows
 from daemon.stream_file import Window
-from daemon.windows import OWED_MAX
+from daemon.windows import MISSED_MAX, OWED_MAX
 from events import schema
 from events.envelope import Recorded
 from events.terms import FailureClass, RunOptions, StreamFailure
@@ -193,8 +193,8 @@ owed_days = st.lists(dates, max_size=2 * OWED_MAX, unique=True).map(
 counts = st.integers(1, 366)
 
 
-def wanted(window, now, owed=(), **options):
-    return windows.wanted(window, now, owed, RunOptions(**options) if options else None)
+def wanted(window, now, owed=(), newest=None, **options):
+    return windows.wanted(window, now, owed, RunOptions(**options) if options else None, newest)
 
 
 @pytest.mark.requirement("C4")
@@ -206,6 +206,17 @@ def test_a_run_fetches_the_last_days_to_today_there_and_the_newest_owed(zone, no
     assert days == sorted({*days}), "oldest first, and none twice"
     assert {*days} == {today - back * DAY for back in range(count)} | {*owed[-OWED_MAX:]}
     assert today.isoformat() in {bound(zone, day, "day") for day in days}
+
+
+@pytest.mark.requirement("C4")
+@given(zones, instants, counts, st.integers(-3, 400))
+def test_a_run_reaches_back_to_the_newest_day_that_ever_came(zone, now, count, ago):
+    today = now.astimezone(ZoneInfo(zone)).date()
+    days = wanted(Window(timezone=zone, days=count), now, newest=today - ago * DAY)
+    back = max(count - 1, min(ago, MISSED_MAX))
+    assert days == [today - each * DAY for each in range(back, -1, -1)]
+    alone = wanted(Window(timezone=zone), now, newest=today - ago * DAY, days=count)
+    assert alone == [today - each * DAY for each in range(count - 1, -1, -1)], "as was asked for"
 
 
 @pytest.mark.requirement("C7")
