@@ -104,12 +104,15 @@ def _spell_out(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMappin
 
 
 def _traceback(exc_info: ExcInfo) -> list[str]:
-    """Where it happened, and of what type it is; an exception's text may hold anything."""
+    """Where it happened, and of what type it is; an exception's text may hold anything.
+
+    No colon follows a file's name: `token…: 12` would be struck out as a credential.
+    """
     _, raised, frame = exc_info
     frames = []
     while frame is not None:
         code = frame.tb_frame.f_code
-        frames.append(f"{code.co_filename}:{frame.tb_lineno} in {code.co_name}")
+        frames.append(f"{code.co_filename} line {frame.tb_lineno} in {code.co_name}")
         frame = frame.tb_next
     inner = getattr(raised, "exceptions", ())
     names = [type(raised).__name__, *(type(each).__name__ for each in inner)]

@@ -146,6 +146,6 @@ def place(error: BaseException) -> str:
     frame: TracebackType | None = error.__traceback__
     where = "?"
     while frame is not None:
-        where = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}"
+        where = f"{Path(frame.tb_frame.f_code.co_filename).name} line {frame.tb_lineno}"
         frame = frame.tb_next
     return f"{type(error).__name__} at {where}"

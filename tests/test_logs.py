@@ -8,7 +8,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import logs
+from daemon import logs, supervisor
 from daemon.logs import STRUCK
 from daemon.secret import Secret
 
@@ -205,6 +205,18 @@ def test_an_exception_is_told_by_place_and_type_and_never_by_its_text(out):
     assert SECRET not in text
     assert "test_logs.py" in text
     assert "ExceptionGroup: ValueError" in text
+
+
+def test_the_place_of_a_mistake_in_a_file_about_tokens_is_shown():
+    stream = io.StringIO()
+    logs.set_up(stream)
+    lines = compile("\nraise KeyError", "/daemon/token_endpoint.py", "exec")
+    try:
+        exec(lines)  # noqa: S102 - our own two lines, under that name
+    except KeyError as error:
+        structlog.get_logger().exception("actor-crashed", why=supervisor.place(error))
+    assert "/daemon/token_endpoint.py line 2 in <module>" in stream.getvalue()
+    assert "KeyError at token_endpoint.py line 2" in stream.getvalue()
 
 
 def test_redaction_takes_no_time_to_speak_of_on_hostile_text():
