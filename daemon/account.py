@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from daemon.auth_file import OAuth2
 from daemon.commands import Pair
 from daemon.oauth import Client, client_of, fingerprint
 from daemon.placeholders import Values
@@ -75,11 +76,21 @@ def keep_settings(vault: Vault, tenant: int, subject: int, values: Mapping[str, 
     vault.seal(tenant, subject, SETTINGS, Secret(msgspec.json.encode(dict(values)).decode()))
 
 
-def client(vault: Vault, connection: Connection, subject: int) -> Client | None:
-    """Return the application's identity: the connection's own, else the provider's."""
+def client(vault: Vault, connection: Connection, subject: int, auth: OAuth2) -> Client | None:
+    """Return the application's identity: the connection's own, else the provider's.
+
+    A credential from before its provider spoke OAuth is none: it would be shown as an id.
+    """
     own = credential(vault, connection, subject)
-    kept = own if own is not None else vault.open(NO_TENANT, connection.provider, CLIENT)
+    if own is not None and is_client(own, auth):
+        return client_of(own)
+    kept = vault.open(NO_TENANT, connection.provider, CLIENT)
     return client_of(kept) if kept is not None else None
+
+
+def is_client(text: Secret, auth: OAuth2) -> bool:
+    """Whether a credential has the form of an application's: `id:secret`, or an id where public."""
+    return ":" in text.reveal() or auth.client == "none"
 
 
 def kept(vault: Vault, connection: Connection, subject: int) -> Kept | None:

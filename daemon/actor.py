@@ -21,7 +21,7 @@ from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.envelope import Recorded
 from events.schema import RefreshIntended, SyncStarted
-from events.terms import CallTotal, FailureClass, Kind, RunOptions, StreamFailure
+from events.terms import CallTotal, FailureClass, Kind, StreamFailure
 
 __all__ = ["Actor", "Progress"]
 
@@ -66,7 +66,7 @@ class Actor:
         if provider is None:
             self._finish(started, began, [_NO_PROVIDER])
             return
-        source = self._source(started, provider, started.event.options)
+        source = self._source(started, provider, started.event)
         captured: list[str] = []
         failures: list[StreamFailure] = []
         records = 0
@@ -87,7 +87,7 @@ class Actor:
             started, began, failures, captured=tuple(captured), records=records, calls=calls
         )
 
-    def _source(self, started: Recorded, provider: Provider, options: RunOptions | None) -> Source:
+    def _source(self, started: Recorded, provider: Provider, event: SyncStarted) -> Source:
         subject = started.subject
         connection = self._journal.world.connections[subject]
         whose = Subject(connection=subject, sync=started.seq)
@@ -99,7 +99,8 @@ class Actor:
             credential=account.credential(self._vault, connection, subject),
             values=account.settings(self._vault, connection, subject, provider.file),
             digest_key=self._vault.digest_key(connection.tenant),
-            options=options,
+            backfill=event.kind is Kind.BACKFILL,
+            options=event.options,
         )
 
     def _finish(

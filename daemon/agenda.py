@@ -7,12 +7,12 @@ generation of its connection; when the connection's state moves on, its old entr
 import heapq
 from datetime import datetime
 
-from daemon.decide.start import priority
+from daemon.decide.start import rank
 from projections.connection import Connection, next_work
 from projections.world import World
 
 Rank = tuple[int, datetime, int]
-"""(0 for a request, else the priority; due; subject): the least runs first."""
+"""(rank of the connection, due, subject): the least runs first."""
 
 
 class _Lane:
@@ -71,8 +71,7 @@ class Agenda:
         while self._tidy(lane) and lane.coming[0][0] <= now:
             due, subject, generation = heapq.heappop(lane.coming)
             connection = self._world.connections[subject]
-            first = 0 if connection.schedule.request else priority(connection, now)
-            heapq.heappush(lane.ready, ((first, due, subject), generation))
+            heapq.heappush(lane.ready, ((rank(connection, now), due, subject), generation))
         while lane.ready:
             (_, due, subject), generation = lane.ready[0]
             stale = self._is_stale(subject, generation)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from daemon import commands
 from daemon.account import CLIENT, NO_TENANT
+from daemon.auth_file import Auth
 from daemon.configuration import Configuration, Declared, policy, provider_of
 from daemon.connect import (
     CREDENTIAL_MAX,
@@ -97,14 +98,16 @@ async def _declare(
             file,
             declared=True,
             interval=duration(entry.interval) if entry.interval else None,
-            credential=_secret(f"connections.{name}.credential_file", entry.credential_file),
+            credential=_secret(
+                f"connections.{name}.credential_file", entry.credential_file, file.auth
+            ),
             settings=entry.settings,
         )
     except OtherProvider as other:
         raise ConfigurationError(f"connections: {other}") from None
 
 
-def _secret(key: str, given: str | None) -> Secret | None:
+def _secret(key: str, given: str | None, auth: Auth | None = None) -> Secret | None:
     if given is None:
         return None
     path = Path(given)
@@ -118,6 +121,6 @@ def _secret(key: str, given: str | None) -> Secret | None:
             f"{key}: {path} cannot be read ({type(error).__name__}); check the path and its "
             "permissions"
         ) from error
-    if wrong := check_credential(text):
+    if wrong := check_credential(text, auth):
         raise ConfigurationError(f"{key}: {path} {wrong}")
     return Secret(text)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from daemon import reports, rest, windows
 from daemon.calls import Calls
 from daemon.commands import Capture, DayCount, OfferDays
-from daemon.decide.days import HOPELESS
+from daemon.decide.days import HOPELESS, is_cut
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.placeholders import Values
@@ -46,7 +46,7 @@ class Progress(Struct, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """Whose stream is captured, and all that it takes to ask for it."""
+    """Whose stream is captured, and all that it takes to ask for it; whether by a backfill."""
 
     subject: int
     sync: int
@@ -55,6 +55,7 @@ class Source(Struct, frozen=True, kw_only=True):
     credential: Secret | None
     values: Values
     digest_key: bytes
+    backfill: bool = False
     options: RunOptions | None = None
 
 
@@ -147,14 +148,11 @@ class Capturer:
     ) -> tuple[int, tuple[date, ...]]:
         """Fetch day by day; return how many pages came, and which days are to be believed.
 
-        Where it is cut, all days left are named as failed, unless a backfill goes on there.
+        Where it is hopeless, all days left are named as failed, unless a backfill goes on there.
         """
         pages = 0
         good: list[date] = []
-        streams_ = self._journal.world.connections[source.subject].streams
-        known, now = streams_.get(name, streams.Stream()), self._journal.clock.now()
-        wanted = windows.wanted(window, now, known.failed_days, source.options, known.newest_day)
-        past = source.options is not None and source.options.first is not None
+        wanted = self._wanted(source, name, window)
         for at, day in enumerate(wanted):
             try:
                 values = {**source.values, **windows.bounds(window, day)}
@@ -162,15 +160,26 @@ class Capturer:
             except CallLost as lost:
                 source.calls.unusable(lost)
                 await self._storage.drop_day(draft, day.isoformat())
-                cut = lost.cause in HOPELESS
-                failed = wanted[at:] if cut and not past else [day]
+                hopeless = lost.cause in HOPELESS
+                goes_on = source.backfill and is_cut(lost.cause)
+                failed = wanted[at:] if hopeless and not goes_on else [day]
                 result.failures += [failure(name, lost, each) for each in failed]
-                if cut:
+                if hopeless:
                     break
             else:
                 good.append(day)
                 pages += fetched.pages
         return pages, await self._believed(source, name, draft, good, result)
+
+    def _wanted(self, source: Source, name: str, window: Window) -> list[date]:
+        """The days to fetch, in order; of a backfill those that this stream still lacks."""
+        connection = self._journal.world.connections[source.subject]
+        known, now = connection.streams.get(name, streams.Stream()), self._journal.clock.now()
+        days = windows.wanted(window, now, known.failed_days, source.options, known.newest_day)
+        left = connection.backfill
+        if not source.backfill or left is None or name not in left.reached:
+            return days
+        return [day for day in days if day < left.reached[name]]
 
     async def _believed(
         self, source: Source, name: str, draft: Draft, good: list[date], result: Captured

@@ -1,7 +1,9 @@
 """How does a connection come to be: its name, its credential, its event, in which order?
 
 Name and credential are durable in the vault before the event that makes the connection exist. If we
-die in between, there is a name without a connection, which the next try takes up again.
+die in between, there is a name without a connection, which the next try takes up again. Another
+credential of a connection that exists is sealed after its event: what ends with the old one has
+ended by then, and if we die in between, the next try finds the old one and does both again.
 """
 
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from daemon import account, provider_file
 from daemon.account import CREDENTIAL
-from daemon.auth_file import OAuth2
+from daemon.auth_file import Auth, OAuth2
 from daemon.commands import Connect, DeclareProvider, Remove
 from daemon.journal import Journal
 from daemon.oauth import client_of
@@ -55,14 +57,16 @@ async def connect(
     at = vault.enrol("provider", provider)
     _check_provider(journal, vault, name, subject, at)
     await storage.name(subject, tenant_name, name)
-    same_client = credential is not None and _is_same_client(
-        vault, tenant, subject, file, credential
-    )
-    set_anew = credential is not None and keep(vault, tenant, subject, CREDENTIAL, credential)
+    known = journal.world.connections.get(subject)
+    stands = known is not None and not known.removed
+    before = vault.open(tenant, subject, CREDENTIAL)
+    anew = credential is not None and (before is None or before.reveal() != credential.reveal())
+    same_client = anew and _is_same_client(before, credential, file)
+    if credential is not None and anew and not stands:
+        vault.seal(tenant, subject, CREDENTIAL, credential)
     whole = declared is True  # what was taken out of the configuration holds no longer
     chosen = settings is not None and _keep_settings(vault, tenant, subject, settings, whole=whole)
     declared_anew = journal.execute(DeclareProvider(subject=at, declaration=declaration(file)))
-    known = journal.world.connections.get(subject)
     was_declared, was_interval = (known.declared, known.interval) if known else (False, None)
     connected = journal.execute(
         Connect(
@@ -71,23 +75,31 @@ async def connect(
             provider=at,
             declared=was_declared if declared is UNSET else declared,
             interval=was_interval if interval is UNSET else interval,
-            credential=set_anew and not same_client,
-            secret=set_anew and same_client,
+            credential=anew and not same_client,
+            secret=same_client,
             settings=chosen,
             by=by,
         )
     )
+    if credential is not None and anew and stands:
+        await journal.durable(connected)
+        vault.seal(tenant, subject, CREDENTIAL, credential)
     return [*declared_anew, *connected]
 
 
-def check_credential(text: str) -> str | None:
-    """What is wrong with a credential, as a clause that never holds it; None where nothing is."""
+def check_credential(text: str, auth: Auth | None = None) -> str | None:
+    """What is wrong with a credential, as a clause that never holds it; None where nothing is.
+
+    At a provider that speaks OAuth it is the connection's own application.
+    """
     if not text:
         return "is empty"
     if len(text) > CREDENTIAL_MAX:
         return f"has more than {CREDENTIAL_MAX} characters"
     if not text.isprintable():
         return "holds a line break or another control character"
+    if isinstance(auth, OAuth2) and not account.is_client(Secret(text), auth):
+        return "is not an application's id:secret, which is what its provider wants"
     return None
 
 
@@ -167,14 +179,11 @@ def keep(vault: Vault, tenant: int, subject: int, purpose: str, secret: Secret) 
     return True
 
 
-def _is_same_client(
-    vault: Vault, tenant: int, subject: int, file: ProviderFile, credential: Secret
-) -> bool:
+def _is_same_client(before: Secret | None, after: Secret | None, file: ProviderFile) -> bool:
     """Whether only the secret differs by which an OAuth application shows who it is."""
-    kept = vault.open(tenant, subject, CREDENTIAL)
-    if kept is None or not isinstance(file.auth, OAuth2):
+    if before is None or after is None or not isinstance(file.auth, OAuth2):
         return False
-    return client_of(kept).id == client_of(credential).id
+    return client_of(before).id == client_of(after).id
 
 
 def _keep_settings(

@@ -50,8 +50,8 @@ from events.log import LogUnusable, SqliteLog
 IO_FAILED, IN_USE, UNUSABLE, INTERRUPTED = 74, 75, 78, 130
 FULL_BYTES = 256 * 1024  # less than a start's own files may need
 HEAD_EVERY_S = 60.0
-HARD_STOP_S = 30.0  # beyond `stop_within`, what hangs is ended: longer than any token call lasts
-TOKEN_LIMITS = Limits(timeout_s=20.0, body_bytes_max=64 * 1024)  # a stop waits for such a call
+HARD_STOP_S = 60.0  # beyond `stop_within`, what hangs is ended: longer than any token calls last
+TOKEN_LIMITS = Limits(timeout_s=20.0, body_bytes_max=64 * 1024)  # a stop waits for two such calls
 SWITCH_S = 0.0005  # threads change places often, so that the log's writer is not kept waiting
 
 log = structlog.get_logger()

@@ -44,7 +44,7 @@ _SENTENCES = {
     ),
 }
 
-GATEWAYS = frozenset({502, 504})  # who answers is not who was asked
+GATEWAYS = frozenset({502, 504, 520, 522, 524})  # who answers is not who was asked
 TOKEN_MAX = 16 * 1024  # characters; JSON Web Tokens with many claims reach some thousands
 ACCESS_MAX = timedelta(days=3650)
 PRINTABLE = re.compile(r"[\x20-\x7e]+")  # appendix A: VSCHAR

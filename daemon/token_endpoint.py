@@ -105,7 +105,7 @@ def of(vault: Vault, connection: Connection, subject: int, provider: Provider) -
     return Endpoint(
         auth=auth,
         provider=provider,
-        client=account.client(vault, connection, subject),
+        client=account.client(vault, connection, subject, auth),
         values=account.settings(vault, connection, subject, provider.file),
     )
 

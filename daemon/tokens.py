@@ -44,13 +44,11 @@ from events.terms import Caller, FailureClass, RefreshReason
 from projections.connection import Connection
 from projections.grant import Phase
 
-NEEDED = "the provider wants a person to authorise this connection; type:"
-NEEDED_COMMAND = "rounds connection authorize"
-NO_FILE = (
-    "its provider's file is gone, or speaks of OAuth no more; put it back, then restart roundsd"
-)
+AUTHORISE = "type: rounds connection authorize"
+NEEDED = f"the provider wants a person to authorise this connection; {AUTHORISE}"
+NO_FILE = "its provider's file is gone, or speaks no OAuth any more; put it back, restart roundsd"
 OVERTAKEN = "nothing was sent: the connection was authorised anew, or removed, meanwhile"
-REMOVED_MEANWHILE = "the connection was removed while its token was asked for"
+MEANWHILE = "the connection was removed, or given another application, meanwhile"
 NOT_KEPT = "the vault does not hold the token that the log speaks of"
 STILL_IN_DOUBT = (
     "the refresh token may have been replaced by an answer that got lost, and the provider could "
@@ -117,7 +115,7 @@ class Keeper:
             phase = self._connection(subject).grant.phase
             if phase is Phase.GOOD and before is not None:
                 return _access(before)
-            raise CallLost(FailureClass.AUTH, f"{NEEDED} {NEEDED_COMMAND}", sent=False)
+            raise CallLost(FailureClass.AUTH, NEEDED, sent=False)
 
     async def _refreshed(
         self, intended: Recorded, before: Kept | None, refused: int | None
@@ -170,7 +168,10 @@ class Keeper:
                     tokens = await endpoint.exchange(code, redirect_uri, verifier, now)
                 except TokenLost as lost:
                     raise lost.lost from None
-                pair = account.following(self._vault, self._connection(subject), tokens, None)
+                known = self._connection(subject)
+                if known.removed or not known.grant.beginning:  # the consent was for another
+                    raise CallLost(FailureClass.CANCELLED, MEANWHILE, sent=False)
+                pair = account.following(self._vault, known, tokens, None)
                 await self._seal(subject, pair)
                 authorised = Authorise(subject=subject, pair=pair.pair(), by=by)
                 recorded = self._journal.execute(authorised)
@@ -194,7 +195,7 @@ class Keeper:
         """Carry out what was intended, durably; return the pair to be used. Raises CallLost."""
         subject, event = intended.subject, intended.event
         assert isinstance(event, RefreshIntended), "only what was intended is carried out"
-        outcome: Kept | CallLost = CallLost(FailureClass.CANCELLED, REMOVED_MEANWHILE)
+        outcome: Kept | CallLost = CallLost(FailureClass.CANCELLED, MEANWHILE)
         with trio.CancelScope(shield=True):
             try:
                 tokens = await self._asked(intended, before)
@@ -221,8 +222,7 @@ class Keeper:
         endpoint = self._endpoint(subject)
         await self._testify(endpoint, intended, before)
         tokens = await endpoint.refresh(before, self._journal.clock.now())
-        if not self._stands(intended):
-            raise TokenLost(CallLost(FailureClass.CANCELLED, REMOVED_MEANWHILE), sent=True)
+        self._check_stands(intended, MEANWHILE, sent=True)
         return tokens
 
     async def _testify(self, endpoint: Endpoint, intended: Recorded, before: Kept | None) -> None:
@@ -239,15 +239,14 @@ class Keeper:
         await self._journal.durable(self._journal.execute(wish))
         self._check_stands(intended)
 
-    def _check_stands(self, intended: Recorded) -> None:
-        if not self._stands(intended):
-            raise TokenLost(CallLost(FailureClass.CANCELLED, OVERTAKEN, sent=False), sent=False)
-
-    def _stands(self, intended: Recorded) -> bool:
-        """Whether what was intended is still what the log says of the grant."""
+    def _check_stands(
+        self, intended: Recorded, why: str = OVERTAKEN, *, sent: bool = False
+    ) -> None:
+        """Raise TokenLost unless what was intended is still what the log says of the grant."""
         grant, event = self._connection(intended.subject).grant, intended.event
         assert isinstance(event, RefreshIntended), "only what was intended stands"
-        return (grant.phase, grant.generation) == (Phase.REFRESHING, event.generation)
+        if (grant.phase, grant.generation) != (Phase.REFRESHING, event.generation):
+            raise TokenLost(CallLost(FailureClass.CANCELLED, why, sent=sent), sent=sent)
 
     async def _lost(self, intended: Recorded, loss: TokenLost) -> CallLost:
         """Record how a refresh failed, and say it in words for the sync that needed it."""
@@ -257,7 +256,7 @@ class Keeper:
         if self._connection(subject).grant.phase is Phase.NEEDED:
             return CallLost(
                 FailureClass.AUTH,
-                f"the provider no longer honours the authorisation; type: {NEEDED_COMMAND}",
+                f"the provider no longer honours the authorisation; {AUTHORISE}",
                 status=lost.status,
             )
         return CallLost(

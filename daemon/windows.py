@@ -37,8 +37,8 @@ def wanted(
 ) -> list[date]:
     """Return the days of one run, oldest first: the window's, and those that are still owed.
 
-    The window reaches back to the `newest` day that ever came: that may have been fetched before
-    it was over, and since then nobody asked.
+    Where the `newest` day that came is no longer yesterday's, the window reaches back as far as it
+    did then: that day was not over, nor was what arrives late for those before it.
 
     What holds for the run alone goes before: so many days, only what failed, a span of the past,
     of which the newest comes first: where such a run is cut, the next one goes on.
@@ -52,8 +52,9 @@ def wanted(
         first = today - (options.days - 1) * ONE_DAY
     else:
         first = today - (window.days - 1) * ONE_DAY
-        missed = max(newest or today, today - MISSED_MAX * ONE_DAY)
-        first = min(first, missed)
+        if newest is not None and newest < today - ONE_DAY:
+            then = newest - (window.days - 1) * ONE_DAY
+            first = min(first, max(then, today - MISSED_MAX * ONE_DAY))
     return sorted({*_span(first, today), *sorted(owed)[-OWED_MAX:]})
 
 

@@ -1,5 +1,6 @@
 """Which facts can be recorded about a connection's syncs: from due to done?"""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from events.fact import Fact
@@ -67,10 +68,14 @@ class BackfillRequested(Fact, frozen=True, kw_only=True, tag="backfill-requested
 
 
 class BackfillAdvanced(Fact, frozen=True, kw_only=True, tag="backfill-advanced"):
-    """A backfill goes on with the days up to `last`, at `due`."""
+    """A backfill goes on with the days up to `last`, at `due`.
+
+    A stream that `reached` names has its days from that one on, while others lag behind.
+    """
 
     last: date
     due: datetime
+    reached: Mapping[str, date] = {}
 
 
 class BackfillEnded(Fact, frozen=True, kw_only=True, tag="backfill-ended"):

@@ -1,5 +1,6 @@
 """Which days of the past does somebody still want, and when does it go on with them?"""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
@@ -10,7 +11,10 @@ from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested
 
 
 class Backfill(Struct, frozen=True, kw_only=True):
-    """The days from `first` to `last` are left, `batch` of them a sync; it goes on at `due`."""
+    """The days from `first` to `last` are left, `batch` of them a sync; it goes on at `due`.
+
+    A stream that `reached` names lacks only those before that day.
+    """
 
     request: int
     first: date
@@ -18,6 +22,7 @@ class Backfill(Struct, frozen=True, kw_only=True):
     batch: int
     due: datetime
     threshold: timedelta | None = None
+    reached: Mapping[str, date] = {}
 
 
 def evolve(backfill: Backfill | None, recorded: Recorded) -> Backfill | None:
@@ -31,8 +36,8 @@ def evolve(backfill: Backfill | None, recorded: Recorded) -> Backfill | None:
                 due=recorded.at,
                 threshold=event.threshold,
             )
-        case BackfillAdvanced(last=last, due=due) if backfill:
-            return replace(backfill, last=last, due=due)
+        case BackfillAdvanced(last=last, due=due, reached=reached) if backfill:
+            return replace(backfill, last=last, due=due, reached=reached)
         case BackfillEnded():
             return None
         case _:

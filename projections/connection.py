@@ -99,7 +99,9 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
     """Fold one event; the most frequent ones come first, since replay is made of them."""
     match recorded.event:
         case RecordsCaptured() | RecordsRefused():
-            return replace(connection, streams=streams.evolve(connection.streams, recorded))
+            regular = connection.run is None or _is_regular(connection.run)
+            after = streams.evolve(connection.streams, recorded, regular=regular)
+            return replace(connection, streams=after)
         case SyncScheduled() | SyncRequested() | SyncSkipped() | SyncCancelled(sync=None):
             return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
         case SyncStarted() as started:
@@ -181,6 +183,12 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
         grant=grant.again(connection.grant),
         last=connection.last,
     )
+
+
+def _is_regular(run: Run) -> bool:
+    options = run.options
+    some = options is not None and (options.days is not None or options.failed_days)
+    return run.kind is not Kind.BACKFILL and not some
 
 
 def _run(seq: int, at: datetime, event: SyncStarted) -> Run:

@@ -16,8 +16,8 @@ FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to b
 class Stream(Struct, frozen=True, kw_only=True):
     """The last good version (0: none), its rows and digest, and what went wrong since.
 
-    `newest_day` is the newest window that ever came; `failed_days` are those still owed, oldest
-    first.
+    `newest_day` is the newest that came with a whole window; `failed_days` are those still owed,
+    oldest first.
     """
 
     version: int = 0
@@ -32,7 +32,8 @@ class Stream(Struct, frozen=True, kw_only=True):
 Streams = Mapping[str, Stream]
 
 
-def evolve(streams: Streams, recorded: Recorded) -> Streams:
+def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Streams:
+    """`regular` says that the run asked for all days of its window, and not for some alone."""
     match recorded.event:
         case RecordsCaptured(stream=name) as event:
             before = streams.get(name, Stream())
@@ -43,7 +44,7 @@ def evolve(streams: Streams, recorded: Recorded) -> Streams:
                     rows=event.rows,
                     digest=event.digest,
                     captured_at=recorded.at,
-                    newest_day=_newest(before.newest_day, event.days),
+                    newest_day=_newest(before.newest_day, event.days if regular else ()),
                     failed_days=_without(before.failed_days, event.days),
                 ),
             }

@@ -212,7 +212,7 @@ def test_the_place_of_a_mistake_in_a_file_about_tokens_is_shown():
     logs.set_up(stream)
     lines = compile("\nraise KeyError", "/daemon/token_endpoint.py", "exec")
     try:
-        exec(lines)  # noqa: S102 - our own two lines, under that name
+        exec(lines)
     except KeyError as error:
         structlog.get_logger().exception("actor-crashed", why=supervisor.place(error))
     assert "/daemon/token_endpoint.py line 2 in <module>" in stream.getvalue()

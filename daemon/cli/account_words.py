@@ -40,11 +40,15 @@ NEEDS = {
     NeedReason.REFUSED: "the provider no longer honours its authorisation",
     NeedReason.EXPIRED: "its token has run out, and there is none to renew it with",
     NeedReason.IN_DOUBT: (
-        "its refresh token was sent, the answer was lost, and the provider does not take the old "
-        "one any more"
+        "its refresh token was sent and the answer was lost; the old one may be dead, and by the "
+        "provider's file there is nothing more to be tried"
     ),
     NeedReason.LOST: "the vault does not hold the token that the log speaks of",
 }
+USED_UP = (
+    "its refresh token was sent, the answer was lost, and the provider does not take the old one "
+    "any more"
+)
 REFRESHES = {
     RefreshReason.FIRST: "there is none yet",
     RefreshReason.EXPIRING: "it is about to expire",
@@ -63,6 +67,14 @@ ENDS = {
 }
 
 
+def need(reason: NeedReason, error: str) -> str:
+    """Why a person must authorise a connection, with the provider's error code if it gave one."""
+    if not error:
+        return NEEDS[reason]
+    why = USED_UP if reason is NeedReason.IN_DOUBT else NEEDS[reason]
+    return f"{why} ({error})"
+
+
 def account(event: AccountEvent, by: str) -> str:
     """`by` says who, as a clause, where somebody did it."""
     match event:
@@ -73,8 +85,7 @@ def account(event: AccountEvent, by: str) -> str:
         case ConnectionAuthorised(expires_at=expires_at):
             return f"authorised{by}; its token is good until {times.local(expires_at)}"
         case AuthorisationNeeded(reason=reason, error=error):
-            code = f" ({error})" if error else ""
-            return f"waits to be authorised: {NEEDS[reason]}{code}"
+            return f"waits to be authorised: {need(reason, error)}"
         case AuthorisationWaived():
             return "needs to be authorised no more: its provider's file asks for nobody's consent"
         case RenewalScheduled(renew_by=renew_by):

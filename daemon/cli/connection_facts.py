@@ -58,7 +58,9 @@ def _account(view: ConnectionView, grant: GrantView, now: datetime) -> Facts:
     if grant.refreshed_at is not None:
         often = times.count(grant.refreshes, "time")
         found.append(("refreshed", f"{often}, last {_when(grant.refreshed_at, now)}"))
-    if grant.renew_by is not None:
+    if grant.renew_by is not None and grant.phase == "in-doubt":
+        found.append(("looked into", _when(grant.renew_by, now)))
+    elif grant.renew_by is not None:
         idle = f"by {_when(grant.renew_by, now)} at the latest, lest it die of idleness"
         found.append(("next refresh", idle))
     return found
@@ -72,8 +74,8 @@ def _phase(phase: str) -> str:
             return "authorised; a new token is being asked for"
         case "in-doubt":
             return (
-                "in doubt: a new token was asked for, and the answer was lost; the next sync "
-                "finds out which one is good"
+                "in doubt: a new token was asked for, and the answer was lost; which one is good "
+                "is found out soon, or by the next sync"
             )
         case _:
             return "authorised"

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from daemon.cli import screen, times
-from daemon.cli.account_words import NEEDS
+from daemon.cli.account_words import need
 from daemon.control.messages import ConnectionView
+from events.terms import NeedReason
 
 
 def connections(found: Sequence[ConnectionView], now: datetime) -> screen.Part:
@@ -78,11 +79,9 @@ def say_troubles(found: Sequence[ConnectionView]) -> None:
 def waits(connection: ConnectionView) -> str | None:
     """Why a person must authorise it, if one must."""
     grant = connection.grant
-    if grant is None or connection.state != "unauthorised":
+    if grant is None or grant.phase != "needed" or connection.state == "running":
         return None
-    code = f" ({grant.error})" if grant.error else ""
-    reason = NEEDS[grant.reason] if grant.reason else "nobody has authorised it yet"
-    return f"{reason}{code}"
+    return need(grant.reason or NeedReason.NEW, grant.error)
 
 
 def failure(connection: ConnectionView) -> str | None:

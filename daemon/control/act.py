@@ -14,6 +14,7 @@ from events.envelope import Recorded
 from events.schema import BackfillEnded, SyncSkipped
 from events.terms import Caller, RunOptions, SkipReason
 from projections.connection import Connection
+from projections.grant import Phase
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
 DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
@@ -49,9 +50,12 @@ async def pause(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
 
 
 async def resume(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
-    subject, _ = desk.find(wish.connection)
+    subject, connection = desk.find(wish.connection)
     recorded = await execute(desk, commands.Resume(subject=subject, by=by))
-    return done(desk, recorded, "resumed" if recorded else "was not paused")
+    words = "resumed" if recorded else "was not paused"
+    if connection.grant.phase is Phase.NEEDED:
+        words += f"; it waits to be authorised: rounds connection authorize {wish.connection}"
+    return done(desk, recorded, words)
 
 
 async def cancel(desk: Desk, wish: ConnectionName, by: Caller) -> Done:

@@ -7,6 +7,7 @@ import trio
 from msgspec import UNSET, UnsetType
 
 from daemon import account
+from daemon.auth_file import OAuth2
 from daemon.configuration import check_name, check_settings, provider_of
 from daemon.connect import OtherProvider, check_credential, connect, disconnect
 from daemon.control.act import DURABLE_WAIT_S, NOT_WRITTEN, done, durable, room
@@ -28,9 +29,9 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
     """Add a connection; of one that exists, change what is given: interval, credential."""
     if wrong := check_name(wish.connection):
         raise Refused("invalid", wrong)
-    if wish.credential is not None and (wrong := check_credential(wish.credential)):
-        raise Refused("invalid", f"the credential {wrong}")
     file = _provider(desk, wish)
+    if wish.credential is not None and (wrong := check_credential(wish.credential, file.auth)):
+        raise Refused("invalid", f"the credential {wrong}")
     settings = _settings(desk, wish, file)
     interval = _interval(desk, wish)
     await room(desk)
@@ -49,7 +50,7 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
     except OtherProvider as other:
         raise Refused("invalid", str(other)) from None
     except (StoreFull, VaultFull):
-        raise Refused("disk-full", "the disk is full, nothing was added; free some space") from None
+        raise Refused("disk-full", "the disk is full, not all was set; free some space") from None
     await durable(desk, recorded)
     return done(desk, recorded, _what_was_set(desk, wish.connection, recorded))
 
@@ -151,7 +152,9 @@ def _next_step(desk: Desk, name: str, connection: Connection) -> str:
     subject = desk.vault.subject("connection", name)
     assert subject is not None, "it was just added"
     authorise = f"rounds connection authorize {name}"
-    if account.client(desk.vault, connection, subject):
-        return f"it waits to be authorised: {authorise}"
     provider = desk.vault.name(connection.provider)
+    auth = desk.configuration.providers[provider].auth
+    assert isinstance(auth, OAuth2), "only what speaks OAuth waits for a person"
+    if account.client(desk.vault, connection, subject, auth):
+        return f"it waits to be authorised: {authorise}"
     return f"type next: rounds provider client {provider}; then: {authorise}"

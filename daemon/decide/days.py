@@ -6,8 +6,9 @@ from daemon.commands import Backfill, Crash, Finish, OfferDays
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import on_empty, runs
 from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested, RecordsRefused
-from events.terms import BackfillEnd, Caller, FailureClass, Kind, RunOptions
+from events.terms import BackfillEnd, Caller, FailureClass, Kind, Mode, RunOptions
 from projections.connection import Connection
+from projections.provider import Provider
 from projections.world import World
 
 ONE_DAY = timedelta(days=1)
@@ -25,7 +26,7 @@ PASSES = frozenset(
 """What goes by: a backfill waits for it. Anything else a person must look at."""
 
 HOPELESS = frozenset({FailureClass.AUTH, FailureClass.RETIRED, FailureClass.RATE_LIMITED})
-"""After these the other days of a run would only fail alike: it is cut there."""
+"""After these the other days of a stream would only fail alike, in this run."""
 
 
 def offer(command: OfferDays, world: World) -> Decisions:
@@ -70,18 +71,11 @@ def backfill(command: Backfill, world: World) -> Decisions:
     ]
 
 
-def ended(
-    subject: int,
-    known: Connection,
-    how: BackfillEnd,
-    by: Caller | None = None,
-    *,
-    last: date | None = None,
-) -> Decisions:
-    """End what is left of a backfill, if there is any: the days up to `last`."""
+def ended(subject: int, known: Connection, how: BackfillEnd, by: Caller | None = None) -> Decisions:
+    """End what is left of a backfill, if there is any."""
     if known.backfill is None:
         return []
-    return [(subject, BackfillEnded(how=how, last=last or known.backfill.last, by=by))]
+    return [(subject, BackfillEnded(how=how, last=known.backfill.last, by=by))]
 
 
 def options(known: Connection) -> RunOptions:
@@ -102,23 +96,42 @@ def advance(command: Finish, world: World, now: datetime) -> Decisions:
         return []
     if run.options is None or run.options.last != left.last:  # another one was asked for meanwhile
         return []
+    first = run.options.first
+    assert first is not None, "a backfill's run says which days"
     wait = max((each.retry_after for each in command.failures if each.retry_after), default=NONE)
-    cut, causes = _cut(command), {each.cause for each in command.failures}
     interval = known.interval or world.fleet.policy.interval
-    if command.captured and cut is not None:
-        if not causes & HOPELESS <= PASSES:
-            return ended(command.subject, known, BackfillEnd.FAILED, last=cut)
-        return [(command.subject, BackfillAdvanced(last=cut, due=now + (wait or interval)))]
     if not command.captured:
+        causes = {each.cause for each in command.failures}
         if not causes or not causes <= PASSES:  # without a cause there was nothing to fetch
             return ended(command.subject, known, BackfillEnd.FAILED)
-        rest = max(wait, interval)
-        return [(command.subject, BackfillAdvanced(last=left.last, due=now + rest))]
-    assert run.options.first is not None, "a backfill's run says which days"
-    last = run.options.first - ONE_DAY
-    if last < left.first:
+        due = now + max(wait, interval)
+        return [(command.subject, BackfillAdvanced(last=left.last, due=due, reached=left.reached))]
+    if cuts := _cuts(command):
+        reached = _reached(world.providers[known.provider], first, cuts)
+        due = now + (wait or interval)
+        on = BackfillAdvanced(last=max(cuts.values()), due=due, reached=reached)
+        return [(command.subject, on)]
+    if first <= left.first:
         return [(command.subject, BackfillEnded(how=BackfillEnd.DONE))]
-    return [(command.subject, BackfillAdvanced(last=last, due=now + wait))]
+    return [(command.subject, BackfillAdvanced(last=first - ONE_DAY, due=now + wait))]
+
+
+def is_cut(cause: FailureClass) -> bool:
+    """Whether a stream of a backfill stops at such a failure, to go on from there another time."""
+    return cause in HOPELESS & PASSES
+
+
+def _cuts(command: Finish) -> dict[str, date]:
+    """Where each stream stopped that did not get through this run's days."""
+    return {each.stream: each.day for each in command.failures if each.day and is_cut(each.cause)}
+
+
+def _reached(provider: Provider, first: date, cuts: dict[str, date]) -> dict[str, date]:
+    """How far each stream has come that is ahead of the one which is furthest behind."""
+    windows = [each.name for each in provider.streams if each.mode is Mode.WINDOW]
+    reached = {name: first for name in windows if name not in cuts}
+    reached |= {name: day + ONE_DAY for name, day in cuts.items()}
+    return {name: day for name, day in sorted(reached.items()) if day <= max(cuts.values())}
 
 
 def give_up(command: Crash, world: World) -> Decisions:
@@ -129,12 +142,6 @@ def give_up(command: Crash, world: World) -> Decisions:
     if known.crashes + 1 < CRASHES_MAX:
         return []
     return ended(command.subject, known, BackfillEnd.FAILED)
-
-
-def _cut(command: Finish) -> date | None:
-    """The newest day that this run did not get past."""
-    days = [each.day for each in command.failures if each.day and each.cause in HOPELESS]
-    return max(days, default=None)
 
 
 def sooner(subject: int, known: Connection, world: World, now: datetime) -> Decisions:

@@ -68,7 +68,8 @@ def way_out(command: Renew, known: Connection, policy: GrantPolicy, now: datetim
     grant, again = known.grant, intended(command, known, RefreshReason.IN_DOUBT)
     need = (command.subject, needed(known, NeedReason.IN_DOUBT, command.sync))
     if command.kept != grant.generation:
-        return [need] if policy.person else [intended(command, known, RefreshReason.FIRST)]
+        lost = (command.subject, needed(known, NeedReason.LOST, command.sync))
+        return [lost] if policy.person else [intended(command, known, RefreshReason.FIRST)]
     match policy.way_out:
         case WayOut.FREE | WayOut.INTROSPECT:
             return [again]

@@ -67,6 +67,15 @@ def priority(known: Connection, now: datetime) -> int:
     return health.priority(health.score(known.health, now))
 
 
+def rank(known: Connection, now: datetime) -> int:
+    """Who goes first among those that are due: a request or a doubt, then by priority.
+
+    Some ways out of a doubt close soon.
+    """
+    at_once = known.schedule.request or known.grant.phase is Phase.IN_DOUBT
+    return 0 if at_once else priority(known, now)
+
+
 def request(command: Request, world: World, now: datetime) -> Decisions:
     """One pending request a connection: a second one is the first."""
     known = world.connections.get(command.subject)

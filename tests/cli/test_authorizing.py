@@ -523,6 +523,12 @@ def test_those_that_wait_for_a_person_stand_out(daemon, name):
 
 def test_one_that_is_paused_is_authorised_and_stays_paused(daemon, name):
     daemon.rounds("pause", name)
+    assert re.search(rf"{name} +nobody has authorised it", daemon.rounds("connection", "list").out)
+    resumed = daemon.rounds("resume", name).out
+    assert resumed.endswith(
+        f"resumed; it waits to be authorised: rounds connection authorize {name}\n"
+    )
+    daemon.rounds("pause", name)
     with Waiting(daemon, name) as waiting:
         browse(waiting.url)
         code, out, err = waiting.end()
@@ -557,7 +563,22 @@ GOOD = GrantView(
             {"token": r"number 4, was good until .*\(3 h ago\)"},
         ),
         (replace(GOOD, phase="refreshing"), "running", {"account": "authorised; a new token is"}),
-        (replace(GOOD, phase="in-doubt"), "idle", {"account": "in doubt: .*the next sync finds"}),
+        (replace(GOOD, phase="in-doubt"), "idle", {"account": "in doubt: .*is found out soon, or"}),
+        (
+            replace(GOOD, phase="in-doubt", renew_by=NOW + timedelta(seconds=5)),
+            "paused",
+            {"looked into": r".*\(in 5 s\)"},
+        ),
+        (
+            replace(GOOD, phase="needed", reason=NeedReason.IN_DOUBT),
+            "paused",
+            {"account": "its refresh token was sent .* there is nothing more to be tried$"},
+        ),
+        (
+            replace(GOOD, phase="needed", reason=NeedReason.IN_DOUBT, error="invalid_grant"),
+            "unauthorised",
+            {"account": r".* does not take the old one any more \(invalid_grant\)$"},
+        ),
         (replace(GOOD, phase="needed"), "running", {"account": "to be authorised by a person"}),
         (
             replace(GOOD, phase="needed", reason=NeedReason.REFUSED, error="invalid_grant"),

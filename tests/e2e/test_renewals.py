@@ -1,29 +1,22 @@
 """A grant that would die of idleness is kept alive; in-process, where days pass in seconds."""
 
-import random
 from collections import Counter
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 import msgspec
 import pytest
 import trio
-from trio.testing import MockClock
 
 from daemon import account, commands
 from daemon.account import CLIENT, NO_TENANT
-from daemon.app import Parts, running
 from daemon.auth_file import OAuth2
 from daemon.clock import TrioClock
-from daemon.configuration import Configuration, Declared, Settings, SyncSettings
+from daemon.connect import connect, disconnect
 from daemon.exchange import CallLost, Response
-from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
-from daemon.store.core import Store
 from daemon.stream_file import Stream
-from daemon.vault import Vault
-from events.codec import decode
 from events.schema import (
     AuthorisationNeeded,
     CredentialSet,
@@ -36,12 +29,9 @@ from events.schema import (
 )
 from events.terms import FailureClass, NeedReason
 from projections.grant import Phase
-from tests.fakes.memory_log import Disk, MemoryLog
+from tests.fakes.in_process import DAY_S, EPOCH, NAME, InProcess, play
 
-EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
 IDLE = timedelta(days=1)
-NAME = "acme/health"
-DAY_S = 86_400
 
 
 class Server:
@@ -90,17 +80,13 @@ class Server:
             raise CallLost(FailureClass.INVALID, "refused", status=400, refusal=refusal)
 
 
-class Fleet:
-    """One connection, its provider, its vault and its log."""
+class Fleet(InProcess):
+    """One account at a provider whose grants die of idleness."""
 
     def __init__(self, **auth):
-        self.clock = TrioClock(EPOCH)
+        super().__init__()
         self.server = Server(self.clock)
-        self.disk = Disk()
-        self.store = Store(None)
-        self.vault = Vault(None, bytes(32))
-        self.dice = random.Random(1)
-        self.credential_file = None
+        self.send, self.send_token = self.server.send, self.server.send_token
         provider = self.vault.enrol("provider", "health")
         self.vault.seal(NO_TENANT, provider, CLIENT, Secret("id:secret"))
         urls = {
@@ -114,15 +100,6 @@ class Fleet:
             streams={"records": Stream(path="/records", primary_key=("id",))},
         )
 
-    @asynccontextmanager
-    async def life(self):
-        async with trio.open_nursery() as nursery:
-            log = MemoryLog(self.disk, nursery, self.dice)
-            async with running(self._parts(log)) as daemon:
-                yield daemon
-            log.close()
-            nursery.cancel_scope.cancel()
-
     async def authorise(self, daemon):
         daemon.journal.execute(commands.BeginAuthorisation(subject=self.subject))
         await daemon.keeper.authorise(
@@ -133,51 +110,17 @@ class Fleet:
             by=None,
         )
 
-    @property
-    def subject(self):
-        return self.vault.subject("connection", NAME)
-
     def grant(self, daemon):
         return daemon.journal.world.connections[self.subject].grant
-
-    def events(self, *types):
-        return [each for row in self.disk.rows if isinstance((each := decode(row)).event, types)]
-
-    def _parts(self, log):
-        async def run(call):
-            await trio.lowlevel.checkpoint()
-            return call()
-
-        declared = Declared(interval="9999d", credential_file=self.credential_file)
-        connections = {NAME: declared}
-        return Parts(
-            log=log,
-            store=self.store,
-            run=run,
-            vault=self.vault,
-            clock=self.clock,
-            configuration=Configuration(
-                settings=Settings(sync=SyncSettings(stop_within="1s"), connections=connections),
-                providers={"health": self.file},
-                files=(),
-                own=frozenset({"health"}),
-            ),
-            connect=lambda file: Provider(
-                file=file, send=self.server.send, send_token=self.server.send_token
-            ),
-            bridge=lambda journal: journal,
-            state=None,
-            version="simulated",
-        )
 
 
 def in_time(scene, **auth):
     """Play a scene under a clock that jumps."""
 
-    async def play():
+    async def played():
         await scene(Fleet(**auth))
 
-    trio.run(play, clock=MockClock(autojump_threshold=0))
+    play(played)
 
 
 @pytest.mark.requirement("C1")
@@ -350,5 +293,107 @@ def test_an_application_that_changes_its_secret_keeps_its_grants_and_another_one
         assert phases == [Phase.GOOD, Phase.GOOD, Phase.NEEDED]
         purposes = [each.event.purpose for each in fleet.events(CredentialSet)]
         assert purposes == ["credential", "client-secret", "credential"]
+
+    in_time(scene)
+
+
+# -- what happens meanwhile -----------------------------------------------------------------------
+
+
+class Nobody:
+    """Gives a connection no name to be shown under."""
+
+    async def name(self, *_):
+        await trio.lowlevel.checkpoint()
+
+
+async def authorised_slowly(fleet, daemon, meanwhile):
+    """Exchange a code; after a second of it, this happens. How the exchange ended."""
+    fleet.server.takes_s = 5
+    lost = []
+
+    async def exchange():
+        try:
+            await fleet.authorise(daemon)
+        except CallLost as loss:
+            lost.append(loss)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange)
+        await trio.sleep(1)
+        await meanwhile()
+    return lost
+
+
+@pytest.mark.requirement("B2")
+def test_what_is_consented_to_for_a_connection_that_goes_meanwhile_is_not_kept():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            gone = partial(disconnect, daemon.journal, fleet.vault, fleet.subject)
+            (loss,) = await authorised_slowly(fleet, daemon, gone)
+            assert "was removed" in loss.message
+            known = daemon.journal.world.connections[fleet.subject]
+            assert account.kept(fleet.vault, known, fleet.subject) is None
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("B2")
+def test_what_is_consented_to_for_one_application_is_not_another_ones():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            other = partial(
+                connect,
+                daemon.journal,
+                fleet.vault,
+                Nobody(),
+                NAME,
+                fleet.file,
+                credential=Secret("another id:secret"),
+            )
+            (loss,) = await authorised_slowly(fleet, daemon, other)
+            assert "another application" in loss.message
+            assert fleet.grant(daemon).phase is Phase.NEEDED
+
+    in_time(scene)
+
+
+@pytest.mark.requirement("B2")
+def test_a_death_before_another_credential_is_sealed_forgets_neither_it_nor_its_event(tmp_path):
+    key = tmp_path / "key"
+
+    async def scene(fleet):
+        fleet.credential_file = str(key)
+        key.write_text("our id:first")
+        async with fleet.life() as daemon:
+            await fleet.authorise(daemon)
+            known = daemon.journal.world.connections[fleet.subject]
+        key.write_text("another id:third")
+        fleet.vault.seal = unwritable
+        with pytest.raises(ExceptionGroup):
+            async with fleet.life():
+                pass
+        del fleet.vault.seal
+        async with fleet.life() as daemon:
+            assert fleet.grant(daemon).phase is Phase.NEEDED
+        sealed = account.credential(fleet.vault, known, fleet.subject)
+        assert sealed.reveal() == "another id:third"
+        assert len(fleet.events(CredentialSet)) == 3, "the first, one before the death, one after"
+
+    in_time(scene)
+
+
+def unwritable(*_):
+    raise OSError("the power failed")
+
+
+def test_a_credential_from_before_its_provider_spoke_oauth_is_shown_to_nobody():
+    async def scene(fleet):
+        async with fleet.life() as daemon:
+            known = daemon.journal.world.connections[fleet.subject]
+            key = Secret("an API key")
+            fleet.vault.seal(known.tenant, fleet.subject, account.CREDENTIAL, key)
+            client = account.client(fleet.vault, known, fleet.subject, fleet.file.auth)
+            assert client.id == "id"
 
     in_time(scene)

@@ -2,6 +2,7 @@
 
 import types
 import typing
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -30,6 +31,8 @@ def values(of: object) -> st.SearchStrategy:
         return st.one_of([values(choice) for choice in inner])
     if origin is tuple:
         return st.lists(values(inner[0]), max_size=4).map(tuple)
+    if origin is Mapping:
+        return st.dictionaries(values(inner[0]), values(inner[1]), max_size=4)
     plain = {
         str: texts,
         int: integers,

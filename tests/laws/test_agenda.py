@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from msgspec.structs import replace
 
 from daemon.agenda import Agenda
-from daemon.decide.start import priority
+from daemon.decide.start import rank
 from projections.connection import Connection, next_start
 from projections.health import Health
 from projections.schedule import Request, Schedule
@@ -120,8 +120,7 @@ class AgainstAScan(RuleBasedStateMachine):
         for subject, at in self._waiting():
             if at <= now:
                 connection = self.world.connections[subject]
-                first = 0 if connection.schedule.request else priority(connection, now)
-                yield first, at, subject
+                yield rank(connection, now), at, subject
 
 
 class TestAgainstAScan(AgainstAScan.TestCase):

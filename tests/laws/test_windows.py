@@ -213,7 +213,7 @@ def test_a_run_fetches_the_last_days_to_today_there_and_the_newest_owed(zone, no
 def test_a_run_reaches_back_to_the_newest_day_that_ever_came(zone, now, count, ago):
     today = now.astimezone(ZoneInfo(zone)).date()
     days = wanted(Window(timezone=zone, days=count), now, newest=today - ago * DAY)
-    back = max(count - 1, min(ago, MISSED_MAX))
+    back = max(count - 1, min(ago + count - 1, MISSED_MAX)) if ago > 1 else count - 1
     assert days == [today - each * DAY for each in range(back, -1, -1)]
     alone = wanted(Window(timezone=zone), now, newest=today - ago * DAY, days=count)
     assert alone == [today - each * DAY for each in range(count - 1, -1, -1)], "as was asked for"

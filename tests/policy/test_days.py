@@ -13,13 +13,16 @@ from events.terms import (
     Caller,
     FailureClass,
     InterruptReason,
+    Mode,
     RunOptions,
     ScheduleReason,
+    StreamPolicy,
 )
 from projections import streams
 from projections.streams import FAILED_DAYS_MAX, Stream
 from tests.policy.transcript import (
     ADDED,
+    DECLARED,
     HOUR,
     KNOWN,
     MINUTE,
@@ -27,6 +30,7 @@ from tests.policy.transcript import (
     ONE,
     OTHER,
     PAUSED,
+    PROVIDER,
     REMOVED,
     REQUESTED,
     RESUMED,
@@ -367,31 +371,65 @@ def test_a_backfill_that_has_nothing_to_fetch_ends():
     assert end == BackfillEnded(how=BackfillEnd.FAILED, last=day(10))
 
 
-@pytest.mark.requirement("C7")
-def test_a_backfill_goes_on_where_a_run_was_cut():
-    limited = FailureClass.RATE_LIMITED
-    cut = (lost_day(10, FailureClass.NOT_FOUND), lost_day(9, limited), lost_day(8, limited))
-    ending = (ONE, succeeded(FIRST, failures=cut))
-    given(*PAST).when(finish(FIRST, "days", failures=cut)).then(
-        ending, advanced(9, NOON + 6 * HOUR)
-    )
-    given(*PAST, ending, advanced(9)).when(START).then((ONE, backfilling(7, 9)))
+WINDOWS = ("days", "nights", "naps")
+
+
+def of_windows(*events):
+    """PAST at a provider with three window streams, and one that comes whole."""
+    windows = (StreamPolicy(name=name, mode=Mode.WINDOW) for name in WINDOWS)
+    streams = (*windows, *DECLARED.streams[1:])
+    return ((PROVIDER, replace(DECLARED, streams=streams)), *PAST[1:], *events)
+
+
+def limited(number, stream="days", **more):
+    return lost_day(number, FailureClass.RATE_LIMITED, stream, **more)
+
+
+def advanced_to(last, due, **reached):
+    days = {stream: day(number) for stream, number in sorted(reached.items())}
+    return (ONE, BackfillAdvanced(last=day(last), due=due, reached=days))
 
 
 @pytest.mark.requirement("C7")
-def test_a_backfill_that_was_cut_waits_just_as_long_as_the_provider_asked():
-    cut = (lost_day(9, FailureClass.RATE_LIMITED, retry_after=MINUTE),)
-    given(*PAST).when(finish(FIRST, "days", failures=cut)).then(
-        (ONE, succeeded(FIRST, failures=cut)), advanced(9, NOON + MINUTE)
+def test_a_backfill_goes_on_where_each_stream_was_cut():
+    cut = (lost_day(10, FailureClass.NOT_FOUND), limited(8), limited(9, "nights", retry_after=HOUR))
+    ending, due = (ONE, succeeded(FIRST, failures=cut)), NOON + HOUR
+    on = advanced_to(9, due, days=9, naps=8)
+    given(*of_windows()).when(finish(FIRST, "days", failures=cut)).then(ending, on)
+    left = of_backfill(*of_windows(ending, on))
+    assert (left.last, dict(left.reached)) == (day(9), {"days": day(9), "naps": day(8)})
+    given(*of_windows(ending, on)).when(START, due).then((ONE, backfilling(7, 9, due)))
+
+
+@pytest.mark.requirement("C7")
+def test_who_was_ahead_waits_for_the_last_one():
+    """The second run has the rest of the one stream; the third is of all of them again."""
+    cut = (limited(10, "nights", retry_after=MINUTE),)
+    first = ((ONE, succeeded(FIRST, failures=cut)), advanced_to(10, NOON, days=8, naps=8))
+    on = (ONE, replace(first[1][1], due=NOON + MINUTE))
+    given(*of_windows()).when(finish(FIRST, "days", failures=cut)).then(first[0], on)
+    second = (*first, (ONE, backfilling(8, 10)))
+    run = len(of_windows(*second))
+    given(*of_windows(*second)).when(finish(run, "nights")).then((ONE, succeeded(run)), advanced(7))
+    assert of_backfill(*of_windows(*second, (ONE, succeeded(run)), advanced(7))).reached == {}
+
+
+def test_a_wait_of_which_nothing_came_forgets_not_who_was_ahead():
+    cut = (limited(10, "nights"),)
+    ahead = ((ONE, succeeded(FIRST, failures=cut)), advanced_to(10, NOON, days=8, naps=8))
+    past = of_windows(*ahead, (ONE, backfilling(8, 10)))
+    down = (lost_day(10, FailureClass.SERVER, "nights"),)
+    given(*past).when(finish(len(past), failures=down)).then(
+        (ONE, failed(len(past), *down)), advanced_to(10, NOON + 6 * HOUR, days=8, naps=8)
     )
 
 
 @pytest.mark.parametrize("cause", [FailureClass.AUTH, FailureClass.RETIRED])
-def test_a_backfill_that_was_cut_for_good_says_which_days_are_left(cause):
-    cut = (lost_day(9, cause), lost_day(10, FailureClass.SERVER))
-    end = BackfillEnded(how=BackfillEnd.FAILED, last=day(9))
-    [*_, last] = given(*PAST).when(finish(FIRST, "days", failures=cut)).decided
-    assert last == (ONE, end)
+def test_a_stream_that_is_hopeless_stops_no_backfill_of_the_others(cause):
+    failures = (lost_day(10, cause, "nights"), lost_day(9, cause, "nights"))
+    given(*of_windows()).when(finish(FIRST, "days", failures=failures)).then(
+        (ONE, succeeded(FIRST, failures=failures)), advanced(7)
+    )
 
 
 def test_a_backfill_waits_as_long_as_the_provider_asked():

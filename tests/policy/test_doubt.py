@@ -100,7 +100,7 @@ def test_an_older_copy_of_the_vault_needs_a_person(kept):
 @pytest.mark.requirement("X6")
 def test_an_older_copy_of_the_vault_needs_a_person_in_doubt_too():
     past = doubted(replace(REUSE, reuse=DAY))
-    given(*past).when(renew(None)).then((ONE, needed(NeedReason.IN_DOUBT, sync=FIFTH)))
+    given(*past).when(renew(None)).then((ONE, needed(NeedReason.LOST, sync=FIFTH)))
 
 
 def test_a_machine_without_its_token_fetches_another():

@@ -8,7 +8,7 @@ from daemon.agenda import Agenda
 from daemon.commands import Start
 from daemon.decide import decide
 from events.schema import SyncCancelled, SyncInterrupted, SyncSkipped
-from events.terms import InterruptReason, SkipReason
+from events.terms import InterruptReason, RefreshReason, SkipReason
 from projections import health
 from projections.health import Health
 from tests.policy.transcript import (
@@ -21,6 +21,8 @@ from tests.policy.transcript import (
     REQUESTED,
     failed,
     given,
+    in_doubt,
+    intended,
     lost,
     scheduled,
     started,
@@ -158,6 +160,15 @@ def test_a_manual_request_goes_before_the_healthiest():
     starts = order(given(*fleet(), (13, REQUESTED, NOON + HOUR)).world)
     assert [subject for subject, _ in starts] == [13, 11, 10, 14, 12, 15]
     assert [event.priority for _, [(_, event)] in starts] == [1, 1, 3, 3, 5, 5]
+
+
+@pytest.mark.requirement("X6")
+def test_a_token_in_doubt_goes_before_the_healthiest():
+    """Some ways out close soon."""
+    sent = intended(RefreshReason.EXPIRING, 0, token="")
+    doubt = ((13, sent), (13, in_doubt(0, renew_by=NOON + HOUR)))
+    world = given(*fleet(), *doubt).world
+    assert [subject for subject, _ in order(world)] == [13, 11, 10, 14, 12, 15]
 
 
 @pytest.mark.requirement("A9")

@@ -1,0 +1,98 @@
+"""A whole daemon in this process, with one connection: days pass in seconds."""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from daemon.app import Daemon, Parts, running
+from daemon.clock import TrioClock
+from daemon.configuration import Configuration, Declared, Settings, SyncSettings
+from daemon.exchange import Request, Response
+from daemon.provider import Provider
+from daemon.provider_file import ProviderFile
+from daemon.store.core import Store
+from daemon.vault import Vault
+from events.codec import decode
+from events.envelope import Recorded
+from events.fact import Fact
+from tests.fakes.memory_log import Disk, MemoryLog
+
+EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
+NAME = "acme/health"
+DAY_S = 86_400
+
+
+class InProcess:
+    """One connection, its vault, its store and its log. `send` is its provider."""
+
+    file: ProviderFile
+
+    def __init__(self) -> None:
+        self.clock = TrioClock(EPOCH)
+        self.disk = Disk()
+        self.store = Store(None)
+        self.vault = Vault(None, bytes(32))
+        self.dice = random.Random(1)
+        self.interval = "9999d"
+        self.credential_file: str | None = None
+
+    async def send(self, request: Request) -> Response:
+        raise NotImplementedError
+
+    async def send_token(self, request: Request) -> Response:
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> int:
+        subject = self.vault.subject("connection", NAME)
+        assert subject is not None, "it is declared"
+        return subject
+
+    def events(self, *types: type[Fact]) -> list[Recorded]:
+        return [each for row in self.disk.rows if isinstance((each := decode(row)).event, types)]
+
+    @asynccontextmanager
+    async def life(self) -> AsyncIterator[Daemon]:
+        """One life of the daemon, to its clean stop."""
+        async with trio.open_nursery() as nursery:
+            log = MemoryLog(self.disk, nursery, self.dice)
+            async with running(self._parts(log)) as daemon:
+                yield daemon
+            log.close()
+            nursery.cancel_scope.cancel()
+
+    def _parts(self, log: MemoryLog) -> Parts:
+        declared = Declared(interval=self.interval, credential_file=self.credential_file)
+        settings = Settings(sync=SyncSettings(stop_within="1s"), connections={NAME: declared})
+        return Parts(
+            log=log,
+            store=self.store,
+            run=_run,
+            vault=self.vault,
+            clock=self.clock,
+            configuration=Configuration(
+                settings=settings,
+                providers={"health": self.file},
+                files=(),
+                own=frozenset({"health"}),
+            ),
+            connect=lambda file: Provider(file=file, send=self.send, send_token=self.send_token),
+            bridge=lambda journal: journal,
+            state=None,
+            version="simulated",
+        )
+
+
+def play(scene: Callable[[], Awaitable[None]]) -> None:
+    """Play a scene under a clock that jumps."""
+    trio.run(scene, clock=MockClock(autojump_threshold=0))
+
+
+async def _run(call: Callable[[], Any]) -> Any:
+    await trio.lowlevel.checkpoint()
+    return call()
