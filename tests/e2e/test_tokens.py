@@ -360,6 +360,7 @@ LOST = {
     "cut": turns.cut(20),
     "a page": turns.shows_html(answered=True),
     "a gateway": turns.shows_html(504, answered=True),
+    "a gateway's own code": turns.shows_html(524, answered=True),
 }
 
 
