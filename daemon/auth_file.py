@@ -52,8 +52,8 @@ class OAuth2(Table, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
     `in_doubt` is the way out when a refresh may have gone through and its answer was lost:
     `reuse`, the old refresh token stays good for `reuse_s` seconds; `introspect`, the server can
     be asked (RFC 7662) of the refresh token, or of the access token where that dies with the
-    refresh; `try_once`, the old one is tried, and a refusal is final; `ask`, a person must
-    authorise again. After `idle_days` without a refresh the grant dies.
+    refresh; `try_once`, the old one is tried until the server answers, and a refusal is final;
+    `ask`, a person must authorise again. After `idle_days` without a refresh the grant dies.
     """
 
     token_url: Text

@@ -93,7 +93,7 @@ class Authorisations:
                 "`rounds connection authorize`"
             )
         try:
-            code = _code(answer.strip(), state)
+            code = _code(answer.strip("\"'<> \t\r\n"), state)
         except _Refused as refused:
             del self._pending[state]
             raise NotAuthorised(str(refused)) from None

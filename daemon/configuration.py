@@ -100,7 +100,7 @@ def load(path: Path) -> Configuration:
         _merge(merged, tomllib.loads(file.read_text("utf-8")))
     settings = strict_toml.convert(merged, Settings, path)
     directory = path.parent / "providers"
-    provider_files = sorted(directory.glob("*.toml"))
+    provider_files = sorted(directory.glob("[!.]*.toml"))  # no editor's locks
     theirs = {file.stem: provider_file.load(file) for file in provider_files}
     providers = {**shipped(), **theirs}
     _check_views(providers, directory)

@@ -121,6 +121,9 @@ class TokenInDoubt(Fact, frozen=True, kw_only=True, tag="token-in-doubt"):
 
 
 class RenewalScheduled(Fact, frozen=True, kw_only=True, tag="renewal-scheduled"):
-    """The clock stepped back, and what was to be done for the grant's own sake goes with it."""
+    """When what is to be done for the grant's own sake is done, decided anew.
+
+    The clock stepped back, or a doubt can be settled now that its provider's file says how.
+    """
 
     renew_by: datetime

@@ -91,6 +91,7 @@ class NeedReason(StrEnum):
     REFUSED = "refused"
     EXPIRED = "expired"
     IN_DOUBT = "in-doubt"
+    USED_UP = "used-up"
     LOST = "lost"
 
 
@@ -109,6 +110,7 @@ class DoubtReason(StrEnum):
 
     DIED = "died"
     UNANSWERED = "unanswered"
+    OVERTAKEN = "overtaken"
 
 
 class BackfillEnd(StrEnum):

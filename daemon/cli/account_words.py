@@ -43,12 +43,12 @@ NEEDS = {
         "its refresh token was sent and the answer was lost; the old one may be dead, and by the "
         "provider's file there is nothing more to be tried"
     ),
+    NeedReason.USED_UP: (
+        "its refresh token was sent, the answer was lost, and the provider does not take the old "
+        "one any more"
+    ),
     NeedReason.LOST: "the vault does not hold the token that the log speaks of",
 }
-USED_UP = (
-    "its refresh token was sent, the answer was lost, and the provider does not take the old one "
-    "any more"
-)
 REFRESHES = {
     RefreshReason.FIRST: "there is none yet",
     RefreshReason.EXPIRING: "it is about to expire",
@@ -59,6 +59,7 @@ REFRESHES = {
 DOUBTS = {
     DoubtReason.DIED: "rounds died while it waited for the provider's answer",
     DoubtReason.UNANSWERED: "the provider's answer did not arrive",
+    DoubtReason.OVERTAKEN: "nobody waits for the provider's answer any more",
 }
 ENDS = {
     BackfillEnd.DONE: "backfill done",
@@ -69,10 +70,8 @@ ENDS = {
 
 def need(reason: NeedReason, error: str) -> str:
     """Why a person must authorise a connection, with the provider's error code if it gave one."""
-    if not error:
-        return NEEDS[reason]
-    why = USED_UP if reason is NeedReason.IN_DOUBT else NEEDS[reason]
-    return f"{why} ({error})"
+    code = f" ({error})" if error else ""
+    return f"{NEEDS[reason]}{code}"
 
 
 def account(event: AccountEvent, by: str) -> str:
@@ -89,12 +88,14 @@ def account(event: AccountEvent, by: str) -> str:
         case AuthorisationWaived():
             return "needs to be authorised no more: its provider's file asks for nobody's consent"
         case RenewalScheduled(renew_by=renew_by):
-            return f"its token is looked after at {times.local(renew_by)}: the clock stepped back"
+            return f"its token is looked after at {times.local(renew_by)}"
         case RefreshIntended(reason=reason, generation=generation):
             return f"token {generation + 1} is asked for: {REFRESHES[reason]}"
         case TokenRefreshed(generation=generation, expires_at=expires_at, rotated=rotated):
             pair = "with a new refresh token" if rotated else "the refresh token stays"
             return f"token {generation} is in use until {times.local(expires_at)}, {pair}"
+        case RefreshFailed(message=message, in_doubt=True):
+            return f"{message}; the refresh token is as much in doubt as before"
         case RefreshFailed(message=message):
             return f"{message}; the refresh token is as good as before"
         case TokenInDoubt(reason=reason, generation=generation):

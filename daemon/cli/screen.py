@@ -56,11 +56,12 @@ def remark(text: str) -> None:
 def table(*columns: str, right: Sequence[str] = (), folds: Sequence[str] = ()) -> "Table":
     """A table without lines. Columns in `right` hold numbers; those in `folds` give way first."""
     from rich.table import Table
+    from rich.text import Text
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         made.add_column(
-            column,
+            Text(printable(column)),  # a provider's field may be called anything
             justify="right" if column in right else "left",
             no_wrap=column not in folds,
             overflow="fold" if column in folds else "ellipsis",

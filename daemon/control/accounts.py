@@ -93,7 +93,11 @@ async def provider_client(desk: Desk, wish: ProviderClient, by: Caller) -> Done:
     subject = desk.vault.subject("provider", wish.provider)
     if subject is None or subject not in desk.providers:
         known = ", ".join(sorted(desk.configuration.providers)) or "none yet"
-        raise Refused("not-found", f"there is no provider {wish.provider} (known: {known})")
+        raise Refused(
+            "not-found",
+            f"there is no provider {wish.provider} (known: {known}); one whose file is new is "
+            "known once roundsd is restarted",
+        )
     provider = desk.providers[subject]
     if not isinstance(provider.file.auth, OAuth2):
         raise Refused("invalid", f"{wish.provider} does not speak OAuth; it needs no client")
@@ -133,7 +137,7 @@ def _speaks_oauth(desk: Desk, name: str, subject: int) -> Provider:
     if not isinstance(auth, OAuth2) or auth.grant != "authorization_code":
         raise Refused(
             "invalid",
-            f"{name} is not authorised by a person; give its credential with "
-            f"`rounds connection add {name}`",
+            f"{name} is not authorised by a person; if its provider wants a credential, give it "
+            f"with `rounds connection add {name}`",
         )
     return provider

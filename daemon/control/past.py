@@ -35,6 +35,7 @@ async def backfill(desk: Desk, wish: BackfillWish, by: Caller) -> Done:
             "not-authorised", f"type first: rounds connection authorize {wish.connection}"
         )
     await room(desk)
+    before = connection.backfill
     recorded = desk.journal.execute(
         commands.Backfill(
             subject=subject,
@@ -49,4 +50,6 @@ async def backfill(desk: Desk, wish: BackfillWish, by: Caller) -> Done:
     days = (wish.last - wish.first).days + 1
     spans = "1 day" if days == 1 else f"{days:,} days"
     words = f"{spans} of {', '.join(days_of)} to fetch, the newest first"
+    if before is not None:
+        words += f"; no more of {before.first} to {before.last}, which were left of the one before"
     return done(desk, recorded, words)

@@ -57,7 +57,7 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_grant(command, world, now)
     if isinstance(command, MembershipCommand):
         return _of_membership(command, world, now)
-    return _of_host(command, world)
+    return _of_host(command, world, now)
 
 
 def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
@@ -124,7 +124,7 @@ def _of_membership(command: MembershipCommand, world: World, now: datetime) -> D
             assert_never(command)
 
 
-def _of_host(command: HostCommand, world: World) -> Decisions:
+def _of_host(command: HostCommand, world: World, now: datetime) -> Decisions:
     match command:
         case Recover():
             return host.recover(command, world)
@@ -133,7 +133,7 @@ def _of_host(command: HostCommand, world: World) -> Decisions:
         case NoteVaultKey():
             return host.note_vault_key(command, world)
         case DeclareProvider():
-            return host.declare(command, world)
+            return host.declare(command, world, now)
         case StepClock(by=by):
             return [(FLEET, ClockStepped(step=by))]
         case Stop(interrupted=interrupted):

@@ -22,6 +22,7 @@ from projections.world import World
 
 RETRY = timedelta(seconds=5)  # a server that hung up has often restarted by then
 RETRY_MAX = timedelta(hours=1)
+TRIES_MAX = 3  # that ended with our own death; one that the provider answers is the last
 NO_OAUTH = GrantPolicy(way_out=WayOut.FREE, person=False)
 """What holds for a refresh that is open while its provider's file speaks of OAuth no more."""
 
@@ -32,14 +33,20 @@ def grant_policy(world: World, subject: int) -> GrantPolicy | None:
     return provider.grant if provider else None
 
 
-def left(subject: int, known: Connection, world: World, now: datetime) -> Decisions:
+def left(
+    subject: int,
+    known: Connection,
+    world: World,
+    now: datetime,
+    reason: DoubtReason = DoubtReason.DIED,
+) -> Decisions:
     """What leaves a refresh behind in its middle leaves nobody who will know how that went."""
     if known.grant.phase is not Phase.REFRESHING:
         return []
     policy = grant_policy(world, subject) or NO_OAUTH
     doubt = TokenInDoubt(
         generation=known.grant.generation,
-        reason=DoubtReason.DIED,
+        reason=reason,
         tries=known.grant.tries,
         renew_by=retry_at(known.grant, policy, now),
         sync=known.run.sync if known.run else None,
@@ -75,9 +82,9 @@ def way_out(command: Renew, known: Connection, policy: GrantPolicy, now: datetim
             return [again]
         case WayOut.REUSE if policy.reuse and grant.doubted_at:
             in_time = now < grant.doubted_at + policy.reuse
-            return [again] if in_time or grant.tries == 0 else [need]
+            return [again] if in_time or grant.tries < TRIES_MAX else [need]
         case WayOut.TRY_ONCE:
-            return [again] if grant.tries == 0 else [need]
+            return [again] if grant.tries < TRIES_MAX else [need]
         case _:
             return [need]
 
@@ -85,15 +92,16 @@ def way_out(command: Renew, known: Connection, policy: GrantPolicy, now: datetim
 def testify(command: Testify, world: World) -> Decisions:
     """Send a token in doubt, as was intended, unless the server says that it is used up.
 
-    Where it cannot be asked after all, the token is tried once.
+    Where it cannot be asked after all, the token is tried as if nobody could be.
     """
     subject, known = command.subject, world.connections.get(command.subject)
     policy = grant_policy(world, subject)
     if known is None or known.grant.phase is not Phase.REFRESHING or policy is None:
         return []
-    tried = policy.way_out is WayOut.INTROSPECT and known.grant.tries > 1
-    mute = command.says is Introspection.NOT_ASKED
-    if command.says is Introspection.INACTIVE or (mute and tried):
+    tried = policy.way_out is WayOut.INTROSPECT and known.grant.tries > TRIES_MAX
+    if command.says is Introspection.INACTIVE:
+        return [(subject, needed(known, NeedReason.USED_UP, command.sync))]
+    if command.says is Introspection.NOT_ASKED and tried:
         return [(subject, needed(known, NeedReason.IN_DOUBT, command.sync))]
     return []
 

@@ -1,9 +1,18 @@
 """What follows when a process starts, and when its settings are other ones?"""
 
+from datetime import datetime
+
 from daemon.commands import DeclareProvider, NoteVaultKey, Recover, SetPolicy
 from daemon.decide.decisions import Decisions
+from daemon.decide.doubt import RETRY
 from daemon.decide.outcome import interrupted
-from events.schema import FLEET, AuthorisationWaived, DaemonStarted, VaultKeyRotated
+from events.schema import (
+    FLEET,
+    AuthorisationWaived,
+    DaemonStarted,
+    RenewalScheduled,
+    VaultKeyRotated,
+)
 from events.terms import InterruptReason
 from projections.grant import Phase
 from projections.world import World
@@ -33,22 +42,23 @@ def note_vault_key(command: NoteVaultKey, world: World) -> Decisions:
     return [(FLEET, rotated)]
 
 
-def declare(command: DeclareProvider, world: World) -> Decisions:
+def declare(command: DeclareProvider, world: World, now: datetime) -> Decisions:
     known = world.providers.get(command.subject)
     if known is not None and known.digest == command.declaration.digest:
         return []
-    return [(command.subject, command.declaration), *_waived(command, world)]
+    return [(command.subject, command.declaration), *_followed(command, world, now)]
 
 
-def _waived(command: DeclareProvider, world: World) -> Decisions:
-    """Nobody is waited for where the provider's file speaks of a person's consent no more."""
+def _followed(command: DeclareProvider, world: World, now: datetime) -> Decisions:
+    """What another way to authorise means for the grants that there are."""
     policy = command.declaration.grant
-    if policy is not None and policy.person:
-        return []
-    return [
-        (subject, AuthorisationWaived())
-        for subject, known in world.connections.items()
-        if known.provider == command.subject
-        and not known.removed
-        and known.grant.phase is Phase.NEEDED
-    ]
+    person = policy is not None and policy.person
+    decided: Decisions = []
+    for subject, known in world.connections.items():
+        if known.provider != command.subject or known.removed:
+            continue
+        if not person and known.grant.phase is Phase.NEEDED:  # nobody is waited for any more
+            decided.append((subject, AuthorisationWaived()))
+        if person and known.grant.phase is Phase.IN_DOUBT and known.grant.renew_by is None:
+            decided.append((subject, RenewalScheduled(renew_by=now + RETRY)))
+    return decided

@@ -19,7 +19,7 @@ from events.schema import (
     SyncScheduled,
     SyncSkipped,
 )
-from events.terms import BackfillEnd, NeedReason, ScheduleReason, SkipReason
+from events.terms import BackfillEnd, DoubtReason, NeedReason, ScheduleReason, SkipReason
 from projections.connection import Connection
 from projections.world import World
 
@@ -64,7 +64,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
     if known is None or known.removed:
         return []
     return [
-        *doubt.left(subject, known, world, now),
+        *doubt.left(subject, known, world, now, DoubtReason.OVERTAKEN),
         *_cancelled(subject, known, command),
         *_skipped(subject, known, SkipReason.REMOVED),
         *_overdue(subject, known, now),
@@ -99,7 +99,8 @@ def _grant_ends(
     reason, sync = NeedReason.NEW, known.run.sync if known.run else None
     need = AuthorisationNeeded(reason=reason, generation=known.grant.generation, sync=sync)
     anew = [(subject, need)] if needs_person(world, known.provider) else []
-    return [*doubt.left(subject, known, world, now), *credential, *anew]
+    left = doubt.left(subject, known, world, now, DoubtReason.OVERTAKEN)
+    return [*left, *credential, *anew]
 
 
 def _sooner(

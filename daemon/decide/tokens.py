@@ -60,7 +60,7 @@ def authorise(command: Authorise, world: World, now: datetime) -> Decisions:
     known, policy = world.connections.get(command.subject), grant_policy(world, command.subject)
     if known is None or known.removed or policy is None:
         return []
-    overtaken = doubt.left(command.subject, known, world, now)
+    overtaken = doubt.left(command.subject, known, world, now, DoubtReason.OVERTAKEN)
     return [*overtaken, *_authorised(command.subject, command.pair, world, now, command.by)]
 
 
@@ -121,7 +121,7 @@ def lose(command: LoseRefresh, world: World, now: datetime) -> Decisions:
     if command.missing and policy.person:
         return [(subject, doubt.needed(known, NeedReason.LOST, command.sync))]
     if command.error == DEAD and policy.person:
-        reason = NeedReason.IN_DOUBT if known.grant.doubted_at else NeedReason.REFUSED
+        reason = NeedReason.USED_UP if known.grant.doubted_at else NeedReason.REFUSED
         return [(subject, doubt.needed(known, reason, command.sync, command.error))]
     if command.sent and policy.way_out is not WayOut.FREE:
         return [(subject, _unanswered(command, known.grant, policy, now))]

@@ -98,7 +98,7 @@ def _doubt(stage: Stage, witness: Witness, voice: Voice) -> None:
         "the new one is in the answer that is lost.",
     )
     again = failed(_cut_off(stage, witness, voice, Mood.MUTE), FailureClass.AUTH)
-    expect(_why(again) == [NeedReason.IN_DOUBT], "a person to be asked")
+    expect(_why(again) == [NeedReason.USED_UP], "a person to be asked")
     presented = stage.ledger().presented
     expect(max(presented) == 1, "no refresh token to be used twice")
     voice.say(

@@ -575,7 +575,7 @@ GOOD = GrantView(
             {"account": "its refresh token was sent .* there is nothing more to be tried$"},
         ),
         (
-            replace(GOOD, phase="needed", reason=NeedReason.IN_DOUBT, error="invalid_grant"),
+            replace(GOOD, phase="needed", reason=NeedReason.USED_UP, error="invalid_grant"),
             "unauthorised",
             {"account": r".* does not take the old one any more \(invalid_grant\)$"},
         ),

@@ -43,7 +43,7 @@ async def test_a_connection_that_hangs_and_one_that_crashes_leave_the_others_alo
             )
             assert (await daemon.ask("status"))["connections"] == 3
             assert await daemon.stop() == 0
-    assert "ZeroDivisionError at crashing.py:" in crashed["event"]["error"]
+    assert "ZeroDivisionError at crashing.py line " in crashed["event"]["error"]
     assert home.view("lively_days", "a") == [
         {"tenant": "a", "connection": "a/lively", "id": 1},
         {"tenant": "a", "connection": "a/lively", "id": 2},

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from daemon import commands
 from daemon.commands import Introspection
 from daemon.decide import decide
+from daemon.decide.doubt import TRIES_MAX
 from events import schema
 from events.envelope import Recorded
 from events.terms import (
@@ -549,13 +550,13 @@ def check_try(saga):
     assert way_out is not WayOut.ASK, "where a person is to be asked, nothing is tried"
     late = way_out is WayOut.REUSE and saga.now >= saga.seen.doubted_at + REUSE_FOR
     if late or way_out is WayOut.TRY_ONCE or (way_out is WayOut.INTROSPECT and not active):
-        assert saga.seen.untold == 0, "a token in doubt is tried once"
+        assert saga.seen.untold < TRIES_MAX, "a token in doubt is not tried for ever"
 
 
 def check_giving_up(saga, event, grant):
     """Nobody is asked to consent anew where the pair that is kept would still do."""
     assert saga.policy.person, "nobody can consent for a machine"
-    kept, reason, untried = saga.kept, event.reason, saga.seen.tried == 0
+    kept, reason = saga.kept, event.reason
     if reason is NeedReason.NEW or kept is None:
         return
     assert kept.generation <= grant.generation, "what was sealed after all is given up"
@@ -568,12 +569,12 @@ def check_giving_up(saga, event, grant):
     match saga.policy.way_out:
         case WayOut.REUSE:
             assert saga.now >= saga.seen.doubted_at + REUSE_FOR, "given up in its time"
-            assert not untried
+            assert saga.seen.tried >= TRIES_MAX
         case WayOut.INTROSPECT:
             assert saga.introspection is Introspection.NOT_ASKED
-            assert not untried
+            assert saga.seen.tried >= TRIES_MAX
         case WayOut.TRY_ONCE:
-            assert not untried
+            assert saga.seen.tried >= TRIES_MAX
         case way_out:
             assert way_out is WayOut.ASK, "given up for nothing"
 

@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from daemon.commands import DeclareProvider, NoteVaultKey
-from events.schema import FLEET, AuthorisationWaived, VaultKeyRotated
+from events.schema import FLEET, AuthorisationWaived, RenewalScheduled, VaultKeyRotated
 from events.terms import Caller, NeedReason
-from projections.connection import next_start
+from projections.connection import next_start, next_work
 from tests.policy.transcript import (
     DECLARED,
     KEPT,
@@ -16,8 +16,11 @@ from tests.policy.transcript import (
     PERSON,
     PROVIDER,
     REMOVED,
+    SOON,
     account,
     given,
+    in_doubt,
+    intended,
     needed,
 )
 
@@ -83,3 +86,15 @@ def test_another_file_that_needs_a_person_too_changes_nothing_for_who_waits():
     given(*WAITING).when(
         DeclareProvider(subject=PROVIDER, declaration=replace(DECLARED, grant=PERSON))
     ).then()
+
+
+@pytest.mark.requirement("X6")
+def test_a_doubt_that_waited_for_its_file_is_settled_once_that_is_back():
+    """The daemon died in a refresh, and its next life had a file without OAuth."""
+    closed = (ONE, in_doubt(renew_by=None))
+    past = (*KEPT, (ONE, intended()), (PROVIDER, declare(None).declaration), closed)
+    wish = DeclareProvider(subject=PROVIDER, declaration=replace(DECLARED, grant=PERSON))
+    woken = (ONE, RenewalScheduled(renew_by=SOON))
+    given(*past).when(wish).then((PROVIDER, wish.declaration), woken)
+    after = given(*past, (PROVIDER, wish.declaration), woken).world.connections[ONE]
+    assert next_work(after) == NOON

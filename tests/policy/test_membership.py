@@ -111,7 +111,8 @@ def test_removing_closes_a_refresh_that_is_open(sync):
     run = (started(),) if sync else (scheduled(NOON + 6 * HOUR),)
     past = account(PERSON, *run, intended(sync=sync))
     decided = given(*past).when(commands.Remove(subject=ONE)).decided
-    assert decided[0] == (ONE, in_doubt(0, sync=4 if sync else None))
+    overtaken = terms.DoubtReason.OVERTAKEN
+    assert decided[0] == (ONE, in_doubt(0, overtaken, sync=4 if sync else None))
     assert given(*past, *decided).world.fleet.running == frozenset()
 
 

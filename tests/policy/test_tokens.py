@@ -10,6 +10,7 @@ from daemon.decide.tokens import KEEP_ALIVE, KEEP_ALIVE_RETRY
 from events import schema
 from events.terms import (
     Caller,
+    DoubtReason,
     FailureClass,
     GrantPolicy,
     InterruptReason,
@@ -400,8 +401,9 @@ def test_an_authorisation_ends_the_need_and_the_doubt():
 def test_an_authorisation_overtakes_a_renewal_that_waits_for_its_turn():
     """Else the renewal would hold its place in the fleet for ever: its outcome is of no grant."""
     past = (*KEPT, (ONE, intended()))
-    given(*past).when(authorise(2)).then((ONE, in_doubt()), (ONE, authorised(2, by=BY)))
-    after = (*past, (ONE, in_doubt()), (ONE, authorised(2)))
+    closed = (ONE, in_doubt(reason=DoubtReason.OVERTAKEN))
+    given(*past).when(authorise(2)).then(closed, (ONE, authorised(2, by=BY)))
+    after = (*past, closed, (ONE, authorised(2)))
     assert given(*after).world.fleet.running == frozenset()
     given(*after).when(activate(3)).then()
 
@@ -517,7 +519,11 @@ def test_another_credential_during_a_sync_leaves_the_sync_its_place():
 
 def test_another_credential_closes_a_renewal_that_is_open():
     past = (*KEPT, (ONE, intended()))
-    events = ((ONE, in_doubt()), (ONE, schema.CredentialSet()), (ONE, needed(NeedReason.NEW)))
+    events = (
+        (ONE, in_doubt(reason=DoubtReason.OVERTAKEN)),
+        (ONE, schema.CredentialSet()),
+        (ONE, needed(NeedReason.NEW)),
+    )
     given(*past).when(connect(credential=True)).then(*events)
     assert given(*past, *events).world.fleet.running == frozenset()
 

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from daemon.decide.doubt import TRIES_MAX
 from daemon.windows import OWED_MAX
 from events.envelope import Recorded
 from events.schema import (
@@ -229,7 +230,7 @@ def _needs(
     """A person is asked only where the provider no longer honours what arrived.
 
     Or where nobody could know, and the provider's file allows no more tries: silence is not one,
-    but a try that we died in is.
+    but a try that we died in is, a few times.
     """
     doubts: defaultdict[int, list[DoubtReason]] = defaultdict(list)
     for each in events:
@@ -243,7 +244,7 @@ def _needs(
                 if grant is None or _honoured(grant, each.at) is None:
                     continue
                 before = doubts[each.subject]
-                tried_and_died = DoubtReason.DIED in before[1:]
+                tried_and_died = before[1:].count(DoubtReason.DIED) >= TRIES_MAX
                 if not (before and (accounts.way == "ask" or tried_and_died)):
                     yield f"event {each.seq} asks a person for what is good ({reason}, {before})"
             case _:
