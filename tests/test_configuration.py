@@ -105,6 +105,7 @@ def test_drop_ins_are_merged_table_by_table_in_the_order_of_their_names(load, wr
     write("rounds.toml.d/20-b.toml", "[sync]\nconcurrency = 3\n")
     write("rounds.toml.d/10-a.toml", 'state = "/b"\n[sync]\nconcurrency = 2\nstop_within = "5s"\n')
     write("rounds.toml.d/notes.txt", "this is no TOML")
+    write("providers/.#weather.toml", "an editor's lock is none either")
     found = load()
     assert found.settings.state == "/b"
     assert found.settings.sync == configuration.SyncSettings(

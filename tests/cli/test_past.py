@@ -111,6 +111,9 @@ def test_how_far_it_is_is_shown_and_it_can_be_ended(daemon, steps):
         f"{daemon.name}: 10 days of steps to fetch, the newest first\n"
     )
     assert steps.waits.wait(WAIT_S)
+    assert daemon.rounds("backfill", daemon.name, *PAST).out.endswith(
+        "the newest first; no more of 2026-01-01 to 2026-01-10, which were left of the one before\n"
+    )
     shown = daemon.rounds("connection", "show", daemon.name).out
     assert "backfill        0 of 10 days done, 4 a sync, newest first; left 2026-01-01 to" in shown
     assert re.search(r"running +sync \d+ \(backfill\), steps: ", shown)

@@ -58,8 +58,9 @@ class _Answer(BaseHTTPRequestHandler):
             known = self.headers["X-Key"] == KEY
             self._say(200 if known else 401, DAYS[:3])
         elif path == "/wide":
-            self._say(200, [{f"field_{n:02}": f"{row}\x1b[31m{n}" for n in range(40)} | {"id": row}
-                            for row in range(3)])  # fmt: skip
+            red = "\x1b[31m"
+            rows = ({f"f{red}{n:02}": f"{row}{red}{n}" for n in range(40)} for row in range(3))
+            self._say(200, [{**each, "id": row} for row, each in enumerate(rows)])
         else:
             self._say(500, [])
 
