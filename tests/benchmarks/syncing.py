@@ -25,6 +25,7 @@ from daemon.clock import SystemClock
 from daemon.configuration import Configuration, Declared, Settings
 from daemon.journal import Bridge
 from daemon.paging_file import NextUrlPaging
+from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.store.core import Store
 from daemon.store.storage import OneThread
@@ -32,7 +33,7 @@ from daemon.stream_file import Stream
 from daemon.transport import Transport
 from daemon.vault import Vault
 from events.log import SqliteLog
-from events.schema import SyncStarted, SyncSucceeded
+from events.schema import SyncFailed, SyncStarted, SyncSucceeded
 from tests.benchmarks.figure import Figure, compare
 
 RECORDS = 100_000
@@ -42,24 +43,24 @@ PATH = "/source/readings.json"
 FIRST = {"_shape": "objects", "_size": str(PAGE)}
 
 
-def figures() -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory() as name, _datasette(Path(name)) as url:
+def figures(records: int = RECORDS, turns: int = TURNS) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as name, _datasette(Path(name), records) as url:
         yield compare(
-            "first sync of 100,000 records",
+            f"first sync of {records:,} records",
             "records/s",
-            lambda: _sync(url),
-            [lambda: _bare(url)],
-            TURNS,
+            lambda: _sync(url, records),
+            [lambda: _bare(url, records)],
+            turns,
         )
 
 
 @contextmanager
-def _datasette(directory: Path) -> Iterator[str]:
+def _datasette(directory: Path, records: int) -> Iterator[str]:
     path = directory / "source.db"
     db = sqlite_utils.Database(path)
     rows = (
         {"id": n, "station": f"st-{n % 97}", "value": n * 0.25, "unit": "mm", "good": n % 2}
-        for n in range(RECORDS)
+        for n in range(records)
     )
     db["readings"].insert_all(rows, pk="id")
     db.close()
@@ -76,7 +77,7 @@ def _datasette(directory: Path) -> Iterator[str]:
         process.wait()
 
 
-def _bare(url: str) -> float:
+def _bare(url: str, records: int) -> float:
     with tempfile.TemporaryDirectory() as name, httpx.Client(trust_env=False) as client:
         clock = SystemClock()
         began = clock.now()
@@ -93,16 +94,16 @@ def _bare(url: str) -> float:
                 if page["next_url"] is None:
                     break
                 page = client.get(page["next_url"]).json()
-            assert db.execute("SELECT count(*) FROM readings").fetchone() == (RECORDS,)
-        return RECORDS / ((clock.now() - began) / timedelta(seconds=1))
+            assert db.execute("SELECT count(*) FROM readings").fetchone() == (records,)
+        return records / ((clock.now() - began) / timedelta(seconds=1))
 
 
-def _sync(url: str) -> float:
+def _sync(url: str, records: int) -> float:
     with tempfile.TemporaryDirectory() as name:
-        return trio.run(_sync_once, url, Path(name))
+        return trio.run(_sync_once, url, Path(name), records)
 
 
-async def _sync_once(url: str, state: Path) -> float:
+async def _sync_once(url: str, state: Path, wanted: int) -> float:
     """A whole daemon but for its socket, from SyncStarted to SyncSucceeded."""
     file = ProviderFile(
         name="readings",
@@ -131,7 +132,7 @@ async def _sync_once(url: str, state: Path) -> float:
                 providers={"readings": file},
                 files=(),
             ),
-            connect=lambda _: way.send,
+            connect=lambda file: Provider(file=file, send=way.send, send_token=way.send),
             bridge=lambda journal: Bridge(journal, trio.lowlevel.current_trio_token()),
             state=state,
             version="benchmark",
@@ -143,6 +144,8 @@ async def _sync_once(url: str, state: Path) -> float:
                         case SyncStarted():
                             began = recorded.at
                         case SyncSucceeded(records=records):
-                            assert records == RECORDS
-                            return RECORDS / ((recorded.at - began) / timedelta(seconds=1))
+                            assert records == wanted
+                            return records / ((recorded.at - began) / timedelta(seconds=1))
+                        case SyncFailed():
+                            raise AssertionError(recorded.event.message)
     raise AssertionError("the sync did not end")
