@@ -16,7 +16,7 @@ from msgspec import Struct
 from daemon import oauth
 from daemon.secret import Secret
 from daemon.token_answer import REGISTERED
-from daemon.token_endpoint import NO_CLIENT, Endpoint
+from daemon.token_endpoint import Endpoint
 
 LASTS = timedelta(minutes=15)  # what a person needs to log in, find a second factor, and consent
 PENDING_MAX = 100  # people at it at once; past this the oldest is given up
@@ -54,8 +54,7 @@ class Authorisations:
         self, subject: int, endpoint: Endpoint, url: str, redirect_uri: str, now: datetime
     ) -> tuple[Pending, str]:
         """Return what is pending now, and where the browser must go. Raises NotAuthorised."""
-        if endpoint.client is None:
-            raise NotAuthorised(NO_CLIENT)
+        assert endpoint.client is not None, "nobody is sent anywhere without a client of ours"
         if not (LOOPBACK.fullmatch(redirect_uri) or ELSEWHERE.fullmatch(redirect_uri)):
             raise NotAuthorised(
                 "the redirect URI is neither on this host (http://127.0.0.1:…) nor an https URL"

@@ -15,7 +15,7 @@ from msgspec import Struct
 from daemon import reports, rest, windows
 from daemon.calls import Calls
 from daemon.commands import Capture, DayCount, OfferDays
-from daemon.decide.days import HOPELESS, is_cut
+from daemon.decide.days import CUTS, HOPELESS
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.placeholders import Values
@@ -161,7 +161,7 @@ class Capturer:
                 source.calls.unusable(lost)
                 await self._storage.drop_day(draft, day.isoformat())
                 hopeless = lost.cause in HOPELESS
-                goes_on = source.backfill and is_cut(lost.cause)
+                goes_on = source.backfill and lost.cause in CUTS
                 failed = wanted[at:] if hopeless and not goes_on else [day]
                 result.failures += [failure(name, lost, each) for each in failed]
                 if hopeless:

@@ -60,10 +60,10 @@ async def connect(
     known = journal.world.connections.get(subject)
     stands = known is not None and not known.removed
     before = vault.open(tenant, subject, CREDENTIAL)
-    anew = credential is not None and (before is None or before.reveal() != credential.reveal())
-    same_client = anew and _is_same_client(before, credential, file)
-    if credential is not None and anew and not stands:
-        vault.seal(tenant, subject, CREDENTIAL, credential)
+    new = None if credential is None or _is_same(before, credential) else credential
+    same_client = new is not None and _is_same_client(before, new, file)
+    if new is not None and not stands:
+        vault.seal(tenant, subject, CREDENTIAL, new)
     whole = declared is True  # what was taken out of the configuration holds no longer
     chosen = settings is not None and _keep_settings(vault, tenant, subject, settings, whole=whole)
     declared_anew = journal.execute(DeclareProvider(subject=at, declaration=declaration(file)))
@@ -75,15 +75,15 @@ async def connect(
             provider=at,
             declared=was_declared if declared is UNSET else declared,
             interval=was_interval if interval is UNSET else interval,
-            credential=anew and not same_client,
+            credential=new is not None and not same_client,
             secret=same_client,
             settings=chosen,
             by=by,
         )
     )
-    if credential is not None and anew and stands:
+    if new is not None and stands:
         await journal.durable(connected)
-        vault.seal(tenant, subject, CREDENTIAL, credential)
+        vault.seal(tenant, subject, CREDENTIAL, new)
     return [*declared_anew, *connected]
 
 
@@ -172,16 +172,19 @@ def _check_provider(journal: Journal, vault: Vault, name: str, subject: int, at:
 
 def keep(vault: Vault, tenant: int, subject: int, purpose: str, secret: Secret) -> bool:
     """Seal a secret. False where it is the one that is kept already."""
-    kept = vault.open(tenant, subject, purpose)
-    if kept is not None and kept.reveal() == secret.reveal():
+    if _is_same(vault.open(tenant, subject, purpose), secret):
         return False
     vault.seal(tenant, subject, purpose, secret)
     return True
 
 
-def _is_same_client(before: Secret | None, after: Secret | None, file: ProviderFile) -> bool:
+def _is_same(kept: Secret | None, secret: Secret) -> bool:
+    return kept is not None and kept.reveal() == secret.reveal()
+
+
+def _is_same_client(before: Secret | None, after: Secret, file: ProviderFile) -> bool:
     """Whether only the secret differs by which an OAuth application shows who it is."""
-    if before is None or after is None or not isinstance(file.auth, OAuth2):
+    if before is None or not isinstance(file.auth, OAuth2):
         return False
     return client_of(before).id == client_of(after).id
 

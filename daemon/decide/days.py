@@ -28,6 +28,9 @@ PASSES = frozenset(
 HOPELESS = frozenset({FailureClass.AUTH, FailureClass.RETIRED, FailureClass.RATE_LIMITED})
 """After these the other days of a stream would only fail alike, in this run."""
 
+CUTS = HOPELESS & PASSES
+"""At these a stream of a backfill stops, to go on from there another time."""
+
 
 def offer(command: OfferDays, world: World) -> Decisions:
     """Refuse each day that had records and comes empty, unless the file says that empty is fine."""
@@ -116,14 +119,9 @@ def advance(command: Finish, world: World, now: datetime) -> Decisions:
     return [(command.subject, BackfillAdvanced(last=first - ONE_DAY, due=now + wait))]
 
 
-def is_cut(cause: FailureClass) -> bool:
-    """Whether a stream of a backfill stops at such a failure, to go on from there another time."""
-    return cause in HOPELESS & PASSES
-
-
 def _cuts(command: Finish) -> dict[str, date]:
     """Where each stream stopped that did not get through this run's days."""
-    return {each.stream: each.day for each in command.failures if each.day and is_cut(each.cause)}
+    return {each.stream: each.day for each in command.failures if each.day and each.cause in CUTS}
 
 
 def _reached(provider: Provider, first: date, cuts: dict[str, date]) -> dict[str, date]:

@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import trio
 from msgspec.structs import replace
 
 from daemon import account, oauth, placeholders
-from daemon.app import Daemon, Parts, running
+from daemon.app import Daemon, Parts
 from daemon.auth_file import OAuth2
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import CallLost
@@ -45,6 +46,7 @@ from tests.conversations.conversation import (
 )
 from tests.conversations.haste import Prompt, Standing
 from tests.conversations.script import Script, differing, parts
+from tests.fakes.in_process import alive
 from tests.fakes.memory_log import Disk, MemoryLog
 from tests.rest.provider import serving
 
@@ -129,8 +131,7 @@ class Life:
     @asynccontextmanager
     async def _daemon(self, sync: Sync) -> AsyncIterator[Daemon]:
         file = self._loopback(sync)
-        async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
-            log = MemoryLog(self._disk, nursery, Prompt())
+        async with AsyncExitStack() as stack:
             wire, token_wire = (
                 Transport(
                     file.limits,
@@ -147,10 +148,8 @@ class Life:
                 send=(await stack.enter_async_context(wire)).send,
                 send_token=(await stack.enter_async_context(token_wire)).send,
             )
-            async with running(self._parts(log, way)) as daemon:
-                yield daemon
-            log.close()
-            nursery.cancel_scope.cancel()
+            composed = partial(self._parts, way=way)
+            yield await stack.enter_async_context(alive(self._disk, Prompt(), composed))
 
     def _loopback(self, sync: Sync) -> ProviderFile:
         """Return the provider's file with its hosts on loopback, and with so many days."""

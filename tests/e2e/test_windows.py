@@ -116,6 +116,11 @@ def declare(
     )
 
 
+def machine(url: str) -> Line:
+    """How an application without a person asks for its tokens."""
+    return {"kind": "oauth2", "grant": "client_credentials", "token_url": f"{url}/token"}
+
+
 def shown(home: Home) -> list[Line]:
     rows = [{"id": row["id"], "n": row["n"]} for row in home.view("steps_days")]
     return sorted(rows, key=lambda row: row["id"])
@@ -361,12 +366,7 @@ async def test_days_and_threshold_can_be_given_for_one_run(home):
     """The token lasts ten minutes: enough for a manual sync, not for one that wants an hour."""
     steps = Steps()
     async with provider.serving(steps.answer) as server:
-        oauth = {
-            "kind": "oauth2",
-            "grant": "client_credentials",
-            "token_url": f"{server.url}/token",
-        }
-        declare(home, server.url, days=2, auth=oauth)
+        declare(home, server.url, days=2, auth=machine(server.url))
         client = {"client_id": "us", "client_secret_file": home.secret("client", "our secret")}
         home.configure(CONNECTION, providers={"steps": client})
         async with running(home) as daemon:
@@ -396,12 +396,7 @@ async def test_days_and_threshold_can_be_given_for_one_run(home):
 async def test_a_token_that_is_refused_half_way_is_replaced_and_no_day_is_lost(home):
     steps = Steps()
     async with provider.serving(steps.answer) as server:
-        oauth = {
-            "kind": "oauth2",
-            "grant": "client_credentials",
-            "token_url": f"{server.url}/token",
-        }
-        declare(home, server.url, days=4, auth=oauth)
+        declare(home, server.url, days=4, auth=machine(server.url))
         home.configure(CONNECTION, providers={"steps": {"client_id": "us"}})
         steps.moods = {ago(1): "stale"}
         async with running(home) as daemon:

@@ -59,12 +59,8 @@ class InProcess:
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Daemon]:
         """One life of the daemon, to its clean stop."""
-        async with trio.open_nursery() as nursery:
-            log = MemoryLog(self.disk, nursery, self.dice)
-            async with running(self._parts(log)) as daemon:
-                yield daemon
-            log.close()
-            nursery.cancel_scope.cancel()
+        async with alive(self.disk, self.dice, self._parts) as daemon:
+            yield daemon
 
     def _parts(self, log: MemoryLog) -> Parts:
         declared = Declared(interval=self.interval, credential_file=self.credential_file)
@@ -86,6 +82,19 @@ class InProcess:
             state=None,
             version="simulated",
         )
+
+
+@asynccontextmanager
+async def alive(
+    disk: Disk, dice: random.Random, parts: Callable[[MemoryLog], Parts]
+) -> AsyncIterator[Daemon]:
+    """Let a daemon of these parts live on that disk, to its clean stop."""
+    async with trio.open_nursery() as nursery:
+        log = MemoryLog(disk, nursery, dice)
+        async with running(parts(log)) as daemon:
+            yield daemon
+        log.close()
+        nursery.cancel_scope.cancel()
 
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
