@@ -12,6 +12,7 @@ from daemon import account, first_request
 from daemon.calls import Calls, Subject
 from daemon.capture import Capturer, Progress, Source, failure
 from daemon.commands import Finish
+from daemon.decide.waiting import waits
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.provider import Provider
@@ -38,14 +39,19 @@ class Actor:
         providers: Mapping[int, Provider],
         *,
         time: Callable[[], float] = trio.current_time,
+        chance: Callable[[], float],
     ) -> None:
-        """`providers` is by subject, and is looked into anew for each sync."""
+        """`providers` is by subject, and is looked into anew for each sync.
+
+        `chance` draws from [0, 1), for the delay of a retry.
+        """
         self._journal = journal
         self._vault = vault
         self._keeper = keeper
         self._capturer = Capturer(journal, storage)
         self._providers = providers
         self._time = time
+        self._chance = chance
 
     async def work(self, begun: Recorded, progress: Progress) -> None:
         """Do what was begun: a sync, or the renewal of a grant that would die of idleness."""
@@ -69,6 +75,7 @@ class Actor:
         source = self._source(started, provider, started.event)
         captured: list[str] = []
         failures: list[StreamFailure] = []
+        waiting: list[str] = []
         records = 0
         try:
             first_request.check_allowed(provider.file, source.values)
@@ -77,6 +84,9 @@ class Actor:
             failures.append(failure("", lost))
         else:
             for name in _streams(provider.file, started.event):
+                if self._waits(started, provider.file, name, captured, failures):
+                    waiting.append(name)
+                    continue
                 progress.stream = name
                 result = await self._capturer.capture(source, name, progress)
                 captured += [name] if result.accepted else []
@@ -84,8 +94,27 @@ class Actor:
                 records += result.records
         calls = tuple(source.calls.totals.values())
         self._finish(
-            started, began, failures, captured=tuple(captured), records=records, calls=calls
+            started,
+            began,
+            failures,
+            captured=tuple(captured),
+            records=records,
+            calls=calls,
+            waiting=tuple(waiting),
         )
+
+    def _waits(
+        self,
+        started: Recorded,
+        file: ProviderFile,
+        name: str,
+        captured: list[str],
+        failures: list[StreamFailure],
+    ) -> bool:
+        """Whether a stream is left out, since what it waits for is not healthy."""
+        known = self._journal.world.connections[started.subject]
+        failed = [each.stream for each in failures]
+        return waits(known, file.streams[name].waits_for, captured, failed)
 
     def _source(self, started: Recorded, provider: Provider, event: SyncStarted) -> Source:
         subject = started.subject
@@ -112,6 +141,7 @@ class Actor:
         captured: tuple[str, ...] = (),
         records: int = 0,
         calls: tuple[CallTotal, ...] = (),
+        waiting: tuple[str, ...] = (),
     ) -> None:
         self._journal.execute(
             Finish(
@@ -122,15 +152,25 @@ class Actor:
                 records=records,
                 failures=tuple(failures),
                 calls=calls,
+                waiting=waiting,
+                jitter=self._chance(),
             )
         )
 
 
 def _streams(file: ProviderFile, started: SyncStarted) -> list[str]:
-    """Return the streams of this run: days of the past are of window streams alone."""
+    """Return the streams of this run, those last that wait for others.
+
+    Days of the past are of window streams alone.
+    """
     options = started.options
     past = started.kind is Kind.BACKFILL or (options is not None and options.failed_days)
-    return [name for name, stream in file.streams.items() if stream.window or not past]
+    wanted = [
+        name
+        for name, stream in file.streams.items()
+        if (stream.window or not past) and (not started.streams or name in started.streams)
+    ]
+    return sorted(wanted, key=lambda name: file.streams[name].waits_for is not None)
 
 
 _NO_PROVIDER = StreamFailure(

@@ -2,16 +2,19 @@
 
 Each provider has two: what falls due, by time, and what is due, by rank. An entry carries the
 generation of its connection; when the connection's state moves on, its old entries mean nothing.
+A provider that lets nothing start for now (its breaker is open, all its places are taken) is not
+looked into, but for what cannot wait. Retries that are too many at once are set aside.
 """
 
 import heapq
 from datetime import datetime
 
-from daemon.decide.start import rank
+from daemon.decide.turn import AT_ONCE, NEVER, Rank, opens_at, rank, waits_for_others
+from projections import policy
 from projections.connection import Connection, next_work
 from projections.world import World
 
-Rank = tuple[int, datetime, int]
+Place = tuple[Rank, datetime, int]
 """(rank of the connection, due, subject): the least runs first."""
 
 
@@ -20,7 +23,8 @@ class _Lane:
 
     def __init__(self) -> None:
         self.coming: list[tuple[datetime, int, int]] = []  # (when, subject, generation)
-        self.ready: list[tuple[Rank, int]] = []  # (rank, generation)
+        self.ready: list[tuple[Place, int]] = []  # (place, generation)
+        self.aside: list[tuple[Place, int]] = []  # retries, until one that runs has ended
 
 
 class Agenda:
@@ -53,33 +57,61 @@ class Agenda:
         self._starts.pop(subject, None)
         self.note(subject, self._world.connections[subject])
 
+    def rank_anew(self, now: datetime) -> None:
+        """Settings are other ones: who is due already may stand elsewhere now."""
+        for lane in self._lanes.values():
+            waiting = [*lane.ready, *lane.aside]
+            lane.aside.clear()
+            lane.ready = [
+                ((rank(self._world, subject, now), due, subject), generation)
+                for (_, due, subject), generation in waiting
+                if not self._is_stale(subject, generation)
+            ]
+            heapq.heapify(lane.ready)
+
     def pop(self, now: datetime) -> int | None:
         """The connection that should start now, if any. It is not given again until it moves on."""
         best: _Lane | None = None
-        for lane in self._lanes.values():
+        for provider, lane in self._lanes.items():
             self._promote(lane, now)
-            if lane.ready and (best is None or lane.ready[0] < best.ready[0]):
+            if not lane.ready or (best and best.ready[0] < lane.ready[0]):
+                continue
+            at_once = lane.ready[0][0][0][0] == AT_ONCE
+            if at_once or opens_at(self._world, provider, now) is None:
                 best = lane
         return heapq.heappop(best.ready)[0][2] if best else None
 
-    def next_at(self) -> datetime | None:
-        """When the next connection falls due; what is due already does not count."""
+    def next_at(self, now: datetime) -> datetime | None:
+        """When the next connection falls due, or a provider with some that are due opens.
+
+        What is due already and could start does not count.
+        """
         firsts = [lane.coming[0][0] for lane in self._lanes.values() if self._tidy(lane)]
+        for provider, lane in self._lanes.items():
+            opens = opens_at(self._world, provider, now) if lane.ready else None
+            firsts += [opens] if opens and opens < NEVER else []
         return min(firsts, default=None)
 
     def _promote(self, lane: _Lane, now: datetime) -> None:
         while self._tidy(lane) and lane.coming[0][0] <= now:
             due, subject, generation = heapq.heappop(lane.coming)
-            connection = self._world.connections[subject]
-            heapq.heappush(lane.ready, ((rank(connection, now), due, subject), generation))
+            place = rank(self._world, subject, now), due, subject
+            heapq.heappush(lane.ready, (place, generation))
+        while lane.aside and not self._retries_are_full():
+            heapq.heappush(lane.ready, lane.aside.pop())
         while lane.ready:
             (_, due, subject), generation = lane.ready[0]
             stale = self._is_stale(subject, generation)
-            if not stale and due <= now:
+            if not stale and due <= now and not waits_for_others(self._world, subject, now):
                 return
-            heapq.heappop(lane.ready)
-            if not stale:  # the clock stepped back: it is not due any more
+            entry = heapq.heappop(lane.ready)
+            if not stale and due > now:  # the clock stepped back: it is not due any more
                 heapq.heappush(lane.coming, (due, subject, generation))
+            elif not stale:
+                lane.aside.append(entry)
+
+    def _retries_are_full(self) -> bool:
+        return len(self._world.fleet.retrying) >= policy.of_fleet(self._world).retries_at_once
 
     def _tidy(self, lane: _Lane) -> bool:
         while lane.coming and self._is_stale(lane.coming[0][1], lane.coming[0][2]):

@@ -4,6 +4,7 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 """
 
 import gc
+import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
@@ -55,6 +56,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     bridge: Callable[[Journal], Listener]
     state: Path | None
     version: str
+    chance: Callable[[], float] = random.SystemRandom().random
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
@@ -115,8 +117,10 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         keeper = Keeper(journal, parts.vault, providers, ballast)
         keeper.settle()
         recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
+        apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
-        actor = Actor(journal, storage, parts.vault, keeper, providers)
+        chance = parts.chance
+        actor = Actor(journal, storage, parts.vault, keeper, providers, chance=chance)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from daemon import commands
+from daemon import commands, policy_file
 from daemon.account import CLIENT, NO_TENANT
 from daemon.auth_file import Auth
 from daemon.configuration import Configuration, Declared, policy, provider_of
@@ -19,6 +19,8 @@ from daemon.connect import (
 )
 from daemon.duration import duration
 from daemon.journal import Journal
+from daemon.names import NameKind
+from daemon.policy_file import PolicyTable
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
@@ -26,10 +28,33 @@ from daemon.store.storage import Storage
 from daemon.strict_toml import ConfigurationError
 from daemon.vault import Vault
 from events.envelope import Recorded
+from events.policy import Settings
 
 
 def settings(journal: Journal, configuration: Configuration) -> None:
     journal.execute(commands.SetPolicy(policy=policy(configuration.settings)))
+
+
+def policies(journal: Journal, vault: Vault, configuration: Configuration) -> None:
+    """Declare what the configuration says of single subjects; what it no longer says is gone.
+
+    Called once connections stand, since settings are of what is there.
+    """
+    tables = configuration.settings.policy
+    places: tuple[tuple[NameKind, Mapping[str, PolicyTable]], ...] = (
+        ("provider", tables.providers),
+        ("tenant", tables.tenants),
+        ("connection", tables.connections),
+    )
+    declared: dict[int, Settings] = {}
+    for place, named in places:
+        for name, table in named.items():
+            found = policy_file.settings(table, lambda other: vault.enrol("connection", other))
+            declared[vault.enrol(place, name)] = found
+    for subject in [*journal.world.scopes]:
+        declared.setdefault(subject, Settings())
+    for subject, each in declared.items():
+        journal.execute(commands.DeclareSettings(subject=subject, settings=each))
 
 
 def providers(

@@ -6,7 +6,7 @@ A window stream is fetched day by day: one that fails is named and dropped, the 
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import trio
@@ -27,7 +27,7 @@ from daemon.store.storage import Storage
 from daemon.stream_file import Stream, Window
 from events.schema import RecordsCaptured, RecordsRefused
 from events.terms import RunOptions, StreamFailure
-from projections import streams
+from projections import policy, streams
 
 EMPTY_MESSAGE = (
     "the provider answered with no records where there were some; the last good data stays in force"
@@ -153,7 +153,10 @@ class Capturer:
         pages = 0
         good: list[date] = []
         wanted = self._wanted(source, name, window)
+        pause = policy.of_connection(self._journal.world, source.subject).day_pause
         for at, day in enumerate(wanted):
+            if at and pause:
+                await trio.sleep(pause / timedelta(seconds=1))
             try:
                 values = {**source.values, **windows.bounds(window, day)}
                 fetched = await fetch(day.isoformat(), values)

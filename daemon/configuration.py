@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from daemon import provider_file, strict_toml
+from daemon import policy_file, provider_file, strict_toml
 from daemon.auth_file import OAuth2
 from daemon.duration import Duration, duration
+from daemon.policy_file import PolicyTable, PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.store import views
 from daemon.strict_toml import ConfigurationError
@@ -72,6 +73,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sync: SyncSettings = SyncSettings()
     crash: CrashSettings = CrashSettings()
     tokens: TokenSettings = TokenSettings()
+    policy: PolicyTables = PolicyTables()
     providers: dict[str, OurClient] = {}
     connections: dict[str, Declared] = {}
 
@@ -106,6 +108,7 @@ def load(path: Path) -> Configuration:
     _check_views(providers, directory)
     for name in settings.providers:
         _check_client(name, providers, path)
+    _check_policy(settings.policy, providers, path)
     for name, declared in settings.connections.items():
         _check_connection(name, declared, providers, directory, origins[name])
     return Configuration(
@@ -121,9 +124,13 @@ def shipped() -> dict[str, ProviderFile]:
     return {file.stem: provider_file.load(file) for file in sorted(SHIPPED.glob("*.toml"))}
 
 
+FLEET = PolicyTable(spread=0.1, failover_enabled=True, day_pause="100ms")
+"""What holds for a fleet whose configuration says nothing, beside the defaults of `PolicySet`."""
+
+
 def policy(settings: Settings) -> PolicySet:
     """What decisions read of the settings."""
-    return PolicySet(
+    host = PolicySet(
         interval=duration(settings.sync.interval),
         concurrency=settings.sync.concurrency,
         crash_delay=duration(settings.crash.delay),
@@ -131,6 +138,7 @@ def policy(settings: Settings) -> PolicySet:
         refresh_before=duration(settings.tokens.refresh_before),
         refresh_before_manual=duration(settings.tokens.refresh_before_manual),
     )
+    return policy_file.over(policy_file.over(host, FLEET), settings.policy)
 
 
 def check_name(name: str) -> str | None:
@@ -189,6 +197,32 @@ def check_settings(file: ProviderFile, given: Mapping[str, str]) -> str | None:
             choices = f"; it is one of {', '.join(setting.choices)}" if setting.choices else ""
             return f"has a value for {name} that is not allowed{choices}"
     return None
+
+
+def _check_policy(policy: PolicyTables, providers: Mapping[str, ProviderFile], path: Path) -> None:
+    if wrong := policy_file.check_place(policy, "fleet"):
+        raise ConfigurationError(f"{path}: policy: {wrong}")
+    tables = {"provider": policy.providers, "tenant": policy.tenants}
+    for place, named in (*tables.items(), ("connection", policy.connections)):
+        for name, table in named.items():
+            if wrong := policy_file.check_place(table, place):
+                raise ConfigurationError(f"{path}: policy.{place}s.{name}: {wrong}")
+    for name in policy.providers:
+        if name not in providers:
+            raise ConfigurationError(f"{path}: policy.providers.{name}: there is no such provider")
+    for name, table in policy.connections.items():
+        if wrong := check_name(name) or check_fallback(name, table.fallback):
+            raise ConfigurationError(f"{path}: policy.connections: {wrong}")
+
+
+def check_fallback(name: str, fallback: str | None) -> str | None:
+    """What is wrong with the connection that is to stand in for that one, if anything."""
+    if fallback is None:
+        return None
+    if fallback == name:
+        return f"{name} cannot be its own fallback"
+    same = fallback.split("/", maxsplit=1)[0] == name.split("/", maxsplit=1)[0]
+    return check_name(fallback) or (None if same else f"{fallback} is another tenant's")
 
 
 def _check_client(name: str, providers: Mapping[str, ProviderFile], path: Path) -> None:

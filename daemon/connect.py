@@ -16,6 +16,7 @@ from daemon import account, provider_file
 from daemon.account import CREDENTIAL
 from daemon.auth_file import Auth, OAuth2
 from daemon.commands import Connect, DeclareProvider, Remove
+from daemon.duration import duration
 from daemon.journal import Journal
 from daemon.oauth import client_of
 from daemon.provider_file import ProviderFile
@@ -131,7 +132,13 @@ def declaration(file: ProviderFile) -> ProviderDeclared:
         name=file.name,
         digest=provider_file.digest(file),
         streams=tuple(
-            StreamPolicy(name=name, mode=stream.mode, empty=stream.empty)
+            StreamPolicy(
+                name=name,
+                mode=stream.mode,
+                empty=stream.empty,
+                interval=duration(stream.interval) if stream.interval else None,
+                waits_for=stream.waits_for,
+            )
             for name, stream in file.streams.items()
         ),
         grant=_grant(file),

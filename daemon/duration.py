@@ -24,3 +24,14 @@ def duration(text: str) -> timedelta:
     """Read what the type `Duration` lets through."""
     named = NAMED_INTERVALS.get(text)
     return named or timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+
+
+def text(span: timedelta) -> str:
+    """Write it so that it can be read again: `90s`, `15m`, `6h`, `7d`; `100ms` below a second."""
+    seconds = span // timedelta(seconds=1)
+    if span != timedelta(seconds=seconds):
+        return f"{span // timedelta(milliseconds=1)}ms"
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds and seconds % unit == 0:
+            return f"{seconds // unit}{name}"
+    return f"{seconds}s" if seconds else "0"

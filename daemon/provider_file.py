@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from daemon import strict_toml
 from daemon.auth_file import Auth, NoAuth, OAuth2
+from daemon.decide.waiting import ITS_CONNECTION
 from daemon.file_table import (
     Name,
     Scalar,
@@ -126,6 +127,7 @@ class ProviderFile(Table, frozen=True, kw_only=True):
         if taken:
             raise ValueError(f"settings.{taken[0]}: the name is a window's")
         self._check_placeholders()
+        self._check_waits()
         for key, url in self._urls().items():
             self._check_host(key, url)
 
@@ -141,6 +143,18 @@ class ProviderFile(Table, frozen=True, kw_only=True):
             self._check_known(key, placeholders(url))
         for name, stream in self.streams.items():
             self._check_known(f"streams.{name}", stream.placeholders() - WINDOW_NAMES)
+
+    def _check_waits(self) -> None:
+        """A stream waits for one that waits for none: so there is an order, and no circle."""
+        for name, stream in self.streams.items():
+            on = stream.waits_for
+            if on is None or (on == ITS_CONNECTION and on not in self.streams):
+                continue
+            other = self.streams.get(on)
+            if other is None:
+                raise ValueError(f"streams.{name}.waits_for: there is no stream {on}")
+            if other.waits_for is not None:
+                raise ValueError(f"streams.{name}.waits_for: {on} waits itself")
 
     def _check_known(self, key: str, used: set[str]) -> None:
         unknown = sorted(used - set(self.settings))

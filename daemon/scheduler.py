@@ -1,6 +1,7 @@
 """When does the next sync start? The only task that waits for domain time."""
 
 import math
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
@@ -8,15 +9,24 @@ import trio
 
 from daemon.agenda import Agenda
 from daemon.clock import STEP
-from daemon.commands import Review, Start, StepClock
-from daemon.decide.start import is_full
+from daemon.commands import Command, Reconsider, Review, Start, StepClock
+from daemon.decide.turn import is_full
 from daemon.journal import Journal
 from daemon.supervisor import Supervisor
 from events.envelope import Recorded
-from events.schema import RefreshIntended, SyncStarted
+from events.schema import (
+    PolicySet,
+    RefreshIntended,
+    SettingsDeclared,
+    SettingsReset,
+    SettingsSet,
+    SyncStarted,
+)
 
 NAP_MAX_S = 60.0  # a clock that stepped is noticed within this
-REVIEW_BATCH = 256  # connections looked at between two turns of the loop after a clock stepped
+REVIEW_BATCH = 256  # connections looked at between two turns of the loop, once all are
+
+SETTINGS = (PolicySet, SettingsDeclared, SettingsReset, SettingsSet)
 
 log = structlog.get_logger()
 
@@ -27,6 +37,7 @@ class Scheduler:
         self._supervisor = supervisor
         self._agenda = Agenda(journal.world)
         self._wake = trio.Event()
+        self._reconsider = True  # what an earlier life set, and died before it was in force
         journal.observe(self._observe)
         supervisor.on_free(self._renew)
 
@@ -34,6 +45,7 @@ class Scheduler:
         while True:
             await self._journal.room()
             await self._review_clock()
+            await self._heed_settings()
             self._wake = trio.Event()
             self._start_due()
             with trio.move_on_after(self._nap_s()):
@@ -56,10 +68,11 @@ class Scheduler:
                 self._supervisor.start(recorded[0])
 
     def _nap_s(self) -> float:
-        due = self._agenda.next_at()
+        now = self._journal.clock.now()
+        due = self._agenda.next_at(now)
         if due is None or is_full(self._journal.world):
             return NAP_MAX_S  # a place that becomes free wakes us
-        wait = (due - self._journal.clock.now()) / timedelta(seconds=1)
+        wait = (due - now) / timedelta(seconds=1)
         return min(NAP_MAX_S, max(0.0, math.nextafter(wait, math.inf)))
 
     async def _review_clock(self) -> None:
@@ -68,14 +81,34 @@ class Scheduler:
         if abs(moved) <= STEP:
             return
         self._journal.execute(StepClock(by=moved))
-        for count, subject in enumerate(list(self._journal.world.connections)):
-            self._journal.execute(Review(subject=subject, by=moved))
+        world = self._journal.world
+        await self._for_each(
+            Review(subject=subject, by=moved) for subject in [*world.providers, *world.connections]
+        )
+
+    async def _heed_settings(self) -> None:
+        """After settings changed, decide anew what waits longer than they ask for."""
+        while self._reconsider:
+            self._reconsider = False
+            self._agenda.rank_anew(self._journal.clock.now())
+            await self._for_each(
+                Reconsider(subject=subject) for subject in [*self._journal.world.connections]
+            )
+
+    async def _for_each(self, wishes: Iterable[Command]) -> None:
+        for count, wish in enumerate(wishes):
+            self._journal.execute(wish)
             if count % REVIEW_BATCH == REVIEW_BATCH - 1:
                 await self._journal.room()
 
     def _observe(self, recorded: Recorded) -> None:
+        if isinstance(recorded.event, SETTINGS):
+            self._reconsider = True
+            self._wake.set()
         connection = self._journal.world.connections.get(recorded.subject)
-        if connection is not None and self._agenda.note(recorded.subject, connection):
+        if connection is None:
+            self._wake.set()  # a provider's breaker, perhaps
+        elif self._agenda.note(recorded.subject, connection):
             self._wake.set()
 
     def _renew(self, subject: int) -> None:

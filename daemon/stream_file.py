@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from daemon.csv_file import Csv
+from daemon.duration import Duration
 from daemon.file_table import (
     HeaderName,
     HeaderValue,
@@ -86,7 +87,11 @@ class Window(Table, frozen=True, kw_only=True):
 
 
 class Stream(Table, frozen=True, kw_only=True):
-    """One stream. Records are JSON, unless there is a `csv` table. `timeout_s` is of one call."""
+    """One stream. Records are JSON, unless there is a `csv` table. `timeout_s` is of one call.
+
+    `interval` is its own, where the connection's is not right for it. With `waits_for` it is left
+    out while that stream, or the "connection" as a whole, is not healthy.
+    """
 
     path: UrlPath
     primary_key: Annotated[tuple[Text, ...], Meta(min_length=1)]
@@ -102,6 +107,8 @@ class Stream(Table, frozen=True, kw_only=True):
     window: Window | None = None
     csv: Csv | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=3600)] | None = None
+    interval: Duration | None = None
+    waits_for: Text | None = None
 
     def __post_init__(self) -> None:
         check_expression("records", self.records)

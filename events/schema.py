@@ -33,7 +33,9 @@ from events.accounts import (
     TokenInDoubt,
     TokenRefreshed,
 )
+from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.fact import Fact
+from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
 from events.syncs import (
     BackfillAdvanced,
     BackfillEnded,
@@ -41,7 +43,11 @@ from events.syncs import (
     CallFailed,
     RecordsCaptured,
     RecordsRefused,
+    RetriesEnded,
+    RetryMoved,
+    RetryScheduled,
     SyncCancelled,
+    SyncDeferred,
     SyncFailed,
     SyncInterrupted,
     SyncRequested,
@@ -61,6 +67,11 @@ __all__ = [
     "BackfillAdvanced",
     "BackfillEnded",
     "BackfillRequested",
+    "BreakerClosed",
+    "BreakerEased",
+    "BreakerOpened",
+    "BreakerProbed",
+    "BreakerReset",
     "CallFailed",
     "ClockStepped",
     "ConnectionAdded",
@@ -82,7 +93,14 @@ __all__ = [
     "RefreshFailed",
     "RefreshIntended",
     "RenewalScheduled",
+    "RetriesEnded",
+    "RetryMoved",
+    "RetryScheduled",
+    "SettingsDeclared",
+    "SettingsReset",
+    "SettingsSet",
     "SyncCancelled",
+    "SyncDeferred",
     "SyncFailed",
     "SyncInterrupted",
     "SyncRequested",
@@ -118,17 +136,6 @@ class ClockStepped(Fact, frozen=True, kw_only=True, tag="clock-stepped"):
     """The wall clock jumped by `step` against the host's own counter."""
 
     step: timedelta
-
-
-class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
-    """The settings that decisions read from here on."""
-
-    interval: timedelta
-    concurrency: int
-    crash_delay: timedelta
-    crash_delay_max: timedelta
-    refresh_before: timedelta = timedelta(minutes=30)
-    refresh_before_manual: timedelta = timedelta(minutes=5)
 
 
 class VaultKeyRotated(Fact, frozen=True, kw_only=True, tag="vault-key-rotated"):
@@ -206,6 +213,14 @@ Event: TypeAlias = (
     | DaemonStopped
     | ClockStepped
     | PolicySet
+    | SettingsDeclared
+    | SettingsSet
+    | SettingsReset
+    | BreakerOpened
+    | BreakerProbed
+    | BreakerEased
+    | BreakerClosed
+    | BreakerReset
     | VaultKeyRotated
     | ProviderDeclared
     | ConnectionAdded
@@ -230,6 +245,10 @@ Event: TypeAlias = (
     | SyncScheduled
     | SyncRequested
     | SyncSkipped
+    | SyncDeferred
+    | RetryScheduled
+    | RetryMoved
+    | RetriesEnded
     | SyncStarted
     | CallFailed
     | RecordsCaptured

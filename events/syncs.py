@@ -9,8 +9,10 @@ from events.terms import (
     Caller,
     CallTotal,
     FailureClass,
+    HoldReason,
     InterruptReason,
     Kind,
+    RetriesEnd,
     RunOptions,
     ScheduleReason,
     SkipReason,
@@ -19,35 +21,92 @@ from events.terms import (
 
 
 class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
-    """The next scheduled sync is due then. `reason` says what moved it there."""
+    """The next scheduled sync is due then. `reason` says what moved it there.
+
+    It lies `spread` before its slot, so that not all connections are due at once. Where streams
+    have intervals of their own, `streams` says when each of them is due.
+    """
 
     due: datetime
     reason: ScheduleReason
+    spread: timedelta = timedelta(0)
+    streams: Mapping[str, datetime] = {}
 
 
 class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):
-    """Somebody wants a sync now."""
+    """Somebody wants a sync now, or another connection's failure does: `origin` (failover).
+
+    A `forced` one heeds no breaker and no limit. `streams` are those wanted, empty for all.
+    """
 
     by: Caller | None = None
     options: RunOptions | None = None
+    kind: Kind = Kind.MANUAL
+    forced: bool = False
+    streams: tuple[str, ...] = ()
+    origin: int | None = None
 
 
 class SyncSkipped(Fact, frozen=True, kw_only=True, tag="sync-skipped"):
     """Due syncs that did not start: `count` of them, the first due at `due`.
 
-    `request` is the number of the request that was skipped, if it was one.
+    `request` is the number of the request that was skipped, if it was one; `stream` names the one
+    stream whose turns these were, where it has an interval of its own.
     """
 
     reason: SkipReason
     due: datetime
     count: int = 1
     request: int | None = None
+    stream: str = ""
+
+
+class SyncDeferred(Fact, frozen=True, kw_only=True, tag="sync-deferred"):
+    """What was due at `due` does not start before `until`; None: not before settings change."""
+
+    due: datetime
+    reason: HoldReason
+    until: datetime | None
+
+
+class RetryScheduled(Fact, frozen=True, kw_only=True, tag="retry-scheduled"):
+    """What failed is tried again at `due`: `attempt` counts from 1.
+
+    `delay` is what the settings make of the attempt, `jitter` the number that was drawn, `hint`
+    what the provider asked for. `streams` are those that failed, empty for all.
+    """
+
+    due: datetime
+    attempt: int
+    cause: FailureClass
+    priority: int
+    delay: timedelta
+    jitter: float | None = None
+    hint: timedelta | None = None
+    streams: tuple[str, ...] = ()
+    options: RunOptions | None = None
+
+
+class RetryMoved(Fact, frozen=True, kw_only=True, tag="retry-moved"):
+    """The pending retry is due then: the clock stepped back, and its due time with it."""
+
+    due: datetime
+
+
+class RetriesEnded(Fact, frozen=True, kw_only=True, tag="retries-ended"):
+    """What failed is not tried again before its next turn, after so many `attempts`."""
+
+    reason: RetriesEnd
+    attempts: int
+    by: Caller | None = None
 
 
 class SyncStarted(Fact, frozen=True, kw_only=True, tag="sync-started"):
     """A sync runs. This event's number names the sync, and the versions that it writes.
 
     `priority` runs from 1 (first) to 10; `request` is the number of the SyncRequested, if any.
+    `attempt` is 0, or which retry it is; `streams` are those that run, empty for all; `quiet` says
+    that it runs inside quiet hours, because a person asked for it.
     """
 
     kind: Kind
@@ -55,6 +114,10 @@ class SyncStarted(Fact, frozen=True, kw_only=True, tag="sync-started"):
     priority: int
     request: int | None = None
     options: RunOptions | None = None
+    attempt: int = 0
+    streams: tuple[str, ...] = ()
+    forced: bool = False
+    quiet: bool = False
 
 
 class BackfillRequested(Fact, frozen=True, kw_only=True, tag="backfill-requested"):
@@ -138,7 +201,8 @@ class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
 class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):
     """At least one stream's records were accepted. What failed beside it is named.
 
-    `records` counts what was fetched of the accepted streams.
+    `records` counts what was fetched of the accepted streams; those `waiting` were not fetched,
+    since what they wait for is not healthy.
     """
 
     sync: int
@@ -146,6 +210,7 @@ class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):
     records: int
     failures: tuple[StreamFailure, ...] = ()
     calls: tuple[CallTotal, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 class SyncFailed(Fact, frozen=True, kw_only=True, tag="sync-failed"):
@@ -169,10 +234,12 @@ class SyncCancelled(Fact, frozen=True, kw_only=True, tag="sync-cancelled"):
 class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
     """A running sync ended without an outcome: not the provider's fault, and not counted.
 
-    `request` is the number of the request that it served, which stands again with its `options`.
+    `request` is the number of the request that it served, which stands again with its `options`;
+    so does the retry that it was, if `retry` gives its attempt.
     """
 
     sync: int
     reason: InterruptReason
     request: int | None = None
     options: RunOptions | None = None
+    retry: int | None = None

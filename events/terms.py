@@ -12,6 +12,8 @@ class Kind(StrEnum):
     SCHEDULED = "scheduled"
     MANUAL = "manual"
     BACKFILL = "backfill"
+    RETRY = "retry"
+    FAILOVER = "failover"
 
 
 class FailureClass(StrEnum):
@@ -38,6 +40,22 @@ class SkipReason(StrEnum):
     PAUSED = "paused"
     REMOVED = "removed"
     NOT_AUTHORISED = "not-authorised"
+    BREAKER = "breaker"
+
+
+class HoldReason(StrEnum):
+    """What keeps a due sync from starting for now."""
+
+    QUIET_HOURS = "quiet-hours"
+    DISABLED = "disabled"
+
+
+class RetriesEnd(StrEnum):
+    """Why a failed sync is not tried again before its next turn, though its failure may pass."""
+
+    USED_UP = "used-up"
+    BUDGET = "budget"
+    CANCELLED = "cancelled"
 
 
 class ScheduleReason(StrEnum):
@@ -49,6 +67,7 @@ class ScheduleReason(StrEnum):
     CLOCK_STEPPED = "clock-stepped"
     ASKED_TO_WAIT = "asked-to-wait"
     AUTHORISED = "authorised"
+    SETTINGS = "settings"
 
 
 class InterruptReason(StrEnum):
@@ -156,11 +175,17 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 class StreamPolicy(Struct, frozen=True, kw_only=True):
-    """What `decide` reads of a stream's declaration."""
+    """What `decide` reads of a stream's declaration.
+
+    `interval` is the stream's own; with `waits_for` it is fetched only while that stream, or the
+    connection as a whole, is healthy.
+    """
 
     name: str
     mode: Mode = Mode.FULL
     empty: OnEmpty = OnEmpty.ROLLBACK
+    interval: timedelta | None = None
+    waits_for: str | None = None
 
 
 class CallTotal(Struct, frozen=True, kw_only=True):

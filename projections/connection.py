@@ -14,6 +14,12 @@ from events.schema import (
     BackfillAdvanced,
     BackfillEnded,
     BackfillRequested,
+    BreakerClosed,
+    BreakerEased,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerReset,
+    CallFailed,
     ConnectionAdded,
     ConnectionAuthorised,
     ConnectionChanged,
@@ -26,7 +32,11 @@ from events.schema import (
     RefreshFailed,
     RefreshIntended,
     RenewalScheduled,
+    RetriesEnded,
+    RetryMoved,
+    RetryScheduled,
     SyncCancelled,
+    SyncDeferred,
     SyncFailed,
     SyncInterrupted,
     SyncRequested,
@@ -38,16 +48,38 @@ from events.schema import (
     TokenRefreshed,
 )
 from events.terms import FailureClass, Kind, RunOptions
-from projections import backfill, grant, health, schedule, streams
+from projections import backfill, breaker, grant, health, schedule, streams
 from projections.backfill import Backfill
+from projections.breaker import Breaker
 from projections.grant import Grant, Phase
 from projections.health import Health
-from projections.schedule import Schedule
+from projections.schedule import Request, Retry, Schedule
 from projections.streams import Streams
 
 
+OF_GRANT = (
+    RefreshIntended,
+    TokenRefreshed,
+    RefreshFailed,
+    TokenInDoubt,
+    AuthorisationNeeded,
+    AuthorisationWaived,
+    RenewalScheduled,
+    AuthorisationBegun,
+    ConnectionAuthorised,
+    CredentialSet,
+)
+OF_BREAKER = (CallFailed, BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
+OF_SCHEDULE = (SyncDeferred, RetryScheduled, RetryMoved, RetriesEnded)
+OF_BACKFILL = (BackfillRequested, BackfillAdvanced, BackfillEnded)
+
+
 class Run(Struct, frozen=True, kw_only=True):
-    """The sync that runs: the number of its SyncStarted, and what made it start."""
+    """The sync that runs: the number of its SyncStarted, and what made it start.
+
+    `asked` and `retried` are what was pending and is served by it; `attempt` is 0, or which retry
+    it is; `streams` are those that run, empty for all.
+    """
 
     sync: int
     kind: Kind
@@ -55,6 +87,11 @@ class Run(Struct, frozen=True, kw_only=True):
     due: datetime
     request: int | None
     options: RunOptions | None = None
+    attempt: int = 0
+    priority: int = 5
+    streams: tuple[str, ...] = ()
+    asked: Request | None = None
+    retried: Retry | None = None
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -79,6 +116,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     crashes: int = 0
     run: Run | None = None
     schedule: Schedule = Schedule()
+    breaker: Breaker = Breaker()
     health: Health = Health()
     streams: Streams = {}
     grant: Grant = Grant()
@@ -107,41 +145,23 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
         case SyncStarted() as started:
             return replace(
                 connection,
-                run=_run(recorded.seq, recorded.at, started),
+                run=_run(connection.schedule, recorded, started),
                 schedule=schedule.evolve(connection.schedule, recorded),
             )
         case SyncSucceeded() | SyncFailed() as ending:
             return _finished(connection, recorded, ending)
         case SyncCancelled():
             return replace(connection, run=None, last=_ending(recorded, "cancelled"))
-        case SyncInterrupted():
+        case SyncInterrupted() as event:
             return replace(
                 connection,
                 run=None,
-                schedule=schedule.evolve(connection.schedule, recorded),
+                schedule=_pending_again(connection, recorded, event),
                 last=_ending(recorded, "interrupted"),
             )
-        case (
-            RefreshIntended()
-            | TokenRefreshed()
-            | RefreshFailed()
-            | TokenInDoubt()
-            | AuthorisationNeeded()
-            | AuthorisationWaived()
-            | RenewalScheduled()
-            | AuthorisationBegun()
-            | ConnectionAuthorised()
-            | CredentialSet()
-        ):
-            return replace(connection, grant=grant.evolve(connection.grant, recorded))
-        case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
-            return replace(connection, backfill=backfill.evolve(connection.backfill, recorded))
         case ActorCrashed(crashes=crashes):
-            return replace(
-                connection,
-                crashes=crashes,
-                schedule=schedule.evolve(connection.schedule, recorded),
-            )
+            after_rest = schedule.evolve(connection.schedule, recorded)
+            return replace(connection, crashes=crashes, schedule=after_rest)
         case ConnectionPaused():
             return replace(connection, paused=True)
         case ConnectionResumed():
@@ -153,16 +173,36 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
         case ConnectionAdded() as event:
             return _added_again(connection, event)
         case _:
-            return connection
+            return _evolve_slice(connection, recorded)
+
+
+def _evolve_slice(connection: Connection, recorded: Recorded) -> Connection:
+    """What concerns one of its slices alone."""
+    event = recorded.event
+    if isinstance(event, OF_GRANT):
+        return replace(connection, grant=grant.evolve(connection.grant, recorded))
+    if isinstance(event, OF_BREAKER):
+        return replace(connection, breaker=breaker.evolve(connection.breaker, recorded))
+    if isinstance(event, OF_SCHEDULE):
+        return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
+    if isinstance(event, OF_BACKFILL):
+        return replace(connection, backfill=backfill.evolve(connection.backfill, recorded))
+    return connection
 
 
 def next_start(connection: Connection) -> datetime | None:
-    """When the next sync may start; None while one runs, and where none may."""
+    """When the next sync may start, as far as the connection itself is concerned.
+
+    None while one runs, and where none may.
+    """
     if connection.run or connection.paused or connection.removed:
         return None
     if connection.grant.phase is Phase.NEEDED:
         return None
-    return schedule.next_start(connection.schedule, connection.backfill)
+    asked, stop = connection.schedule.request, connection.breaker
+    if stop.reason and stop.until is None and not (asked and asked.forced):
+        return None
+    return schedule.next_start(connection.schedule, connection.backfill, stop.until)
 
 
 def next_work(connection: Connection) -> datetime | None:
@@ -179,6 +219,7 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
     return replace(
         added(event),
         health=connection.health,
+        breaker=Breaker(openings=connection.breaker.openings),
         streams=connection.streams,
         grant=grant.again(connection.grant),
         last=connection.last,
@@ -191,15 +232,27 @@ def _is_regular(run: Run) -> bool:
     return run.kind is not Kind.BACKFILL and not some
 
 
-def _run(seq: int, at: datetime, event: SyncStarted) -> Run:
+def _run(pending: Schedule, recorded: Recorded, event: SyncStarted) -> Run:
     return Run(
-        sync=seq,
+        sync=recorded.seq,
         kind=event.kind,
-        started=at,
+        started=recorded.at,
         due=event.due,
         request=event.request,
         options=event.options,
+        attempt=event.attempt,
+        priority=event.priority,
+        streams=event.streams,
+        asked=pending.request,
+        retried=pending.retry,
     )
+
+
+def _pending_again(connection: Connection, recorded: Recorded, event: SyncInterrupted) -> Schedule:
+    run = connection.run
+    asked = run.asked if run and event.request is not None else None
+    retried = run.retried if run and event.retry is not None else None
+    return schedule.again(connection.schedule, recorded.at, asked, retried)
 
 
 def _finished(
@@ -215,6 +268,7 @@ def _finished(
         run=None,
         crashes=crashes,
         health=health.evolve(connection.health, recorded),
+        breaker=breaker.evolve(connection.breaker, recorded),
         streams=failed or connection.streams,
         last=last,
     )

@@ -24,6 +24,7 @@ from events.schema import (
     TokenRefreshed,
     VaultKeyRotated,
 )
+from events.terms import Kind
 
 DEFAULT_POLICY = PolicySet(
     interval=timedelta(hours=6),
@@ -34,13 +35,14 @@ DEFAULT_POLICY = PolicySet(
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
-    """`running` holds the connections that sync, or renew their grant.
+    """`running` holds the connections that sync, or renew their grant, `retrying` those that retry.
 
     `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals.
     """
 
     policy: PolicySet = DEFAULT_POLICY
     running: frozenset[int] = frozenset()
+    retrying: frozenset[int] = frozenset()
     connections: int = 0
     succeeded: int = 0
     failed: int = 0
@@ -50,17 +52,27 @@ class Fleet(Struct, frozen=True, kw_only=True):
 
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
     match recorded.event:
+        case SyncStarted(kind=Kind.RETRY):
+            return replace(
+                fleet,
+                running=fleet.running | {recorded.subject},
+                retrying=fleet.retrying | {recorded.subject},
+            )
         case SyncStarted() | RefreshIntended(sync=None):
             return replace(fleet, running=fleet.running | {recorded.subject})
         case SyncSucceeded():
             return replace(
                 fleet,
                 running=fleet.running - {recorded.subject},
+                retrying=_without(fleet.retrying, recorded.subject),
                 succeeded=fleet.succeeded + 1,
             )
         case SyncFailed():
             return replace(
-                fleet, running=fleet.running - {recorded.subject}, failed=fleet.failed + 1
+                fleet,
+                running=fleet.running - {recorded.subject},
+                retrying=_without(fleet.retrying, recorded.subject),
+                failed=fleet.failed + 1,
             )
         case (
             SyncCancelled(sync=int())
@@ -70,7 +82,11 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             | TokenInDoubt(sync=None)
             | AuthorisationNeeded(sync=None)
         ):
-            return replace(fleet, running=fleet.running - {recorded.subject})
+            return replace(
+                fleet,
+                running=fleet.running - {recorded.subject},
+                retrying=_without(fleet.retrying, recorded.subject),
+            )
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():
@@ -85,3 +101,7 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, vault_key=version)
         case _:
             return fleet
+
+
+def _without(subjects: frozenset[int], subject: int) -> frozenset[int]:
+    return subjects - {subject} if subject in subjects else subjects

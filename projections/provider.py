@@ -1,23 +1,93 @@
-"""What is declared of one provider, and how many connections does it have?"""
+"""What is declared of one provider, and how are its connections doing?"""
+
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.breakers import (
+    BreakerClosed,
+    BreakerEased,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerReset,
+)
 from events.envelope import Recorded
-from events.schema import ConnectionAdded, ConnectionRemoved, ProviderDeclared
+from events.schema import (
+    CallFailed,
+    ConnectionAdded,
+    ConnectionRemoved,
+    ProviderDeclared,
+    RetryScheduled,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncStarted,
+    SyncSucceeded,
+)
 from events.terms import GrantPolicy, StreamPolicy
+from projections import breaker
+from projections.breaker import Breaker
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+STOPPED_KEPT = 64  # connections with an open breaker that a neighbour's success is told to
+MINUTES_KEPT = 60  # an hour, over which retries are counted against other starts
+
+
+class Minute(Struct, frozen=True, kw_only=True):
+    """In that minute since 1970: syncs that started and were no retries, retries scheduled."""
+
+    minute: int
+    turns: int = 0
+    retries: int = 0
 
 
 class Provider(Struct, frozen=True, kw_only=True):
+    """`running` holds the connections that sync, `stopped` some whose own breaker is open.
+
+    `minutes` are those of the last hour with any starts.
+    """
+
     name: str = ""
     digest: str = ""
     streams: tuple[StreamPolicy, ...] = ()
     grant: GrantPolicy | None = None
     connections: int = 0
+    running: frozenset[int] = frozenset()
+    stopped: frozenset[int] = frozenset()
+    breaker: Breaker = Breaker()
+    minutes: tuple[Minute, ...] = ()
 
 
 def evolve(provider: Provider, recorded: Recorded) -> Provider:
+    """Fold an event of the provider's own, or of one of its connections."""
     match recorded.event:
+        case SyncStarted(attempt=attempt):
+            return replace(
+                provider,
+                running=provider.running | {recorded.subject},
+                minutes=_counted(provider, recorded.at, turns=attempt == 0),
+            )
+        case SyncSucceeded() | SyncFailed():
+            return replace(
+                provider,
+                running=provider.running - {recorded.subject},
+                breaker=breaker.evolve(provider.breaker, recorded),
+            )
+        case SyncCancelled() | SyncInterrupted():
+            return replace(provider, running=provider.running - {recorded.subject})
+        case RetryScheduled():
+            return replace(provider, minutes=_counted(provider, recorded.at, retries=1))
+        case (
+            CallFailed()
+            | BreakerOpened()
+            | BreakerProbed()
+            | BreakerEased()
+            | BreakerClosed()
+            | BreakerReset()
+        ):
+            return replace(provider, breaker=breaker.evolve(provider.breaker, recorded))
         case ProviderDeclared(name=name, digest=digest, streams=streams, grant=grant):
             return replace(provider, name=name, digest=digest, streams=streams, grant=grant)
         case ConnectionAdded():
@@ -28,6 +98,41 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             return provider
 
 
+def neighbour(provider: Provider, recorded: Recorded) -> Provider:
+    """Fold an event of the breaker of one of its connections."""
+    stopped, subject = provider.stopped, recorded.subject
+    match recorded.event:
+        case BreakerOpened() if len(stopped) < STOPPED_KEPT:
+            return replace(provider, stopped=stopped | {subject})
+        case BreakerClosed() | BreakerReset() if subject in stopped:
+            return replace(provider, stopped=stopped - {subject})
+        case _:
+            return provider
+
+
 def stream(provider: Provider, name: str) -> StreamPolicy | None:
     """The stream's policy, or None where the provider's file no longer declares it."""
     return next((policy for policy in provider.streams if policy.name == name), None)
+
+
+def last_hour(provider: Provider, now: datetime) -> tuple[int, int]:
+    """How many syncs started that were no retries, and how many retries were scheduled."""
+    oldest = _minute(now) - MINUTES_KEPT
+    recent = [each for each in provider.minutes if each.minute > oldest]
+    return sum(each.turns for each in recent), sum(each.retries for each in recent)
+
+
+def _counted(
+    provider: Provider, at: datetime, *, turns: int = 0, retries: int = 0
+) -> tuple[Minute, ...]:
+    """One more in its minute; where the clock stepped back, in the last one there is."""
+    *before, last = provider.minutes or (Minute(minute=0),)
+    minute = max(_minute(at), last.minute)
+    if minute > last.minute:
+        before, last = [*before, last], Minute(minute=minute)
+    last = replace(last, turns=last.turns + turns, retries=last.retries + retries)
+    return (*before, last)[-MINUTES_KEPT:]
+
+
+def _minute(at: datetime) -> int:
+    return (at - EPOCH) // MINUTE

@@ -1,10 +1,12 @@
 """When may this connection's next sync start, and what asked for it?
 
 ConnectionAdded ──► SyncScheduled(due) ──► SyncStarted ──► … ──► SyncScheduled(next due)
-                    SyncRequested ───────────┘ (a request is served by the next start)
+                    SyncRequested ───────────┤ (the next start serves whatever is pending)
+                    RetryScheduled(due) ─────┘
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,64 +14,158 @@ from msgspec.structs import replace
 from events.envelope import Recorded
 from events.schema import (
     ActorCrashed,
+    RetriesEnded,
+    RetryMoved,
+    RetryScheduled,
     SyncCancelled,
-    SyncInterrupted,
+    SyncDeferred,
     SyncRequested,
     SyncScheduled,
     SyncSkipped,
     SyncStarted,
 )
-from events.terms import RunOptions
+from events.terms import HoldReason, Kind, RunOptions
 from projections.backfill import Backfill
+
+NO_SPREAD = timedelta(0)
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """Somebody's wish for a sync: the number of its event, and when it was made."""
+    """A wish for a sync: the number of its event, when it was made, and what it is for."""
 
     seq: int
     at: datetime
     options: RunOptions | None = None
+    kind: Kind = Kind.MANUAL
+    forced: bool = False
+    streams: tuple[str, ...] = ()
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """What failed is to be tried again: `attempt` counts from 1."""
+
+    due: datetime
+    attempt: int
+    priority: int
+    streams: tuple[str, ...] = ()
+    options: RunOptions | None = None
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """What is due, but was not asked for by a person, waits; without `until` for settings."""
+
+    reason: HoldReason
+    until: datetime | None
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
     """`due` is the next scheduled start; before `rest_until` our own crashes keep everything back.
 
-    A new due time ends a rest that was decided before it.
+    `due` lies `spread` before its slot. Where streams have intervals of their own, `streams` says
+    when each is due. A new due time ends a rest and a hold that were decided before it.
     """
 
     due: datetime | None = None
+    spread: timedelta = NO_SPREAD
+    streams: Mapping[str, datetime] = {}
     request: Request | None = None
+    retry: Retry | None = None
+    hold: Hold | None = None
     rest_until: datetime | None = None
 
 
 def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
     match recorded.event:
-        case SyncScheduled(due=due):
-            return replace(schedule, due=due, rest_until=None)
-        case SyncStarted():
-            return Schedule(due=schedule.due)
-        case SyncRequested(options=options):
-            asked = Request(seq=recorded.seq, at=recorded.at, options=options)
-            return replace(schedule, request=asked)
+        case SyncScheduled(due=due, spread=spread, streams=streams):
+            return replace(
+                schedule, due=due, spread=spread, streams=streams, hold=None, rest_until=None
+            )
+        case SyncStarted(attempt=attempt, request=request):
+            return Schedule(
+                due=schedule.due,
+                spread=schedule.spread,
+                streams=schedule.streams,
+                request=schedule.request if request is None else None,
+                retry=None if attempt else schedule.retry,
+            )
+        case SyncRequested() as event:
+            return replace(schedule, request=_asked(recorded, event))
+        case RetryScheduled() as event:
+            retry = Retry(
+                due=event.due,
+                attempt=event.attempt,
+                priority=event.priority,
+                streams=event.streams,
+                options=event.options,
+            )
+            return replace(schedule, retry=retry)
+        case RetryMoved(due=due) if schedule.retry:
+            return replace(schedule, retry=replace(schedule.retry, due=due))
+        case SyncDeferred(reason=reason, until=until):
+            return replace(schedule, hold=Hold(reason=reason, until=until))
         case SyncSkipped(request=int()) | SyncCancelled(sync=None):
             return replace(schedule, request=None)
-        case SyncInterrupted(request=int(seq), options=options):
-            asked = Request(seq=seq, at=recorded.at, options=options)
-            return replace(schedule, request=asked)
+        case RetriesEnded():
+            return replace(schedule, retry=None)
         case ActorCrashed(until=until):
             return replace(schedule, rest_until=until)
         case _:
             return schedule
 
 
-def next_start(schedule: Schedule, backfill: Backfill | None = None) -> datetime | None:
-    """The earliest instant at which a sync may start; a request absorbs a later due time."""
-    wishes = [schedule.request.at] if schedule.request else []
-    if schedule.due is not None:
-        wishes.append(schedule.due)
-    if backfill is not None:
-        wishes.append(backfill.due)
+def again(
+    schedule: Schedule, at: datetime, request: Request | None, retry: Retry | None
+) -> Schedule:
+    """What an interrupted sync had served is pending again, from then on."""
+    asked = replace(request, at=at) if request else schedule.request
+    tried = replace(retry, due=at) if retry else schedule.retry
+    return replace(schedule, request=asked, retry=tried)
+
+
+def next_start(
+    schedule: Schedule, backfill: Backfill | None = None, closed_until: datetime | None = None
+) -> datetime | None:
+    """The earliest instant at which a sync may start; what is pending is served by one start.
+
+    What a person asked for heeds no hold, and the breaker (`closed_until`) unless it is forced.
+    """
+    asked = schedule.request
+    planned = _planned(schedule)
+    wishes = [planned] if planned else []
+    wishes += [backfill.due] if backfill else []
+    wishes += [asked.at] if asked and asked.kind is not Kind.FAILOVER else []
     if not wishes:
         return None
-    earliest = min(wishes)
-    return max(earliest, schedule.rest_until) if schedule.rest_until else earliest
+    bounds = [schedule.rest_until]
+    bounds += [] if asked and asked.forced else [closed_until]
+    return max([min(wishes), *(bound for bound in bounds if bound is not None)])
+
+
+def is_held(schedule: Schedule, now: datetime) -> bool:
+    """Whether what no person asked for has to wait."""
+    hold = schedule.hold
+    return hold is not None and (hold.until is None or now < hold.until)
+
+
+def _planned(schedule: Schedule) -> datetime | None:
+    """When what no person asked for may start: a turn, a retry, a failover."""
+    asked, retry, hold = schedule.request, schedule.retry, schedule.hold
+    wishes = [schedule.due] if schedule.due else []
+    wishes += [retry.due] if retry else []
+    wishes += [asked.at] if asked and asked.kind is Kind.FAILOVER else []
+    if not wishes:
+        return None
+    if hold is None:
+        return min(wishes)
+    return max(min(wishes), hold.until) if hold.until else None
+
+
+def _asked(recorded: Recorded, event: SyncRequested) -> Request:
+    return Request(
+        seq=recorded.seq,
+        at=recorded.at,
+        options=event.options,
+        kind=event.kind,
+        forced=event.forced,
+        streams=event.streams,
+    )

@@ -16,6 +16,11 @@ from events.schema import (
     BackfillAdvanced,
     BackfillEnded,
     BackfillRequested,
+    BreakerClosed,
+    BreakerEased,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerReset,
     CallFailed,
     ConnectionAdded,
     ConnectionAuthorised,
@@ -24,14 +29,27 @@ from events.schema import (
     ProviderDeclared,
     RecordsCaptured,
     RecordsRefused,
+    RetriesEnded,
+    RetryMoved,
+    RetryScheduled,
+    SettingsDeclared,
+    SettingsReset,
+    SettingsSet,
+    SyncCancelled,
+    SyncDeferred,
+    SyncFailed,
+    SyncInterrupted,
     SyncRequested,
     SyncScheduled,
     SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
 )
-from projections import connection, fleet, provider, tenant
+from projections import connection, fleet, provider, settings, tenant
 from projections.connection import Connection
 from projections.fleet import Fleet
 from projections.provider import Provider
+from projections.settings import Scope
 from projections.tenant import Tenant
 
 
@@ -44,7 +62,11 @@ class World(Struct, kw_only=True):
     connections: dict[int, Connection] = field(default_factory=dict)
     providers: dict[int, Provider] = field(default_factory=dict)
     tenants: dict[int, Tenant] = field(default_factory=dict)
+    scopes: dict[int, Scope] = field(default_factory=dict)
 
+
+BREAKERS = (BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
+"""What a connection's breaker can do, and a provider's."""
 
 CONCERNS_CONNECTION_ALONE = frozenset(
     {
@@ -53,7 +75,12 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         SyncScheduled,
         SyncRequested,
         SyncSkipped,
+        SyncDeferred,
+        RetryScheduled,
+        RetryMoved,
+        RetriesEnded,
         CallFailed,
+        *BREAKERS,
         ActorCrashed,
         AuthorisationBegun,
         ConnectionAuthorised,
@@ -62,7 +89,27 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         BackfillEnded,
     }
 )
-"""What no slice above the connection's reads: folding it there would change nothing."""
+"""What the fleet's slice does not read: folding it there would change nothing."""
+
+CONCERNS_PROVIDER = frozenset(
+    {
+        ConnectionAdded,
+        ConnectionRemoved,
+        SyncStarted,
+        SyncSucceeded,
+        SyncFailed,
+        SyncCancelled,
+        SyncInterrupted,
+        RetryScheduled,
+        CallFailed,
+    }
+)
+"""What the slice of a connection's provider reads of the connection's own events."""
+
+OF_PROVIDER = (ProviderDeclared, ProviderClientSet, *BREAKERS)
+
+SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})
+"""What any subject can have: the fleet, a provider, a tenant, a connection."""
 
 
 def fold(world: World, recorded: Recorded) -> None:
@@ -71,19 +118,27 @@ def fold(world: World, recorded: Recorded) -> None:
     world.seq = recorded.seq
     world.at = recorded.at
     subject, event = recorded.subject, recorded.event
+    if type(event) in SETTINGS:
+        scope = world.scopes.get(subject, Scope())
+        world.scopes[subject] = settings.evolve(scope, recorded)
+        return
     slice_ = world.connections.get(subject)
     if slice_ is not None:
-        world.connections[subject] = connection.evolve(slice_, recorded)
+        world.connections[subject] = slice_ = connection.evolve(slice_, recorded)
+        if type(event) in CONCERNS_PROVIDER:
+            _fold_above(world, slice_, recorded)
+        elif isinstance(event, BREAKERS):
+            at = world.providers.get(slice_.provider, Provider())
+            world.providers[slice_.provider] = provider.neighbour(at, recorded)
         if type(event) in CONCERNS_CONNECTION_ALONE:
             return
-        if isinstance(event, (ConnectionAdded, ConnectionRemoved)):
-            _fold_above(world, world.connections[subject], recorded)
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)
-    elif isinstance(event, ProviderDeclared | ProviderClientSet):
+    elif isinstance(event, OF_PROVIDER):
         before = world.providers.get(subject, Provider())
         world.providers[subject] = provider.evolve(before, recorded)
+        return
     else:
         assert subject == FLEET, f"event {recorded.seq} speaks of {subject}, which is not known"
     world.fleet = fleet.evolve(world.fleet, recorded)
@@ -92,5 +147,6 @@ def fold(world: World, recorded: Recorded) -> None:
 def _fold_above(world: World, slice_: Connection, recorded: Recorded) -> None:
     before = world.providers.get(slice_.provider, Provider())
     world.providers[slice_.provider] = provider.evolve(before, recorded)
-    above = world.tenants.get(slice_.tenant, Tenant())
-    world.tenants[slice_.tenant] = tenant.evolve(above, recorded)
+    if isinstance(recorded.event, (ConnectionAdded, ConnectionRemoved)):
+        above = world.tenants.get(slice_.tenant, Tenant())
+        world.tenants[slice_.tenant] = tenant.evolve(above, recorded)

@@ -101,6 +101,8 @@ settings = click.option(
     help="A setting that the provider needs; may be repeated.",
 )
 
+force = click.option("--force", is_flag=True, help="Heed no breaker and no limit.")
+
 connection_option = click.option(
     "--connection", metavar="NAME", shell_complete=_known, help="Only what concerns this one."
 )

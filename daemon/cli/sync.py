@@ -33,6 +33,7 @@ DAYS_MAX = 366  # the daemon's own bound; further back is a backfill's
 )
 @click.option("--failed-days", is_flag=True, help="Fetch those days alone that failed before.")
 @arguments.threshold
+@arguments.force
 @click.option(
     "--wait", "waits", is_flag=True, help="Wait for its end; exit 0 only if it succeeded."
 )
@@ -52,6 +53,7 @@ def sync(
     days: int | None,
     failed_days: bool,
     threshold: str | None,
+    force: bool,
     waits: bool,
     timeout: str,
     as_json: bool,
@@ -59,7 +61,13 @@ def sync(
     """Sync CONNECTION now. What the options say holds for this sync alone."""
     if days is not None and failed_days:
         raise Ended(Exit.USAGE, "take one of --days and --failed-days")
-    wish = SyncWish(connection=connection, days=days, threshold=threshold, failed_days=failed_days)
+    wish = SyncWish(
+        connection=connection,
+        days=days,
+        threshold=threshold,
+        failed_days=failed_days,
+        force=force,
+    )
     if not waits:
         act.done(client.reach(socket).post("sync", wish), connection, as_json=as_json)
         return

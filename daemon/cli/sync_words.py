@@ -5,7 +5,11 @@ from typing import TypeAlias, assert_never
 
 from daemon.cli import times
 from events.schema import (
+    RetriesEnded,
+    RetryMoved,
+    RetryScheduled,
     SyncCancelled,
+    SyncDeferred,
     SyncFailed,
     SyncInterrupted,
     SyncRequested,
@@ -13,9 +17,18 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
-from events.terms import InterruptReason, RunOptions, SkipReason, StreamFailure
+from events.terms import (
+    HoldReason,
+    InterruptReason,
+    Kind,
+    RetriesEnd,
+    RunOptions,
+    SkipReason,
+    StreamFailure,
+)
 
-Start: TypeAlias = SyncRequested | SyncSkipped | SyncStarted
+Start: TypeAlias = SyncRequested | SyncSkipped | SyncDeferred | SyncStarted
+Again: TypeAlias = RetryScheduled | RetryMoved | RetriesEnded
 Ending: TypeAlias = SyncSucceeded | SyncFailed | SyncCancelled | SyncInterrupted
 
 SKIPS = {
@@ -23,6 +36,16 @@ SKIPS = {
     SkipReason.PAUSED: "the connection is paused",
     SkipReason.REMOVED: "the connection was removed",
     SkipReason.NOT_AUTHORISED: "the connection waits to be authorised",
+    SkipReason.BREAKER: "a breaker is open until somebody closes it",
+}
+HOLDS = {
+    HoldReason.QUIET_HOURS: "quiet hours",
+    HoldReason.DISABLED: "syncs are switched off",
+}
+ENDS = {
+    RetriesEnd.USED_UP: "all retries are used up",
+    RetriesEnd.BUDGET: "its provider has had its share of retries for this hour",
+    RetriesEnd.CANCELLED: "the retry was taken back",
 }
 INTERRUPTS = {
     InterruptReason.SHUTDOWN: "rounds was stopped",
@@ -34,12 +57,39 @@ INTERRUPTS = {
 def start(event: Start, seq: int, by: str) -> str:
     """`by` says who, as a clause, where somebody did it."""
     match event:
-        case SyncRequested(options=options):
-            return f"sync{_of(options)} requested{by}"
+        case SyncRequested(kind=Kind.FAILOVER):
+            return "sync requested: it stands in for another connection"
+        case SyncRequested(options=options, kind=kind):
+            what = "retry" if kind is Kind.RETRY else "sync"
+            forced = ", whatever breakers and limits say" if event.forced else ""
+            return f"{what}{_of(options)} requested{by}{forced}"
         case SyncSkipped(reason=reason, count=number):
-            return f"{times.count(number, 'sync')} skipped: {SKIPS[reason]}"
+            stream = f" of {event.stream}" if event.stream else ""
+            return f"{times.count(number, 'sync')}{stream} skipped: {SKIPS[reason]}"
+        case SyncDeferred(reason=reason, until=until):
+            waits = f"waits until {times.local(until)}" if until else "waits"
+            return f"sync {waits}: {HOLDS[reason]}"
         case SyncStarted(kind=kind, priority=priority, options=options):
-            return f"sync {seq}{_of(options)} started ({kind}, priority {priority})"
+            tries = f", retry {event.attempt}" if event.attempt else ""
+            quiet = ", inside quiet hours" if event.quiet else ""
+            of = f" of {', '.join(event.streams)}" if event.streams else ""
+            said = f"{kind}, priority {priority}{tries}{quiet}"
+            return f"sync {seq}{of}{_of(options)} started ({said})"
+        case _:
+            assert_never(event)
+
+
+def again(event: Again, by: str) -> str:
+    """What is said of retries."""
+    match event:
+        case RetryScheduled(attempt=attempt, due=due):
+            of = f" of {', '.join(event.streams)}" if event.streams else ""
+            hint = "; the provider asked to wait" if event.hint else ""
+            return f"retry {attempt}{of} at {times.local(due)} (priority {event.priority}){hint}"
+        case RetryMoved(due=due):
+            return f"retry at {times.local(due)} (the clock jumped)"
+        case RetriesEnded(reason=reason):
+            return f"not tried again before its next turn: {ENDS[reason]}{by}"
         case _:
             assert_never(event)
 

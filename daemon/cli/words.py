@@ -4,7 +4,7 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, sync_words, times
+from daemon.cli import account_words, policy_words, sync_words, times
 from daemon.control.messages import EventView
 from events.schema import (
     ActorCrashed,
@@ -12,6 +12,11 @@ from events.schema import (
     BackfillAdvanced,
     BackfillEnded,
     BackfillRequested,
+    BreakerClosed,
+    BreakerEased,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerReset,
     CallFailed,
     ClockStepped,
     ConnectionAdded,
@@ -29,7 +34,14 @@ from events.schema import (
     RecordsCaptured,
     RecordsRefused,
     RefreshFailed,
+    RetriesEnded,
+    RetryMoved,
+    RetryScheduled,
+    SettingsDeclared,
+    SettingsReset,
+    SettingsSet,
     SyncCancelled,
+    SyncDeferred,
     SyncFailed,
     SyncInterrupted,
     SyncRequested,
@@ -68,6 +80,7 @@ REASONS = {
     ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
     ScheduleReason.AUTHORISED: " (just authorised)",
     ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
+    ScheduleReason.SETTINGS: " (settings are other ones)",
 }
 
 
@@ -87,9 +100,18 @@ def tone(event: Event) -> str | None:
             return "red"
         case SyncSkipped() | SyncCancelled() | SyncInterrupted() | ClockStepped():
             return "yellow"
+        case BreakerOpened() | RetriesEnded():
+            return "red"
+        case SyncDeferred() | RetryScheduled() | BreakerProbed() | BreakerEased():
+            return "yellow"
         case AuthorisationNeeded() | TokenInDoubt():
             return "yellow"
-        case SyncSucceeded() | ConnectionAuthorised() | BackfillEnded(how=BackfillEnd.DONE):
+        case (
+            BreakerClosed()
+            | SyncSucceeded()
+            | ConnectionAuthorised()
+            | BackfillEnded(how=BackfillEnd.DONE)
+        ):
             return "green"
         case _:
             return None
@@ -111,7 +133,7 @@ def sentence(view: EventView) -> str:
             return f"settings: a sync every {times.exact(interval)}, {concurrency} at once"
         case VaultKeyRotated(version=version, sealed=sealed):
             anew = f"{times.count(sealed, 'secret')} sealed anew"
-            return f"the vault's key is now key {version}{_by(event.by)}; {anew}"
+            return f"the vault's key is now key {version}{by(event.by)}; {anew}"
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
         case SyncScheduled(due=due, reason=reason):
@@ -132,7 +154,13 @@ def sentence(view: EventView) -> str:
             return _stream(event)
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
             return account_words.backfill(event, _who(event), view.at)
-        case SyncRequested() | SyncSkipped() | SyncStarted():
+        case SettingsDeclared() | SettingsSet() | SettingsReset():
+            return policy_words.change(event, _who(event))
+        case BreakerOpened() | BreakerProbed() | BreakerEased() | BreakerClosed() | BreakerReset():
+            return policy_words.breaking(event, _who(event))
+        case RetryScheduled() | RetryMoved() | RetriesEnded():
+            return sync_words.again(event, _who(event))
+        case SyncRequested() | SyncSkipped() | SyncDeferred() | SyncStarted():
             return sync_words.start(event, view.seq, _who(event))
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return sync_words.ending(event, _who(event))
@@ -141,8 +169,8 @@ def sentence(view: EventView) -> str:
 
 
 def _who(event: Event) -> str:
-    by = getattr(event, "by", None)
-    return _by(by) if isinstance(by, Caller) else ""
+    caller = getattr(event, "by", None)
+    return by(caller) if isinstance(caller, Caller) else ""
 
 
 def _membership(
@@ -155,20 +183,20 @@ def _membership(
 ) -> str:
     match event:
         case ConnectionAdded(interval=interval, declared=declared):
-            how = " by the configuration" if declared else _by(event.by)
+            how = " by the configuration" if declared else by(event.by)
             return f"connection added{how}" + _every(interval)
         case ConnectionChanged(interval=interval, declared=declared):
-            how = " by the configuration" if declared else _by(event.by)
+            how = " by the configuration" if declared else by(event.by)
             every = _every(interval) or "; syncs at the usual interval"
             return f"connection changed{how}{every}"
         case ConnectionRemoved():
-            return f"connection removed{_by(event.by)}; its data is kept"
+            return f"connection removed{by(event.by)}; its data is kept"
         case CredentialSet(purpose=purpose):
-            return f"{purpose.replace('-', ' ')} set{_by(event.by)}"
+            return f"{purpose.replace('-', ' ')} set{by(event.by)}"
         case ConnectionPaused():
-            return f"paused{_by(event.by)}"
+            return f"paused{by(event.by)}"
         case ConnectionResumed():
-            return f"resumed{_by(event.by)}"
+            return f"resumed{by(event.by)}"
         case _:
             assert_never(event)
 
@@ -207,7 +235,7 @@ def _every(interval: timedelta | None) -> str:
     return f"; syncs every {times.exact(interval)}" if interval else ""
 
 
-def _by(caller: Caller | None) -> str:
+def by(caller: Caller | None) -> str:
     if caller is None:
         return ""
     try:

@@ -10,11 +10,20 @@ from events.terms import Caller, CallTotal, InterruptReason, RunOptions, StreamF
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """Sync this connection now."""
+    """Sync this connection now; a `forced` one heeds no breaker and no limit."""
 
     subject: int
     by: Caller | None = None
     options: RunOptions | None = None
+    forced: bool = False
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """Try now what waits to be tried again, or else what failed last."""
+
+    subject: int
+    by: Caller | None = None
+    forced: bool = False
 
 
 class Backfill(Struct, frozen=True, kw_only=True):
@@ -40,6 +49,12 @@ class Review(Struct, frozen=True, kw_only=True):
 
     subject: int
     by: timedelta
+
+
+class Reconsider(Struct, frozen=True, kw_only=True):
+    """Settings are other ones, perhaps: decide anew what waits longer than they ask for."""
+
+    subject: int
 
 
 class Start(Struct, frozen=True, kw_only=True):
@@ -76,7 +91,10 @@ class Capture(Struct, frozen=True, kw_only=True):
 
 
 class Finish(Struct, frozen=True, kw_only=True):
-    """A sync went through all its streams: these were captured, those failed."""
+    """A sync went through all its streams: these were captured, those failed.
+
+    Those `waiting` were not asked for. `jitter` was drawn from [0, 1), for a retry's delay.
+    """
 
     subject: int
     sync: int
@@ -85,6 +103,8 @@ class Finish(Struct, frozen=True, kw_only=True):
     records: int
     failures: tuple[StreamFailure, ...]
     calls: tuple[CallTotal, ...]
+    waiting: tuple[str, ...] = ()
+    jitter: float = 0.0
 
 
 class Interrupt(Struct, frozen=True, kw_only=True):
@@ -102,9 +122,11 @@ class Crash(Struct, frozen=True, kw_only=True):
 
 SyncCommand: TypeAlias = (
     Request
+    | Retry
     | Backfill
     | Cancel
     | Review
+    | Reconsider
     | Start
     | NoteCall
     | OfferDays

@@ -19,13 +19,15 @@ class SyncWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sync now; the rest holds for this run alone.
 
     `days` is how many days windows go back, `threshold` for how long a token must still be good,
-    and `failed_days` asks for those days alone that failed before.
+    and `failed_days` asks for those days alone that failed before. With `force` neither breakers
+    nor limits keep it waiting.
     """
 
     connection: str
     days: Annotated[int, Meta(ge=1, le=366)] | None = None
     threshold: Duration | None = None
     failed_days: bool = False
+    force: bool = False
 
 
 class BackfillWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,11 +1,16 @@
 """What can people make the daemon do? Each wish is answered when what it caused is on disk."""
 
+import math
+
 import trio
 
 from daemon import commands, rotation
 from daemon.control.account_messages import SyncWish
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, Done, Nothing
+from daemon.control.policy_messages import RetryWish
+from daemon.decide import quiet
+from daemon.decide.turn import NEVER, opens_at
 from daemon.duration import duration
 from daemon.keyring import KeyFixed
 from daemon.stream_file import Window
@@ -13,6 +18,7 @@ from daemon.vault import VaultFull, VaultUnusable
 from events.envelope import Recorded
 from events.schema import BackfillEnded, SyncSkipped
 from events.terms import Caller, RunOptions, SkipReason
+from projections import policy
 from projections.connection import Connection
 from projections.grant import Phase
 
@@ -32,14 +38,48 @@ async def sync(desk: Desk, wish: SyncWish, by: Caller) -> Done:
         raise Refused("invalid", f"{wish.connection} has no stream that is fetched day by day")
     if wish.failed_days and not any(each.failed_days for each in connection.streams.values()):
         return done(desk, [], "no day is owed")
-    recorded = await execute(desk, commands.Request(subject=subject, by=by, options=options))
+    request = commands.Request(subject=subject, by=by, options=options, forced=wish.force)
+    recorded = await execute(desk, request)
     if recorded and isinstance(recorded[0].event, SyncSkipped):
         raise _skipped(wish.connection, recorded[0].event.reason)
     words = "sync requested" if recorded else "a sync is already requested"
     words += ", after the one that runs" if connection.run else ""
+    words += "" if wish.force else _waits(desk, subject)
     if options and not recorded:
         words += "; what you ask for this one alone is not heeded: ask again once that one runs"
     return done(desk, recorded, words)
+
+
+async def retry(desk: Desk, wish: RetryWish, by: Caller) -> Done:
+    """Try again by hand: what waits for its retry, or what failed last."""
+    subject, connection = desk.find(wish.connection)
+    recorded = await execute(desk, commands.Retry(subject=subject, by=by, forced=wish.force))
+    if recorded:
+        return done(desk, recorded, f"retry requested{'' if wish.force else _waits(desk, subject)}")
+    if connection.paused:
+        raise _skipped(wish.connection, SkipReason.PAUSED)
+    if connection.grant.phase is Phase.NEEDED:
+        raise _skipped(wish.connection, SkipReason.NOT_AUTHORISED)
+    asked = connection.schedule.request is not None
+    return done(desk, [], "a sync is already requested" if asked else "nothing failed")
+
+
+def _waits(desk: Desk, subject: int) -> str:
+    """What keeps a request from starting at once, if anything does: quiet hours do not."""
+    world, now = desk.journal.world, desk.journal.clock.now()
+    known = world.connections[subject]
+    if known.run:
+        return ""
+    own, opens = known.breaker.until, opens_at(world, known.provider, now)
+    if opens is NEVER:
+        return "; it waits for a place at its provider"
+    until = max((each for each in (own, opens) if each), default=now)
+    if until > now:
+        seconds = math.ceil((until - now).total_seconds())
+        return f"; a breaker is open for {seconds} s more: --force goes before it"
+    if quiet.ends(policy.of_connection(world, subject), now):
+        return "; it is inside quiet hours, which what you ask for does not wait for"
+    return ""
 
 
 async def pause(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
@@ -114,6 +154,12 @@ def _skipped(name: str, reason: SkipReason) -> Refused:
         return Refused(
             "not-authorised",
             f"{name} waits to be authorised; type: rounds connection authorize {name}",
+        )
+    if reason is SkipReason.BREAKER:
+        return Refused(
+            "breaker",
+            f"a breaker keeps {name} until somebody closes it: `rounds breaker list` says why; "
+            "--force goes before it",
         )
     return Refused("paused", f"{name} is paused; type: rounds resume {name}")
 

@@ -174,6 +174,7 @@ class QueueItem(Struct, frozen=True, kw_only=True):
     due: datetime
     sync: int | None
     records: int
+    attempt: int = 0
 
 
 class Queue(Struct, frozen=True, kw_only=True):

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from daemon.control import account_messages as a
-from daemon.control import accounts, act, look, membership, past
+from daemon.control import accounts, act, breakers, look, membership, past, policies
 from daemon.control import messages as m
+from daemon.control import policy_messages as p
 from daemon.control.desk import Desk
 from events.terms import Caller
 
@@ -61,6 +62,14 @@ OPERATIONS = (
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("data", m.DataQuery, m.Data, look.data),
+    _get("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
+    _get("breakers", m.Nothing, p.Breakers, breakers.show),
+    _post("policy-set", Role.OPERATOR, p.PolicyWish, policies.set_),
+    _post("policy-reset", Role.OPERATOR, p.PolicyReset, policies.reset),
+    _post("breaker-open", Role.ADMIN, p.BreakerOf, breakers.open_),
+    _post("breaker-close", Role.ADMIN, p.BreakerOf, breakers.close),
+    _post("breaker-reset", Role.ADMIN, p.BreakerOf, breakers.reset),
+    _post("retry", Role.OPERATOR, p.RetryWish, act.retry),
     _post("sync", Role.OPERATOR, a.SyncWish, act.sync),
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),

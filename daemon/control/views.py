@@ -5,10 +5,10 @@ from datetime import date, datetime
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
-from daemon.decide.start import BACKFILL_PRIORITY, priority
+from daemon.decide.turn import turn_of
 from events.schema import BackfillRequested
 from events.terms import Kind
-from projections import health
+from projections import health, policy
 from projections.backfill import Backfill
 from projections.connection import Connection, next_start
 from projections.grant import Grant, Phase
@@ -25,7 +25,7 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         state=_state(connection, now),
         score=health.score(counters, now),
         next_start=next_start(connection),
-        interval=connection.interval or world.fleet.policy.interval,
+        interval=policy.of_connection(world, subject).interval,
         declared=connection.declared,
         total=counters.total,
         successful=counters.successful,
@@ -119,26 +119,18 @@ def queued(desk: Desk, subject: int, connection: Connection, now: datetime) -> Q
     run, start = connection.run, next_start(connection)
     due = run.due if run else start
     assert due is not None, "what neither runs nor will start is not queued"
-    kind = run.kind if run else _kind(connection, due)
+    turn = turn_of(desk.journal.world, subject, now)
     progress = desk.supervisor.progress(subject)
     return QueueItem(
         connection=desk.vault.name(subject),
         status="processing" if run else "pending",
-        kind=kind,
-        priority=BACKFILL_PRIORITY if kind is Kind.BACKFILL else priority(connection, now),
+        kind=run.kind if run else turn.kind,
+        priority=run.priority if run else turn.priority,
         due=due,
         sync=run.sync if run else None,
         records=progress.records if progress else 0,
+        attempt=run.attempt if run else turn.attempt,
     )
-
-
-def _kind(connection: Connection, due: datetime) -> Kind:
-    """What its next start will be."""
-    if connection.schedule.request:
-        return Kind.MANUAL
-    scheduled = connection.schedule.due
-    past = connection.backfill and (scheduled is None or scheduled > due)
-    return Kind.BACKFILL if past else Kind.SCHEDULED
 
 
 def order(item: QueueItem, now: datetime) -> tuple[int, int, datetime]:

@@ -13,10 +13,12 @@ from daemon.commands import (
     BeginAuthorisation,
     Cancel,
     Capture,
+    CloseBreaker,
     Command,
     Connect,
     Crash,
     DeclareProvider,
+    DeclareSettings,
     Finish,
     GrantCommand,
     HostCommand,
@@ -26,15 +28,22 @@ from daemon.commands import (
     NoteCall,
     NoteVaultKey,
     OfferDays,
+    OpenBreaker,
     Pause,
+    PolicyCommand,
+    Reconsider,
     Recover,
     Remove,
     Renew,
     Request,
+    ResetBreaker,
+    ResetSettings,
     Resume,
+    Retry,
     Review,
     SetClient,
     SetPolicy,
+    SetSettings,
     Settle,
     Start,
     StepClock,
@@ -42,7 +51,19 @@ from daemon.commands import (
     SyncCommand,
     Testify,
 )
-from daemon.decide import days, doubt, host, membership, outcome, start, tokens
+from daemon.decide import (
+    breaker,
+    days,
+    doubt,
+    host,
+    membership,
+    outcome,
+    retry,
+    rotation,
+    settings,
+    start,
+    tokens,
+)
 from daemon.decide.decisions import Decisions
 from events.schema import FLEET, ClockStepped, DaemonStopped
 from projections.world import World
@@ -57,6 +78,8 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_grant(command, world, now)
     if isinstance(command, MembershipCommand):
         return _of_membership(command, world, now)
+    if isinstance(command, PolicyCommand):
+        return _of_policy(command, world)
     return _of_host(command, world, now)
 
 
@@ -66,8 +89,8 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
             return start.start(command, world, now)
         case Capture():
             return outcome.capture(command, world)
-        case NoteCall(subject=subject, call=call):
-            return [(subject, call)] if outcome.runs(world, subject, call.sync) else []
+        case NoteCall():
+            return outcome.note_call(command, world, now)
         case Finish():
             return [*outcome.finish(command, world, now), *days.advance(command, world, now)]
         case OfferDays():
@@ -80,8 +103,12 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
             return start.request(command, world, now)
         case Cancel():
             return start.cancel(command, world, now)
+        case Retry():
+            return retry.by_hand(command, world)
         case Review():
             return start.review(command, world, now)
+        case Reconsider():
+            return rotation.reconsider(command, world, now)
         case Backfill():
             return days.backfill(command, world)
         case _:
@@ -120,6 +147,20 @@ def _of_membership(command: MembershipCommand, world: World, now: datetime) -> D
             return membership.pause(command, world)
         case Resume():
             return membership.resume(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_policy(command: PolicyCommand, world: World) -> Decisions:
+    match command:
+        case SetSettings():
+            return settings.set_(command, world)
+        case ResetSettings():
+            return settings.reset(command, world)
+        case DeclareSettings():
+            return settings.declare(command, world)
+        case OpenBreaker() | CloseBreaker() | ResetBreaker():
+            return breaker.by_hand(command, world)
         case _:
             assert_never(command)
 

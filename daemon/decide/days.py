@@ -7,6 +7,7 @@ from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import on_empty, runs
 from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested, RecordsRefused
 from events.terms import BackfillEnd, Caller, FailureClass, Kind, Mode, RunOptions
+from projections import policy
 from projections.connection import Connection
 from projections.provider import Provider
 from projections.world import World
@@ -102,7 +103,7 @@ def advance(command: Finish, world: World, now: datetime) -> Decisions:
     first = run.options.first
     assert first is not None, "a backfill's run says which days"
     wait = max((each.retry_after for each in command.failures if each.retry_after), default=NONE)
-    interval = known.interval or world.fleet.policy.interval
+    interval = policy.of_connection(world, command.subject).interval
     if not command.captured:
         causes = {each.cause for each in command.failures}
         if not causes or not causes <= PASSES:  # without a cause there was nothing to fetch
@@ -144,7 +145,7 @@ def give_up(command: Crash, world: World) -> Decisions:
 
 def sooner(subject: int, known: Connection, world: World, now: datetime) -> Decisions:
     """A backfill that the clock put further off than a rest may be goes on after such a rest."""
-    left, latest = known.backfill, now + (known.interval or world.fleet.policy.interval)
+    left, latest = known.backfill, now + policy.of_connection(world, subject).interval
     if left is None or left.due <= latest:
         return []
     return [(subject, BackfillAdvanced(last=left.last, due=latest))]

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
-from daemon.decide import doubt
+from daemon.decide import doubt, retry
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.tokens import needs_person
@@ -20,6 +20,7 @@ from events.schema import (
     SyncSkipped,
 )
 from events.terms import BackfillEnd, DoubtReason, NeedReason, ScheduleReason, SkipReason
+from projections import policy
 from projections.connection import Connection
 from projections.world import World
 
@@ -68,6 +69,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
         *_cancelled(subject, known, command),
         *_skipped(subject, known, SkipReason.REMOVED),
         *_overdue(subject, known, now),
+        *retry.ended(subject, known, command.by),
         *ended(subject, known, BackfillEnd.CANCELLED, command.by),
         (subject, ConnectionRemoved(by=command.by)),
     ]
@@ -107,7 +109,10 @@ def _sooner(
     subject: int, known: Connection, command: Connect, world: World, now: datetime
 ) -> Decisions:
     """A shorter interval holds from now on, not only after the old, longer one has passed."""
-    latest = now + (command.interval or world.fleet.policy.interval)
+    own = world.scopes.get(subject)
+    if own and "interval" in own.values:  # what was set by command goes before
+        return []
+    latest = now + (command.interval or policy.of_others(world, subject).interval)
     if known.schedule.due is None or known.schedule.due <= latest:
         return []
     return [(subject, SyncScheduled(due=latest, reason=ScheduleReason.INTERVAL_CHANGED))]

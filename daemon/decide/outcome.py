@@ -4,18 +4,19 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from daemon.commands import Capture, Crash, Finish, Interrupt
-from daemon.decide import doubt
+from daemon.commands import Capture, Crash, Finish, Interrupt, NoteCall
+from daemon.decide import breaker, doubt, failure, retry
 from daemon.decide.decisions import Decisions
+from daemon.decide.rotation import next_due
 from events.schema import (
     ActorCrashed,
+    BreakerOpened,
     Event,
     PolicySet,
     RecordsRefused,
     SyncFailed,
     SyncInterrupted,
     SyncScheduled,
-    SyncSkipped,
     SyncSucceeded,
 )
 from events.terms import (
@@ -24,7 +25,6 @@ from events.terms import (
     Kind,
     OnEmpty,
     ScheduleReason,
-    SkipReason,
     StreamFailure,
     StreamPolicy,
 )
@@ -32,17 +32,6 @@ from projections import provider
 from projections.connection import Connection, Run
 from projections.streams import Stream
 from projections.world import World
-
-MAY_PASS = frozenset(
-    {
-        FailureClass.NETWORK,
-        FailureClass.TIMEOUT,
-        FailureClass.RATE_LIMITED,
-        FailureClass.SERVER,
-        FailureClass.AUTH,
-    }
-)
-"""What trying again may mend; of AUTH, once a person has seen to it."""
 
 CRASH_MESSAGE = (
     "rounds itself failed while it worked for this connection; see its log, and report it"
@@ -53,6 +42,13 @@ def runs(world: World, subject: int, sync: int) -> bool:
     """Whether this very sync still runs; what a cancelled one has yet to say is ignored."""
     known = world.connections.get(subject)
     return known is not None and known.run is not None and known.run.sync == sync
+
+
+def note_call(command: NoteCall, world: World, now: datetime) -> Decisions:
+    subject, call = command.subject, command.call
+    if not runs(world, subject, call.sync):
+        return []
+    return [(subject, call), *breaker.note_call(subject, call, world, now)]
 
 
 def capture(command: Capture, world: World) -> Decisions:
@@ -80,6 +76,8 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
     if not runs(world, subject, command.sync):
         return []
     failures = tuple(_owed(each) for each in command.failures)
+    run = world.connections[subject].run
+    assert run is not None, "it was just seen running"
     ending: Event
     if command.captured or not command.failures:
         ending = SyncSucceeded(
@@ -88,7 +86,9 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             records=command.records,
             failures=failures,
             calls=command.calls,
+            waiting=command.waiting,
         )
+        followed = breaker.note_success(subject, run, world, now)
     else:
         first = failures[0]
         ending = SyncFailed(
@@ -99,14 +99,34 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             failures=failures,
             calls=command.calls,
         )
-    run = world.connections[subject].run
-    next_ = next_due(subject, world, now) if run and stands_for_due(run) else []
-    return [(subject, ending), *_heeded(command, world, now, next_)]
+        followed = breaker.note_failure(subject, _worst(failures), world, now)
+        followed += _instead(subject, run, followed, world)
+    next_ = next_due(subject, world, now) if stands_for_due(run) else []
+    again = retry.after(command, run, world, now)
+    return [(subject, ending), *followed, *_heeded(command, world, now, next_), *again]
 
 
-def _owed(failure: StreamFailure) -> StreamFailure:
-    """A day is asked for again where trying again may help (requirements B3, C4)."""
-    return replace(failure, owed=failure.day is not None and failure.cause in MAY_PASS)
+def _worst(failures: tuple[StreamFailure, ...]) -> FailureClass:
+    """What a failed sync says of its provider: that it is retired only where all of it is."""
+    causes = {each.cause for each in failures}
+    if causes == {FailureClass.RETIRED}:
+        return FailureClass.RETIRED
+    return next((each for each in causes if failure.opens(each)), failures[0].cause)
+
+
+def _instead(subject: int, run: Run, followed: Decisions, world: World) -> Decisions:
+    """Where the connection's breaker has latched, its fallback is synced (requirement A10)."""
+    latched = any(isinstance(event, BreakerOpened) and event.until is None for _, event in followed)
+    return retry.failover(subject, run, world) if latched else []
+
+
+def _owed(lost: StreamFailure) -> StreamFailure:
+    """A day is asked for again where trying again may help (requirements B3, C4).
+
+    With AUTH it does once a person has seen to it.
+    """
+    may_pass = failure.is_retried(lost.cause) or lost.cause is FailureClass.AUTH
+    return replace(lost, owed=lost.day is not None and may_pass)
 
 
 def interrupt(command: Interrupt, world: World) -> Decisions:
@@ -117,10 +137,16 @@ def interrupt(command: Interrupt, world: World) -> Decisions:
 
 
 def interrupted(known: Connection, run: Run, reason: InterruptReason) -> SyncInterrupted:
-    """Close a run; the request that it served stands again, unless a later one stands already."""
+    """Close a run; what it served, a request or a retry, stands again, if there is no later one."""
     request = None if known.schedule.request else run.request
-    options = run.options if request else None
-    return SyncInterrupted(sync=run.sync, reason=reason, request=request, options=options)
+    retry_ = run.attempt if run.attempt and not known.schedule.retry else None
+    return SyncInterrupted(
+        sync=run.sync,
+        reason=reason,
+        request=request,
+        options=run.options if request else None,
+        retry=retry_,
+    )
 
 
 def stands_for_due(run: Run) -> bool:
@@ -156,23 +182,6 @@ def _rest(policy: PolicySet, crashes: int) -> timedelta:
     return policy.crash_delay * doubled
 
 
-def next_due(subject: int, world: World, now: datetime) -> Decisions:
-    """The previous due time plus the interval, stepped past now with one skip that says how many.
-
-    Nothing changes where the next due time still lies ahead (a manual sync ran before it).
-    """
-    known = world.connections[subject]
-    due, interval = known.schedule.due, known.interval or world.fleet.policy.interval
-    if due is None or due > now:
-        return []
-    steps = (now - due) // interval + 1
-    scheduled = SyncScheduled(due=due + steps * interval, reason=ScheduleReason.INTERVAL)
-    if steps == 1:
-        return [(subject, scheduled)]
-    missed = SyncSkipped(reason=SkipReason.MISSED, due=due + interval, count=steps - 1)
-    return [(subject, missed), (subject, scheduled)]
-
-
 def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> Decisions:
     """A provider that asked to be left alone for a time is: its hint is never shortened."""
     hints = [each.retry_after for each in command.failures if each.retry_after]
@@ -180,7 +189,13 @@ def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> D
     due = planned[0] if planned else world.connections[command.subject].schedule.due
     if not hints or due is None or due >= now + max(hints):
         return next_
-    asked = SyncScheduled(due=now + max(hints), reason=ScheduleReason.ASKED_TO_WAIT)
+    streams = next((event.streams for _, event in next_ if isinstance(event, SyncScheduled)), {})
+    until = now + max(hints)
+    asked = SyncScheduled(
+        due=until,
+        reason=ScheduleReason.ASKED_TO_WAIT,
+        streams={name: max(at, until) for name, at in streams.items()},
+    )
     return [*next_, (command.subject, asked)]
 
 

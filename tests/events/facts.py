@@ -3,7 +3,7 @@
 import types
 import typing
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from pathlib import Path
 
@@ -37,6 +37,8 @@ def values(of: object) -> st.SearchStrategy:
         str: texts,
         int: integers,
         bool: st.booleans(),
+        float: st.floats(allow_nan=False, allow_infinity=False),
+        time: st.times(),
         datetime: instants,
         date: st.dates(),
         timedelta: durations,

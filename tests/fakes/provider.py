@@ -150,6 +150,7 @@ class FakeAccounts:
         self.way = way
         self.grants: list[Grant] = []
         self.ledger: list[Sent] = []
+        self.disowned: dict[str, datetime] = {}  # tokens that it told us are used up, and when
         self.days: dict[str, dict[date, dict[str, dict[str, Any]]]] = {}
         self.mistreated: Counter[str] = Counter()
         self.down_until: datetime | None = None
@@ -225,6 +226,8 @@ class FakeAccounts:
             if self.dice.random() < 0.3:
                 return Response(status=200, headers={}, body=b'{"access_to', duration_ms=1)
             raise CallLost(FailureClass.TIMEOUT, "no answer came in time")
+        if request.url == ASK_URL and not answer["active"]:
+            self.disowned.setdefault(request.secret_form["token"].reveal(), self.clock.now())
         return self._heard(request, answer)
 
     async def send(self, request: Request) -> Response:

@@ -8,9 +8,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from msgspec.structs import replace
 
 from daemon.agenda import Agenda
-from daemon.decide.start import rank
+from daemon.decide.turn import NEVER, opens_at, rank
+from events.breakers import BreakerReason
+from projections.breaker import Breaker
 from projections.connection import Connection, next_start
 from projections.health import Health
+from projections.provider import Provider
 from projections.schedule import Request, Schedule
 from projections.world import World
 
@@ -48,6 +51,7 @@ class AgainstAScan(RuleBasedStateMachine):
             self.world.connections[subject] = Connection(
                 tenant=100, provider=200 + subject % PROVIDERS, schedule=schedule, health=health
             )
+            self.world.providers[200 + subject % PROVIDERS] = Provider()
         self.agenda = Agenda(self.world)
         self.given: set[int] = set()
 
@@ -71,6 +75,16 @@ class AgainstAScan(RuleBasedStateMachine):
         self._note(subject, removed=True)
         self._note(subject, removed=False, provider=200 + provider, schedule=schedule)
 
+    @rule(
+        provider=st.integers(0, PROVIDERS - 1),
+        reason=st.none() | st.just(BreakerReason.CALLS),
+        until=st.none() | instants,
+    )
+    def move_a_breaker(self, provider, reason, until):
+        """Nothing of a provider starts while its breaker is open, and its heap is not looked into."""
+        breaker = Breaker(reason=reason, until=until if reason else None)
+        self.world.providers[200 + provider] = Provider(breaker=breaker)
+
     @rule(now=instants)
     def pop_one(self, now):
         """Time moves as it likes: forward, and back."""
@@ -87,7 +101,8 @@ class AgainstAScan(RuleBasedStateMachine):
         assert popped == expected
         self.given |= {*popped}
         later = [at for _, at in self._waiting() if at > now]
-        assert self.agenda.next_at() == min(later, default=None)
+        shut = [opens for at, opens in self._shut(now) if at <= now and opens < NEVER]
+        assert self.agenda.next_at(now) == min(later + shut, default=None)
 
     @rule(data=st.data())
     def renew_one(self, data):
@@ -118,9 +133,16 @@ class AgainstAScan(RuleBasedStateMachine):
 
     def _due(self, now):
         for subject, at in self._waiting():
-            if at <= now:
-                connection = self.world.connections[subject]
-                yield rank(connection, now), at, subject
+            provider = self.world.connections[subject].provider
+            if at <= now and opens_at(self.world, provider, now) is None:
+                yield rank(self.world, subject, now), at, subject
+
+    def _shut(self, now):
+        """When those start that are due, and whose provider lets nothing start."""
+        for subject, at in self._waiting():
+            opens = opens_at(self.world, self.world.connections[subject].provider, now)
+            if opens is not None:
+                yield at, opens
 
 
 class TestAgainstAScan(AgainstAScan.TestCase):
@@ -137,7 +159,7 @@ def test_an_agenda_made_anew_after_a_restart_gives_the_same(first, now):
         followed.note(subject, connection)
     anew = Agenda(world)
     assert drained(followed, now) == drained(anew, now)
-    assert followed.next_at() == anew.next_at()
+    assert followed.next_at(now) == anew.next_at(now)
 
 
 def drained(agenda, now):

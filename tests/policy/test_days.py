@@ -170,7 +170,7 @@ def test_each_stream_owes_its_own_days():
 def test_a_day_is_owed_where_trying_again_may_help(cause, helps):
     failure = replace(lost("days", cause), day=day(2))
     for captured_ in (("days",), ()):
-        [(_, ending), _] = (
+        [(_, ending), *_] = (
             given(*RUNNING).when(finish(SYNC, *captured_, failures=(failure,))).decided
         )
         assert [each.owed for each in ending.failures] == [helps]
@@ -522,7 +522,7 @@ def test_a_crash_in_the_past_leaves_the_plan_alone():
     assert [type(event) for _, event in decided] == [schema.SyncFailed, schema.ActorCrashed]
     after = (*PAST, *decided)
     rested = NOON + 7 * HOUR + 10 * SECOND
-    given(*after).when(START, rested).then((ONE, started(rested, 7)))
+    given(*after).when(START, rested).then((ONE, started(NOON + 6 * HOUR, 7)))
 
 
 def test_a_backfill_that_crashes_us_three_times_in_a_row_is_given_up():

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from daemon import commands
 from daemon.decide.outcome import CRASH_MESSAGE
@@ -14,6 +15,7 @@ from events.terms import (
     StreamFailure,
 )
 from projections import connection, health, provider, streams
+from projections.breaker import Breaker, Failure
 from projections.streams import Stream
 from tests.policy.transcript import (
     HOUR,
@@ -173,7 +175,11 @@ def test_a_failed_call_of_a_running_sync_is_noted():
         sync=SYNC, stream="days", endpoint="GET /days", method="GET", cause=FailureClass.TIMEOUT
     )
     given(*RUNNING).when(commands.NoteCall(subject=ONE, call=call)).then((ONE, call))
-    assert given(*RUNNING, (ONE, call)).world.connections == given(*RUNNING).world.connections
+    before, after = (given(*past).world for past in (RUNNING, (*RUNNING, (ONE, call))))
+    assert after.connections[ONE].breaker.failures == (
+        Failure(at=NOON, cause=FailureClass.TIMEOUT, connection=ONE),
+    )
+    assert replace(after.connections[ONE], breaker=Breaker()) == before.connections[ONE]
 
 
 # -- interrupted ----------------------------------------------------------------------------------
@@ -261,7 +267,7 @@ def test_nothing_starts_while_it_rests_not_even_on_request():
     past = (*KNOWN, (ONE, crashed(1, NOON + 10 * SECOND)), (ONE, REQUESTED))
     given(*past).when(commands.Start(subject=ONE), NOON + 9 * SECOND).then()
     given(*past).when(commands.Start(subject=ONE), NOON + 10 * SECOND).then(
-        (ONE, started(NOON + 10 * SECOND, 1, request=5))
+        (ONE, started(NOON, 1, request=5))
     )
 
 

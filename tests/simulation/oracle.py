@@ -213,6 +213,8 @@ def _uses(accounts: FakeAccounts) -> Iterator[str]:
     sent: defaultdict[str, list[str]] = defaultdict(list)
     for each in accounts.ledger:
         sent[each.token].append(each.outcome)
+        if each.at > accounts.disowned.get(each.token, each.at):
+            yield f"{each.token} was sent though the provider had said that it was over"
     for token, outcomes in sent.items():
         told = f"{token} was sent with {outcomes}, where the way out is {accounts.way}"
         if {"renewed", "refused"} & {*outcomes[:-1]}:
@@ -220,8 +222,6 @@ def _uses(accounts: FakeAccounts) -> Iterator[str]:
         silent = [each in {"unprocessed", "unheard"} for each in outcomes]
         if accounts.way == "ask" and any(silent[:-1]):
             yield f"{told}: a person was to be asked"
-        if accounts.way == "introspect" and "unheard" in outcomes[:-1]:
-            yield f"{told}: the provider had said that it was over"
 
 
 def _needs(

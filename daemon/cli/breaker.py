@@ -1,0 +1,126 @@
+"""Which breakers are open, and how does one move them by hand?"""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from daemon.cli import client, screen, times
+from daemon.cli.arguments import as_json, examples
+from daemon.cli.ending import Ended, Exit
+from daemon.cli.lazy import LazyGroup
+from daemon.cli.policy_words import OPENED
+from daemon.control.messages import Done
+from daemon.control.policy_messages import BreakerOf, Breakers, BreakerView
+from events.breakers import BreakerReason
+
+PLACES = {
+    "list": "daemon.cli.breaker:list_",
+    "open": "daemon.cli.breaker:open_",
+    "close": "daemon.cli.breaker:close",
+    "reset": "daemon.cli.breaker:reset",
+}
+COLOURS = {"open": "red", "half-open": "yellow", "closed": ""}
+
+connection = click.argument("connection", required=False)
+provider = click.option("--provider", metavar="NAME", help="The breaker of a provider instead.")
+
+
+@click.group(cls=LazyGroup, places=PLACES)
+def breaker() -> None:
+    """Show the breakers, and open, close or reset one by hand.
+
+    An open breaker keeps a connection, or all of a provider's, from asking what does not answer.
+    """
+
+
+@click.command(epilog=examples("rounds breaker list"))
+@as_json
+@click.pass_obj
+def list_(socket: Path | None, as_json: bool) -> None:
+    """Show every provider's breaker, and those of connections that are not closed."""
+    daemon = client.reach(socket)
+    answer = daemon.get("breakers")
+    if as_json:
+        screen.document(answer)
+        return
+    found, now = client.read(answer, Breakers).breakers, daemon.now()
+    if not found:
+        screen.line("there are no breakers yet: no provider has a connection")
+        return
+    table = screen.table(
+        "breaker", "of", "state", "why", "failed syncs", "opened", right=("opened",), folds=("why",)
+    )
+    for each in found:
+        table.add_row(
+            each.name,
+            each.place,
+            each.state,
+            _why(each, now),
+            f"{each.failed} of {each.told}" if each.told else "",
+            str(each.openings) if each.openings else "",
+            style=COLOURS[each.state],
+        )
+    screen.show(table)
+
+
+@click.command(
+    name="open",
+    epilog=examples("rounds breaker open acme/weather", "rounds breaker open --provider weather"),
+)
+@connection
+@provider
+@as_json
+@click.pass_obj
+def open_(socket: Path | None, connection: str | None, provider: str | None, as_json: bool) -> None:
+    """Let nothing start until somebody closes it. What runs goes on."""
+    _move(socket, "breaker-open", connection, provider, as_json=as_json)
+
+
+@click.command(epilog=examples("rounds breaker close acme/weather"))
+@connection
+@provider
+@as_json
+@click.pass_obj
+def close(socket: Path | None, connection: str | None, provider: str | None, as_json: bool) -> None:
+    """Close it now, also where the provider was switched off. It can open again by itself."""
+    _move(socket, "breaker-close", connection, provider, as_json=as_json)
+
+
+@click.command(epilog=examples("rounds breaker reset --provider weather"))
+@connection
+@provider
+@as_json
+@click.pass_obj
+def reset(socket: Path | None, connection: str | None, provider: str | None, as_json: bool) -> None:
+    """Let it forget everything, as if it were new."""
+    _move(socket, "breaker-reset", connection, provider, as_json=as_json)
+
+
+def _move(
+    socket: Path | None,
+    operation: str,
+    connection: str | None,
+    provider: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    if (connection is None) == (provider is None):
+        raise Ended(Exit.USAGE, "name a connection, or --provider NAME")
+    wish = BreakerOf(connection=connection, provider=provider)
+    answer = client.reach(socket).post(operation, wish)
+    if as_json:
+        screen.document(answer)
+    else:
+        screen.line(f"{connection or provider}: {client.read(answer, Done).message}")
+
+
+def _why(of: BreakerView, now: datetime) -> str:
+    if of.reason is None:
+        return ""
+    why = OPENED[BreakerReason(of.reason)]
+    if of.until is None:
+        return f"{why}; until somebody closes it"
+    if of.until > now:
+        return f"{why}; for {times.about(of.until - now)} more"
+    return f"{why}; the next sync tries"

@@ -1,0 +1,83 @@
+"""What does an event about settings or breakers say, in one plain line?"""
+
+from datetime import time, timedelta
+from typing import Any, TypeAlias, assert_never
+
+from daemon import duration
+from daemon.cli import times
+from events.breakers import BreakerReason
+from events.policy import Settings
+from events.schema import (
+    BreakerClosed,
+    BreakerEased,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerReset,
+    SettingsDeclared,
+    SettingsReset,
+    SettingsSet,
+)
+
+Change: TypeAlias = SettingsDeclared | SettingsSet | SettingsReset
+Breaking: TypeAlias = BreakerOpened | BreakerProbed | BreakerEased | BreakerClosed | BreakerReset
+
+OPENED = {
+    BreakerReason.CALLS: "calls failed",
+    BreakerReason.SYNCS: "syncs failed",
+    BreakerReason.PROBE: "the probe failed",
+    BreakerReason.RETIRED: "the provider switched this off for good",
+    BreakerReason.BY_HAND: "by hand",
+}
+
+
+def change(event: Change, by: str) -> str:
+    match event:
+        case SettingsDeclared(settings=settings):
+            return f"settings declared: {_said(settings) or 'none'}"
+        case SettingsSet(settings=settings):
+            return f"settings set{by}: {_said(settings)}"
+        case SettingsReset(names=names):
+            return f"settings taken back{by}: {', '.join(names)}"
+        case _:
+            assert_never(event)
+
+
+def breaking(event: Breaking, by: str) -> str:
+    match event:
+        case BreakerOpened(reason=reason, until=until, failures=failures):
+            waits = f" until {times.local(until)}" if until else ", until somebody closes it"
+            many = f"{failures} " if failures > 1 else ""
+            return f"breaker opened{by}{waits} ({many}{OPENED[reason]})"
+        case BreakerProbed(successes=successes):
+            return f"breaker half-open: {times.count(successes, 'probe')} got through"
+        case BreakerEased(until=until, neighbour=neighbour):
+            why = "a neighbour got through" if neighbour else "the clock jumped"
+            return f"breaker waits until {times.local(until)} ({why})"
+        case BreakerClosed():
+            return f"breaker closed{by}"
+        case BreakerReset():
+            return f"breaker reset{by}"
+        case _:
+            assert_never(event)
+
+
+def value(found: Any) -> str:
+    """A setting's value as it is typed."""
+    match found:
+        case bool():
+            return "true" if found else "false"
+        case timedelta():
+            return duration.text(found)
+        case time():
+            return found.strftime("%H:%M")
+        case tuple():
+            return ",".join(found)
+        case dict():
+            return ",".join(f"{name}={duration.text(each)}" for name, each in found.items())
+        case _:
+            return str(found)
+
+
+def _said(settings: Settings) -> str:
+    found = ((name, getattr(settings, name)) for name in Settings.__struct_fields__)
+    return ", ".join(f"{name} {value(each)}" for name, each in found if each is not None)

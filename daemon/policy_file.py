@@ -1,0 +1,251 @@
+"""How do people write the settings of the fleet, a provider, a tenant or a connection?
+
+In the configuration's `[policy]` tables, over the API, and after `rounds policy set`: the same
+names, the same ranges.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import time, timedelta
+from typing import Annotated, Any, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta, Struct
+
+from daemon import expectation
+from daemon.duration import Duration, duration
+from daemon.duration import text as duration_text
+from daemon.file_table import Name
+from events.policy import Backoff, PolicySet, Settings
+
+Value: TypeAlias = str | int | float | bool | list[str] | dict[str, str]
+"""A setting as it is typed, or stands in JSON."""
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Pause = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,6}(ms|s|m|h))\Z")]
+"""`0`, `100ms`, `10s`, `5m`, `1h`."""
+
+WallTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
+"""`23:00`, on the wall of whoever lives in the time zone."""
+
+INTERVAL_OF = "interval."
+"""`interval.orders=15m` is the interval of one stream."""
+
+
+class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one subject; what is not there is the wider subject's."""
+
+    interval: Duration | None = None
+    stream_intervals: dict[Name, Duration] | None = None
+    enabled: bool | None = None
+    spread: Annotated[float, Meta(ge=0, le=0.5)] | None = None
+    priority_order: Annotated[tuple[Name, ...], Meta(max_length=100)] | None = None
+    quiet_hours_start: WallTime | None = None
+    quiet_hours_end: WallTime | None = None
+    timezone: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    failover_enabled: bool | None = None
+    fallback: Annotated[str, Meta(min_length=3)] | None = None
+    max_retry_attempts: Annotated[int, Meta(ge=1, le=10)] | None = None
+    retry_delay: Pause | None = None
+    retry_delay_max: Pause | None = None
+    retry_backoff: Literal["exponential", "fixed"] | None = None
+    retry_jitter: bool | None = None
+    retry_priority_step: Annotated[int, Meta(ge=-9, le=9)] | None = None
+    retries_at_once: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    retry_budget: Share | None = None
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    provider_concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    day_pause: Pause | None = None
+    notification_enabled: bool | None = None
+    breaker_failures: Annotated[int, Meta(ge=1, le=64)] | None = None
+    breaker_window: Pause | None = None
+    breaker_open: Pause | None = None
+    breaker_open_max: Pause | None = None
+    breaker_doubling: bool | None = None
+    breaker_successes: Annotated[int, Meta(ge=1, le=10)] | None = None
+    breaker_syncs_in_a_row: Annotated[int, Meta(ge=1, le=20)] | None = None
+    breaker_syncs_share: Annotated[float, Meta(gt=0, le=1)] | None = None
+    breaker_connections: Annotated[int, Meta(ge=1, le=64)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.timezone is not None:
+            try:
+                ZoneInfo(self.timezone)
+            except (ValueError, OSError, KeyError):
+                raise ValueError("timezone is not known; write one as Europe/Madrid") from None
+
+
+FLEET_ALONE = frozenset({"concurrency", "retries_at_once"})
+"""What is counted over all connections: narrower subjects have none of it."""
+
+PROVIDER_ALONE = frozenset({"provider_concurrency", "breaker_connections", "retry_budget"})
+"""What is counted over a provider's connections; the fleet's holds where it says nothing."""
+
+CONNECTION_ALONE = frozenset({"fallback"})
+
+
+class PolicyTables(PolicyTable, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[policy]` of the configuration: the fleet's own, and by name those of narrower subjects."""
+
+    providers: dict[str, PolicyTable] = {}
+    tenants: dict[str, PolicyTable] = {}
+    connections: dict[str, PolicyTable] = {}
+
+
+class WrongSetting(Exception):
+    """A setting is not one, or its value is outside its range; the text says which."""
+
+
+def parse(given: Mapping[str, str]) -> PolicyTable:
+    """Read what was typed as `name=value`. Raises WrongSetting."""
+    document: dict[str, Any] = {}
+    for key, text in given.items():
+        if key.startswith(INTERVAL_OF):
+            document.setdefault("stream_intervals", {})[key.removeprefix(INTERVAL_OF)] = text
+        elif key == "priority_order":
+            document[key] = [name.strip() for name in text.split(",") if name.strip()]
+        else:
+            document[key] = text
+    for key, value in document.items():
+        _check(key, value)
+    return msgspec.convert(document, PolicyTable, strict=False)
+
+
+def check_place(table: PolicyTable, place: str) -> str | None:
+    """What is wrong with these settings for a fleet, provider, tenant or connection, or None."""
+    for name in PolicyTable.__struct_fields__:
+        if getattr(table, name) is not None and (wrong := is_misplaced(name, place)):
+            return wrong
+    return None
+
+
+def is_misplaced(name: str, place: str) -> str | None:
+    """Why there is no such setting in that place, as a sentence; None where there is."""
+    if name in FLEET_ALONE and place != "fleet":
+        return f"{name} is the fleet's alone"
+    if name in PROVIDER_ALONE and place not in {"fleet", "provider"}:
+        return f"{name} is a provider's, or the fleet's"
+    if name in CONNECTION_ALONE and place != "connection":
+        return f"{name} is a connection's alone"
+    return None
+
+
+def written(value: Any) -> Value:
+    """Write a setting's value as it is typed; the reverse of `settings`."""
+    match value:
+        case timedelta():
+            return duration_text(value)
+        case time():
+            return value.strftime("%H:%M")
+        case tuple():
+            return list(value)
+        case Mapping():
+            return {name: duration_text(each) for name, each in value.items()}
+        case Backoff():
+            return value.value
+        case _:
+            plain: Value = value
+            return plain
+
+
+def settings(table: PolicyTable, fallback: Callable[[str], int] | None = None) -> Settings:
+    """What decisions read of a table; `fallback` finds the connection of that name."""
+    found: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        value = getattr(table, name)
+        if value is not None:
+            found[name] = _READERS.get(name, _as_it_is)(value)
+    if table.fallback is not None:
+        assert fallback is not None, "only a connection has one"
+        found["fallback"] = fallback(table.fallback)
+    return Settings(**found)
+
+
+def over(policy: PolicySet, table: PolicyTable) -> PolicySet:
+    """The fleet's settings, with what a table says in place of its own."""
+    said = settings(table)
+    found = {
+        name: value
+        for name in PolicySet.__struct_fields__
+        if (value := getattr(said, name, None)) is not None
+    }
+    return msgspec.structs.replace(policy, **found)
+
+
+def pause(text: str) -> timedelta:
+    """Read what the type `Pause` lets through."""
+    if text == "0":
+        return timedelta(0)
+    return timedelta(milliseconds=int(text[:-2])) if text.endswith("ms") else duration(text)
+
+
+def _check(key: str, value: Any) -> None:
+    if key not in PolicyTable.__struct_fields__:
+        names = [*PolicyTable.__struct_fields__, f"{INTERVAL_OF}STREAM"]
+        names.remove("stream_intervals")
+        raise WrongSetting(f"there is no setting {key}; there are {', '.join(names)}")
+    try:
+        msgspec.convert({key: value}, PolicyTable, strict=False)
+    except msgspec.ValidationError as error:
+        text = str(error).partition(" - at `")[0]
+        if key == "timezone" and "not known" in text:
+            raise WrongSetting(text) from None
+        info = msgspec.inspect.type_info(PolicyTable)
+        assert isinstance(info, msgspec.inspect.StructType), "a table is a struct"
+        wanted = next(each.type for each in info.fields if each.name == key)
+        raise WrongSetting(f"{key} is {value!r}, expected {_wanted(wanted)}") from None
+
+
+def _wanted(info: msgspec.inspect.Type) -> str:
+    if isinstance(info, msgspec.inspect.UnionType):
+        info = next(each for each in info.types if not isinstance(each, msgspec.inspect.NoneType))
+    if isinstance(info, msgspec.inspect.StrType) and info.pattern:
+        for pattern, words in _PATTERNS.items():
+            if info.pattern == pattern:
+                return words
+    return expectation.phrase(info)
+
+
+def _pattern(of: Any) -> str:
+    info = msgspec.inspect.type_info(of)
+    assert isinstance(info, msgspec.inspect.StrType), "a text"
+    return info.pattern or ""
+
+
+_PATTERNS = {
+    _pattern(Pause): "0, or a span such as 100ms, 10s, 5m or 1h",
+    _pattern(Duration): "a span such as 90s, 15m, 6h or 7d, or hourly, daily, weekly",
+    _pattern(WallTime): "a time of day such as 23:00",
+}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _wall(text: str) -> time:
+    return time(int(text[:2]), int(text[3:]))
+
+
+def _intervals(given: dict[str, str]) -> dict[str, timedelta]:
+    return {name: duration(text) for name, text in given.items()}
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "interval": duration,
+    "stream_intervals": _intervals,
+    "quiet_hours_start": _wall,
+    "quiet_hours_end": _wall,
+    "retry_backoff": Backoff,
+    **dict.fromkeys(
+        (
+            "retry_delay",
+            "retry_delay_max",
+            "day_pause",
+            "breaker_window",
+            "breaker_open",
+            "breaker_open_max",
+        ),
+        pause,
+    ),
+}

@@ -1,0 +1,127 @@
+"""Which settings do decisions read, and how do they become other ones?
+
+`PolicySet` is what the configuration says of the whole fleet, each setting with a value. A tenant,
+a provider, a connection, and the fleet itself can have `Settings` of their own: declared in the
+configuration, or set by command, which goes before. The narrower subject's goes before the wider's:
+connection, tenant, provider, fleet.
+"""
+
+from collections.abc import Mapping
+from datetime import time, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from events.fact import Fact
+from events.terms import Caller
+
+
+class Backoff(StrEnum):
+    """How the delay before a retry grows with each attempt."""
+
+    EXPONENTIAL = "exponential"
+    FIXED = "fixed"
+
+
+class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
+    """The settings that decisions read from here on.
+
+    `spread` is the share of its interval by which a connection's due times may lie before those of
+    others; quiet hours run from `quiet_hours_start` to `quiet_hours_end`, local time in `timezone`,
+    and equal ones are none. `retry_jitter` draws a delay between nothing and what it would be. A
+    retry budget allows so many retries an hour and provider as a share of its other starts.
+    """
+
+    interval: timedelta
+    concurrency: int
+    crash_delay: timedelta
+    crash_delay_max: timedelta
+    refresh_before: timedelta = timedelta(minutes=30)
+    refresh_before_manual: timedelta = timedelta(minutes=5)
+    enabled: bool = True
+    spread: float = 0.0
+    priority_order: tuple[str, ...] = ()
+    quiet_hours_start: time = time()
+    quiet_hours_end: time = time()
+    timezone: str = "UTC"
+    failover_enabled: bool = False
+    max_retry_attempts: int = 3
+    retry_delay: timedelta = timedelta(minutes=5)
+    retry_delay_max: timedelta = timedelta(minutes=40)
+    retry_backoff: Backoff = Backoff.EXPONENTIAL
+    retry_jitter: bool = False
+    retry_priority_step: int = 1
+    retries_at_once: int = 10
+    retry_budget: float = 0.2
+    provider_concurrency: int = 10
+    day_pause: timedelta = timedelta(0)
+    notification_enabled: bool = True
+    breaker_failures: int = 5
+    breaker_window: timedelta = timedelta(seconds=10)
+    breaker_open: timedelta = timedelta(seconds=30)
+    breaker_open_max: timedelta = timedelta(hours=1)
+    breaker_doubling: bool = False
+    breaker_successes: int = 2
+    breaker_syncs_in_a_row: int = 5
+    breaker_syncs_share: float = 0.5
+    breaker_connections: int = 3
+
+
+class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one subject has of its own; None where the wider subject's holds.
+
+    `stream_intervals` is by stream. `fallback` is the connection that is synced once where this
+    one's retries are used up, of the same tenant.
+    """
+
+    interval: timedelta | None = None
+    stream_intervals: Mapping[str, timedelta] | None = None
+    enabled: bool | None = None
+    spread: float | None = None
+    priority_order: tuple[str, ...] | None = None
+    quiet_hours_start: time | None = None
+    quiet_hours_end: time | None = None
+    timezone: str | None = None
+    failover_enabled: bool | None = None
+    fallback: int | None = None
+    max_retry_attempts: int | None = None
+    retry_delay: timedelta | None = None
+    retry_delay_max: timedelta | None = None
+    retry_backoff: Backoff | None = None
+    retry_jitter: bool | None = None
+    retry_priority_step: int | None = None
+    retries_at_once: int | None = None
+    retry_budget: float | None = None
+    provider_concurrency: int | None = None
+    concurrency: int | None = None
+    day_pause: timedelta | None = None
+    notification_enabled: bool | None = None
+    breaker_failures: int | None = None
+    breaker_window: timedelta | None = None
+    breaker_open: timedelta | None = None
+    breaker_open_max: timedelta | None = None
+    breaker_doubling: bool | None = None
+    breaker_successes: int | None = None
+    breaker_syncs_in_a_row: int | None = None
+    breaker_syncs_share: float | None = None
+    breaker_connections: int | None = None
+
+
+class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):
+    """What the configuration says of this subject, whole: these, and no others."""
+
+    settings: Settings
+
+
+class SettingsSet(Fact, frozen=True, kw_only=True, tag="settings-set"):
+    """Somebody gave this subject settings of its own; what is None stays as it was."""
+
+    settings: Settings
+    by: Caller | None = None
+
+
+class SettingsReset(Fact, frozen=True, kw_only=True, tag="settings-reset"):
+    """Somebody took these back; what the configuration or the wider subject says holds again."""
+
+    names: tuple[str, ...]
+    by: Caller | None = None

@@ -1,0 +1,116 @@
+"""May this connection, or this provider, be asked at all?
+
+CLOSED ──BreakerOpened(until)──► OPEN ──time, BreakerEased──► HALF_OPEN ──BreakerClosed──► CLOSED
+                                  ▲                              │
+                                  └────────BreakerOpened─────────┘
+
+HALF_OPEN is computed: it is OPEN whose time has passed. One that is open for good has no such time.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.breakers import (
+    BreakerClosed,
+    BreakerEased,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerReason,
+    BreakerReset,
+)
+from events.envelope import Recorded
+from events.schema import CallFailed, SyncFailed, SyncSucceeded
+from events.terms import FailureClass
+
+FAILURES_KEPT = 64  # calls; a threshold is at most that
+OUTCOMES_KEPT = 20  # syncs that the rate is taken of
+
+
+class Phase(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A call that went wrong, of which connection."""
+
+    at: datetime
+    cause: FailureClass
+    connection: int
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How a sync of which connection ended; `cause` is None where it succeeded."""
+
+    connection: int
+    cause: FailureClass | None
+
+
+class Breaker(Struct, frozen=True, kw_only=True):
+    """`reason` is None while it is closed; `until` is None where it is open for good, or closed.
+
+    `opened` counts how often in a row without closing, `openings` over its whole life; `successes`
+    are the probes that got through since it opened. `failures` and `outcomes` are the last ones.
+    """
+
+    reason: BreakerReason | None = None
+    until: datetime | None = None
+    since: datetime | None = None
+    cause: FailureClass | None = None
+    opened: int = 0
+    openings: int = 0
+    successes: int = 0
+    failures: tuple[Failure, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+
+def evolve(breaker: Breaker, recorded: Recorded) -> Breaker:
+    """Fold an event of the breaker's own subject, or of a connection that it stands before."""
+    match recorded.event:
+        case SyncSucceeded():
+            outcomes = _kept(breaker, Outcome(connection=recorded.subject, cause=None))
+            return replace(breaker, outcomes=outcomes, failures=())
+        case SyncFailed(cause=cause):
+            outcomes = _kept(breaker, Outcome(connection=recorded.subject, cause=cause))
+            return replace(breaker, outcomes=outcomes)
+        case CallFailed(cause=cause):
+            lost = Failure(at=recorded.at, cause=cause, connection=recorded.subject)
+            return replace(breaker, failures=(*breaker.failures, lost)[-FAILURES_KEPT:])
+        case BreakerOpened(reason=reason, until=until, cause=cause):
+            return replace(
+                breaker,
+                reason=reason,
+                until=until,
+                since=recorded.at,
+                cause=cause,
+                opened=breaker.opened + 1,
+                openings=breaker.openings + 1,
+                successes=0,
+                failures=(),
+            )
+        case BreakerProbed(successes=successes):
+            return replace(breaker, successes=successes)
+        case BreakerEased(until=until):
+            return replace(breaker, until=until)
+        case BreakerClosed():
+            return Breaker(openings=breaker.openings, since=recorded.at)
+        case BreakerReset():
+            return Breaker()
+        case _:
+            return breaker
+
+
+def phase(breaker: Breaker, now: datetime) -> Phase:
+    if breaker.reason is None:
+        return Phase.CLOSED
+    if breaker.until is None or now < breaker.until:
+        return Phase.OPEN
+    return Phase.HALF_OPEN
+
+
+def _kept(breaker: Breaker, outcome: Outcome) -> tuple[Outcome, ...]:
+    return (*breaker.outcomes, outcome)[-OUTCOMES_KEPT:]

@@ -1,0 +1,87 @@
+"""Which settings hold for this subject, taken over all that have a say?"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from events.policy import PolicySet
+from events.schema import FLEET
+from projections import provider
+from projections.provider import Provider
+from projections.settings import Scope
+from projections.world import World
+
+
+def of_connection(world: World, subject: int) -> PolicySet:
+    """The connection's own first, then its tenant's, its provider's, the fleet's."""
+    known = world.connections[subject]
+    if not world.scopes and known.interval is None:
+        return world.fleet.policy
+    declared = {} if known.interval is None else {"interval": known.interval}
+    own = world.scopes.get(subject, Scope())
+    return _replaced(of_others(world, subject), {**declared, **own.values})
+
+
+def of_others(world: World, subject: int) -> PolicySet:
+    """What would hold for a connection if it had nothing of its own."""
+    known = world.connections[subject]
+    return _over(world, FLEET, known.provider, known.tenant)
+
+
+def of_provider(world: World, subject: int) -> PolicySet:
+    return _over(world, FLEET, subject)
+
+
+def of_tenant(world: World, subject: int) -> PolicySet:
+    return _over(world, FLEET, subject)
+
+
+def of_fleet(world: World) -> PolicySet:
+    return _over(world, FLEET)
+
+
+def fallback(world: World, subject: int) -> int | None:
+    """The connection that stands in for this one."""
+    own = world.scopes.get(subject)
+    found = own.values.get("fallback") if own else None
+    return int(found) if found is not None else None
+
+
+def stream_interval(world: World, subject: int, stream: str) -> timedelta | None:
+    """The interval that this stream has of its own; None where its connection's holds.
+
+    The provider's file comes last: what people set goes before what came with it.
+    """
+    known = world.connections[subject]
+    for scope in reversed([*_scopes(world, FLEET, known.provider, known.tenant, subject)]):
+        intervals: Mapping[str, timedelta] = scope.values.get("stream_intervals", {})
+        if stream in intervals:
+            return intervals[stream]
+    at = world.providers.get(known.provider)
+    return declared_interval(at, stream) if at else None
+
+
+def declared_interval(at: Provider, stream: str) -> timedelta | None:
+    """What the provider's file says of a stream's interval."""
+    declared = provider.stream(at, stream)
+    return declared.interval if declared else None
+
+
+def _over(world: World, *subjects: int) -> PolicySet:
+    """The configuration's settings, and over them what these subjects have, the last one first."""
+    policy = world.fleet.policy
+    for scope in _scopes(world, *subjects):
+        policy = _replaced(policy, scope.values)
+    return policy
+
+
+def _scopes(world: World, *subjects: int) -> Iterator[Scope]:
+    """From the widest to the narrowest."""
+    return (world.scopes[each] for each in subjects if each in world.scopes)
+
+
+def _replaced(policy: PolicySet, found: Mapping[str, Any]) -> PolicySet:
+    shared = {name: value for name, value in found.items() if name in PolicySet.__struct_fields__}
+    return replace(policy, **shared) if shared else policy
