@@ -56,7 +56,6 @@ from projections.health import Health
 from projections.schedule import Request, Retry, Schedule
 from projections.streams import Streams
 
-
 OF_GRANT = (
     RefreshIntended,
     TokenRefreshed,

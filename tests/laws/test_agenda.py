@@ -81,7 +81,7 @@ class AgainstAScan(RuleBasedStateMachine):
         until=st.none() | instants,
     )
     def move_a_breaker(self, provider, reason, until):
-        """Nothing of a provider starts while its breaker is open, and its heap is not looked into."""
+        """While its breaker is open, nothing of a provider starts."""
         breaker = Breaker(reason=reason, until=until if reason else None)
         self.world.providers[200 + provider] = Provider(breaker=breaker)
 
