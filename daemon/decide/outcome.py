@@ -108,10 +108,10 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
 
 def _worst(failures: tuple[StreamFailure, ...]) -> FailureClass:
     """What a failed sync says of its provider: that it is retired only where all of it is."""
-    causes = {each.cause for each in failures}
-    if causes == {FailureClass.RETIRED}:
+    causes = [each.cause for each in failures]
+    if set(causes) == {FailureClass.RETIRED}:
         return FailureClass.RETIRED
-    return next((each for each in causes if failure.opens(each)), failures[0].cause)
+    return next((each for each in causes if failure.opens(each)), causes[0])
 
 
 def _instead(subject: int, run: Run, followed: Decisions, world: World) -> Decisions:
