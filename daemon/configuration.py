@@ -124,7 +124,7 @@ def shipped() -> dict[str, ProviderFile]:
     return {file.stem: provider_file.load(file) for file in sorted(SHIPPED.glob("*.toml"))}
 
 
-FLEET = PolicyTable(spread=0.1, failover_enabled=True, day_pause="100ms")
+FLEET = PolicyTable(spread=0.1, failover_enabled=True, day_pause="100ms", batch_pause="1s")
 """What holds for a fleet whose configuration says nothing, beside the defaults of `PolicySet`."""
 
 

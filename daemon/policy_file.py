@@ -56,6 +56,8 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
     provider_concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
     day_pause: Pause | None = None
+    batch_size: Annotated[int, Meta(ge=1, le=100)] | None = None
+    batch_pause: Pause | None = None
     notification_enabled: bool | None = None
     breaker_failures: Annotated[int, Meta(ge=1, le=64)] | None = None
     breaker_window: Pause | None = None
@@ -78,7 +80,9 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 FLEET_ALONE = frozenset({"concurrency", "retries_at_once"})
 """What is counted over all connections: narrower subjects have none of it."""
 
-PROVIDER_ALONE = frozenset({"provider_concurrency", "breaker_connections", "retry_budget"})
+PROVIDER_ALONE = frozenset(
+    {"provider_concurrency", "breaker_connections", "retry_budget", "batch_size", "batch_pause"}
+)
 """What is counted over a provider's connections; the fleet's holds where it says nothing."""
 
 CONNECTION_ALONE = frozenset({"fallback"})
@@ -242,6 +246,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
             "retry_delay",
             "retry_delay_max",
             "day_pause",
+            "batch_pause",
             "breaker_window",
             "breaker_open",
             "breaker_open_max",

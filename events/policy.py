@@ -29,7 +29,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     `spread` is the share of its interval by which a connection's due times may lie before those of
     others; quiet hours run from `quiet_hours_start` to `quiet_hours_end`, local time in `timezone`,
     and equal ones are none. `retry_jitter` draws a delay between nothing and what it would be. A
-    retry budget allows so many retries an hour and provider as a share of its other starts.
+    retry budget allows so many retries an hour and provider as a share of its other starts. At one
+    provider, at most `batch_size` syncs start within a `batch_pause`.
     """
 
     interval: timedelta
@@ -55,6 +56,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     retry_budget: float = 0.2
     provider_concurrency: int = 10
     day_pause: timedelta = timedelta(0)
+    batch_size: int = 10
+    batch_pause: timedelta = timedelta(0)
     notification_enabled: bool = True
     breaker_failures: int = 5
     breaker_window: timedelta = timedelta(seconds=10)
@@ -95,6 +98,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     provider_concurrency: int | None = None
     concurrency: int | None = None
     day_pause: timedelta | None = None
+    batch_size: int | None = None
+    batch_pause: timedelta | None = None
     notification_enabled: bool | None = None
     breaker_failures: int | None = None
     breaker_window: timedelta | None = None

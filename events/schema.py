@@ -35,6 +35,7 @@ from events.accounts import (
 )
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.fact import Fact
+from events.passes import PassBegun, PassEnded, PassFilled
 from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
 from events.syncs import (
     BackfillAdvanced,
@@ -85,6 +86,9 @@ __all__ = [
     "DaemonStopped",
     "Event",
     "Fact",
+    "PassBegun",
+    "PassEnded",
+    "PassFilled",
     "PolicySet",
     "ProviderClientSet",
     "ProviderDeclared",
@@ -213,6 +217,9 @@ Event: TypeAlias = (
     | DaemonStopped
     | ClockStepped
     | PolicySet
+    | PassBegun
+    | PassFilled
+    | PassEnded
     | SettingsDeclared
     | SettingsSet
     | SettingsReset

@@ -77,7 +77,8 @@ class Run(Struct, frozen=True, kw_only=True):
     """The sync that runs: the number of its SyncStarted, and what made it start.
 
     `asked` and `retried` are what was pending and is served by it; `attempt` is 0, or which retry
-    it is; `streams` are those that run, empty for all.
+    it is; `streams` are those that run, empty for all. So many `days` came so far, and so often was
+    the token refreshed.
     """
 
     sync: int
@@ -91,6 +92,8 @@ class Run(Struct, frozen=True, kw_only=True):
     streams: tuple[str, ...] = ()
     asked: Request | None = None
     retried: Retry | None = None
+    days: int = 0
+    refreshes: int = 0
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -138,7 +141,7 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
         case RecordsCaptured() | RecordsRefused():
             regular = connection.run is None or _is_regular(connection.run)
             after = streams.evolve(connection.streams, recorded, regular=regular)
-            return replace(connection, streams=after)
+            return replace(connection, run=_with_days(connection.run, recorded), streams=after)
         case SyncScheduled() | SyncRequested() | SyncSkipped() | SyncCancelled(sync=None):
             return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
         case SyncStarted() as started:
@@ -179,7 +182,10 @@ def _evolve_slice(connection: Connection, recorded: Recorded) -> Connection:
     """What concerns one of its slices alone."""
     event = recorded.event
     if isinstance(event, OF_GRANT):
-        return replace(connection, grant=grant.evolve(connection.grant, recorded))
+        run, after = connection.run, grant.evolve(connection.grant, recorded)
+        if run and isinstance(event, TokenRefreshed):
+            run = replace(run, refreshes=run.refreshes + 1)
+        return replace(connection, run=run, grant=after)
     if isinstance(event, OF_BREAKER):
         return replace(connection, breaker=breaker.evolve(connection.breaker, recorded))
     if isinstance(event, OF_SCHEDULE):
@@ -229,6 +235,13 @@ def _is_regular(run: Run) -> bool:
     options = run.options
     some = options is not None and (options.days is not None or options.failed_days)
     return run.kind is not Kind.BACKFILL and not some
+
+
+def _with_days(run: Run | None, recorded: Recorded) -> Run | None:
+    event = recorded.event
+    if run is None or not isinstance(event, RecordsCaptured) or not event.days:
+        return run
+    return replace(run, days=run.days + len(event.days))
 
 
 def _run(pending: Schedule, recorded: Recorded, event: SyncStarted) -> Run:

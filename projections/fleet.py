@@ -12,12 +12,16 @@ from events.schema import (
     ConnectionRemoved,
     DaemonStarted,
     DaemonStopped,
+    PassBegun,
+    PassEnded,
+    PassFilled,
     PolicySet,
     RefreshFailed,
     RefreshIntended,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
+    SyncRequested,
     SyncStarted,
     SyncSucceeded,
     TokenInDoubt,
@@ -25,6 +29,8 @@ from events.schema import (
     VaultKeyRotated,
 )
 from events.terms import Kind
+from projections import tally
+from projections.tally import Tally
 
 DEFAULT_POLICY = PolicySet(
     interval=timedelta(hours=6),
@@ -35,7 +41,9 @@ DEFAULT_POLICY = PolicySet(
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
-    """`running` holds the connections that sync, or renew their grant, `retrying` those that retry.
+    """`pass_` is the one that somebody asked for, while it is under way.
+
+    `running` holds the connections that sync, or renew their grant, `retrying` those that retry.
 
     `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals.
     """
@@ -48,6 +56,17 @@ class Fleet(Struct, frozen=True, kw_only=True):
     failed: int = 0
     alive: int = 0
     vault_key: int = 1
+    pass_: Tally | None = None
+
+
+def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
+    """Fold an event of a connection that is part of the pass under way."""
+    under_way = fleet.pass_
+    if under_way is None:
+        return fleet
+    if isinstance(recorded.event, SyncRequested):
+        return replace(fleet, pass_=replace(under_way, requested=under_way.requested + 1))
+    return replace(fleet, pass_=tally.evolve(under_way, recorded))
 
 
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -87,6 +106,12 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
                 running=fleet.running - {recorded.subject},
                 retrying=_without(fleet.retrying, recorded.subject),
             )
+        case PassBegun():
+            return replace(fleet, pass_=Tally(begun=recorded.at, number=recorded.seq))
+        case PassFilled(wanted=wanted) if fleet.pass_:
+            return replace(fleet, pass_=replace(fleet.pass_, wanted=wanted))
+        case PassEnded():
+            return replace(fleet, pass_=None)
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():

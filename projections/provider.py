@@ -17,6 +17,7 @@ from events.schema import (
     CallFailed,
     ConnectionAdded,
     ConnectionRemoved,
+    PassEnded,
     ProviderDeclared,
     RetryScheduled,
     SyncCancelled,
@@ -26,12 +27,14 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.terms import GrantPolicy, StreamPolicy
-from projections import breaker
+from projections import breaker, tally
 from projections.breaker import Breaker
+from projections.tally import Tally
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 STOPPED_KEPT = 64  # connections with an open breaker that a neighbour's success is told to
+STARTS_KEPT = 100  # as many as a batch may have
 MINUTES_KEPT = 60  # an hour, over which retries are counted against other starts
 
 
@@ -46,7 +49,8 @@ class Minute(Struct, frozen=True, kw_only=True):
 class Provider(Struct, frozen=True, kw_only=True):
     """`running` holds the connections that sync, `stopped` some whose own breaker is open.
 
-    `minutes` are those of the last hour with any starts.
+    `minutes` are those of the last hour with any starts, `starts` the last ones themselves; `tally`
+    sums up what ended since the last pass.
     """
 
     name: str = ""
@@ -58,6 +62,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     stopped: frozenset[int] = frozenset()
     breaker: Breaker = Breaker()
     minutes: tuple[Minute, ...] = ()
+    starts: tuple[datetime, ...] = ()
+    tally: Tally | None = None
 
 
 def evolve(provider: Provider, recorded: Recorded) -> Provider:
@@ -68,13 +74,18 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
                 provider,
                 running=provider.running | {recorded.subject},
                 minutes=_counted(provider, recorded.at, turns=attempt == 0),
+                starts=(*provider.starts, recorded.at)[-STARTS_KEPT:],
+                tally=provider.tally or Tally(begun=recorded.at),
             )
-        case SyncSucceeded() | SyncFailed():
+        case SyncSucceeded(pass_=part) | SyncFailed(pass_=part):
             return replace(
                 provider,
                 running=provider.running - {recorded.subject},
                 breaker=breaker.evolve(provider.breaker, recorded),
+                tally=_tallied(provider.tally, recorded) if part is None else provider.tally,
             )
+        case PassEnded():
+            return replace(provider, tally=None)
         case SyncCancelled() | SyncInterrupted():
             return replace(provider, running=provider.running - {recorded.subject})
         case RetryScheduled():
@@ -132,6 +143,10 @@ def _counted(
         before, last = [*before, last], Minute(minute=minute)
     last = replace(last, turns=last.turns + turns, retries=last.retries + retries)
     return (*before, last)[-MINUTES_KEPT:]
+
+
+def _tallied(before: Tally | None, recorded: Recorded) -> Tally:
+    return tally.evolve(before or Tally(begun=recorded.at), recorded)
 
 
 def _minute(at: datetime) -> int:

@@ -39,6 +39,7 @@ class Request(Struct, frozen=True, kw_only=True):
     kind: Kind = Kind.MANUAL
     forced: bool = False
     streams: tuple[str, ...] = ()
+    pass_: int | None = None
 
 
 class Retry(Struct, frozen=True, kw_only=True):
@@ -168,4 +169,5 @@ def _asked(recorded: Recorded, event: SyncRequested) -> Request:
         kind=event.kind,
         forced=event.forced,
         streams=event.streams,
+        pass_=event.pass_,
     )

@@ -25,6 +25,7 @@ from events.schema import (
     ConnectionAdded,
     ConnectionAuthorised,
     ConnectionRemoved,
+    PassEnded,
     ProviderClientSet,
     ProviderDeclared,
     RecordsCaptured,
@@ -108,6 +109,9 @@ CONCERNS_PROVIDER = frozenset(
 
 OF_PROVIDER = (ProviderDeclared, ProviderClientSet, *BREAKERS)
 
+PARTS_OF_PASS = (SyncRequested, SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped)
+"""What can be part of a pass that somebody asked for."""
+
 SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})
 """What any subject can have: the fleet, a provider, a tenant, a connection."""
 
@@ -130,12 +134,14 @@ def fold(world: World, recorded: Recorded) -> None:
         elif isinstance(event, BREAKERS):
             at = world.providers.get(slice_.provider, Provider())
             world.providers[slice_.provider] = provider.neighbour(at, recorded)
+        if isinstance(event, PARTS_OF_PASS) and event.pass_ is not None:
+            world.fleet = fleet.of_pass(world.fleet, recorded)
         if type(event) in CONCERNS_CONNECTION_ALONE:
             return
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)
-    elif isinstance(event, OF_PROVIDER):
+    elif isinstance(event, OF_PROVIDER) or (isinstance(event, PassEnded) and subject != FLEET):
         before = world.providers.get(subject, Provider())
         world.providers[subject] = provider.evolve(before, recorded)
         return

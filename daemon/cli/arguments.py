@@ -43,6 +43,8 @@ def _known_providers(ctx: click.Context, _: click.Parameter, typed: str) -> list
 
 connection = click.argument("connection", shell_complete=_known)
 
+optional_connection = click.argument("connection", required=False, shell_complete=_known)
+
 provider = click.argument("name", shell_complete=_known_providers)
 
 

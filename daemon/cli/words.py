@@ -4,7 +4,7 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, policy_words, sync_words, times
+from daemon.cli import account_words, pass_words, policy_words, sync_words, times
 from daemon.control.messages import EventView
 from events.schema import (
     ActorCrashed,
@@ -29,6 +29,9 @@ from events.schema import (
     DaemonStarted,
     DaemonStopped,
     Event,
+    PassBegun,
+    PassEnded,
+    PassFilled,
     PolicySet,
     ProviderDeclared,
     RecordsCaptured,
@@ -158,6 +161,8 @@ def sentence(view: EventView) -> str:
             return policy_words.change(event, _who(event))
         case BreakerOpened() | BreakerProbed() | BreakerEased() | BreakerClosed() | BreakerReset():
             return policy_words.breaking(event, _who(event))
+        case PassBegun() | PassFilled() | PassEnded():
+            return pass_words.told(event, _who(event))
         case RetryScheduled() | RetryMoved() | RetriesEnded():
             return sync_words.again(event, _who(event))
         case SyncRequested() | SyncSkipped() | SyncDeferred() | SyncStarted():

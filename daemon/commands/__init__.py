@@ -42,10 +42,12 @@ from daemon.commands.policy import (
 )
 from daemon.commands.syncs import (
     Backfill,
+    BeginPass,
     Cancel,
     Capture,
     Crash,
     DayCount,
+    FillPass,
     Finish,
     Interrupt,
     NoteCall,
@@ -63,6 +65,7 @@ __all__ = [
     "Authorise",
     "Backfill",
     "BeginAuthorisation",
+    "BeginPass",
     "Cancel",
     "Capture",
     "CloseBreaker",
@@ -72,6 +75,7 @@ __all__ = [
     "DayCount",
     "DeclareProvider",
     "DeclareSettings",
+    "FillPass",
     "Finish",
     "GrantCommand",
     "HostCommand",

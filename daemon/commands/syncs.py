@@ -16,6 +16,19 @@ class Request(Struct, frozen=True, kw_only=True):
     by: Caller | None = None
     options: RunOptions | None = None
     forced: bool = False
+    pass_: int | None = None
+
+
+class BeginPass(Struct, frozen=True, kw_only=True):
+    """Many requests are about to be made that are to be summed up together."""
+
+    by: Caller | None = None
+
+
+class FillPass(Struct, frozen=True, kw_only=True):
+    """All requests of that pass are made."""
+
+    number: int
 
 
 class Retry(Struct, frozen=True, kw_only=True):
@@ -122,6 +135,8 @@ class Crash(Struct, frozen=True, kw_only=True):
 
 SyncCommand: TypeAlias = (
     Request
+    | BeginPass
+    | FillPass
     | Retry
     | Backfill
     | Cancel

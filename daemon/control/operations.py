@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from daemon.control import account_messages as a
-from daemon.control import accounts, act, breakers, look, membership, past, policies
+from daemon.control import accounts, act, breakers, look, membership, passes, past, policies
 from daemon.control import messages as m
 from daemon.control import policy_messages as p
 from daemon.control.desk import Desk
@@ -71,6 +71,7 @@ OPERATIONS = (
     _post("breaker-reset", Role.ADMIN, p.BreakerOf, breakers.reset),
     _post("retry", Role.OPERATOR, p.RetryWish, act.retry),
     _post("sync", Role.OPERATOR, a.SyncWish, act.sync),
+    _post("sync-all", Role.OPERATOR, a.SyncAllWish, passes.sync_all),
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),

@@ -11,6 +11,7 @@ from daemon.commands import (
     Authorise,
     Backfill,
     BeginAuthorisation,
+    BeginPass,
     Cancel,
     Capture,
     CloseBreaker,
@@ -19,6 +20,7 @@ from daemon.commands import (
     Crash,
     DeclareProvider,
     DeclareSettings,
+    FillPass,
     Finish,
     GrantCommand,
     HostCommand,
@@ -58,6 +60,7 @@ from daemon.decide import (
     host,
     membership,
     outcome,
+    passes,
     retry,
     rotation,
     settings,
@@ -72,6 +75,11 @@ __all__ = ["Decisions", "decide"]
 
 
 def decide(command: Command, world: World, now: datetime) -> Decisions:
+    decided = _decide(command, world, now)
+    return [*decided, *passes.ended(decided, world, now)] if world.fleet.pass_ else decided
+
+
+def _decide(command: Command, world: World, now: datetime) -> Decisions:
     if isinstance(command, SyncCommand):
         return _of_sync(command, world, now)
     if isinstance(command, GrantCommand):
@@ -103,6 +111,10 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
             return start.request(command, world, now)
         case Cancel():
             return start.cancel(command, world, now)
+        case BeginPass():
+            return passes.begin(command, world)
+        case FillPass():
+            return passes.fill(command, world, now)
         case Retry():
             return retry.by_hand(command, world)
         case Review():

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.commands import Capture, Crash, Finish, Interrupt, NoteCall
-from daemon.decide import breaker, doubt, failure, retry
+from daemon.decide import breaker, doubt, failure, passes, retry
 from daemon.decide.decisions import Decisions
 from daemon.decide.rotation import next_due
 from events.schema import (
@@ -87,6 +87,9 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             failures=failures,
             calls=command.calls,
             waiting=command.waiting,
+            days=run.days,
+            refreshes=run.refreshes,
+            pass_=part_of(run),
         )
         followed = breaker.note_success(subject, run, world, now)
     else:
@@ -98,12 +101,20 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             message=first.message,
             failures=failures,
             calls=command.calls,
+            refreshes=run.refreshes,
+            pass_=part_of(run),
         )
         followed = breaker.note_failure(subject, _worst(failures), world, now)
         followed += _instead(subject, run, followed, world)
     next_ = next_due(subject, world, now) if stands_for_due(run) else []
     again = retry.after(command, run, world, now)
-    return [(subject, ending), *followed, *_heeded(command, world, now, next_), *again]
+    summed = passes.slot_ended(subject, ending, world, now) if part_of(run) is None else []
+    return [(subject, ending), *followed, *_heeded(command, world, now, next_), *again, *summed]
+
+
+def part_of(run: Run) -> int | None:
+    """The pass that a run is part of, because somebody asked for many."""
+    return run.asked.pass_ if run.asked and run.request is not None else None
 
 
 def _worst(failures: tuple[StreamFailure, ...]) -> FailureClass:
@@ -169,6 +180,7 @@ def crash(command: Crash, world: World, now: datetime) -> Decisions:
         duration_ms=max(0, (now - known.run.started) // timedelta(milliseconds=1)),
         cause=FailureClass.INTERNAL,
         message=CRASH_MESSAGE,
+        pass_=part_of(known.run),
     )
     next_ = next_due(subject, world, now) if stands_for_due(known.run) else []
     return [*in_doubt, (subject, failed), *next_, (subject, crashed)]

@@ -6,7 +6,7 @@ from daemon.commands import Cancel, Request, Review, Start
 from daemon.decide import days, quiet, retry, tokens
 from daemon.decide.breaker import is_latched
 from daemon.decide.decisions import Decisions
-from daemon.decide.outcome import stands_for_due
+from daemon.decide.outcome import part_of, stands_for_due
 from daemon.decide.rotation import next_due
 from daemon.decide.turn import Turn, is_full, opens_at, turn_of
 from events.policy import PolicySet
@@ -81,7 +81,9 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
         return [(subject, SyncSkipped(reason=SkipReason.NOT_AUTHORISED, due=now))]
     if _is_shut(world, known) and not command.forced:
         return [(subject, SyncSkipped(reason=SkipReason.BREAKER, due=now))]
-    asked = SyncRequested(by=command.by, options=command.options, forced=command.forced)
+    asked = SyncRequested(
+        by=command.by, options=command.options, forced=command.forced, pass_=command.pass_
+    )
     return [(subject, asked)]
 
 
@@ -100,13 +102,17 @@ def cancel(command: Cancel, world: World, now: datetime) -> Decisions:
     if known is None:
         return []
     if known.run:
-        subject, cancelled = command.subject, SyncCancelled(sync=known.run.sync, by=command.by)
+        subject, cancelled = (
+            command.subject,
+            SyncCancelled(sync=known.run.sync, by=command.by, pass_=part_of(known.run)),
+        )
         next_ = next_due(subject, world, now) if stands_for_due(known.run) else []
         rest = known.run.kind is Kind.BACKFILL
         over = days.ended(subject, known, BackfillEnd.CANCELLED, command.by) if rest else []
         return [(subject, cancelled), *over, *next_]
     if known.schedule.request:
-        return [(command.subject, SyncCancelled(by=command.by))]
+        part = known.schedule.request.pass_
+        return [(command.subject, SyncCancelled(by=command.by, pass_=part))]
     if known.schedule.retry:
         return retry.ended(command.subject, known, command.by)
     return days.ended(command.subject, known, BackfillEnd.CANCELLED, command.by)

@@ -6,11 +6,13 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from daemon.decide import days, rotation
+from events.policy import PolicySet
 from events.terms import Kind, RunOptions
 from projections import breaker, connection, health, policy
 from projections.breaker import Phase
 from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
+from projections.provider import Provider
 from projections.schedule import Request, Retry, Schedule, is_held
 from projections.world import World
 
@@ -135,8 +137,17 @@ def opens_at(world: World, provider: int, now: datetime) -> datetime | None:
         case Phase.HALF_OPEN if known.running:
             return NEVER
         case _:
-            full = len(known.running) >= policy.of_provider(world, provider).provider_concurrency
-            return NEVER if full else None
+            rules = policy.of_provider(world, provider)
+            full = len(known.running) >= rules.provider_concurrency
+            return NEVER if full else _after_batch(known, rules, now)
+
+
+def _after_batch(known: Provider, rules: PolicySet, now: datetime) -> datetime | None:
+    """A batch has started: when the pause after it is over (requirement C5)."""
+    if len(known.starts) < rules.batch_size:
+        return None
+    over = known.starts[-rules.batch_size] + rules.batch_pause
+    return over if now < over <= now + rules.batch_pause else None
 
 
 def waits_for_others(world: World, subject: int, now: datetime) -> bool:

@@ -30,6 +30,7 @@ from tests.policy.transcript import (
     scheduled,
     started,
     succeeded,
+    summed,
 )
 
 START = commands.Start(subject=ONE)
@@ -253,6 +254,7 @@ def test_resuming_runs_once_what_was_missed():
         (ONE, succeeded(6)),
         (ONE, SyncSkipped(reason=SkipReason.MISSED, due=NOON + 6 * HOUR, count=2)),
         (ONE, scheduled(NOON + 18 * HOUR)),
+        summed(NOON, late),
     )
 
 

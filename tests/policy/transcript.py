@@ -107,6 +107,13 @@ def failed(sync, *failures):
     )
 
 
+def summed(since, until, records=3, **more):
+    """What one successful sync of the provider came to, an interval after it began or later."""
+    counts = {"total": 1, "successful": 1, "failed": 0, "records": records} | more
+    duration = (until - since) // timedelta(milliseconds=1)
+    return PROVIDER, schema.PassEnded(begun=since, duration_ms=duration, **counts)
+
+
 KNOWN = ((PROVIDER, DECLARED), (ONE, ADDED), (ONE, scheduled(NOON, "added")))
 """Events 1 to 3: the connection is there and due at noon."""
 
