@@ -34,6 +34,13 @@ from events.accounts import (
     TokenRefreshed,
 )
 from events.fact import Fact
+from events.limits import (
+    AllowanceRecounted,
+    AllowanceTaken,
+    LimitAdapted,
+    LimitHeld,
+    LimitPolicy,
+)
 from events.syncs import (
     BackfillAdvanced,
     BackfillEnded,
@@ -55,6 +62,8 @@ from events.terms import Caller, GrantPolicy, StreamPolicy
 __all__ = [
     "FLEET",
     "ActorCrashed",
+    "AllowanceRecounted",
+    "AllowanceTaken",
     "AuthorisationBegun",
     "AuthorisationNeeded",
     "AuthorisationWaived",
@@ -74,6 +83,8 @@ __all__ = [
     "DaemonStopped",
     "Event",
     "Fact",
+    "LimitAdapted",
+    "LimitHeld",
     "PolicySet",
     "ProviderClientSet",
     "ProviderDeclared",
@@ -149,6 +160,7 @@ class ProviderDeclared(Fact, frozen=True, kw_only=True, tag="provider-declared")
     digest: str
     streams: tuple[StreamPolicy, ...]
     grant: GrantPolicy | None = None
+    limits: tuple[LimitPolicy, ...] = ()
 
 
 # -- a connection ---------------------------------------------------------------------------------
@@ -208,6 +220,10 @@ Event: TypeAlias = (
     | PolicySet
     | VaultKeyRotated
     | ProviderDeclared
+    | AllowanceTaken
+    | AllowanceRecounted
+    | LimitHeld
+    | LimitAdapted
     | ConnectionAdded
     | ConnectionChanged
     | ConnectionRemoved

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.limits import AllowanceRecounted, AllowanceTaken, LimitAdapted, LimitHeld
 from events.schema import (
     ActorCrashed,
     AuthorisationBegun,
@@ -38,7 +39,8 @@ from events.schema import (
     TokenRefreshed,
 )
 from events.terms import FailureClass, Kind, RunOptions
-from projections import backfill, grant, health, schedule, streams
+from projections import allowance, backfill, grant, health, schedule, streams
+from projections.allowance import Allowance
 from projections.backfill import Backfill
 from projections.grant import Grant, Phase
 from projections.health import Health
@@ -83,6 +85,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     streams: Streams = {}
     grant: Grant = Grant()
     backfill: Backfill | None = None
+    allowance: Allowance = Allowance()
     last: Ending | None = None
 
 
@@ -136,12 +139,11 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
             return replace(connection, grant=grant.evolve(connection.grant, recorded))
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
             return replace(connection, backfill=backfill.evolve(connection.backfill, recorded))
+        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted():
+            return replace(connection, allowance=allowance.evolve(connection.allowance, recorded))
         case ActorCrashed(crashes=crashes):
-            return replace(
-                connection,
-                crashes=crashes,
-                schedule=schedule.evolve(connection.schedule, recorded),
-            )
+            rested = schedule.evolve(connection.schedule, recorded)
+            return replace(connection, crashes=crashes, schedule=rested)
         case ConnectionPaused():
             return replace(connection, paused=True)
         case ConnectionResumed():
@@ -181,6 +183,7 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
         health=connection.health,
         streams=connection.streams,
         grant=grant.again(connection.grant),
+        allowance=connection.allowance,
         last=connection.last,
     )
 

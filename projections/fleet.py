@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.limits import AllowanceTaken
 from events.schema import (
     AuthorisationNeeded,
     ConnectionAdded,
@@ -36,7 +37,8 @@ DEFAULT_POLICY = PolicySet(
 class Fleet(Struct, frozen=True, kw_only=True):
     """`running` holds the connections that sync, or renew their grant.
 
-    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals.
+    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
+    by how much steps have put the wall clock ahead of the steady time.
     """
 
     policy: PolicySet = DEFAULT_POLICY
@@ -46,6 +48,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     failed: int = 0
     alive: int = 0
     vault_key: int = 1
+    ahead: timedelta = timedelta()
 
 
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -71,6 +74,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             | AuthorisationNeeded(sync=None)
         ):
             return replace(fleet, running=fleet.running - {recorded.subject})
+        case AllowanceTaken(ahead=ahead) if ahead != fleet.ahead:
+            return replace(fleet, ahead=ahead)
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():

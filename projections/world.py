@@ -20,6 +20,8 @@ from events.schema import (
     ConnectionAdded,
     ConnectionAuthorised,
     ConnectionRemoved,
+    LimitAdapted,
+    LimitHeld,
     ProviderClientSet,
     ProviderDeclared,
     RecordsCaptured,
@@ -54,6 +56,8 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         SyncRequested,
         SyncSkipped,
         CallFailed,
+        LimitHeld,
+        LimitAdapted,
         ActorCrashed,
         AuthorisationBegun,
         ConnectionAuthorised,
@@ -81,7 +85,7 @@ def fold(world: World, recorded: Recorded) -> None:
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)
-    elif isinstance(event, ProviderDeclared | ProviderClientSet):
+    elif subject in world.providers or isinstance(event, ProviderDeclared | ProviderClientSet):
         before = world.providers.get(subject, Provider())
         world.providers[subject] = provider.evolve(before, recorded)
     else:

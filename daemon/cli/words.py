@@ -4,8 +4,9 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, sync_words, times
+from daemon.cli import account_words, limit_words, sync_words, times
 from daemon.control.messages import EventView
+from events.limits import AllowanceRecounted, AllowanceTaken, LimitAdapted, LimitHeld
 from events.schema import (
     ActorCrashed,
     AuthorisationNeeded,
@@ -87,7 +88,7 @@ def tone(event: Event) -> str | None:
             return "red"
         case SyncSkipped() | SyncCancelled() | SyncInterrupted() | ClockStepped():
             return "yellow"
-        case AuthorisationNeeded() | TokenInDoubt():
+        case AuthorisationNeeded() | TokenInDoubt() | LimitHeld():
             return "yellow"
         case SyncSucceeded() | ConnectionAuthorised() | BackfillEnded(how=BackfillEnd.DONE):
             return "green"
@@ -136,6 +137,8 @@ def sentence(view: EventView) -> str:
             return sync_words.start(event, view.seq, _who(event))
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return sync_words.ending(event, _who(event))
+        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted():
+            return limit_words.limit(event)
         case _:
             return account_words.account(event, _who(event))
 

@@ -24,6 +24,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
+from daemon.commands.limits import LimitCommand, NoteAnswer, Recount, TakeAllowance
 from daemon.commands.membership import (
     Connect,
     MembershipCommand,
@@ -64,13 +65,16 @@ __all__ = [
     "HostCommand",
     "Interrupt",
     "Introspection",
+    "LimitCommand",
     "LoseRefresh",
     "MembershipCommand",
+    "NoteAnswer",
     "NoteCall",
     "NoteVaultKey",
     "OfferDays",
     "Pair",
     "Pause",
+    "Recount",
     "Recover",
     "Remove",
     "Renew",
@@ -84,7 +88,8 @@ __all__ = [
     "StepClock",
     "Stop",
     "SyncCommand",
+    "TakeAllowance",
     "Testify",
 ]
 
-Command: TypeAlias = HostCommand | MembershipCommand | SyncCommand | GrantCommand
+Command: TypeAlias = HostCommand | MembershipCommand | SyncCommand | GrantCommand | LimitCommand

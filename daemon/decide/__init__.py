@@ -21,12 +21,15 @@ from daemon.commands import (
     GrantCommand,
     HostCommand,
     Interrupt,
+    LimitCommand,
     LoseRefresh,
     MembershipCommand,
+    NoteAnswer,
     NoteCall,
     NoteVaultKey,
     OfferDays,
     Pause,
+    Recount,
     Recover,
     Remove,
     Renew,
@@ -40,9 +43,10 @@ from daemon.commands import (
     StepClock,
     Stop,
     SyncCommand,
+    TakeAllowance,
     Testify,
 )
-from daemon.decide import days, doubt, host, membership, outcome, start, tokens
+from daemon.decide import days, doubt, host, limits, membership, outcome, start, tokens
 from daemon.decide.decisions import Decisions
 from events.schema import FLEET, ClockStepped, DaemonStopped
 from projections.world import World
@@ -57,6 +61,8 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_grant(command, world, now)
     if isinstance(command, MembershipCommand):
         return _of_membership(command, world, now)
+    if isinstance(command, LimitCommand):
+        return _of_limit(command, world, now)
     return _of_host(command, world, now)
 
 
@@ -106,6 +112,18 @@ def _of_grant(command: GrantCommand, world: World, now: datetime) -> Decisions:
             return tokens.settle(command, world, now)
         case SetClient():
             return tokens.set_client(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_limit(command: LimitCommand, world: World, now: datetime) -> Decisions:
+    match command:
+        case TakeAllowance():
+            return limits.take(command, world, now)
+        case NoteAnswer():
+            return limits.note_answer(command, world, now)
+        case Recount():
+            return limits.recount(command, world, now)
         case _:
             assert_never(command)
 
