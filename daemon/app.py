@@ -19,6 +19,7 @@ from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
 from daemon.journal import Journal
+from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.scheduler import Scheduler
@@ -116,7 +117,9 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         keeper.settle()
         recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
         await journal.durable(recorded or begun)
-        actor = Actor(journal, storage, parts.vault, keeper, providers)
+        limiter = Limiter(journal)
+        nursery.start_soon(limiter.run)
+        actor = Actor(journal, storage, parts.vault, keeper, providers, limiter=limiter)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)

@@ -79,6 +79,12 @@ class AllowanceRecounted(Fact, frozen=True, kw_only=True, tag="allowance-recount
     ahead: timedelta = timedelta()
 
 
+class StepsSummed(Fact, frozen=True, kw_only=True, tag="steps-summed"):
+    """So far its steps have put the wall clock ahead of the steady time."""
+
+    ahead: timedelta
+
+
 class LimitHeld(Fact, frozen=True, kw_only=True, tag="limit-held"):
     """Nothing leaves before `until`, whatever the windows say."""
 

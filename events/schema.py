@@ -40,6 +40,7 @@ from events.limits import (
     LimitAdapted,
     LimitHeld,
     LimitPolicy,
+    StepsSummed,
 )
 from events.syncs import (
     BackfillAdvanced,
@@ -93,6 +94,7 @@ __all__ = [
     "RefreshFailed",
     "RefreshIntended",
     "RenewalScheduled",
+    "StepsSummed",
     "SyncCancelled",
     "SyncFailed",
     "SyncInterrupted",
@@ -224,6 +226,7 @@ Event: TypeAlias = (
     | AllowanceRecounted
     | LimitHeld
     | LimitAdapted
+    | StepsSummed
     | ConnectionAdded
     | ConnectionChanged
     | ConnectionRemoved

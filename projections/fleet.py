@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
-from events.limits import AllowanceTaken
+from events.limits import StepsSummed
 from events.schema import (
     AuthorisationNeeded,
     ConnectionAdded,
@@ -74,8 +74,6 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             | AuthorisationNeeded(sync=None)
         ):
             return replace(fleet, running=fleet.running - {recorded.subject})
-        case AllowanceTaken(ahead=ahead) if ahead != fleet.ahead:
-            return replace(fleet, ahead=ahead)
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():
@@ -86,6 +84,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, alive=recorded.seq)
         case DaemonStopped():
             return replace(fleet, alive=0)
+        case StepsSummed(ahead=ahead):
+            return replace(fleet, ahead=ahead)
         case VaultKeyRotated(version=version):
             return replace(fleet, vault_key=version)
         case _:

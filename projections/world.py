@@ -12,6 +12,8 @@ from events.envelope import Recorded
 from events.schema import (
     FLEET,
     ActorCrashed,
+    AllowanceRecounted,
+    AllowanceTaken,
     AuthorisationBegun,
     BackfillAdvanced,
     BackfillEnded,
@@ -56,6 +58,8 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         SyncRequested,
         SyncSkipped,
         CallFailed,
+        AllowanceTaken,
+        AllowanceRecounted,
         LimitHeld,
         LimitAdapted,
         ActorCrashed,

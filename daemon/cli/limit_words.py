@@ -1,5 +1,6 @@
 """What does an event about limits say, in one plain line?"""
 
+from datetime import timedelta
 from typing import assert_never
 
 from daemon.cli import times
@@ -10,6 +11,7 @@ from events.limits import (
     HoldReason,
     LimitAdapted,
     LimitHeld,
+    StepsSummed,
 )
 
 HELD = {
@@ -25,12 +27,19 @@ ADAPTED = {
 }
 
 
-def limit(event: AllowanceTaken | AllowanceRecounted | LimitHeld | LimitAdapted) -> str:
+def limit(
+    event: AllowanceTaken | AllowanceRecounted | LimitHeld | LimitAdapted | StepsSummed,
+) -> str:
     match event:
         case AllowanceTaken(calls=calls, until=until):
             return f"{times.count(calls, 'call')} may leave until {times.local(until)}"
         case AllowanceRecounted():
             return "limits counted anew, as if all had just been used: the clock jumped back"
+        case StepsSummed(ahead=ahead):
+            way = "ahead of" if ahead > timedelta() else "behind"
+            return (
+                f"jumps have put the host's clock {times.about(abs(ahead))} {way} the steady time"
+            )
         case LimitHeld(until=until, reason=reason):
             return f"no call leaves before {times.local(until)}: {HELD[reason]}"
         case LimitAdapted(percent=percent, reason=reason):

@@ -6,7 +6,13 @@ from typing import assert_never
 
 from daemon.cli import account_words, limit_words, sync_words, times
 from daemon.control.messages import EventView
-from events.limits import AllowanceRecounted, AllowanceTaken, LimitAdapted, LimitHeld
+from events.limits import (
+    AllowanceRecounted,
+    AllowanceTaken,
+    LimitAdapted,
+    LimitHeld,
+    StepsSummed,
+)
 from events.schema import (
     ActorCrashed,
     AuthorisationNeeded,
@@ -137,7 +143,7 @@ def sentence(view: EventView) -> str:
             return sync_words.start(event, view.seq, _who(event))
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return sync_words.ending(event, _who(event))
-        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted():
+        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted() | StepsSummed():
             return limit_words.limit(event)
         case _:
             return account_words.account(event, _who(event))

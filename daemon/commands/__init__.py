@@ -24,7 +24,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
-from daemon.commands.limits import LimitCommand, NoteAnswer, Recount, TakeAllowance
+from daemon.commands.limits import LimitCommand, NoteAnswer, NoteSteps, Recount, TakeAllowance
 from daemon.commands.membership import (
     Connect,
     MembershipCommand,
@@ -70,6 +70,7 @@ __all__ = [
     "MembershipCommand",
     "NoteAnswer",
     "NoteCall",
+    "NoteSteps",
     "NoteVaultKey",
     "OfferDays",
     "Pair",

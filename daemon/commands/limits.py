@@ -1,6 +1,6 @@
 """What can be wished for of a provider's limits, and what have its answers shown?
 
-Each names a connection, and by how much the wall clock's steps have put it `ahead`.
+Most name a connection, and by how much the wall clock's steps have put it `ahead`.
 """
 
 from datetime import timedelta
@@ -31,6 +31,12 @@ class Recount(Struct, frozen=True, kw_only=True):
     ahead: timedelta = timedelta()
 
 
+class NoteSteps(Struct, frozen=True, kw_only=True):
+    """By so much the wall clock's steps have put it ahead."""
+
+    ahead: timedelta
+
+
 class NoteAnswer(Struct, frozen=True, kw_only=True):
     """How the provider answered a call: `cause` is None where the answer was good.
 
@@ -44,4 +50,4 @@ class NoteAnswer(Struct, frozen=True, kw_only=True):
     ahead: timedelta = timedelta()
 
 
-LimitCommand: TypeAlias = TakeAllowance | Recount | NoteAnswer
+LimitCommand: TypeAlias = TakeAllowance | Recount | NoteSteps | NoteAnswer

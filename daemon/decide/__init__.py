@@ -26,6 +26,7 @@ from daemon.commands import (
     MembershipCommand,
     NoteAnswer,
     NoteCall,
+    NoteSteps,
     NoteVaultKey,
     OfferDays,
     Pause,
@@ -122,6 +123,8 @@ def _of_limit(command: LimitCommand, world: World, now: datetime) -> Decisions:
             return limits.take(command, world, now)
         case NoteAnswer():
             return limits.note_answer(command, world, now)
+        case NoteSteps():
+            return limits.note_steps(command, world)
         case Recount():
             return limits.recount(command, world, now)
         case _:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from daemon.commands.limits import NoteAnswer, Recount, TakeAllowance
+from daemon.commands.limits import NoteAnswer, NoteSteps, Recount, TakeAllowance
 from daemon.decide.decisions import Decisions
 from events.limits import (
     AdaptReason,
@@ -19,8 +19,9 @@ from events.limits import (
     LimitPolicy,
     Scope,
     Span,
+    StepsSummed,
 )
-from events.schema import Event
+from events.schema import FLEET, Event
 from events.terms import FailureClass
 from projections import allowance, window
 from projections.allowance import PERCENT_MAX, Allowance
@@ -138,6 +139,12 @@ def recount(command: Recount, world: World, now: datetime) -> Decisions:
             )
             recounted.append((account.subject, held))
     return recounted
+
+
+def note_steps(command: NoteSteps, world: World) -> Decisions:
+    if command.ahead == world.fleet.ahead:
+        return []
+    return [(FLEET, StepsSummed(ahead=command.ahead))]
 
 
 def note_answer(command: NoteAnswer, world: World, now: datetime) -> Decisions:

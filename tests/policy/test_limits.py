@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from daemon.commands import DeclareProvider, NoteAnswer, Recount, TakeAllowance
+from daemon.commands import DeclareProvider, NoteAnswer, NoteSteps, Recount, TakeAllowance
 from daemon.decide import limits
 from daemon.decide.limits import HOLD_MAX, UNHINTED
 from events.envelope import Recorded
@@ -19,9 +19,10 @@ from events.limits import (
     LimitPolicy,
     Scope,
     Span,
+    StepsSummed,
     WindowKind,
 )
-from events.schema import ConnectionRemoved
+from events.schema import FLEET, ConnectionRemoved
 from events.terms import FailureClass
 from projections import allowance, window
 from projections.allowance import Allowance
@@ -170,9 +171,10 @@ def test_a_connection_that_comes_back_has_not_got_its_allowance_back():
     assert opens(limited(limit(20, ALIGNED, OWN), and_then=past)) == HOUR
 
 
-def test_the_fleet_knows_how_far_the_clock_has_stepped():
-    past = [full(1, ALIGNED, ahead=HOUR), full(1, ALIGNED, ahead=HOUR)]
-    assert limited(limit(20, ALIGNED), and_then=past).world.fleet.ahead == HOUR
+def test_how_far_the_clock_has_stepped_is_recorded_once():
+    summed = (FLEET, StepsSummed(ahead=HOUR))
+    given().when(NoteSteps(ahead=HOUR)).then(summed)
+    given(summed).when(NoteSteps(ahead=HOUR)).then()
 
 
 # -- windows --------------------------------------------------------------------------------------
