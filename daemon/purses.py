@@ -104,7 +104,7 @@ class Purses:
         moment, both = self._moment(), limits.accounts(self._journal.world, subject, reads=reads)
         counting = [each for each in both if each.policies]
         lacking = [each for each in counting if not self._has_some(each, moment, reads=reads)]
-        wanted = {each.scope: self._wanted((each.subject, reads), more) for each in lacking}
+        wanted = {each.scope: self._wanted(each, moment, reads, more) for each in lacking}
         if lacking and not self._take(subject, wanted, reads=reads):
             return Closed(subject=lacking[0].subject, wait=AGAIN)
         blocks = [self._blocks[each.subject, reads] for each in counting]
@@ -112,16 +112,15 @@ class Purses:
             block.left -= 1
         return blocks
 
-    def _wanted(self, key: tuple[int, bool], more: int) -> int:
-        """Twice the last block where that was used up, else as much as was used of it.
+    def _wanted(self, account: Account, moment: Moment, reads: bool, more: int) -> int:
+        """Twice the last block where that was used up before its time, else what was used of it.
 
         So a busy account takes few large blocks, and a quiet one wastes little of its limit.
         """
-        last = self._blocks.get(key)
-        want = 1
+        last, want = self._blocks.get((account.subject, reads)), 1
         if last is not None:
-            want = max(1, last.calls - last.left) if last.left else 2 * last.calls
-        return min(limits.BLOCK_MAX, max(more, want))
+            want = 2 * last.calls if last.is_good(moment.wall) else last.calls - last.left
+        return min(limits.BLOCK_MAX, max(more, want, 1))
 
     def _take(self, subject: int, wanted: dict[Scope, int], *, reads: bool) -> bool:
         recorded = self._journal.execute(
