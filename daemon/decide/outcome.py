@@ -29,7 +29,8 @@ from events.terms import (
     StreamPolicy,
 )
 from projections import provider
-from projections.connection import Connection, Run
+from projections.connection import Connection
+from projections.run import Run
 from projections.streams import Stream
 from projections.world import World
 

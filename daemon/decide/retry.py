@@ -9,9 +9,10 @@ from events.policy import Backoff, PolicySet
 from events.schema import RetriesEnded, RetryScheduled, SyncRequested
 from events.terms import Caller, Kind, RetriesEnd, RunOptions, StreamFailure
 from projections import policy
-from projections.connection import Connection, Run
+from projections.connection import Connection
 from projections.grant import Phase
 from projections.provider import last_hour
+from projections.run import Run
 from projections.world import World
 
 PRIORITY_MAX = 10
