@@ -107,9 +107,12 @@ class Outcome(Written, frozen=True, kw_only=True):
 
 
 class Sync(Written, frozen=True, kw_only=True):
+    """With `breaker_closed`, somebody has closed the connection's breaker first."""
+
     title: str
     now: datetime
     days: int | None = None
+    breaker_closed: bool = False
     exchanges: tuple[Exchange, ...] = ()
     outcome: Outcome
 

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from daemon import account, oauth, placeholders
 from daemon.app import Daemon, Parts
 from daemon.auth_file import OAuth2
+from daemon.commands import CloseBreaker
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import CallLost
 from daemon.policy_file import PolicyTables
@@ -125,6 +126,8 @@ class Life:
         async with self._daemon(sync) as daemon:
             if self._told.authorise is not None and before == 0:
                 wrong = await self._authorise(daemon, self._told.authorise)
+            if sync.breaker_closed:
+                daemon.journal.execute(CloseBreaker(subject=self._subject))
             ended = not wrong and await self._ended(daemon, before)
             known = daemon.journal.world.connections[self._subject]
         if self._script.complaint or wrong:
