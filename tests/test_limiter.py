@@ -346,6 +346,35 @@ async def test_a_clock_that_was_set_back_while_nobody_lived_keeps_nobody_for_eve
     assert 58 < host.left[-1].after <= 121
 
 
+@pytest.mark.parametrize(
+    ("policy", "rests_s", "step_s"), [(sliding(20, 58), 1.2, -1), (aligned(20, 60), 0, 60)]
+)
+async def test_what_is_left_of_a_block_does_not_outlive_it_by_a_step(
+    autojump_clock, policy, rests_s, step_s
+):
+    host = Host(policy)
+    async with host.life():
+        for _ in range(2):
+            await host.call()  # on a block of one, and half of one of two
+        await trio.sleep(rests_s)
+        host.clock.step(timedelta(seconds=step_s))
+        await trio.sleep(rests_s)
+        await host.call()
+    assert len(host.events(AllowanceTaken)) == 3
+
+
+async def test_an_aligned_window_that_comes_again_is_as_full_as_it_was(autojump_clock):
+    host = Host(aligned(5, 60))
+    async with host.life():
+        for _ in range(5):
+            await host.call()
+        host.clock.step(MINUTE)
+        await host.call()
+        host.clock.step(-MINUTE)
+        await host.call(name="waits")
+    assert host.times()[-1] >= 60
+
+
 async def test_few_blocks_are_kept_in_memory(autojump_clock, monkeypatch):
     monkeypatch.setattr(purses, "BLOCKS_MAX", 1)
     host = Host(aligned(100, 3600, OWN))

@@ -54,6 +54,7 @@ class Host:
         self.began = trio.current_time()
         self.left = []
         self.refused = []
+        self._read = []
 
     @property
     def after(self):
@@ -118,12 +119,12 @@ class Host:
 
     def _check_licence(self):
         """Every call that has left goes on a block that was on disk before."""
-        past = [decode(row) for row in self.disk.rows]
+        self._read += map(decode, self.disk.rows[len(self._read) :])
         for policy in self.policies:
             for account, left in self.counted(policy).items():
                 blocks = [
                     each.event.calls
-                    for each in past
+                    for each in self._read
                     if each.subject == account
                     and isinstance(each.event, AllowanceTaken)
                     and policy.span in each.event.spans

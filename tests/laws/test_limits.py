@@ -49,6 +49,7 @@ from tests.policy.transcript import NOON, PROVIDER
 
 pytestmark = pytest.mark.requirement("E3")
 SECOND = timedelta(seconds=1)
+EVERY_S_MAX = 5.0 * 300  # how long calls are made again and again
 EVEN = timedelta(milliseconds=1)  # what two readings of one instant may differ by
 
 
@@ -63,6 +64,9 @@ calls = st.tuples(
     st.sampled_from([0, 0, 0.5, 40]),
 )
 many = st.tuples(st.just("many"), st.sampled_from(SUBJECTS), st.integers(1, 30))
+every = st.tuples(
+    st.just("every"), st.sampled_from([0.05, 0.3, 0.7, 1.1, 5.0]), st.integers(1, 300)
+)
 sleeps = st.tuples(st.just("sleep"), st.sampled_from([0.0, 0.2, 0.9, 1.7, 14.0, 31.0, 59.5, 200.0]))
 crashes = st.tuples(st.just("crash"), st.sampled_from([0.0, 0.5, 30.0]))
 answers = st.tuples(
@@ -76,14 +80,15 @@ answers = st.tuples(
 def lives(steps):
     stepping = st.tuples(st.just("step"), steps)
     return st.lists(
-        st.one_of(calls, calls, many, sleeps, sleeps, stepping, crashes, answers), max_size=25
+        st.one_of(calls, calls, many, every, sleeps, sleeps, stepping, crashes, answers),
+        max_size=25,
     )
 
 
 def policies(make, lengths):
     one = st.builds(
         make,
-        st.integers(1, 30),
+        st.sampled_from([1, 2, 3, 5, 10, 30, 60, 100]),
         st.sampled_from(lengths),
         scopes,
         reads_only=st.booleans(),
@@ -114,7 +119,7 @@ class Life:
                         break
                     await self.do(nursery, *step)
                 if ended:
-                    await trio.sleep(2 * WAIT_S_MAX + 60)
+                    await trio.sleep(EVERY_S_MAX + 2 * WAIT_S_MAX + 60)
                     assert self.host.limiter._lanes == {}
                 elif self.stepped:  # a step is seen within a nap; of one that was not nobody knows
                     await trio.sleep(NAP_S_MAX + 2)
@@ -130,6 +135,8 @@ class Life:
             case "many", subject, count:
                 for _ in range(count):
                     nursery.start_soon(host.call, subject)
+            case "every", seconds, count:
+                nursery.start_soon(self.again_and_again, nursery, seconds, count)
             case "sleep", seconds:
                 await trio.sleep(seconds)
             case "step", to:
@@ -138,6 +145,11 @@ class Life:
             case "answer", subject, cause, hint:
                 host.limiter.answered(subject, cause=cause, retry_after=hint)
                 assert self.held_for(subject) >= (hint or timedelta()), "no hint is shortened"
+
+    async def again_and_again(self, nursery, seconds, count):
+        for _ in range(count):
+            nursery.start_soon(self.host.call, SUBJECTS[0])
+            await trio.sleep(seconds)
 
     def held_for(self, subject):
         world = self.host.journal.world
@@ -219,7 +231,9 @@ def check(host):
 
 
 STRAYS = st.sampled_from([timedelta(seconds=seconds) for seconds in (-20, 0, 20)])
-LEAPS = st.sampled_from([timedelta(seconds=seconds) for seconds in (-90_000, -5, 0, 5, 90_000)])
+LEAPS = st.sampled_from(
+    [timedelta(seconds=seconds) for seconds in (-90_000, -5, -0.7, 0, 5, 90_000)]
+)
 slow_disks = st.builds(random.Random, st.integers(0, 9))
 quick_disks = st.builds(Prompt)
 disks = st.one_of(quick_disks, slow_disks)
