@@ -68,12 +68,16 @@ def _held(subject: int, turn: Turn, rules: PolicySet, now: datetime) -> Decision
 
 
 def request(command: Request, world: World, now: datetime) -> Decisions:
-    """One pending request a connection: a second one is the first, unless it is forced."""
+    """One pending request a connection: a second one is the first, unless it may do more.
+
+    A forced one may, and any may where no person asked for the first; it stands in for that one.
+    """
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed:
         return []
     pending = known.schedule.request
-    if pending and not (command.forced and not pending.forced):
+    more = pending and (pending.kind is Kind.FAILOVER or (command.forced and not pending.forced))
+    if pending and not more:
         return []
     if known.paused:
         return [(subject, SyncSkipped(reason=SkipReason.PAUSED, due=now))]
@@ -81,9 +85,8 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
         return [(subject, SyncSkipped(reason=SkipReason.NOT_AUTHORISED, due=now))]
     if _is_shut(world, known) and not command.forced:
         return [(subject, SyncSkipped(reason=SkipReason.BREAKER, due=now))]
-    asked = SyncRequested(
-        by=command.by, options=command.options, forced=command.forced, pass_=command.pass_
-    )
+    part = pending.pass_ if pending and command.pass_ is None else command.pass_
+    asked = SyncRequested(by=command.by, options=command.options, forced=command.forced, pass_=part)
     return [(subject, asked)]
 
 
