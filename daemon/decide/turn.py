@@ -139,9 +139,7 @@ def opens_at(world: World, provider: int, now: datetime) -> datetime | None:
 
     A breaker whose wait is over lets one probe at a time through.
     """
-    known = world.providers.get(provider)
-    if known is None:
-        return None
+    known = world.providers[provider]
     match breaker.phase(known.breaker, now):
         case Phase.OPEN:
             return known.breaker.until or NEVER
@@ -194,6 +192,5 @@ def rank(world: World, subject: int, now: datetime) -> Rank:
 def place(world: World, subject: int) -> int:
     """Where the tenant's list has the provider; those that it does not name come after."""
     order = policy.of_connection(world, subject).priority_order
-    provider = world.providers.get(world.connections[subject].provider)
-    name = provider.name if provider else ""
+    name = world.providers[world.connections[subject].provider].name
     return order.index(name) if name in order else len(order)
