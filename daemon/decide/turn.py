@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from daemon.decide import days, rotation
 from events.policy import PolicySet
 from events.terms import Kind, RunOptions
-from projections import breaker, connection, health, policy
+from projections import breaker, health, policy
 from projections.backfill import Backfill
 from projections.breaker import Phase
 from projections.connection import Connection
@@ -177,12 +177,11 @@ def rank(world: World, subject: int, now: datetime) -> Rank:
     Some ways out of a doubt close soon; looking after a grant is no sync.
     """
     known = world.connections[subject]
-    at, keep = connection.next_start(known), known.grant.renew_by
-    asked = known.schedule.request
+    keep, asked = known.grant.renew_by, known.schedule.request
     tended = keep is not None and keep <= now
     if tended or (asked and asked.forced):
         return AT_ONCE, 0
-    if at is None or known.grant.phase is GrantPhase.IN_DOUBT:
+    if known.grant.phase is GrantPhase.IN_DOUBT:
         return 0, 0
     turn = turn_of(world, subject, now)
     person = turn.asked and turn.request is not None

@@ -29,6 +29,7 @@ from tests.policy.transcript import (
     authorised,
     failed,
     given,
+    in_doubt,
     intended,
     lost,
     scheduled,
@@ -156,6 +157,16 @@ def test_what_is_forced_goes_first_then_requests_then_health_then_the_tenants_or
     asked = ((11, REQUESTED), (13, REQUESTED))
     assert popped(queue(order, *asked)) == [13, 11, 10, 12, 14]
     assert popped(queue(order, *asked, (14, FORCED))) == [14, 13, 11, 10, 12]
+
+
+@pytest.mark.requirement("X6")
+def test_a_sync_that_will_settle_a_doubt_stands_among_the_requests():
+    """Some ways out of a doubt close soon."""
+    doubt = (
+        (14, intended(terms.RefreshReason.EXPIRING, 0, token="")),
+        (14, in_doubt(0, renew_by=NOON + MINUTE)),
+    )
+    assert popped(queue(*doubt, (11, REQUESTED))) == [11, 14, 10, 12, 13]
 
 
 @pytest.mark.requirement("A2")

@@ -160,6 +160,13 @@ def test_a_request_for_a_part_does_the_turn_too_where_that_is_due():
     )
 
 
+def test_a_retry_that_waits_is_taken_back_where_nothing_else_can_be():
+    past = (*KNOWN[:2], LATER, (ONE, retry(NOON + HOUR)))
+    ended = (ONE, schema.RetriesEnded(reason=terms.RetriesEnd.CANCELLED, attempts=1))
+    given(*past).when(commands.Cancel(subject=ONE)).then(ended)
+    given(*past, ended).when(START, NOON + HOUR).then()
+
+
 # -- streams with turns of their own --------------------------------------------------------------
 
 THREE = replace(DECLARED, streams=tuple(StreamPolicy(name=name) for name in ("a", "b", "c")))
