@@ -151,7 +151,7 @@ class TestAgainstAScan(AgainstAScan.TestCase):
 
 @given(st.lists(st.tuples(schedules, healths), max_size=SUBJECTS), instants)
 def test_an_agenda_made_anew_after_a_restart_gives_the_same(first, now):
-    world = World()
+    world = World(providers={200: Provider()})
     followed = Agenda(world)
     for subject, (schedule, health) in enumerate(first, 1):
         connection = Connection(tenant=100, provider=200, schedule=schedule, health=health)

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from daemon import commands
 from events import schema, terms
@@ -150,6 +151,22 @@ def test_a_request_is_noted_with_who_made_it():
 
 def test_a_second_pending_request_is_the_first():
     given(*ASLEEP, (ONE, REQUESTED)).when(REQUEST).then()
+
+
+def test_a_forced_request_stands_in_for_one_that_is_not_and_no_other_does():
+    """It goes on being part of the pass that the first one was part of: somebody counts it."""
+    forced, asked = commands.Request(subject=ONE, forced=True), replace(REQUESTED, pass_=3)
+    instead = replace(asked, forced=True)
+    given(*ASLEEP, (ONE, asked)).when(forced).then((ONE, instead))
+    given(*ASLEEP, (ONE, asked), (ONE, instead)).when(forced).then()
+    given(*ASLEEP, (ONE, asked), (ONE, instead)).when(REQUEST).then()
+
+
+@pytest.mark.requirement("A10")
+def test_a_persons_request_stands_in_for_a_failover():
+    """Who asks is served, also where a failover has to wait."""
+    failover = schema.SyncRequested(kind=Kind.FAILOVER, origin=OTHER)
+    given(*ASLEEP, (ONE, failover)).when(REQUEST).then((ONE, REQUESTED))
 
 
 def test_a_request_during_a_sync_waits_for_its_end():
