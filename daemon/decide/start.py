@@ -25,6 +25,7 @@ from projections import connection, policy
 from projections.breaker import Breaker
 from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
+from projections.schedule import Request as Asked
 from projections.schedule import Schedule
 from projections.world import World
 
@@ -83,9 +84,17 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
         return [(subject, SyncSkipped(reason=SkipReason.NOT_AUTHORISED, due=now))]
     if _is_shut(world, known) and not command.forced:
         return [(subject, SyncSkipped(reason=SkipReason.BREAKER, due=now))]
-    part = pending.pass_ if pending and command.pass_ is None else command.pass_
-    asked = SyncRequested(by=command.by, options=command.options, forced=command.forced, pass_=part)
-    return [(subject, asked)]
+    asked = SyncRequested(
+        by=command.by, options=command.options, forced=command.forced, pass_=command.pass_
+    )
+    return [*_left_out(subject, pending, command), (subject, asked)]
+
+
+def _left_out(subject: int, pending: Asked | None, command: Request) -> Decisions:
+    """A request that another one stands in for is no part of its pass any more."""
+    if pending is None or pending.pass_ is None:
+        return []
+    return [(subject, SyncCancelled(by=command.by, pass_=pending.pass_))]
 
 
 def _is_shut(world: World, known: Connection) -> bool:

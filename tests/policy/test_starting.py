@@ -154,10 +154,13 @@ def test_a_second_pending_request_is_the_first():
 
 
 def test_a_forced_request_stands_in_for_one_that_is_not_and_no_other_does():
-    """It goes on being part of the pass that the first one was part of: somebody counts it."""
+    """The pass that the first one was part of counts it as taken back."""
     forced, asked = commands.Request(subject=ONE, forced=True), replace(REQUESTED, pass_=3)
-    instead = replace(asked, forced=True)
-    given(*ASLEEP, (ONE, asked)).when(forced).then((ONE, instead))
+    instead = replace(REQUESTED, forced=True)
+    given(*ASLEEP, (ONE, asked)).when(forced).then(
+        (ONE, schema.SyncCancelled(pass_=3)), (ONE, instead)
+    )
+    given(*ASLEEP, (ONE, REQUESTED)).when(forced).then((ONE, instead))
     given(*ASLEEP, (ONE, asked), (ONE, instead)).when(forced).then()
     given(*ASLEEP, (ONE, asked), (ONE, instead)).when(REQUEST).then()
 
