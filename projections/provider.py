@@ -33,7 +33,7 @@ from projections.tally import Tally
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-STOPPED_KEPT = 64  # connections with an open breaker that a neighbour's success is told to
+STOPPED_KEPT = 64  # connections whose breaker waits that a neighbour's success is told to
 STARTS_KEPT = 100  # as many as a batch may have
 MINUTES_KEPT = 60  # an hour, over which retries are counted against other starts
 
@@ -47,7 +47,7 @@ class Minute(Struct, frozen=True, kw_only=True):
 
 
 class Provider(Struct, frozen=True, kw_only=True):
-    """`running` holds the connections that sync, `stopped` some whose own breaker is open.
+    """`running` holds the connections that sync, `stopped` some whose own breaker waits.
 
     `minutes` are those of the last hour with any starts, `starts` the last ones themselves; `tally`
     sums up what ended since the last pass.
@@ -104,7 +104,11 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
         case ConnectionAdded():
             return replace(provider, connections=provider.connections + 1)
         case ConnectionRemoved():
-            return replace(provider, connections=provider.connections - 1)
+            return replace(
+                provider,
+                connections=provider.connections - 1,
+                stopped=provider.stopped - {recorded.subject},
+            )
         case _:
             return provider
 
@@ -113,9 +117,9 @@ def neighbour(provider: Provider, recorded: Recorded) -> Provider:
     """Fold an event of the breaker of one of its connections."""
     stopped, subject = provider.stopped, recorded.subject
     match recorded.event:
-        case BreakerOpened() if len(stopped) < STOPPED_KEPT:
+        case BreakerOpened(until=datetime()) if len(stopped) < STOPPED_KEPT:
             return replace(provider, stopped=stopped | {subject})
-        case BreakerClosed() | BreakerReset() if subject in stopped:
+        case BreakerOpened(until=None) | BreakerClosed() | BreakerReset() if subject in stopped:
             return replace(provider, stopped=stopped - {subject})
         case _:
             return provider
