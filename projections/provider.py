@@ -140,13 +140,13 @@ def last_hour(provider: Provider, now: datetime) -> tuple[int, int]:
 def _counted(
     provider: Provider, at: datetime, *, turns: int = 0, retries: int = 0
 ) -> tuple[Minute, ...]:
-    """One more in its minute; where the clock stepped back, in the last one there is."""
-    *before, last = provider.minutes or (Minute(minute=0),)
-    minute = max(_minute(at), last.minute)
-    if minute > last.minute:
-        before, last = [*before, last], Minute(minute=minute)
-    last = replace(last, turns=last.turns + turns, retries=last.retries + retries)
-    return (*before, last)[-MINUTES_KEPT:]
+    """One more in its minute. Where the clock stepped back, what lies ahead was in this minute."""
+    minute = _minute(at)
+    before = provider.minutes
+    while before and before[-1].minute >= minute:
+        *rest, last = before
+        before, turns, retries = tuple(rest), turns + last.turns, retries + last.retries
+    return (*before, Minute(minute=minute, turns=turns, retries=retries))[-MINUTES_KEPT:]
 
 
 def _tallied(before: Tally | None, recorded: Recorded) -> Tally:

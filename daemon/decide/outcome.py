@@ -190,13 +190,12 @@ def _rest(policy: PolicySet, crashes: int) -> timedelta:
 
 def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> Decisions:
     """A provider that asked to be left alone for a time is: its hint is never shortened."""
-    hints = [each.retry_after for each in command.failures if each.retry_after]
-    planned = [event.due for _, event in next_ if isinstance(event, SyncScheduled)]
-    due = planned[0] if planned else world.connections[command.subject].schedule.due
-    if not hints or due is None or due >= now + max(hints):
+    hint, plan = retry.asked_to_wait(command), world.connections[command.subject].schedule
+    planned = [event for _, event in next_ if isinstance(event, SyncScheduled)]
+    due, streams = (planned[0].due, planned[0].streams) if planned else (plan.due, plan.streams)
+    if hint is None or due is None or due >= now + hint:
         return next_
-    streams = next((event.streams for _, event in next_ if isinstance(event, SyncScheduled)), {})
-    until = now + max(hints)
+    until = now + hint
     asked = SyncScheduled(
         due=until,
         reason=ScheduleReason.ASKED_TO_WAIT,
