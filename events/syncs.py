@@ -91,7 +91,7 @@ class RetryScheduled(Fact, frozen=True, kw_only=True, tag="retry-scheduled"):
 
 
 class RetryMoved(Fact, frozen=True, kw_only=True, tag="retry-moved"):
-    """The pending retry is due then: the clock stepped back, and its due time with it."""
+    """The pending retry is due then: the clock stepped back, or the provider asked to wait."""
 
     due: datetime
 

@@ -137,7 +137,7 @@ def fold(world: World, recorded: Recorded) -> None:
         if type(event) in CONCERNS_PROVIDER:
             _fold_above(world, slice_, recorded)
         elif isinstance(event, BREAKERS):
-            at = world.providers.get(slice_.provider, Provider())
+            at = world.providers[slice_.provider]
             world.providers[slice_.provider] = provider.neighbour(at, recorded)
         if isinstance(event, PARTS_OF_PASS) and event.pass_ is not None:
             world.fleet = fleet.of_pass(world.fleet, recorded)

@@ -124,7 +124,7 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
         case FillPass():
             return passes.fill(command, world, now)
         case Retry():
-            return retry.by_hand(command, world)
+            return retry.by_hand(command, world, now)
         case Review():
             return start.review(command, world, now)
         case Reconsider():
