@@ -114,7 +114,14 @@ CONCERNS_PROVIDER = frozenset(
 )
 """What the slice of a connection's provider reads of the connection's own events."""
 
-PARTS_OF_PASS = (SyncRequested, SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped)
+PARTS_OF_PASS = (
+    SyncRequested,
+    SyncSucceeded,
+    SyncFailed,
+    SyncCancelled,
+    SyncSkipped,
+    SyncInterrupted,
+)
 """What can be part of a pass that somebody asked for."""
 
 SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})

@@ -6,12 +6,20 @@ from daemon.commands import BeginPass, FillPass
 from daemon.decide.decisions import Decisions
 from events.envelope import Recorded
 from events.passes import PassBegun, PassEnded, PassFilled
-from events.schema import FLEET, Event, SyncCancelled, SyncFailed, SyncSkipped, SyncSucceeded
+from events.schema import (
+    FLEET,
+    Event,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncSkipped,
+    SyncSucceeded,
+)
 from projections import policy, tally
 from projections.tally import Tally
 from projections.world import World
 
-ENDING = (SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped)
+ENDING = (SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped, SyncInterrupted)
 
 
 def begin(command: BeginPass, world: World) -> Decisions:

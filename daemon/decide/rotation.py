@@ -5,7 +5,7 @@ missed (requirement A4). Turns are spread: each connection's lie by a part of it
 own before those of its neighbours, and stay there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from daemon.commands import Reconsider
@@ -21,8 +21,8 @@ GOLDEN = 0.6180339887498949  # multiples of it spread evenly, however many there
 SECOND = timedelta(seconds=1)
 
 
-def next_due(subject: int, world: World, now: datetime) -> Decisions:
-    """What follows a run that stood for a turn.
+def next_due(subject: int, world: World, now: datetime, waiting: Collection[str] = ()) -> Decisions:
+    """What follows a run that stood for a turn, in which some streams were left `waiting`.
 
     Nothing where the next turn still lies ahead (a manual sync ran before it), or where only a part
     of what is due has run.
@@ -34,7 +34,7 @@ def next_due(subject: int, world: World, now: datetime) -> Decisions:
         return []
     intervals = own_intervals(world, subject)
     if intervals:
-        return _by_stream(subject, world, intervals, run.streams, now)
+        return _by_stream(subject, world, intervals, run.streams, now, waiting=waiting)
     if run.streams:
         return []
     rules = policy.of_connection(world, subject)
@@ -116,10 +116,13 @@ def _by_stream(
     intervals: Mapping[str, timedelta],
     ran: tuple[str, ...],
     now: datetime,
+    *,
+    waiting: Collection[str],
 ) -> Decisions:
     """Step those that ran; what fell due meanwhile and did not run stays due.
 
-    A stream's first turn of its own is spread, and so are all that follow from it.
+    A stream's first turn of its own is spread, and so are all that follow from it. One that was
+    left waiting goes with the next turn of any other, if that is sooner.
     """
     plan, share = world.connections[subject].schedule, policy.of_connection(world, subject).spread
     assert plan.due is not None, "only what is due is stepped"
@@ -138,9 +141,9 @@ def _by_stream(
         if missed:
             skipped = SyncSkipped(reason=SkipReason.MISSED, due=first, count=missed, stream=name)
             decided.append((subject, skipped))
-    scheduled = SyncScheduled(
-        due=min(planned.values()), reason=ScheduleReason.INTERVAL, streams=planned
-    )
+    soonest = min(planned.values())
+    planned |= {name: soonest for name in waiting if soonest > now and name in planned}
+    scheduled = SyncScheduled(due=soonest, reason=ScheduleReason.INTERVAL, streams=planned)
     return [*decided, (subject, scheduled)]
 
 
