@@ -17,8 +17,8 @@ def wait(
 ) -> timedelta | None:
     """Return how long the next call should rest; None where the headers do not say.
 
-    What lies in the past, or makes no sense, is no hint. A good answer tells the same, if it is
-    the last one of its window; it must say so, where a refusal need not.
+    What lies in the past, or makes no sense, is no hint. A good answer tells the same where it is
+    the last one of its window; it must say so, and of a sliding window our own count knows more.
     """
     waits = [_wait(headers, each, rate.windows, now, refused=refused) for each in rate.headers]
     known = [each for each in waits if each is not None and each > timedelta(0)]
@@ -45,7 +45,7 @@ def _wait(
     ends = [
         _left(window, now)
         for window, so_far, limit in zip(counted, used, limits, strict=False)
-        if so_far >= limit
+        if so_far >= limit and (refused or window.kind == "aligned")
     ]
     return max(ends, default=None)
 

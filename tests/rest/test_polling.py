@@ -67,8 +67,9 @@ class Unlimited:
 class Scene:
     """One sync's calls to a provider that answers as it is told to, in virtual time."""
 
-    def __init__(self, *answers, stream=None, limits=None, auth=None, seconds=0.0):
-        more = {"auth": auth} if auth else {}
+    def __init__(self, *answers, stream=None, limits=None, auth=None, seconds=0.0, **own):
+        limiter = own.pop("limiter", None) or Unlimited()
+        more = {**own, **({"auth": auth} if auth else {})}
         self.file = declared("https://h.example", stream, limits=limits or {}, **more)
         self.answers = list(answers)
         self.seconds = seconds
@@ -78,7 +79,7 @@ class Scene:
         self.began = trio.current_time()
         provider = Provider(file=self.file, send=self.send, send_token=self.send)
         whose = Subject(connection=7, sync=4)
-        self.calls = Calls(self.journal, self.tokens, provider, whose, Unlimited())
+        self.calls = Calls(self.journal, self.tokens, provider, whose, limiter)
 
     async def send(self, request):
         self.asked.append((trio.current_time() - self.began, request))
