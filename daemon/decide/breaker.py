@@ -8,7 +8,7 @@ hit, a refused credential and our own refusals are not the provider's failure: t
 Once it has waited, a sync that began after it opened is its probe; what began before is not.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -55,7 +55,7 @@ def note_call(subject: int, call: CallFailed, world: World, now: datetime) -> De
 
 
 def note_failure(
-    subject: int, failures: Iterable[StreamFailure], world: World, now: datetime
+    subject: int, failures: Sequence[StreamFailure], world: World, now: datetime
 ) -> Decisions:
     """What a failed sync does to them, if any of its failures is the provider's."""
     causes = tuple(each.cause for each in failures)
@@ -88,11 +88,11 @@ def latch(subject: int, world: World) -> Decisions:
     return [(subject, BreakerOpened(reason=reason, until=None, failures=1, cause=cause))]
 
 
-def is_retired(subject: int, run: Run, failures: Iterable[StreamFailure], world: World) -> bool:
+def is_retired(subject: int, run: Run, failures: Sequence[StreamFailure], world: World) -> bool:
     """Whether all of the service is gone, and not only where one stream of several was."""
     known = world.connections[subject]
-    lost = {each.stream: each.cause for each in failures}
-    if set(lost.values()) != {FailureClass.RETIRED}:
+    lost = {each.stream for each in failures}
+    if any(each.cause is not FailureClass.RETIRED for each in failures):
         return False
     others = [each for name, each in known.streams.items() if run.streams and name not in lost]
     return all(

@@ -22,9 +22,13 @@ class given:  # noqa: N801 - it reads as a word of a sentence
 
     def __init__(self, *past):
         self.world = World()
-        for seq, (subject, event, *at) in enumerate(past, 1):
-            when = at[0] if at else NOON
-            worlds.fold(self.world, Recorded(seq=seq, at=when, subject=subject, event=event))
+        for each in past:
+            self.fold(*each)
+
+    def fold(self, subject, event, at=NOON):
+        """And then that happened."""
+        seq = self.world.seq + 1
+        worlds.fold(self.world, Recorded(seq=seq, at=at, subject=subject, event=event))
 
     def when(self, command, now=NOON):
         self.decided = decide(command, self.world, now)
