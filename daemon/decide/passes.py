@@ -40,10 +40,8 @@ def fill(command: FillPass, world: World, now: datetime) -> Decisions:
 
 def ended(decided: Decisions, world: World, now: datetime) -> Decisions:
     """What is decided may end the pass that somebody asked for: say what it came to."""
-    under_way = world.fleet.pass_
-    if under_way is None:
-        return []
-    after = under_way
+    after = under_way = world.fleet.pass_
+    assert after is not None, "asked while there is one"
     for subject, event in decided:
         if number_of(event) == under_way.number:
             after = _counted(after, subject, event, now)

@@ -6,8 +6,16 @@ import pytest
 from msgspec.structs import replace
 
 from daemon import commands
-from events.schema import FLEET, SyncScheduled, SyncSkipped
-from events.terms import ScheduleReason, SkipReason, StreamPolicy
+from events.schema import (
+    FLEET,
+    ConnectionChanged,
+    RetryScheduled,
+    SyncCancelled,
+    SyncScheduled,
+    SyncSkipped,
+)
+from events.terms import FailureClass, ScheduleReason, SkipReason, StreamPolicy
+from projections.fleet import DEFAULT_POLICY as FLEET_RULES
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -20,12 +28,14 @@ from tests.policy.transcript import (
     TENANT,
     finish,
     given,
+    lost,
     scheduled,
     setting,
     started,
 )
 
 pytestmark = pytest.mark.requirement("B12")
+FINAL = FailureClass.NOT_FOUND
 RECONSIDER = commands.Reconsider(subject=ONE)
 START = commands.Start(subject=ONE)
 QUARTER, DAY = 15 * MINUTE, timedelta(days=1)
@@ -215,3 +225,45 @@ def test_a_request_from_before_the_step_does_not_make_all_streams_due():
     review = commands.Review(subject=ONE, by=-MINUTE)
     [(_, event)] = given(*past).when(review, NOON - MINUTE).decided
     assert (event.due, event.streams) == (NOON - MINUTE, {"days": LATER - MINUTE, "orders": NOON})
+
+
+# -- those that wait for others -------------------------------------------------------------------
+
+
+@pytest.mark.requirement("B13")
+def test_a_stream_that_was_left_waiting_goes_with_the_next_turn_of_another():
+    """Days wait for orders, which failed: they need not wait until the evening after."""
+    past = (*FIRST, (ONE, plan(NOON, NOON)), (ONE, started()))
+    finished = replace(finish(5, failures=(lost("orders", cause=FINAL),)), waiting=("days",))
+    [*_, (_, last)] = given(*past).when(finished).decided
+    assert last == plan(NOON + QUARTER, NOON + QUARTER)
+
+
+@pytest.mark.requirement("B13")
+def test_a_stream_that_was_left_waiting_is_tried_again_with_what_it_waits_for():
+    may_retry = replace(FLEET_RULES, failover_enabled=True)
+    past = (*FIRST, (FLEET, may_retry), (ONE, started()))
+    finished = replace(finish(5, failures=(lost("orders"),)), waiting=("days",))
+    decided = given(*past).when(finished).decided
+    [again] = [event for _, event in decided if isinstance(event, RetryScheduled)]
+    assert again.streams == ("orders", "days")
+
+
+@pytest.mark.requirement("B13")
+def test_a_sync_in_which_all_waited_neither_succeeded_nor_failed():
+    past = (*PLANNED, (ONE, started(streams=("days",))))
+    decided = given(*past).when(replace(finish(5), waiting=("days",))).decided
+    assert decided[0] == (ONE, SyncCancelled(sync=5))
+
+
+def test_a_connections_shorter_interval_leaves_streams_their_own():
+    shorter = commands.Connect(subject=ONE, tenant=TENANT, provider=PROVIDER, interval=HOUR)
+    past = (*FIRST, (ONE, plan(LATER, LATER)))
+    [_, (_, sooner)] = given(*past).when(shorter).decided
+    assert (sooner.due, sooner.streams) == (NOON + HOUR, {"days": NOON + HOUR, "orders": LATER})
+
+
+def test_a_connections_configured_interval_does_not_go_before_what_was_set():
+    past = (*FIRST, (ONE, plan(LATER, LATER)), (ONE, setting(interval=DAY)))
+    shorter = commands.Connect(subject=ONE, tenant=TENANT, provider=PROVIDER, interval=HOUR)
+    assert [type(event) for _, event in given(*past).when(shorter).decided] == [ConnectionChanged]
