@@ -40,8 +40,9 @@ def fill(command: FillPass, world: World, now: datetime) -> Decisions:
 
 def ended(decided: Decisions, world: World, now: datetime) -> Decisions:
     """What is decided may end the pass that somebody asked for: say what it came to."""
-    after = under_way = world.fleet.pass_
-    assert after is not None, "asked while there is one"
+    under_way = world.fleet.pass_
+    assert under_way is not None, "asked while there is one"
+    after = under_way
     for subject, event in decided:
         if number_of(event) == under_way.number:
             after = _counted(after, subject, event, now)
