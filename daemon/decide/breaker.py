@@ -10,6 +10,7 @@ Once it has waited, a sync that began after it opened is its probe; what began b
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from msgspec import Struct
 
@@ -119,6 +120,8 @@ def by_hand(command: OpenBreaker | CloseBreaker | ResetBreaker, world: World) ->
             return [] if closed else [(command.subject, BreakerClosed(by=by))]
         case ResetBreaker(by=by):
             return [(command.subject, BreakerReset(by=by))]
+        case _:
+            assert_never(command)
 
 
 def _levels(subject: int, world: World) -> Iterator[_Level]:
