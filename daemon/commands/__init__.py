@@ -41,6 +41,7 @@ from daemon.commands.policy import (
     SetSettings,
 )
 from daemon.commands.syncs import (
+    Advance,
     Backfill,
     BeginPass,
     Cancel,
@@ -62,6 +63,7 @@ from daemon.commands.syncs import (
 
 __all__ = [
     "Activate",
+    "Advance",
     "Authorise",
     "Backfill",
     "BeginAuthorisation",

@@ -82,7 +82,11 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
     if _is_shut(world, known) and not command.forced:
         return [(subject, SyncSkipped(reason=SkipReason.BREAKER, due=now))]
     asked = SyncRequested(
-        by=command.by, options=command.options, forced=command.forced, pass_=command.pass_
+        by=command.by,
+        options=command.options,
+        kind=command.kind,
+        forced=command.forced,
+        pass_=command.pass_,
     )
     return [(subject, asked)]
 
