@@ -18,6 +18,10 @@ Place = tuple[Rank, datetime, int]
 """(rank of the connection, due, subject): the least runs first."""
 
 
+_Start = tuple[datetime, bool, bool]
+"""When, whether somebody asked for it, and whether that one is forced."""
+
+
 class _Lane:
     """One provider's connections."""
 
@@ -32,14 +36,15 @@ class Agenda:
         self._world = world
         self._lanes: dict[int, _Lane] = {}
         self._generations: dict[int, int] = {}
-        self._starts: dict[int, tuple[datetime, bool]] = {}  # when, and whether it was requested
+        self._starts: dict[int, _Start] = {}
         for subject, connection in world.connections.items():
             self.note(subject, connection)
 
     def note(self, subject: int, connection: Connection) -> bool:
         """Take in a connection's new state. True where its next start is another one now."""
         at = next_work(connection)
-        start = None if at is None else (at, connection.schedule.request is not None)
+        asked = connection.schedule.request
+        start = None if at is None else (at, asked is not None, asked is not None and asked.forced)
         if start == self._starts.get(subject):
             return False
         generation = self._generations.get(subject, 0) + 1

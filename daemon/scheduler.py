@@ -16,6 +16,7 @@ from daemon.supervisor import Supervisor
 from events.envelope import Recorded
 from events.schema import (
     PolicySet,
+    ProviderDeclared,
     RefreshIntended,
     SettingsDeclared,
     SettingsReset,
@@ -26,7 +27,7 @@ from events.schema import (
 NAP_MAX_S = 60.0  # a clock that stepped is noticed within this
 REVIEW_BATCH = 256  # connections looked at between two turns of the loop, once all are
 
-SETTINGS = (PolicySet, SettingsDeclared, SettingsReset, SettingsSet)
+SETTINGS = (PolicySet, ProviderDeclared, SettingsDeclared, SettingsReset, SettingsSet)
 
 log = structlog.get_logger()
 

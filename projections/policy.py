@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from events.policy import PolicySet
+from events.policy import INTERVAL_OF, PolicySet
 from events.schema import FLEET
 from projections import provider
 from projections.provider import Provider
@@ -34,10 +34,6 @@ def of_provider(world: World, subject: int) -> PolicySet:
     return _over(world, FLEET, subject)
 
 
-def of_tenant(world: World, subject: int) -> PolicySet:
-    return _over(world, FLEET, subject)
-
-
 def of_fleet(world: World) -> PolicySet:
     return _over(world, FLEET)
 
@@ -56,11 +52,10 @@ def stream_interval(world: World, subject: int, stream: str) -> timedelta | None
     """
     known = world.connections[subject]
     for scope in reversed([*_scopes(world, FLEET, known.provider, known.tenant, subject)]):
-        intervals: Mapping[str, timedelta] = scope.values.get("stream_intervals", {})
-        if stream in intervals:
-            return intervals[stream]
-    at = world.providers.get(known.provider)
-    return declared_interval(at, stream) if at else None
+        own: timedelta | None = scope.values.get(f"{INTERVAL_OF}{stream}")
+        if own is not None:
+            return own
+    return declared_interval(world.providers[known.provider], stream)
 
 
 def declared_interval(at: Provider, stream: str) -> timedelta | None:

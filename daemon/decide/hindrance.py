@@ -8,7 +8,7 @@ from msgspec import Struct
 from daemon.decide import quiet
 from daemon.decide.turn import turn_of
 from projections import breaker, connection, policy, schedule
-from projections.breaker import Breaker, Phase
+from projections.breaker import Phase
 from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
 from projections.world import World
@@ -62,18 +62,12 @@ def _broken(world: World, known: Connection, now: datetime) -> Held | None:
     if asked and asked.forced:
         return None
     due = schedule.next_start(known.schedule, known.backfill) or now
-    at = world.providers.get(known.provider)
-    stops = [
-        stop for stop in (known.breaker, at.breaker if at else Breaker()) if _is_open(stop, now)
-    ]
+    both = (known.breaker, world.providers[known.provider].breaker)
+    stops = [stop for stop in both if breaker.phase(stop, now) is Phase.OPEN]
     if any(stop.until is None for stop in stops):
         return Held(why=Hindrance.BREAKER)
     until = max((stop.until for stop in stops if stop.until), default=now)
     return Held(why=Hindrance.BREAKER, until=until) if until > max(due, now) else None
-
-
-def _is_open(stop: Breaker, now: datetime) -> bool:
-    return breaker.phase(stop, now) is Phase.OPEN
 
 
 def _held(world: World, subject: int, now: datetime) -> Held | None:
