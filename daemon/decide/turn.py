@@ -159,10 +159,12 @@ def _after_batch(known: Provider, rules: PolicySet, now: datetime) -> datetime |
     return over if now < over <= now + rules.batch_pause else None
 
 
-def waits_for_others(world: World, subject: int, now: datetime) -> bool:
-    """Whether its start would be one retry too many at once."""
-    if len(world.fleet.retrying) < policy.of_fleet(world).retries_at_once:
-        return False
+def retries_are_full(world: World) -> bool:
+    return len(world.fleet.retrying) >= policy.of_fleet(world).retries_at_once
+
+
+def is_retry(world: World, subject: int, now: datetime) -> bool:
+    """Whether its start would be a retry that nobody asked for: of those few run at once."""
     turn = turn_of(world, subject, now)
     return turn.kind is Kind.RETRY and not turn.asked
 

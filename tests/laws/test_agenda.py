@@ -108,6 +108,17 @@ class AgainstAScan(RuleBasedStateMachine):
         else:
             assert wakes == first
 
+    @rule(now=instants, limit=st.integers(0, 3))
+    def admit_some(self, now, limit):
+        """Who is ranked before it is asked for stands where it would have."""
+        self.agenda.admit(now, limit)
+
+    @rule(subject=subjects, now=instants)
+    def set_settings(self, subject, now):
+        """Whoever stands anew stands where it did, if nothing changed but settings."""
+        if subject not in self.given:
+            self.agenda.rank_anew(subject, now)
+
     @rule(data=st.data())
     def renew_one(self, data):
         """One that was popped and could not be started comes again."""
