@@ -15,6 +15,9 @@ from msgspec import Struct
 from events.fact import Fact
 from events.terms import Caller
 
+INTERVAL_OF = "interval."
+"""`interval.orders` is the interval of one stream, where settings are named."""
+
 
 class Backoff(StrEnum):
     """How the delay before a retry grows with each attempt."""
@@ -29,7 +32,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     `spread` is the share of its interval by which a connection's due times may lie before those of
     others; quiet hours run from `quiet_hours_start` to `quiet_hours_end`, local time in `timezone`,
     and equal ones are none. `retry_jitter` draws a delay between nothing and what it would be. A
-    retry budget allows so many retries an hour and provider as a share of its other starts.
+    retry budget allows so many retries an hour and provider as a share of its other starts. At one
+    provider, at most `batch_size` syncs start within a `batch_pause`.
     """
 
     interval: timedelta
@@ -55,6 +59,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     retry_budget: float = 0.2
     provider_concurrency: int = 10
     day_pause: timedelta = timedelta(0)
+    batch_size: int = 10
+    batch_pause: timedelta = timedelta(0)
     notification_enabled: bool = True
     breaker_failures: int = 5
     breaker_window: timedelta = timedelta(seconds=10)
@@ -95,6 +101,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     provider_concurrency: int | None = None
     concurrency: int | None = None
     day_pause: timedelta | None = None
+    batch_size: int | None = None
+    batch_pause: timedelta | None = None
     notification_enabled: bool | None = None
     breaker_failures: int | None = None
     breaker_window: timedelta | None = None
@@ -114,14 +122,20 @@ class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared")
 
 
 class SettingsSet(Fact, frozen=True, kw_only=True, tag="settings-set"):
-    """Somebody gave this subject settings of its own; what is None stays as it was."""
+    """Somebody gave this subject settings of its own; what is None stays as it was.
+
+    So do intervals of streams that `stream_intervals` does not name.
+    """
 
     settings: Settings
     by: Caller | None = None
 
 
 class SettingsReset(Fact, frozen=True, kw_only=True, tag="settings-reset"):
-    """Somebody took these back; what the configuration or the wider subject says holds again."""
+    """Somebody took these back; what the configuration or the wider subject says holds again.
+
+    One stream's interval is `interval.` and the stream.
+    """
 
     names: tuple[str, ...]
     by: Caller | None = None

@@ -31,12 +31,14 @@ class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
     reason: ScheduleReason
     spread: timedelta = timedelta(0)
     streams: Mapping[str, datetime] = {}
+    by: Caller | None = None
 
 
 class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):
     """Somebody wants a sync now, or another connection's failure does: `origin` (failover).
 
-    A `forced` one heeds no breaker and no limit. `streams` are those wanted, empty for all.
+    A `forced` one heeds no breaker and no limit. `streams` are those wanted, empty for all;
+    `pass_` is the number of the pass that it is part of.
     """
 
     by: Caller | None = None
@@ -45,6 +47,7 @@ class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):
     forced: bool = False
     streams: tuple[str, ...] = ()
     origin: int | None = None
+    pass_: int | None = None
 
 
 class SyncSkipped(Fact, frozen=True, kw_only=True, tag="sync-skipped"):
@@ -59,6 +62,7 @@ class SyncSkipped(Fact, frozen=True, kw_only=True, tag="sync-skipped"):
     count: int = 1
     request: int | None = None
     stream: str = ""
+    pass_: int | None = None
 
 
 class SyncDeferred(Fact, frozen=True, kw_only=True, tag="sync-deferred"):
@@ -88,7 +92,7 @@ class RetryScheduled(Fact, frozen=True, kw_only=True, tag="retry-scheduled"):
 
 
 class RetryMoved(Fact, frozen=True, kw_only=True, tag="retry-moved"):
-    """The pending retry is due then: the clock stepped back, and its due time with it."""
+    """The pending retry is due then: the clock stepped back, or the provider asked to wait."""
 
     due: datetime
 
@@ -201,8 +205,9 @@ class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
 class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):
     """At least one stream's records were accepted. What failed beside it is named.
 
-    `records` counts what was fetched of the accepted streams; those `waiting` were not fetched,
-    since what they wait for is not healthy.
+    `records` counts what was fetched of the accepted streams, `days` those that came; those
+    `waiting` were not fetched, since what they wait for is not healthy. So often was its token
+    refreshed; `pass_` is the number of the pass that it was part of.
     """
 
     sync: int
@@ -211,6 +216,9 @@ class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):
     failures: tuple[StreamFailure, ...] = ()
     calls: tuple[CallTotal, ...] = ()
     waiting: tuple[str, ...] = ()
+    days: int = 0
+    refreshes: int = 0
+    pass_: int | None = None
 
 
 class SyncFailed(Fact, frozen=True, kw_only=True, tag="sync-failed"):
@@ -222,6 +230,8 @@ class SyncFailed(Fact, frozen=True, kw_only=True, tag="sync-failed"):
     message: str
     failures: tuple[StreamFailure, ...] = ()
     calls: tuple[CallTotal, ...] = ()
+    refreshes: int = 0
+    pass_: int | None = None
 
 
 class SyncCancelled(Fact, frozen=True, kw_only=True, tag="sync-cancelled"):
@@ -229,13 +239,15 @@ class SyncCancelled(Fact, frozen=True, kw_only=True, tag="sync-cancelled"):
 
     sync: int | None = None
     by: Caller | None = None
+    pass_: int | None = None
 
 
 class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
     """A running sync ended without an outcome: not the provider's fault, and not counted.
 
     `request` is the number of the request that it served, which stands again with its `options`;
-    so does the retry that it was, if `retry` gives its attempt.
+    so does the retry that it was, if `retry` gives its attempt. `pass_` is the number of the pass
+    that goes on without it.
     """
 
     sync: int
@@ -243,3 +255,4 @@ class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
     request: int | None = None
     options: RunOptions | None = None
     retry: int | None = None
+    pass_: int | None = None

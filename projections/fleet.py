@@ -6,18 +6,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.limits import StepsSummed
 from events.schema import (
     AuthorisationNeeded,
     ConnectionAdded,
     ConnectionRemoved,
     DaemonStarted,
     DaemonStopped,
+    PassBegun,
+    PassEnded,
+    PassFilled,
     PolicySet,
     RefreshFailed,
     RefreshIntended,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
+    SyncRequested,
     SyncStarted,
     SyncSucceeded,
     TokenInDoubt,
@@ -25,6 +30,8 @@ from events.schema import (
     VaultKeyRotated,
 )
 from events.terms import Kind
+from projections import tally
+from projections.tally import Tally
 
 DEFAULT_POLICY = PolicySet(
     interval=timedelta(hours=6),
@@ -35,9 +42,12 @@ DEFAULT_POLICY = PolicySet(
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
-    """`running` holds the connections that sync, or renew their grant, `retrying` those that retry.
+    """`pass_` is the one that somebody asked for, while it is under way.
 
-    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals.
+    `running` holds the connections that sync, or renew their grant, `retrying` those that retry.
+
+    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
+    by how much steps have put the wall clock ahead of the steady time.
     """
 
     policy: PolicySet = DEFAULT_POLICY
@@ -48,6 +58,18 @@ class Fleet(Struct, frozen=True, kw_only=True):
     failed: int = 0
     alive: int = 0
     vault_key: int = 1
+    pass_: Tally | None = None
+    ahead: timedelta = timedelta()
+
+
+def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
+    """Fold an event of a connection that is part of the pass under way."""
+    under_way = fleet.pass_
+    if under_way is None:
+        return fleet
+    if isinstance(recorded.event, SyncRequested):
+        return replace(fleet, pass_=replace(under_way, requested=under_way.requested + 1))
+    return replace(fleet, pass_=tally.evolve(under_way, recorded))
 
 
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -87,6 +109,12 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
                 running=fleet.running - {recorded.subject},
                 retrying=_without(fleet.retrying, recorded.subject),
             )
+        case PassBegun():
+            return replace(fleet, pass_=Tally(begun=recorded.at, number=recorded.seq))
+        case PassFilled(wanted=wanted) if fleet.pass_:
+            return replace(fleet, pass_=replace(fleet.pass_, wanted=wanted))
+        case PassEnded():
+            return replace(fleet, pass_=None)
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():
@@ -97,6 +125,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, alive=recorded.seq)
         case DaemonStopped():
             return replace(fleet, alive=0)
+        case StepsSummed(ahead=ahead):
+            return replace(fleet, ahead=ahead)
         case VaultKeyRotated(version=version):
             return replace(fleet, vault_key=version)
         case _:

@@ -12,6 +12,8 @@ from events.envelope import Recorded
 from events.schema import (
     FLEET,
     ActorCrashed,
+    AllowanceRecounted,
+    AllowanceTaken,
     AuthorisationBegun,
     BackfillAdvanced,
     BackfillEnded,
@@ -25,6 +27,8 @@ from events.schema import (
     ConnectionAdded,
     ConnectionAuthorised,
     ConnectionRemoved,
+    LimitAdapted,
+    LimitHeld,
     ProviderClientSet,
     ProviderDeclared,
     RecordsCaptured,
@@ -81,6 +85,10 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         RetriesEnded,
         CallFailed,
         *BREAKERS,
+        AllowanceTaken,
+        AllowanceRecounted,
+        LimitHeld,
+        LimitAdapted,
         ActorCrashed,
         AuthorisationBegun,
         ConnectionAuthorised,
@@ -106,7 +114,15 @@ CONCERNS_PROVIDER = frozenset(
 )
 """What the slice of a connection's provider reads of the connection's own events."""
 
-OF_PROVIDER = (ProviderDeclared, ProviderClientSet, *BREAKERS)
+PARTS_OF_PASS = (
+    SyncRequested,
+    SyncSucceeded,
+    SyncFailed,
+    SyncCancelled,
+    SyncSkipped,
+    SyncInterrupted,
+)
+"""What can be part of a pass that somebody asked for."""
 
 SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})
 """What any subject can have: the fleet, a provider, a tenant, a connection."""
@@ -128,14 +144,16 @@ def fold(world: World, recorded: Recorded) -> None:
         if type(event) in CONCERNS_PROVIDER:
             _fold_above(world, slice_, recorded)
         elif isinstance(event, BREAKERS):
-            at = world.providers.get(slice_.provider, Provider())
+            at = world.providers[slice_.provider]
             world.providers[slice_.provider] = provider.neighbour(at, recorded)
+        if isinstance(event, PARTS_OF_PASS) and event.pass_ is not None:
+            world.fleet = fleet.of_pass(world.fleet, recorded)
         if type(event) in CONCERNS_CONNECTION_ALONE:
             return
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)
-    elif isinstance(event, OF_PROVIDER):
+    elif subject in world.providers or isinstance(event, ProviderDeclared | ProviderClientSet):
         before = world.providers.get(subject, Provider())
         world.providers[subject] = provider.evolve(before, recorded)
         return

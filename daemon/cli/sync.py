@@ -1,15 +1,17 @@
 """How is a sync asked for, and how does it end?"""
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
 import msgspec
 
-from daemon.cli import act, arguments, client, screen, watching
+from daemon.cli import act, arguments, client, screen, sync_all, watching
 from daemon.cli.arguments import as_json, examples
+from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.waiting import Pursuit
-from daemon.control.account_messages import SyncWish
+from daemon.control.account_messages import SyncAllWish, SyncWish
 from daemon.control.messages import ConnectionAnswer, Done
 from events.schema import SyncSucceeded
 
@@ -22,9 +24,13 @@ DAYS_MAX = 366  # the daemon's own bound; further back is a backfill's
         "rounds sync acme/weather --wait --timeout 2m",
         "rounds sync acme/oura --days 30",
         "rounds sync acme/oura --failed-days --wait",
+        "rounds sync --all --provider weather --wait",
     )
 )
-@arguments.connection
+@arguments.optional_connection
+@click.option("--all", "everything", is_flag=True, help="Sync all connections, and sum them up.")
+@click.option("--tenant", metavar="NAME", help="With --all: only this tenant's.")
+@click.option("--provider", metavar="NAME", help="With --all: only those at this provider.")
 @click.option(
     "--days",
     type=click.IntRange(1, DAYS_MAX),
@@ -49,7 +55,10 @@ DAYS_MAX = 366  # the daemon's own bound; further back is a backfill's
 def sync(
     socket: Path | None,
     *,
-    connection: str,
+    connection: str | None,
+    everything: bool,
+    tenant: str | None,
+    provider: str | None,
     days: int | None,
     failed_days: bool,
     threshold: str | None,
@@ -58,7 +67,16 @@ def sync(
     timeout: str,
     as_json: bool,
 ) -> None:
-    """Sync CONNECTION now. What the options say holds for this sync alone."""
+    """Sync CONNECTION now, or --all. What the options say holds for this sync alone."""
+    if everything:
+        own = connection or days or failed_days or threshold or force
+        if own:
+            raise Ended(Exit.USAGE, "--all takes --tenant, --provider, --wait and --timeout alone")
+        wanted = SyncAllWish(tenant=tenant, provider=provider)
+        sync_all.ask(socket, wanted, waits=waits, span=arguments.span(timeout), as_json=as_json)
+        return
+    if connection is None or tenant or provider:
+        raise Ended(Exit.USAGE, "name a connection, or --all (with --tenant or --provider)")
     if days is not None and failed_days:
         raise Ended(Exit.USAGE, "take one of --days and --failed-days")
     wish = SyncWish(
@@ -71,14 +89,18 @@ def sync(
     if not waits:
         act.done(client.reach(socket).post("sync", wish), connection, as_json=as_json)
         return
-    span = arguments.span(timeout)
-    daemon = client.reach(socket)
+    _wait(client.reach(socket), wish, arguments.span(timeout), as_json=as_json)
+
+
+def _wait(daemon: Client, wish: SyncWish, span: timedelta, *, as_json: bool) -> None:
+    """Ask for it and show how it goes; exits 1 where it does not succeed."""
+    connection = wish.connection
     # The number before the request: the follower must not miss what happens between the two.
     before = client.read(daemon.get("connection", connection=connection), ConnectionAnswer)
     answer = daemon.post("sync", wish)
     done = client.read(answer, Done)
     owed = any(each.failed_days for each in before.connection.streams)
-    if failed_days and not done.events and not owed:
+    if wish.failed_days and not done.events and not owed:
         act.done(answer, connection, as_json=as_json)
         return
     pursuit = Pursuit(done.events[0] if done.events else None)

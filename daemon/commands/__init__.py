@@ -24,6 +24,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
+from daemon.commands.limits import LimitCommand, NoteAnswer, NoteSteps, Recount, TakeAllowance
 from daemon.commands.membership import (
     Connect,
     MembershipCommand,
@@ -41,11 +42,14 @@ from daemon.commands.policy import (
     SetSettings,
 )
 from daemon.commands.syncs import (
+    Advance,
     Backfill,
+    BeginPass,
     Cancel,
     Capture,
     Crash,
     DayCount,
+    FillPass,
     Finish,
     Interrupt,
     NoteCall,
@@ -60,9 +64,11 @@ from daemon.commands.syncs import (
 
 __all__ = [
     "Activate",
+    "Advance",
     "Authorise",
     "Backfill",
     "BeginAuthorisation",
+    "BeginPass",
     "Cancel",
     "Capture",
     "CloseBreaker",
@@ -72,14 +78,18 @@ __all__ = [
     "DayCount",
     "DeclareProvider",
     "DeclareSettings",
+    "FillPass",
     "Finish",
     "GrantCommand",
     "HostCommand",
     "Interrupt",
     "Introspection",
+    "LimitCommand",
     "LoseRefresh",
     "MembershipCommand",
+    "NoteAnswer",
     "NoteCall",
+    "NoteSteps",
     "NoteVaultKey",
     "OfferDays",
     "OpenBreaker",
@@ -87,6 +97,7 @@ __all__ = [
     "Pause",
     "PolicyCommand",
     "Reconsider",
+    "Recount",
     "Recover",
     "Remove",
     "Renew",
@@ -104,7 +115,10 @@ __all__ = [
     "StepClock",
     "Stop",
     "SyncCommand",
+    "TakeAllowance",
     "Testify",
 ]
 
-Command: TypeAlias = HostCommand | MembershipCommand | SyncCommand | GrantCommand | PolicyCommand
+Command: TypeAlias = (
+    HostCommand | MembershipCommand | SyncCommand | GrantCommand | PolicyCommand | LimitCommand
+)

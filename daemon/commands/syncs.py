@@ -6,7 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from events.schema import CallFailed, RecordsCaptured
-from events.terms import Caller, CallTotal, InterruptReason, RunOptions, StreamFailure
+from events.terms import Caller, CallTotal, InterruptReason, Kind, RunOptions, StreamFailure
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -16,6 +16,27 @@ class Request(Struct, frozen=True, kw_only=True):
     by: Caller | None = None
     options: RunOptions | None = None
     forced: bool = False
+    pass_: int | None = None
+    kind: Kind = Kind.MANUAL
+
+
+class Advance(Struct, frozen=True, kw_only=True):
+    """Let the connection's next turn be due now."""
+
+    subject: int
+    by: Caller | None = None
+
+
+class BeginPass(Struct, frozen=True, kw_only=True):
+    """Many requests are about to be made that are to be summed up together."""
+
+    by: Caller | None = None
+
+
+class FillPass(Struct, frozen=True, kw_only=True):
+    """All requests of that pass are made."""
+
+    number: int
 
 
 class Retry(Struct, frozen=True, kw_only=True):
@@ -122,6 +143,9 @@ class Crash(Struct, frozen=True, kw_only=True):
 
 SyncCommand: TypeAlias = (
     Request
+    | Advance
+    | BeginPass
+    | FillPass
     | Retry
     | Backfill
     | Cancel

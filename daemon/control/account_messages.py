@@ -30,6 +30,13 @@ class SyncWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     force: bool = False
 
 
+class SyncAllWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sync all connections now, or all of a tenant, or at a provider, and sum them up."""
+
+    tenant: str | None = None
+    provider: str | None = None
+
+
 class BackfillWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fetch days of the past, both ends included, `batch` of them a sync."""
 

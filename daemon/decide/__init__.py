@@ -8,9 +8,11 @@ from typing import assert_never
 
 from daemon.commands import (
     Activate,
+    Advance,
     Authorise,
     Backfill,
     BeginAuthorisation,
+    BeginPass,
     Cancel,
     Capture,
     CloseBreaker,
@@ -19,19 +21,24 @@ from daemon.commands import (
     Crash,
     DeclareProvider,
     DeclareSettings,
+    FillPass,
     Finish,
     GrantCommand,
     HostCommand,
     Interrupt,
+    LimitCommand,
     LoseRefresh,
     MembershipCommand,
+    NoteAnswer,
     NoteCall,
+    NoteSteps,
     NoteVaultKey,
     OfferDays,
     OpenBreaker,
     Pause,
     PolicyCommand,
     Reconsider,
+    Recount,
     Recover,
     Remove,
     Renew,
@@ -49,6 +56,7 @@ from daemon.commands import (
     StepClock,
     Stop,
     SyncCommand,
+    TakeAllowance,
     Testify,
 )
 from daemon.decide import (
@@ -56,12 +64,15 @@ from daemon.decide import (
     days,
     doubt,
     host,
+    limits,
     membership,
     outcome,
+    passes,
     retry,
     rotation,
     settings,
     start,
+    succession,
     tokens,
 )
 from daemon.decide.decisions import Decisions
@@ -72,6 +83,11 @@ __all__ = ["Decisions", "decide"]
 
 
 def decide(command: Command, world: World, now: datetime) -> Decisions:
+    decided = _decide(command, world, now)
+    return [*decided, *passes.ended(decided, world, now)] if world.fleet.pass_ else decided
+
+
+def _decide(command: Command, world: World, now: datetime) -> Decisions:
     if isinstance(command, SyncCommand):
         return _of_sync(command, world, now)
     if isinstance(command, GrantCommand):
@@ -80,6 +96,8 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_membership(command, world, now)
     if isinstance(command, PolicyCommand):
         return _of_policy(command, world)
+    if isinstance(command, LimitCommand):
+        return _of_limit(command, world, now)
     return _of_host(command, world, now)
 
 
@@ -101,10 +119,16 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
             return [*outcome.crash(command, world, now), *days.give_up(command, world)]
         case Request():
             return start.request(command, world, now)
+        case Advance():
+            return succession.advance(command, world, now)
         case Cancel():
             return start.cancel(command, world, now)
+        case BeginPass():
+            return passes.begin(command, world)
+        case FillPass():
+            return passes.fill(command, world, now)
         case Retry():
-            return retry.by_hand(command, world)
+            return retry.by_hand(command, world, now)
         case Review():
             return start.review(command, world, now)
         case Reconsider():
@@ -133,6 +157,20 @@ def _of_grant(command: GrantCommand, world: World, now: datetime) -> Decisions:
             return tokens.settle(command, world, now)
         case SetClient():
             return tokens.set_client(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_limit(command: LimitCommand, world: World, now: datetime) -> Decisions:
+    match command:
+        case TakeAllowance():
+            return limits.take(command, world, now)
+        case NoteAnswer():
+            return limits.note_answer(command, world, now)
+        case NoteSteps():
+            return limits.note_steps(command, world)
+        case Recount():
+            return limits.recount(command, world, now)
         case _:
             assert_never(command)
 

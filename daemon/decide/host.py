@@ -10,6 +10,7 @@ from events.schema import (
     FLEET,
     AuthorisationWaived,
     DaemonStarted,
+    PassFilled,
     RenewalScheduled,
     VaultKeyRotated,
 )
@@ -25,7 +26,15 @@ def recover(command: Recover, world: World) -> Decisions:
         for subject in sorted(world.fleet.running)
         if (known := world.connections[subject]).run
     ]
-    return [*open_runs, (FLEET, DaemonStarted(version=command.version))]
+    return [*open_runs, (FLEET, DaemonStarted(version=command.version)), *_filled(world)]
+
+
+def _filled(world: World) -> Decisions:
+    """A pass whose requests were cut short by the last life's end is as large as it came to be."""
+    under_way = world.fleet.pass_
+    if under_way is None or under_way.number is None or under_way.wanted is not None:
+        return []
+    return [(FLEET, PassFilled(number=under_way.number, wanted=under_way.requested))]
 
 
 def set_policy(command: SetPolicy, world: World) -> Decisions:
@@ -44,8 +53,9 @@ def note_vault_key(command: NoteVaultKey, world: World) -> Decisions:
 
 def declare(command: DeclareProvider, world: World, now: datetime) -> Decisions:
     known = world.providers.get(command.subject)
-    if known is not None and known.digest == command.declaration.digest:
-        return []
+    new = command.declaration
+    if known is not None and (known.digest, known.limits) == (new.digest, new.limits):
+        return []  # the same file, and read by a version that knew its limits
     return [(command.subject, command.declaration), *_followed(command, world, now)]
 
 

@@ -6,6 +6,7 @@ from daemon.commands import Connect, Pause, Remove, Resume
 from daemon.decide import doubt, retry
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
+from daemon.decide.outcome import part_of
 from daemon.decide.tokens import needs_person
 from events.schema import (
     AuthorisationNeeded,
@@ -115,20 +116,27 @@ def _sooner(
     latest = now + (command.interval or policy.of_others(world, subject).interval)
     if known.schedule.due is None or known.schedule.due <= latest:
         return []
-    return [(subject, SyncScheduled(due=latest, reason=ScheduleReason.INTERVAL_CHANGED))]
+    streams = {
+        name: at if policy.stream_interval(world, subject, name) else min(at, latest)
+        for name, at in known.schedule.streams.items()
+    }
+    reason = ScheduleReason.INTERVAL_CHANGED
+    return [(subject, SyncScheduled(due=latest, reason=reason, streams=streams))]
 
 
 def _cancelled(subject: int, known: Connection, command: Remove) -> Decisions:
     if known.run is None:
         return []
-    return [(subject, SyncCancelled(sync=known.run.sync, by=command.by))]
+    part = part_of(known.run)
+    return [(subject, SyncCancelled(sync=known.run.sync, by=command.by, pass_=part))]
 
 
 def _skipped(subject: int, known: Connection, reason: SkipReason) -> Decisions:
     request = known.schedule.request
     if request is None:
         return []
-    return [(subject, SyncSkipped(reason=reason, due=request.at, request=request.seq))]
+    skipped = SyncSkipped(reason=reason, due=request.at, request=request.seq, pass_=request.pass_)
+    return [(subject, skipped)]
 
 
 def _overdue(subject: int, known: Connection, now: datetime) -> Decisions:

@@ -38,6 +38,7 @@ from tests.policy.transcript import (
     scheduled,
     started,
     succeeded,
+    summed,
 )
 
 NEXT = (ONE, scheduled(NOON + 6 * HOUR))
@@ -60,6 +61,7 @@ def test_missed_syncs_are_one_skip_that_says_how_many(missed):
         (ONE, succeeded(SYNC)),
         (ONE, SyncSkipped(reason=SkipReason.MISSED, due=NOON + 6 * HOUR, count=missed)),
         (ONE, scheduled(NOON + 6 * (missed + 1) * HOUR)),
+        summed(NOON, late),
     )
 
 
@@ -69,6 +71,7 @@ def test_a_due_time_that_is_now_has_been_missed():
         (ONE, succeeded(SYNC)),
         (ONE, SyncSkipped(reason=SkipReason.MISSED, due=NOON + 6 * HOUR, count=1)),
         (ONE, scheduled(NOON + 12 * HOUR)),
+        summed(NOON, NOON + 6 * HOUR),
     )
 
 

@@ -1,0 +1,87 @@
+"""When has a pass come to its end, and what did it come to?"""
+
+from datetime import datetime, timedelta
+
+from daemon.commands import BeginPass, FillPass
+from daemon.decide.decisions import Decisions
+from events.envelope import Recorded
+from events.passes import PassBegun, PassEnded, PassFilled
+from events.schema import (
+    FLEET,
+    Event,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncSkipped,
+    SyncSucceeded,
+)
+from projections import policy, tally
+from projections.tally import Tally
+from projections.world import World
+
+ENDING = (SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped, SyncInterrupted)
+
+
+def begin(command: BeginPass, world: World) -> Decisions:
+    """One at a time: whoever asks for all of them again meanwhile has asked already."""
+    return [] if world.fleet.pass_ else [(FLEET, PassBegun(by=command.by))]
+
+
+def fill(command: FillPass, world: World, now: datetime) -> Decisions:
+    """All requests are made; those that ended meanwhile may have been the last."""
+    under_way = world.fleet.pass_
+    if under_way is None or under_way.number != command.number or under_way.wanted is not None:
+        return []
+    filled = PassFilled(number=command.number, wanted=under_way.requested)
+    if tally.ended(under_way) < under_way.requested:
+        return [(FLEET, filled)]
+    return [(FLEET, filled), (FLEET, _summary(under_way, now))]
+
+
+def ended(decided: Decisions, world: World, now: datetime) -> Decisions:
+    """What is decided may end the pass that somebody asked for: say what it came to."""
+    under_way = world.fleet.pass_
+    assert under_way is not None, "asked while there is one"
+    after = under_way
+    for subject, event in decided:
+        if number_of(event) == under_way.number:
+            after = _counted(after, subject, event, now)
+    if after is under_way or after.wanted is None or tally.ended(after) < after.wanted:
+        return []
+    return [(FLEET, _summary(after, now))]
+
+
+def slot_ended(subject: int, ending: Event, world: World, now: datetime) -> Decisions:
+    """Of what nobody asked for, an interval's worth at one provider is a pass."""
+    at = world.connections[subject].provider
+    provider = world.providers.get(at)
+    if provider is None or provider.tally is None:
+        return []
+    if now - provider.tally.begun < policy.of_provider(world, at).interval:
+        return []
+    return [(at, _summary(_counted(provider.tally, subject, ending, now), now))]
+
+
+def number_of(event: Event) -> int | None:
+    """Which pass an event counts for, as something that has come to its end."""
+    return event.pass_ if isinstance(event, ENDING) else None
+
+
+def _counted(before: Tally, subject: int, event: Event, now: datetime) -> Tally:
+    return tally.evolve(before, Recorded(seq=0, at=now, subject=subject, event=event))
+
+
+def _summary(of: Tally, now: datetime) -> PassEnded:
+    return PassEnded(
+        begun=of.begun,
+        duration_ms=max(0, (now - of.begun) // timedelta(milliseconds=1)),
+        total=tally.ended(of),
+        successful=of.successful,
+        failed=of.failed,
+        others=of.others,
+        refreshes=of.refreshes,
+        days=of.days,
+        records=of.records,
+        errors=of.errors,
+        number=of.number,
+    )
