@@ -24,7 +24,7 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
 )
-from events.terms import HoldReason, Kind, RunOptions
+from events.terms import HoldReason, Kind, RunOptions, ScheduleReason
 from projections.backfill import Backfill
 
 NO_SPREAD = timedelta(0)
@@ -62,6 +62,13 @@ class Hold(Struct, frozen=True, kw_only=True):
     until: datetime | None
 
 
+class Wait(Struct, frozen=True, kw_only=True):
+    """The provider asked, then, to be left alone until then."""
+
+    since: datetime
+    until: datetime
+
+
 class Schedule(Struct, frozen=True, kw_only=True):
     """`due` is the next scheduled start; before `rest_until` our own crashes keep everything back.
 
@@ -77,21 +84,17 @@ class Schedule(Struct, frozen=True, kw_only=True):
     request: Request | None = None
     retry: Retry | None = None
     hold: Hold | None = None
+    wait: Wait | None = None
     rest_until: datetime | None = None
 
 
 def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
     match recorded.event:
-        case SyncScheduled(due=due, spread=spread, streams=streams):
-            return replace(
-                schedule,
-                due=due,
-                planned=recorded.seq,
-                spread=spread,
-                streams=streams,
-                hold=None,
-                rest_until=None,
-            )
+        case SyncScheduled(reason=ScheduleReason.ASKED_TO_WAIT, due=until) as event:
+            wait = Wait(since=recorded.at, until=until)
+            return replace(_planned_anew(schedule, recorded, event), wait=wait)
+        case SyncScheduled() as event:
+            return _planned_anew(schedule, recorded, event)
         case SyncStarted(attempt=attempt, request=request):
             return replace(
                 schedule,
@@ -169,6 +172,18 @@ def _planned(schedule: Schedule) -> datetime | None:
     if hold is None:
         return min(wishes)
     return max(min(wishes), hold.until) if hold.until else None
+
+
+def _planned_anew(schedule: Schedule, recorded: Recorded, event: SyncScheduled) -> Schedule:
+    return replace(
+        schedule,
+        due=event.due,
+        planned=recorded.seq,
+        spread=event.spread,
+        streams=event.streams,
+        hold=None,
+        rest_until=None,
+    )
 
 
 def _asked(recorded: Recorded, event: SyncRequested) -> Request:

@@ -7,6 +7,7 @@ from daemon.decide import doubt, retry
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of
+from daemon.decide.rotation import waits_until
 from daemon.decide.tokens import needs_person
 from events.schema import (
     AuthorisationNeeded,
@@ -114,6 +115,7 @@ def _sooner(
     if own and "interval" in own.values:  # what was set by command goes before
         return []
     latest = now + (command.interval or policy.of_others(world, subject).interval)
+    latest = max(latest, waits_until(known.schedule, now))
     if known.schedule.due is None or known.schedule.due <= latest:
         return []
     streams = {

@@ -14,7 +14,7 @@ from daemon.decide.decisions import Decisions
 from events.schema import SyncScheduled, SyncSkipped
 from events.terms import HoldReason, ScheduleReason, SkipReason
 from projections import policy
-from projections.schedule import NO_SPREAD, is_held
+from projections.schedule import NO_SPREAD, Schedule, is_held
 from projections.world import World
 
 GOLDEN = 0.6180339887498949  # multiples of it spread evenly, however many there are
@@ -83,21 +83,36 @@ def within(
     now: datetime,
     reason: ScheduleReason = ScheduleReason.SETTINGS,
 ) -> SyncScheduled:
-    """What is planned, but no turn further off than its interval."""
+    """What is planned, but no turn further off than its interval, or a wait that was asked for."""
     before, intervals = world.connections[subject].schedule, own_intervals(world, subject)
-    rules = policy.of_connection(world, subject)
+    rules, wait = policy.of_connection(world, subject), waits_until(before, now)
+
+    def bounded(at: datetime, interval: timedelta) -> datetime:
+        """That turn; an interval from now, spread like any, if it lies beyond both."""
+        sooner = now + interval - _spread(subject, interval, rules.spread)
+        return at if at <= max(now + interval, wait) else max(sooner, wait)
+
     streams = {
-        name: _bounded(subject, at, intervals[name], rules.spread, now)
+        name: bounded(at, intervals[name])
         for name, at in before.streams.items()
         if name in intervals
     }
     if streams:
         return SyncScheduled(due=min(streams.values()), reason=reason, streams=streams)
     interval = min(intervals.values(), default=rules.interval)
-    sooner = _bounded(subject, due, interval, rules.spread, now)
+    sooner = bounded(due, interval)
     moved = _spread(subject, interval, rules.spread)
     spread = before.spread if sooner == due else moved
     return SyncScheduled(due=sooner, reason=reason, spread=spread)
+
+
+def waits_until(plan: Schedule, now: datetime) -> datetime:
+    """Until when the provider asked to be left alone; now, where it did not, or the clock stepped.
+
+    What it asked for is never shortened (requirement E10).
+    """
+    wait = plan.wait
+    return wait.until if wait and wait.since <= now < wait.until else now
 
 
 def is_lifted(subject: int, world: World, now: datetime) -> bool:
@@ -150,14 +165,6 @@ def _by_stream(
 def _missed(first: datetime, interval: timedelta, now: datetime) -> int:
     """How many turns, from that one on, are not after now."""
     return max(0, (now - first) // interval + 1)
-
-
-def _bounded(
-    subject: int, due: datetime, interval: timedelta, share: float, now: datetime
-) -> datetime:
-    """That turn; an interval from now, spread like any, if it lies beyond."""
-    latest = now + interval
-    return due if due <= latest else latest - _spread(subject, interval, share)
 
 
 def _spread(subject: int, interval: timedelta, share: float) -> timedelta:
