@@ -31,7 +31,7 @@ from events.terms import Caller
 from projections.world import World
 
 PERSON = Caller(uid=1000, role="admin")
-A_COMMAND_S = 1200.0  # on average
+A_COMMAND_S = 700.0  # on average
 HASTE_S_MAX = 3.0
 PUT_RIGHT = 0.9  # the chance of each thing that is stopped
 ZONES = ("Europe/Madrid", "America/New_York", "Australia/Sydney", "UTC")
@@ -118,7 +118,7 @@ def _of_settings(world: World, subject: int, dice: random.Random) -> Command:
     known = world.connections[subject]
     of = dice.choice([FLEET, known.provider, known.tenant, known.tenant, subject, subject])
     if dice.random() < 0.3:
-        names = dice.choice([(), ("enabled",), ("interval", "timezone")])
+        names = dice.choice([(), ("enabled",), ("interval", "interval.stock")])
         return ResetSettings(subject=of, names=names, by=PERSON)
     choices = [*OF_ANY]
     choices += OF_FLEET if of == FLEET else []
@@ -138,8 +138,8 @@ def _wall(dice: random.Random) -> time:
 Draw = tuple[str, Callable[[random.Random], Any]]
 
 OF_ANY: tuple[Draw, ...] = (
-    ("interval", lambda dice: dice.choice([200, 450, 720]) * MINUTE),
-    ("stream_intervals", lambda dice: {"stock": dice.choice([150, 500]) * MINUTE}),
+    ("interval", lambda dice: dice.choice([240, 450, 720]) * MINUTE),
+    ("stream_intervals", lambda dice: {"stock": dice.choice([240, 500]) * MINUTE}),
     ("max_retry_attempts", lambda dice: dice.randint(1, 5)),
     ("retry_jitter", lambda dice: dice.random() < 0.5),
     ("retry_delay", lambda dice: dice.choice([1, 10, 30]) * MINUTE),
@@ -160,7 +160,8 @@ OF_PROVIDER: tuple[Draw, ...] = (
     ("breaker_connections", lambda dice: dice.randint(1, 4)),
 )
 OF_TENANT: tuple[Draw, ...] = (
-    ("enabled", lambda dice: dice.random() < 0.4),
+    ("enabled", lambda dice: dice.random() < 0.3),
+    ("enabled", lambda _: False),
     ("quiet_hours_start", _wall),
     ("timezone", lambda dice: dice.choice(ZONES)),
     ("priority_order", lambda dice: tuple(dice.sample(["outland", "stormy", "fading"], 2))),

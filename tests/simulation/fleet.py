@@ -17,8 +17,11 @@ from daemon.paging_file import OffsetPaging
 from daemon.policy_file import PolicyTable, PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.rate_file import Rate, RateWindow
 from daemon.secret import Secret
 from daemon.stream_file import Stream
+from events.envelope import Recorded
+from events.schema import SyncStarted
 from projections.world import World
 from tests.fakes.memory_log import MemoryLog
 from tests.fakes.provider import PAGE, FakeProvider
@@ -28,9 +31,11 @@ from tests.simulation.weather import Fading, Outages, Storms, Weather
 
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 START_DAYS = 35  # to the first days of April: Europe, America and Australia change their clocks
-SPAN = timedelta(days=2)
+SPAN = timedelta(hours=30)
 QUIET = timedelta(days=2)
 HOUR_S = 3600.0
+STRIKES = 0.02  # the chance that a life ends with the start of a sync
+MERCY = 0.4  # the chance that it is stopped then, and not killed
 RECORDS = 8  # fewer than a page: one call a stream
 SLOW = 0.2  # of the store's calls: enough to die in the middle of any
 
@@ -48,7 +53,7 @@ QUIET_HOURS = {
     "reims": None,
     "lagos": None,
 }
-INTERVALS = ("3h", "5h", "6h", "7h", "12h", "daily")
+INTERVALS = ("4h", "6h", "7h", "12h", "daily")
 PROVIDERS = ("outland", "stormy", "fading")
 CONNECTIONS = tuple(f"{tenant}/{at}" for tenant in QUIET_HOURS for at in PROVIDERS) + tuple(
     f"{tenant}/{at}/second"
@@ -61,18 +66,24 @@ def _stream(name: str, **more: str) -> Stream:
     return Stream(path=f"/{name}", primary_key=("id",), records="rows", paging=paging, **more)
 
 
-def _file(name: str, **orders: str) -> ProviderFile:
+def _file(name: str, *windows: RateWindow, **orders: str) -> ProviderFile:
     return ProviderFile(
         name=name,
         base_url=f"https://{name}.example",
         auth=ApiKey(header="x-api-key"),
+        rate=Rate(windows=windows),
         streams={"orders": _stream("orders", **orders), "stock": _stream("stock")},
     )
 
 
 FILES = {
     "outland": _file("outland", interval="9h"),
-    "stormy": _file("stormy", waits_for="stock"),
+    "stormy": _file(
+        "stormy",
+        RateWindow(calls=12, per_s=600),
+        RateWindow(calls=5, per_s=1800, scope="connection"),
+        waits_for="stock",
+    ),
     "fading": _file("fading", waits_for="connection"),
 }
 
@@ -104,6 +115,7 @@ class Fleet:
         self.policy = self._policy()
         self.peopled = True
         self.world = World()
+        self.struck = trio.Event()
         self._enrol()
 
     def _enrol(self) -> None:
@@ -142,14 +154,23 @@ class Fleet:
         self.host.clock.drift()  # a process measures from its own start on
         if self.dice.random() < 0.1:
             self.policy = self._policy()  # somebody edited the configuration
-        await self.host.life(self._parts, self._visit, lasting, kindly=kindly)
+        self.struck = trio.Event()
+        await self.host.life(
+            self._parts, self._visit, lasting, struck=self.struck, mercy=MERCY, kindly=kindly
+        )
 
     def _visit(self, daemon: Daemon, people: trio.Nursery) -> None:
         self.world = daemon.journal.world
         if self.peopled:
             people.start_soon(worst_moments, daemon, self.dice)
+            daemon.journal.observe(self._strike)
         else:
             put_right(daemon, self.dice)
+
+    def _strike(self, recorded: Recorded) -> None:
+        """At the worst of moments, while something runs, a life ends."""
+        if isinstance(recorded.event, SyncStarted) and self.dice.random() < STRIKES:
+            self.struck.set()
 
     async def _time_passes(self) -> None:
         while True:
@@ -158,7 +179,7 @@ class Fleet:
                 self.providers[name].change()
                 self.weather[name].live()
             self.host.disk.full = self.dice.random() < 0.03
-            if self.dice.random() < 0.05:
+            if self.dice.random() < 0.08:
                 minutes = self.dice.choice([2, 20, 70, 200]) * self.dice.uniform(0.6, 1)
                 self.host.clock.step(self.dice.choice([-1, 1]) * timedelta(minutes=minutes))
 
@@ -183,7 +204,7 @@ class Fleet:
 
     def _configuration(self) -> Configuration:
         settings = Settings(
-            sync=SyncSettings(interval="6h", concurrency=8, stop_within="30s"),
+            sync=SyncSettings(interval="6h", concurrency=8, stop_within="2s"),
             policy=self.policy,
             connections={name: Declared() for name in CONNECTIONS},
         )

@@ -18,6 +18,7 @@ from tests.simulation.fleet import CONNECTIONS, QUIET, Fleet
 from tests.simulation.host import simulated
 
 LAST_EVENTS = 20
+SHOWN = 20  # complaints: one mistake makes many
 A_WHILE = timedelta(hours=1)  # in which a whole fleet that is due at once gets its turns
 
 
@@ -40,7 +41,9 @@ class Story(Struct, frozen=True, kw_only=True):
         if not self.wrong:
             return told
         last = [f"    {each}" for each in self.events[-LAST_EVENTS:]]
-        return "\n".join([told, *(f"  {each}" for each in self.wrong), "  last events:", *last])
+        return "\n".join(
+            [told, *(f"  {each}" for each in self.wrong[:SHOWN]), "  last events:", *last]
+        )
 
 
 def story(seed: int) -> Story:

@@ -104,13 +104,16 @@ class Host:
         visit: Callable[[Daemon, trio.Nursery], None],
         lasting: timedelta,
         *,
-        struck: trio.Event | None = None,
+        struck: trio.Event,
+        mercy: float = 0.0,
         kindly: bool = False,
     ) -> None:
-        """Let one daemon live for so long, or until it is `struck`; `visit` brings people."""
+        """Let one daemon live for so long, or until it is `struck`; `visit` brings people.
+
+        It ends kindly at times: who is struck, with the chance of `mercy`.
+        """
         freezer = self.freezer = Freezer(self.dice, self.slow)
         self.vault.frozen = lambda: freezer.frozen
-        struck = trio.Event() if struck is None else struck
         try:
             async with trio.open_nursery() as nursery:
                 log = MemoryLog(self.disk, nursery, self.dice)
@@ -121,7 +124,8 @@ class Host:
                     visit(daemon, people)
                     with trio.move_on_after(lasting / timedelta(seconds=1)):
                         await struck.wait()
-                    if kindly or (not struck.is_set() and self.dice.random() < STOP_CHANCE):
+                    chance = mercy if struck.is_set() else STOP_CHANCE
+                    if kindly or (chance and self.dice.random() < chance):
                         self.stops += 1
                         people.cancel_scope.cancel()
                     else:

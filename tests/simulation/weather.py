@@ -52,14 +52,14 @@ class Storms:
 
     def live(self) -> None:
         if self.dice.random() < 0.15:
-            self.until = self.clock.now() + self.dice.uniform(0.1, 2) * HOUR
-            self.hinted = self.dice.random() < 0.5
+            self.until = self.clock.now() + self.dice.uniform(0.3, 4) * HOUR
+            self.hinted = self.dice.random() < 0.6
 
     def __call__(self, account: str) -> CallLost | None:
         stormy = self.until is not None and self.clock.now() < self.until
         if not stormy or self.dice.random() < 0.2:
             return None
-        hint = timedelta(seconds=self.dice.randint(20, 7200)) if self.hinted else None
+        hint = timedelta(seconds=self.dice.randint(20, 21600)) if self.hinted else None
         return CallLost(FailureClass.RATE_LIMITED, "fewer", status=429, retry_after=hint)
 
     def calm(self) -> None:

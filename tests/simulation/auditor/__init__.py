@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from events.envelope import Recorded
 from events.schema import ActorCrashed
-from tests.simulation.auditor import breakers, requests, retries, starts, turns
+from tests.simulation.auditor import breakers, limits, requests, retries, starts, turns
 from tests.simulation.auditor.reading import Reading
 from tests.simulation.oracle import endings, gaps
 
@@ -28,8 +28,9 @@ CHECKS: tuple[Check, ...] = (
     requests.check,
     retries.check,
     breakers.check,
+    limits.check,
 )
-"""What is asked of each event, given all that came before it. Calls over a limit belong here."""
+"""What is asked of each event, given all that came before it."""
 
 
 def complaints(events: Sequence[Recorded]) -> list[str]:

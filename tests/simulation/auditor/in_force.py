@@ -45,8 +45,10 @@ class InForce:
 
     def stream_interval(self, stream: str, *places: int) -> timedelta | None:
         for place in (*places, FLEET):
-            if found := (self.own("stream_intervals", place) or {}).get(stream):
-                return timedelta(seconds=found.total_seconds())
+            found = self.own(f"interval.{stream}", place)
+            if found is not None:
+                assert isinstance(found, timedelta), "an interval is a span of time"
+                return found
         return None
 
     def is_quiet(self, at: datetime, *places: int) -> bool:
@@ -61,8 +63,12 @@ class InForce:
 
 
 def _given(settings: Settings) -> dict[str, Any]:
-    return {
+    """By name; each stream's interval is one of its own."""
+    found = {
         name: value
         for name in Settings.__struct_fields__
         if (value := getattr(settings, name)) is not None
     }
+    for stream, interval in found.pop("stream_intervals", {}).items():
+        found[f"interval.{stream}"] = interval
+    return found

@@ -1,11 +1,13 @@
 """What does a reader of the log know before each of its events?"""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.envelope import Recorded
+from events.limits import AllowanceTaken, LimitHeld, LimitPolicy
 from events.schema import (
     ClockStepped,
     ConnectionAdded,
@@ -93,6 +95,9 @@ class Reading:
         self.lines: dict[int, Line] = {}
         self.streams: dict[int, tuple[StreamPolicy, ...]] = {}
         self.stops: dict[int, Stop] = {}
+        self.limits: dict[int, tuple[LimitPolicy, ...]] = {}
+        self.taken: defaultdict[int, list[tuple[datetime, int]]] = defaultdict(list)
+        self.held: dict[int, datetime] = {}  # by the steady time, as what was taken
         self.at: datetime | None = None
         self.stepped: Recorded | None = None
         """The first event after the wall clock last jumped."""
@@ -132,15 +137,17 @@ class Reading:
         ]
 
     def read(self, each: Recorded) -> None:
-        if self.at is not None and each.at < self.at:
-            self.stepped = each
+        if isinstance(each.event, ClockStepped) or (self.at is not None and each.at < self.at):
+            self._step(each)
         self.at = each.at
         self.settings.read(each)
         match each.event:
-            case ClockStepped():
-                self.stepped = each
-            case ProviderDeclared(streams=streams):
-                self.streams[each.subject] = streams
+            case ProviderDeclared(streams=streams, limits=limits):
+                self.streams[each.subject], self.limits[each.subject] = streams, limits
+            case AllowanceTaken(calls=calls, ahead=ahead):
+                self.taken[each.subject].append((each.at - ahead, calls))
+            case LimitHeld(until=until, ahead=ahead):
+                self.held[each.subject] = until - ahead
             case ConnectionAdded(tenant=tenant, provider=provider):
                 self.lines[each.subject] = Line(tenant=tenant, provider=provider)
             case BreakerOpened(until=until):
@@ -159,6 +166,14 @@ class Reading:
                 self._read_line(self.lines[each.subject], each)
             case _:
                 pass
+
+    def _step(self, each: Recorded) -> None:
+        """How long ago anything was, and until when to wait, nobody can tell any more."""
+        self.stepped = each
+        self.retried.clear()
+        self.turned.clear()
+        for line in self.lines.values():
+            line.asked_to_wait = None
 
     def _read_line(self, line: Line, each: Recorded) -> None:
         match each.event:
@@ -193,7 +208,7 @@ class Reading:
                 self._read_start(line, each, each.event)
             case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
                 _read_ending(line, each)
-                line.must_retry = bool(lost(line)) and bool(
+                line.must_retry = is_retried(line) and bool(
                     self.value("failover_enabled", each.subject)
                 )
             case _:
@@ -232,6 +247,15 @@ def lost(line: Line) -> list[StreamFailure]:
     ending = line.ended.event if line.ended else None
     failures = ending.failures if isinstance(ending, SyncSucceeded | SyncFailed) else ()
     return [each for each in failures if each.cause in MAY_PASS]
+
+
+def is_retried(line: Line) -> bool:
+    """Whether it failed in what may pass, and neither was one sync and no more, nor has a retry."""
+    ran = line.ran
+    if ran is None or line.retry is not None or ran.kind is Kind.BACKFILL:
+        return False
+    once = ran.kind is Kind.FAILOVER and not ran.attempt
+    return bool(lost(line)) and not once
 
 
 def is_whole(ran: SyncStarted) -> bool:

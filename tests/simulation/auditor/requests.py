@@ -28,10 +28,13 @@ def check(reading: Reading, each: Recorded) -> Iterator[str]:
 
 
 def _wish(reading: Reading, wish: SyncRequested, line: Line) -> Iterator[str]:
-    """One is pending at most: only a forced one takes the place of one that is not."""
+    """One is pending at most: another one takes its place only where it may do more."""
     before = line.request.event if line.request else None
-    if isinstance(before, SyncRequested) and not (wish.forced and not before.forced):
-        yield "one is pending already"
+    if isinstance(before, SyncRequested):
+        forces = wish.forced and not before.forced
+        asks = before.kind is Kind.FAILOVER and wish.kind is not Kind.FAILOVER
+        if not (forces or asks):
+            yield "one is pending already"
     if line.paused or line.removed:
         yield "it is paused, or removed"
 

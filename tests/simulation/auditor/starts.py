@@ -83,10 +83,9 @@ def _hours(reading: Reading, each: Recorded, start: SyncStarted) -> Iterator[str
     if not reading.value("enabled", each.subject):
         yield f"a {start.kind} sync starts though its tenant, or the fleet, is switched off"
     line = reading.lines[each.subject]
-    if start.kind is not Kind.FAILOVER and line.asked_to_wait and line.ended:
-        stepped = reading.stepped is not None and reading.stepped.seq > line.ended.seq
-        if each.at < line.asked_to_wait and not stepped:
-            yield f"a {start.kind} sync starts before {line.asked_to_wait}, as its provider asked"
+    until = line.asked_to_wait
+    if start.kind is not Kind.FAILOVER and until is not None and each.at < until:
+        yield f"a {start.kind} sync starts before {until}, as its provider asked"
 
 
 def _breakers(reading: Reading, each: Recorded, line: Line) -> Iterator[str]:
