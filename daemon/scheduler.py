@@ -1,7 +1,8 @@
 """When does the next sync start? The only task that waits for domain time."""
 
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 import structlog
@@ -13,9 +14,13 @@ from daemon.commands import Command, Reconsider, Review, Start, StepClock
 from daemon.decide.turn import is_full
 from daemon.journal import Journal
 from daemon.supervisor import Supervisor
+from daemon.under import Under
 from events.envelope import Recorded
 from events.schema import (
+    FLEET,
+    ConnectionAdded,
     PolicySet,
+    ProviderDeclared,
     RefreshIntended,
     SettingsDeclared,
     SettingsReset,
@@ -24,9 +29,9 @@ from events.schema import (
 )
 
 NAP_MAX_S = 60.0  # a clock that stepped is noticed within this
-REVIEW_BATCH = 256  # connections looked at between two turns of the loop, once all are
+REVIEW_BATCH = 256  # connections looked at between two turns of the loop, where many are
 
-SETTINGS = (PolicySet, SettingsDeclared, SettingsReset, SettingsSet)
+SETTINGS = (PolicySet, ProviderDeclared, SettingsDeclared, SettingsReset, SettingsSet)
 
 log = structlog.get_logger()
 
@@ -37,7 +42,9 @@ class Scheduler:
         self._supervisor = supervisor
         self._agenda = Agenda(journal.world)
         self._wake = trio.Event()
-        self._reconsider = True  # what an earlier life set, and died before it was in force
+        self._under = Under(journal.world)
+        self._anew: dict[int, None] = {}  # connections whose settings are other ones, in order
+        self._anew.update(dict.fromkeys(journal.world.connections))  # an earlier life may have died
         journal.observe(self._observe)
         supervisor.on_free(self._renew)
 
@@ -45,8 +52,9 @@ class Scheduler:
         while True:
             await self._journal.room()
             await self._review_clock()
-            await self._heed_settings()
+            await self._admit_due()
             self._wake = trio.Event()
+            self._heed_settings()
             self._start_due()
             with trio.move_on_after(self._nap_s()):
                 await self._wake.wait()
@@ -68,6 +76,8 @@ class Scheduler:
                 self._supervisor.start(recorded[0])
 
     def _nap_s(self) -> float:
+        if self._anew:
+            return 0.0
         now = self._journal.clock.now()
         due = self._agenda.next_at(now)
         if due is None or is_full(self._journal.world):
@@ -86,14 +96,17 @@ class Scheduler:
             Review(subject=subject, by=moved) for subject in [*world.providers, *world.connections]
         )
 
-    async def _heed_settings(self) -> None:
-        """After settings changed, decide anew what waits longer than they ask for."""
-        while self._reconsider:
-            self._reconsider = False
-            self._agenda.rank_anew(self._journal.clock.now())
-            await self._for_each(
-                Reconsider(subject=subject) for subject in [*self._journal.world.connections]
-            )
+    async def _admit_due(self) -> None:
+        """Rank what fell due, before the first of it starts: after an outage it may be all."""
+        while not self._agenda.admit(self._journal.clock.now(), REVIEW_BATCH):
+            await trio.lowlevel.checkpoint()
+
+    def _heed_settings(self) -> None:
+        """After settings changed, decide anew what waits longer than they ask for; some at once."""
+        for subject in [*itertools.islice(self._anew, REVIEW_BATCH)]:
+            del self._anew[subject]
+            self._journal.execute(Reconsider(subject=subject))
+            self._agenda.rank_anew(subject, self._journal.clock.now())
 
     async def _for_each(self, wishes: Iterable[Command]) -> None:
         for count, wish in enumerate(wishes):
@@ -102,14 +115,22 @@ class Scheduler:
                 await self._journal.room()
 
     def _observe(self, recorded: Recorded) -> None:
-        if isinstance(recorded.event, SETTINGS):
-            self._reconsider = True
-            self._wake.set()
         connection = self._journal.world.connections.get(recorded.subject)
+        if isinstance(recorded.event, SETTINGS):
+            self._anew.update(dict.fromkeys(self._concerned(recorded.subject)))
+            self._wake.set()
+        elif isinstance(recorded.event, ConnectionAdded) and connection is not None:
+            self._under.note(recorded.subject, connection)
         if connection is None:
             self._wake.set()  # a provider's breaker, perhaps
         elif self._agenda.note(recorded.subject, connection):
             self._wake.set()
+
+    def _concerned(self, subject: int) -> Collection[int]:
+        """The connections for which settings of that subject count."""
+        if subject == FLEET:
+            return self._journal.world.connections
+        return self._under.connections(subject)
 
     def _renew(self, subject: int) -> None:
         self._agenda.renew(subject)

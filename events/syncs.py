@@ -31,6 +31,7 @@ class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
     reason: ScheduleReason
     spread: timedelta = timedelta(0)
     streams: Mapping[str, datetime] = {}
+    by: Caller | None = None
 
 
 class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):
@@ -245,7 +246,8 @@ class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
     """A running sync ended without an outcome: not the provider's fault, and not counted.
 
     `request` is the number of the request that it served, which stands again with its `options`;
-    so does the retry that it was, if `retry` gives its attempt.
+    so does the retry that it was, if `retry` gives its attempt. `pass_` is the number of the pass
+    that goes on without it.
     """
 
     sync: int
@@ -253,3 +255,4 @@ class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
     request: int | None = None
     options: RunOptions | None = None
     retry: int | None = None
+    pass_: int | None = None

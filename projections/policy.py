@@ -13,15 +13,19 @@ from projections.provider import Provider
 from projections.settings import Scope
 from projections.world import World
 
+SHARED = frozenset(PolicySet.__struct_fields__)
+"""What the configuration says of the whole fleet, and narrower subjects may have of their own."""
+
 
 def of_connection(world: World, subject: int) -> PolicySet:
     """The connection's own first, then its tenant's, its provider's, the fleet's."""
     known = world.connections[subject]
-    if not world.scopes and known.interval is None:
-        return world.fleet.policy
-    declared = {} if known.interval is None else {"interval": known.interval}
-    own = world.scopes.get(subject, Scope())
-    return _replaced(of_others(world, subject), {**declared, **own.values})
+    found = _found(world, FLEET, known.provider, known.tenant)
+    if known.interval is not None:
+        found["interval"] = known.interval
+    if subject in world.scopes:
+        found.update(world.scopes[subject].values)
+    return _replaced(world.fleet.policy, found)
 
 
 def of_others(world: World, subject: int) -> PolicySet:
@@ -51,8 +55,9 @@ def stream_interval(world: World, subject: int, stream: str) -> timedelta | None
     The provider's file comes last: what people set goes before what came with it.
     """
     known = world.connections[subject]
-    for scope in reversed([*_scopes(world, FLEET, known.provider, known.tenant, subject)]):
-        own: timedelta | None = scope.values.get(f"{INTERVAL_OF}{stream}")
+    for each in (subject, known.tenant, known.provider, FLEET) if world.scopes else ():
+        scope = world.scopes.get(each)
+        own: timedelta | None = scope.values.get(f"{INTERVAL_OF}{stream}") if scope else None
         if own is not None:
             return own
     return declared_interval(world.providers[known.provider], stream)
@@ -66,10 +71,14 @@ def declared_interval(at: Provider, stream: str) -> timedelta | None:
 
 def _over(world: World, *subjects: int) -> PolicySet:
     """The configuration's settings, and over them what these subjects have, the last one first."""
-    policy = world.fleet.policy
+    return _replaced(world.fleet.policy, _found(world, *subjects))
+
+
+def _found(world: World, *subjects: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for scope in _scopes(world, *subjects):
-        policy = _replaced(policy, scope.values)
-    return policy
+        found.update(scope.values)
+    return found
 
 
 def _scopes(world: World, *subjects: int) -> Iterator[Scope]:
@@ -78,5 +87,7 @@ def _scopes(world: World, *subjects: int) -> Iterator[Scope]:
 
 
 def _replaced(policy: PolicySet, found: Mapping[str, Any]) -> PolicySet:
-    shared = {name: value for name, value in found.items() if name in PolicySet.__struct_fields__}
-    return replace(policy, **shared) if shared else policy
+    if not found:
+        return policy
+    shared = {name: value for name, value in found.items() if name in SHARED}
+    return replace(policy, **shared)

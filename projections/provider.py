@@ -13,6 +13,13 @@ from events.breakers import (
     BreakerReset,
 )
 from events.envelope import Recorded
+from events.limits import (
+    AllowanceRecounted,
+    AllowanceTaken,
+    LimitAdapted,
+    LimitHeld,
+    LimitPolicy,
+)
 from events.schema import (
     CallFailed,
     ConnectionAdded,
@@ -27,7 +34,8 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.terms import GrantPolicy, StreamPolicy
-from projections import breaker, tally
+from projections import allowance, breaker, tally
+from projections.allowance import Allowance
 from projections.breaker import Breaker
 from projections.tally import Tally
 
@@ -64,6 +72,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     minutes: tuple[Minute, ...] = ()
     starts: tuple[datetime, ...] = ()
     tally: Tally | None = None
+    limits: tuple[LimitPolicy, ...] = ()
+    allowance: Allowance = Allowance()
 
 
 def evolve(provider: Provider, recorded: Recorded) -> Provider:
@@ -99,8 +109,14 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             | BreakerReset()
         ):
             return replace(provider, breaker=breaker.evolve(provider.breaker, recorded))
-        case ProviderDeclared(name=name, digest=digest, streams=streams, grant=grant):
-            return replace(provider, name=name, digest=digest, streams=streams, grant=grant)
+        case ProviderDeclared(
+            name=name, digest=digest, streams=streams, grant=grant, limits=limits
+        ):
+            return replace(
+                provider, name=name, digest=digest, streams=streams, grant=grant, limits=limits
+            )
+        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted():
+            return replace(provider, allowance=allowance.evolve(provider.allowance, recorded))
         case ConnectionAdded():
             return replace(provider, connections=provider.connections + 1)
         case ConnectionRemoved():

@@ -69,14 +69,22 @@ def start(event: Start, seq: int, by: str) -> str:
         case SyncDeferred(reason=reason, until=until):
             waits = f"waits until {times.local(until)}" if until else "waits"
             return f"sync {waits}: {HOLDS[reason]}"
-        case SyncStarted(kind=kind, priority=priority, options=options):
-            tries = f", retry {event.attempt}" if event.attempt else ""
+        case SyncStarted(priority=priority, options=options):
+            tries = _tries(event)
             quiet = ", inside quiet hours" if event.quiet else ""
             of = f" of {', '.join(event.streams)}" if event.streams else ""
-            said = f"{kind}, priority {priority}{tries}{quiet}"
+            said = f"{tries}, priority {priority}{quiet}"
             return f"sync {seq}{of}{_of(options)} started ({said})"
         case _:
             assert_never(event)
+
+
+def _tries(event: SyncStarted) -> str:
+    """Why it runs: `scheduled`, `retry 2`, `manual, as retry 2`."""
+    if not event.attempt:
+        return event.kind
+    which = f"retry {event.attempt}"
+    return which if event.kind is Kind.RETRY else f"{event.kind}, as {which}"
 
 
 def again(event: Again, by: str) -> str:

@@ -4,8 +4,15 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, pass_words, policy_words, sync_words, times
+from daemon.cli import account_words, limit_words, pass_words, policy_words, sync_words, times
 from daemon.control.messages import EventView
+from events.limits import (
+    AllowanceRecounted,
+    AllowanceTaken,
+    LimitAdapted,
+    LimitHeld,
+    StepsSummed,
+)
 from events.schema import (
     ActorCrashed,
     AuthorisationNeeded,
@@ -84,6 +91,7 @@ REASONS = {
     ScheduleReason.AUTHORISED: " (just authorised)",
     ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
     ScheduleReason.SETTINGS: " (settings are other ones)",
+    ScheduleReason.ASKED: " (asked for)",
 }
 
 
@@ -107,7 +115,7 @@ def tone(event: Event) -> str | None:
             return "red"
         case SyncDeferred() | RetryScheduled() | BreakerProbed() | BreakerEased():
             return "yellow"
-        case AuthorisationNeeded() | TokenInDoubt():
+        case AuthorisationNeeded() | TokenInDoubt() | LimitHeld():
             return "yellow"
         case (
             BreakerClosed()
@@ -140,7 +148,7 @@ def sentence(view: EventView) -> str:
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
         case SyncScheduled(due=due, reason=reason):
-            return f"next sync at {times.local(due)}{REASONS[reason]}"
+            return f"next sync at {times.local(due)}{REASONS[reason]}{by(event.by)}"
         case ActorCrashed(error=error, crashes=crashes, until=until):
             times_ = _if(crashes > 1, f", {crashes} times in a row")
             return f"rounds itself failed ({error}){times_}; rests until {times.local(until)}"
@@ -169,6 +177,8 @@ def sentence(view: EventView) -> str:
             return sync_words.start(event, view.seq, _who(event))
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return sync_words.ending(event, _who(event))
+        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted() | StepsSummed():
+            return limit_words.limit(event)
         case _:
             return account_words.account(event, _who(event))
 

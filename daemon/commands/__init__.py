@@ -24,6 +24,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
+from daemon.commands.limits import LimitCommand, NoteAnswer, NoteSteps, Recount, TakeAllowance
 from daemon.commands.membership import (
     Connect,
     MembershipCommand,
@@ -41,6 +42,7 @@ from daemon.commands.policy import (
     SetSettings,
 )
 from daemon.commands.syncs import (
+    Advance,
     Backfill,
     BeginPass,
     Cancel,
@@ -62,6 +64,7 @@ from daemon.commands.syncs import (
 
 __all__ = [
     "Activate",
+    "Advance",
     "Authorise",
     "Backfill",
     "BeginAuthorisation",
@@ -81,9 +84,12 @@ __all__ = [
     "HostCommand",
     "Interrupt",
     "Introspection",
+    "LimitCommand",
     "LoseRefresh",
     "MembershipCommand",
+    "NoteAnswer",
     "NoteCall",
+    "NoteSteps",
     "NoteVaultKey",
     "OfferDays",
     "OpenBreaker",
@@ -91,6 +97,7 @@ __all__ = [
     "Pause",
     "PolicyCommand",
     "Reconsider",
+    "Recount",
     "Recover",
     "Remove",
     "Renew",
@@ -108,7 +115,10 @@ __all__ = [
     "StepClock",
     "Stop",
     "SyncCommand",
+    "TakeAllowance",
     "Testify",
 ]
 
-Command: TypeAlias = HostCommand | MembershipCommand | SyncCommand | GrantCommand | PolicyCommand
+Command: TypeAlias = (
+    HostCommand | MembershipCommand | SyncCommand | GrantCommand | PolicyCommand | LimitCommand
+)

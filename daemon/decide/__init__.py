@@ -8,6 +8,7 @@ from typing import assert_never
 
 from daemon.commands import (
     Activate,
+    Advance,
     Authorise,
     Backfill,
     BeginAuthorisation,
@@ -25,15 +26,19 @@ from daemon.commands import (
     GrantCommand,
     HostCommand,
     Interrupt,
+    LimitCommand,
     LoseRefresh,
     MembershipCommand,
+    NoteAnswer,
     NoteCall,
+    NoteSteps,
     NoteVaultKey,
     OfferDays,
     OpenBreaker,
     Pause,
     PolicyCommand,
     Reconsider,
+    Recount,
     Recover,
     Remove,
     Renew,
@@ -51,6 +56,7 @@ from daemon.commands import (
     StepClock,
     Stop,
     SyncCommand,
+    TakeAllowance,
     Testify,
 )
 from daemon.decide import (
@@ -58,6 +64,7 @@ from daemon.decide import (
     days,
     doubt,
     host,
+    limits,
     membership,
     outcome,
     passes,
@@ -65,6 +72,7 @@ from daemon.decide import (
     rotation,
     settings,
     start,
+    succession,
     tokens,
 )
 from daemon.decide.decisions import Decisions
@@ -88,6 +96,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_membership(command, world, now)
     if isinstance(command, PolicyCommand):
         return _of_policy(command, world)
+    if isinstance(command, LimitCommand):
+        return _of_limit(command, world, now)
     return _of_host(command, world, now)
 
 
@@ -109,6 +119,8 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
             return [*outcome.crash(command, world, now), *days.give_up(command, world)]
         case Request():
             return start.request(command, world, now)
+        case Advance():
+            return succession.advance(command, world, now)
         case Cancel():
             return start.cancel(command, world, now)
         case BeginPass():
@@ -145,6 +157,20 @@ def _of_grant(command: GrantCommand, world: World, now: datetime) -> Decisions:
             return tokens.settle(command, world, now)
         case SetClient():
             return tokens.set_client(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_limit(command: LimitCommand, world: World, now: datetime) -> Decisions:
+    match command:
+        case TakeAllowance():
+            return limits.take(command, world, now)
+        case NoteAnswer():
+            return limits.note_answer(command, world, now)
+        case NoteSteps():
+            return limits.note_steps(command, world)
+        case Recount():
+            return limits.recount(command, world, now)
         case _:
             assert_never(command)
 

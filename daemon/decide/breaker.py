@@ -30,8 +30,9 @@ from events.schema import CallFailed
 from events.terms import FailureClass, StreamFailure
 from projections import breaker, policy
 from projections.breaker import OUTCOMES_KEPT, Breaker, Outcome, Phase
-from projections.connection import Connection, Run
+from projections.connection import Connection
 from projections.provider import Provider
+from projections.run import Run
 from projections.world import World
 
 SYNCS_LEAST = 5  # failed ones among the last twenty: fewer say nothing about a rate

@@ -13,6 +13,7 @@ from events.schema import (
     Event,
     PolicySet,
     RecordsRefused,
+    SyncCancelled,
     SyncFailed,
     SyncInterrupted,
     SyncScheduled,
@@ -28,7 +29,8 @@ from events.terms import (
     StreamPolicy,
 )
 from projections import provider
-from projections.connection import Connection, Run
+from projections.connection import Connection
+from projections.run import Run
 from projections.streams import Stream
 from projections.world import World
 
@@ -70,7 +72,10 @@ def capture(command: Capture, world: World) -> Decisions:
 
 
 def finish(command: Finish, world: World, now: datetime) -> Decisions:
-    """One good stream makes a success, and so does having nothing to do; failures are named."""
+    """One good stream makes a success, and so does having nothing to do; failures are named.
+
+    Where all streams waited for others, nothing was tried: it neither succeeded nor failed.
+    """
     subject = command.subject
     if not runs(world, subject, command.sync):
         return []
@@ -78,7 +83,10 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
     run = world.connections[subject].run
     assert run is not None, "it was just seen running"
     ending: Event
-    if command.captured or not command.failures:
+    followed: Decisions = []
+    if command.waiting and not command.captured and not command.failures:
+        ending = SyncCancelled(sync=command.sync, pass_=part_of(run))
+    elif command.captured or not command.failures:
         ending = SyncSucceeded(
             sync=command.sync,
             duration_ms=command.duration_ms,
@@ -104,7 +112,7 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             pass_=part_of(run),
         )
         followed = _blamed(subject, run, failures, world, now)
-    next_ = next_due(subject, world, now) if stands_for_due(run) else []
+    next_ = next_due(subject, world, now, command.waiting) if stands_for_due(run) else []
     again = retry.after(command, run, world, now)
     summed = passes.slot_ended(subject, ending, world, now) if part_of(run) is None else []
     return [(subject, ending), *followed, *_heeded(command, world, now, next_), *again, *summed]
@@ -151,6 +159,7 @@ def interrupted(known: Connection, run: Run, reason: InterruptReason) -> SyncInt
         request=request,
         options=run.options if request else None,
         retry=retry_,
+        pass_=None if request else part_of(run),
     )
 
 

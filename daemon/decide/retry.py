@@ -10,9 +10,10 @@ from events.policy import Backoff, PolicySet
 from events.schema import RetriesEnded, RetryMoved, RetryScheduled, SyncRequested, SyncSkipped
 from events.terms import Caller, Kind, RetriesEnd, RunOptions, SkipReason, StreamFailure
 from projections import policy
-from projections.connection import Connection, Run
+from projections.connection import Connection
 from projections.grant import Phase
 from projections.provider import last_hour
+from projections.run import Run
 from projections.world import World
 
 PRIORITY_MAX = 10
@@ -49,7 +50,7 @@ def after(command: Finish, run: Run, world: World, now: datetime) -> Decisions:
         delay=delay,
         jitter=command.jitter if rules.retry_jitter else None,
         hint=hint,
-        streams=_streams(lost),
+        streams=_streams(lost, command.waiting),
         options=_options(command, run, lost),
     )
     return [(subject, scheduled)]
@@ -141,9 +142,12 @@ def _budget_allows(world: World, subject: int, rules: PolicySet, now: datetime) 
     return retries < max(BUDGET_LEAST, rules.retry_budget * turns)
 
 
-def _streams(lost: list[StreamFailure]) -> tuple[str, ...]:
-    """Which streams to try again; what failed before there was a stream to speak of is all."""
-    names = {each.stream: None for each in lost}
+def _streams(lost: list[StreamFailure], waiting: tuple[str, ...]) -> tuple[str, ...]:
+    """Which streams to try again, and what waited for them; empty for all.
+
+    What failed before there was a stream to speak of is all.
+    """
+    names = {each.stream: None for each in lost} | dict.fromkeys(waiting)
     return () if "" in names else tuple(names)
 
 

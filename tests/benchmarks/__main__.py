@@ -8,13 +8,33 @@ import sys
 
 import structlog
 
-from tests.benchmarks import appending, replaying, syncing
+from tests.benchmarks import (
+    appending,
+    deciding,
+    freshness,
+    idling,
+    replaying,
+    scheduling,
+    syncing,
+)
+
+BENCHMARKS = {
+    "appending": appending,
+    "replaying": replaying,
+    "syncing": syncing,
+    "deciding": deciding,
+    "scheduling": scheduling,
+    "idling": idling,
+    "freshness": freshness,
+}
+"""All of them; `python -m tests.benchmarks idling` runs one."""
 
 
 def main() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    for benchmark in (appending, replaying, syncing):
-        for figure in benchmark.figures():
+    asked = sys.argv[1:] or list(BENCHMARKS)
+    for name in asked:
+        for figure in BENCHMARKS[name].figures():
             sys.stdout.write(figure.line())
             sys.stdout.flush()
 

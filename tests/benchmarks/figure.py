@@ -46,3 +46,10 @@ def rate(count: int, work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return count / (time.perf_counter() - begun)
+
+
+def cpu_rate(count: int, work: Callable[[], object]) -> float:
+    """Of what neither waits nor writes: in the processor's time, so that neighbours count less."""
+    begun = time.process_time()
+    work()
+    return count / (time.process_time() - begun)

@@ -1,7 +1,7 @@
 """Any wishes in any order keep every invariant, and nothing is told before it is on disk."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 import trio
@@ -15,6 +15,7 @@ from daemon.commands import Capture, Finish, Interrupt, NoteCall, Recover
 from daemon.journal import ROOM_EVENTS, Bridge, Journal, LogBroken
 from events import schema, terms
 from events.codec import decode
+from events.policy import Settings
 from projections import world as worlds
 from projections.world import World
 from tests.events.facts import values
@@ -75,18 +76,49 @@ streams = st.sampled_from(["days", "alerts"])
 syncs = st.sampled_from([0, 0, 0, 0, 0, 0, 1, -1])
 """Which sync a late outcome speaks of: 0 the running one of its connection, else one beside it."""
 
+walls = st.sampled_from([time(0), time(5, 30), time(12), time(23)])
 policies = st.builds(
     schema.PolicySet,
+    quiet_hours_start=walls,
+    quiet_hours_end=walls,
     interval=st.sampled_from([30 * MINUTES, 360 * MINUTES]),
     concurrency=st.integers(1, 3),
     crash_delay=st.just(MINUTES),
     crash_delay_max=st.just(60 * MINUTES),
+    failover_enabled=st.booleans(),
+    retry_jitter=st.booleans(),
+    max_retry_attempts=st.integers(1, 3),
+    retries_at_once=st.integers(1, 2),
+    spread=st.sampled_from([0.0, 0.3]),
+    breaker_syncs_in_a_row=st.integers(1, 5),
+    breaker_connections=st.integers(1, 2),
+    breaker_doubling=st.booleans(),
+    provider_concurrency=st.integers(1, 3),
+    batch_pause=st.sampled_from([0 * MINUTES, MINUTES]),
 )
+own = st.builds(
+    Settings,
+    interval=st.none() | st.sampled_from([20 * MINUTES, 500 * MINUTES]),
+    enabled=st.none() | st.booleans(),
+    quiet_hours_start=st.none() | walls,
+    quiet_hours_end=st.none() | walls,
+    timezone=st.none() | st.sampled_from(["Europe/Madrid", "Australia/Lord_Howe"]),
+    fallback=st.none() | st.sampled_from(CONNECTIONS),
+    stream_intervals=st.none() | st.just({"days": 15 * MINUTES}),
+)
+anybody = st.sampled_from([DAEMON, *PROVIDERS, *TENANTS, *CONNECTIONS])
+guarded = st.sampled_from([*PROVIDERS, *CONNECTIONS])
 declarations = st.builds(
     schema.ProviderDeclared,
     name=st.just("weather"),
     digest=st.sampled_from(["d1", "d2"]),
-    streams=st.sampled_from([(), (terms.StreamPolicy(name="days", empty=terms.OnEmpty.ACCEPT),)]),
+    streams=st.sampled_from(
+        [
+            (),
+            (terms.StreamPolicy(name="days", empty=terms.OnEmpty.ACCEPT),),
+            (terms.StreamPolicy(name="days"), terms.StreamPolicy(name="alerts", interval=MINUTES)),
+        ]
+    ),
 )
 failures = st.lists(values(terms.StreamFailure), max_size=2).map(tuple)
 wishes = st.one_of(
@@ -116,7 +148,18 @@ wishes = st.one_of(
             commands.Cancel,
         )
     ),
-    st.builds(commands.Review, subject=subjects),
+    st.builds(commands.Review, subject=subjects, by=st.sampled_from([-90 * MINUTES, MINUTES])),
+    st.builds(commands.SetSettings, subject=anybody, settings=own),
+    st.builds(commands.SetSettings, subject=anybody, settings=own),
+    st.builds(commands.ResetSettings, subject=anybody),
+    st.builds(commands.Reconsider, subject=subjects),
+    st.builds(commands.Reconsider, subject=subjects),
+    st.builds(commands.Retry, subject=subjects, forced=st.booleans()),
+    st.builds(commands.Request, subject=subjects, forced=st.just(True)),
+    st.builds(commands.OpenBreaker, subject=guarded),
+    st.builds(commands.CloseBreaker, subject=guarded),
+    st.builds(commands.ResetBreaker, subject=guarded),
+    st.builds(commands.BeginPass),
     st.builds(commands.Crash, subject=subjects, error=st.just("KeyError at rest.py:1")),
 )
 starts = st.builds(commands.Start, subject=subjects)
@@ -141,6 +184,7 @@ outcomes = st.one_of(
         records=counts,
         failures=failures,
         calls=st.just(()),
+        jitter=st.sampled_from([0.0, 0.25, 0.99]),
     ),
     st.builds(
         Interrupt, subject=subjects, sync=syncs, reason=st.sampled_from(terms.InterruptReason)
@@ -256,7 +300,7 @@ def test_what_is_there_can_still_be_reached(life):
         if world.connections[subject].removed:
             continue
         kept.execute(commands.Resume(subject=subject))
-        kept.execute(commands.Request(subject=subject))
+        kept.execute(commands.Request(subject=subject, forced=True))
         clock.time += timedelta(days=30)
         assert kept.execute(commands.Start(subject=subject))
         kept.execute(commands.Cancel(subject=subject))

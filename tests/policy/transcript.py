@@ -8,6 +8,7 @@ from daemon import commands
 from daemon.decide import decide
 from events import schema, terms
 from events.envelope import Recorded
+from events.policy import Settings
 from projections import world as worlds
 from projections.world import World
 
@@ -116,6 +117,11 @@ def summed(since, until, records=3, **more):
     counts = {"total": 1, "successful": 1, "failed": 0, "records": records} | more
     duration = (until - since) // timedelta(milliseconds=1)
     return PROVIDER, schema.PassEnded(begun=since, duration_ms=duration, **counts)
+
+
+def setting(**values):
+    """Somebody gave the subject these settings of its own."""
+    return schema.SettingsSet(settings=Settings(**values))
 
 
 KNOWN = ((PROVIDER, DECLARED), (ONE, ADDED), (ONE, scheduled(NOON, "added")))

@@ -1,0 +1,85 @@
+"""How many bytes does a connection take that has nothing to do?
+
+Ours is what Python's allocator hands out for it: its slice of the World once it has been synced,
+its entries in the agenda and in the scheduler's index of whose it is. The limit is what an actor
+measures that is nothing but plain state and one heap entry (0.3 KB); a task that waits on a channel
+measures 4.7 KB. A ratio over 1 says by how much the real state, with its counters, its streams'
+versions and what its breaker last saw, is larger than that.
+"""
+
+import gc
+import tracemalloc
+from collections.abc import Iterator
+
+from daemon.agenda import Agenda
+from daemon.under import Under
+from events import schema
+from events.envelope import Recorded
+from projections import world as worlds
+from projections.world import World
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.fleet import BEGIN, STREAMS, Host, fleet, subjects
+
+CONNECTIONS = 100_000
+PLAIN = 300.0  # bytes
+
+
+def figures(connections: int = CONNECTIONS) -> Iterator[Figure]:
+    for name, synced in (("never synced", False), ("synced, three streams", True)):
+        world, waiting = bytes_each(connections, synced=synced)
+        yield Figure(
+            figure=f"an idle connection, {name}: state {world:,.0f}, agenda {waiting:,.0f}",
+            value=round(world + waiting),
+            limit=PLAIN,
+            ratio=round((world + waiting) / PLAIN, 3),
+            unit="bytes",
+        )
+
+
+def bytes_each(connections: int, *, synced: bool) -> tuple[float, float]:
+    """Of one connection: in the World, and in what follows it."""
+    tracemalloc.start()
+    try:
+        begun = _allocated()
+        world = fleet(connections)
+        if synced:
+            _sync_all(world, connections)
+        state = _allocated()
+        followers = Agenda(world), Under(world)
+        waiting = _allocated()
+        del followers
+    finally:
+        tracemalloc.stop()
+    return (state - begun) / connections, (waiting - state) / connections
+
+
+def _sync_all(world: World, connections: int) -> None:
+    """Every one of them once, as it falls due."""
+    host = Host(world)
+    for _ in range(connections):
+        _capture(world, host.pass_turn())
+    assert len(world.connections) == len(subjects(connections)), "nobody came, and nobody went"
+
+
+def _capture(world: World, subject: int) -> None:
+    for stream in STREAMS:
+        captured = schema.RecordsCaptured(
+            stream=stream.name,
+            version=world.seq,
+            fetched=100,
+            added=100,
+            changed=0,
+            removed=0,
+            unchanged=0,
+            duplicates=0,
+            rows=10_000 + subject,
+            pages=1,
+            digest=f"{subject:064x}",
+        )
+        recorded = Recorded(seq=world.seq + 1, at=BEGIN, subject=subject, event=captured)
+        worlds.fold(world, recorded)
+
+
+def _allocated() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
