@@ -14,7 +14,7 @@ from events.envelope import Recorded
 from tests.simulation.fleet import SPAN, first_day
 from tests.simulation.fleet_story import story
 
-SEEDS = 50
+SEEDS = 10
 BATCH = 5
 BATCHES = [range(first, first + BATCH) for first in range(0, SEEDS, BATCH)]
 ROOT = Path(__file__).parents[2]

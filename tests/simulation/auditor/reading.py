@@ -193,7 +193,7 @@ class Reading:
                 self._read_start(line, each, each.event)
             case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
                 _read_ending(line, each)
-                line.must_retry = bool(lost(line)) and bool(
+                line.must_retry = is_retried(line) and bool(
                     self.value("failover_enabled", each.subject)
                 )
             case _:
@@ -232,6 +232,15 @@ def lost(line: Line) -> list[StreamFailure]:
     ending = line.ended.event if line.ended else None
     failures = ending.failures if isinstance(ending, SyncSucceeded | SyncFailed) else ()
     return [each for each in failures if each.cause in MAY_PASS]
+
+
+def is_retried(line: Line) -> bool:
+    """Whether it failed in what may pass, and neither was one sync and no more, nor has a retry."""
+    ran = line.ran
+    if ran is None or line.retry is not None or ran.kind is Kind.BACKFILL:
+        return False
+    once = ran.kind is Kind.FAILOVER and not ran.attempt
+    return bool(lost(line)) and not once
 
 
 def is_whole(ran: SyncStarted) -> bool:

@@ -1,7 +1,7 @@
 """Does every turn end in exactly one way, and is the next one where its interval puts it?"""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from events.envelope import Recorded
 from events.schema import SyncCancelled, SyncInterrupted, SyncScheduled, SyncStarted
@@ -94,15 +94,33 @@ def _stepped(
         return
     if set(planned.streams) != set(intervals):
         yield f"turns of {set(planned.streams)}, and intervals of {set(intervals)}"
-    assert line.ran is not None, "it was just seen"
     for name, due in planned.streams.items():
-        old = before.streams.get(name, before.due)
-        ran = not line.ran.streams or name in line.ran.streams
-        if old > each.at or not ran:
-            if due != old:
-                yield f"{name} did not run, and its turn moved"
-            continue
-        early = (1 + line.missed.get(name, 0)) * intervals[name] - (due - old)
-        fresh = name not in before.streams
-        if due <= each.at or not NONE <= early <= (share * intervals[name] if fresh else NONE):
-            yield f"{name} is due at {due} after {old}, and {line.missed} were missed"
+        yield from _stream_stepped(reading, each, planned, line, (name, due, intervals[name]))
+
+
+def _stream_stepped(
+    reading: Reading,
+    each: Recorded,
+    planned: SyncScheduled,
+    line: Line,
+    stream: tuple[str, datetime, timedelta],
+) -> Iterator[str]:
+    """One that was left waiting may go with the next of the others."""
+    assert line.ran is not None, "it was just seen"
+    assert line.plan is not None, "it was just seen"
+    name, due, interval = stream
+    fresh = name not in line.plan.streams
+    old = line.plan.streams.get(name, line.plan.due)
+    ran = not line.ran.streams or name in line.ran.streams
+    waits = any(it.name == name and it.waits_for for it in reading.streams[line.provider])
+    if waits and ran and due == planned.due:
+        return
+    if old > each.at or not ran:
+        if due != old:
+            yield f"{name} did not run, and its turn moved"
+        return
+    spread = (1 + line.missed.get(name, 0)) * interval - (due - old)
+    spread += line.plan.spread if fresh else NONE
+    share = float(str(reading.value("spread", each.subject)))
+    if due <= each.at or not NONE <= spread <= (share * interval if fresh else NONE):
+        yield f"{name} is due at {due} after {old}, and {line.missed} were missed"
