@@ -104,15 +104,11 @@ def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
             )
         case SyncRequested() as event:
             return replace(schedule, request=_asked(recorded, event))
+        case RetryScheduled(hint=timedelta() as hint) as event:
+            wait = Wait(since=recorded.at, until=recorded.at + hint)
+            return replace(schedule, retry=_retry(event), wait=wait)
         case RetryScheduled() as event:
-            retry = Retry(
-                due=event.due,
-                attempt=event.attempt,
-                priority=event.priority,
-                streams=event.streams,
-                options=event.options,
-            )
-            return replace(schedule, retry=retry)
+            return replace(schedule, retry=_retry(event))
         case RetryMoved(due=due) if schedule.retry:
             return replace(schedule, retry=replace(schedule.retry, due=due))
         case SyncDeferred(reason=reason, until=until):
@@ -183,6 +179,16 @@ def _planned_anew(schedule: Schedule, recorded: Recorded, event: SyncScheduled) 
         streams=event.streams,
         hold=None,
         rest_until=None,
+    )
+
+
+def _retry(event: RetryScheduled) -> Retry:
+    return Retry(
+        due=event.due,
+        attempt=event.attempt,
+        priority=event.priority,
+        streams=event.streams,
+        options=event.options,
     )
 
 

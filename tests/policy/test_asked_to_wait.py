@@ -3,8 +3,8 @@
 import pytest
 
 from daemon import commands
-from events.schema import ConnectionChanged, SyncScheduled
-from events.terms import ScheduleReason
+from events.schema import ConnectionChanged, RetryScheduled, SyncScheduled
+from events.terms import FailureClass, ScheduleReason
 from tests.policy.transcript import (
     HOUR,
     KNOWN,
@@ -26,6 +26,17 @@ WAITS = (*KNOWN, (ONE, scheduled(UNTIL, ScheduleReason.ASKED_TO_WAIT)))
 
 def anew(due, reason=ScheduleReason.SETTINGS, **more):
     return ONE, SyncScheduled(due=due, reason=reason, **more)
+
+
+def retry(due, hint=None):
+    return RetryScheduled(
+        due=due,
+        attempt=1,
+        cause=FailureClass.RATE_LIMITED,
+        priority=6,
+        delay=5 * MINUTE,
+        hint=hint,
+    )
 
 
 @pytest.mark.requirement("E10")
@@ -51,3 +62,12 @@ def test_after_a_step_back_to_before_it_was_asked_a_wait_counts_for_nothing():
     """Else it could last for as long as the clock was ahead."""
     before = NOON - 100 * HOUR
     given(*WAITS).when(RECONSIDER, before).then(anew(before + 6 * HOUR))
+
+
+@pytest.mark.requirement("E10")
+def test_a_wait_that_is_shorter_than_the_interval_holds_when_that_becomes_shorter_still():
+    """No turn had to move for it; the retry alone waits for as long."""
+    waits = (*KNOWN, (ONE, scheduled(NOON + 6 * HOUR)), (ONE, retry(NOON + 3 * HOUR, 3 * HOUR)))
+    given(*waits, (ONE, setting(interval=HOUR))).when(RECONSIDER).then(anew(NOON + 3 * HOUR))
+    unasked = (*waits[:-1], (ONE, retry(NOON + 3 * HOUR)))
+    given(*unasked, (ONE, setting(interval=HOUR))).when(RECONSIDER).then(anew(NOON + HOUR))

@@ -146,7 +146,7 @@ class Fleet:
 
     def _lasting(self) -> timedelta:
         """Long lives, and ones that end while what fell due in between is still being synced."""
-        if self.dice.random() < 0.5:
+        if self.dice.random() < 0.25:
             return timedelta(seconds=self.dice.uniform(0, 180))
         return timedelta(hours=self.dice.uniform(0.1, 14))
 

@@ -59,7 +59,7 @@ class Storms:
         stormy = self.until is not None and self.clock.now() < self.until
         if not stormy or self.dice.random() < 0.2:
             return None
-        hint = timedelta(seconds=self.dice.randint(20, 21600)) if self.hinted else None
+        hint = timedelta(seconds=self.dice.randint(20, 36000)) if self.hinted else None
         return CallLost(FailureClass.RATE_LIMITED, "fewer", status=429, retry_after=hint)
 
     def calm(self) -> None:

@@ -27,7 +27,15 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
-from events.terms import FailureClass, Kind, RetriesEnd, SkipReason, StreamFailure, StreamPolicy
+from events.terms import (
+    FailureClass,
+    Kind,
+    RetriesEnd,
+    ScheduleReason,
+    SkipReason,
+    StreamFailure,
+    StreamPolicy,
+)
 from tests.simulation.auditor.in_force import InForce
 
 MAY_PASS = {
@@ -61,7 +69,8 @@ class Line:
     """One connection, as the log tells of it.
 
     `ran` is its last run and `ended` how that ended; `served` is what its last start was for, a
-    request and a retry. `gave_up` and `latched` are the events that a failover follows.
+    request and a retry. `gave_up` and `latched` are the events that a failover follows. `hinted` is
+    until when its provider then asked to be left alone, `asked_to_wait` what was made of that.
     """
 
     tenant: int
@@ -80,6 +89,7 @@ class Line:
     gave_up: int = 0
     latched: int = 0
     must_retry: bool = False
+    hinted: datetime | None = None
     asked_to_wait: datetime | None = None
 
     @property
@@ -183,7 +193,9 @@ class Reading:
                 line.paused = False
             case ConnectionRemoved():
                 line.removed = True
-            case SyncScheduled():
+            case SyncScheduled() as planned:
+                if planned.reason is ScheduleReason.ASKED_TO_WAIT:
+                    line.asked_to_wait = planned.due
                 line.plan, line.planned_by, line.missed = each.event, each.seq, {}
             case SyncSkipped(request=int()):
                 line.request = None
@@ -199,6 +211,7 @@ class Reading:
                     False,
                 )
                 self.retried.append((each.at, line.provider))
+                line.asked_to_wait = line.hinted or line.asked_to_wait
             case RetryMoved(due=due) if line.retry:
                 line.retry.due = due
             case RetriesEnded(reason=reason):
@@ -222,6 +235,8 @@ class Reading:
         )
         line.request = None if event.request is not None else line.request
         line.retry = None if event.attempt else line.retry
+        if event.forced:  # a person wants no wait; what the provider answers now is its newest word
+            line.asked_to_wait = None
         if event.attempt == 0:
             self.turned.append((each.at, line.provider))
 
@@ -231,7 +246,7 @@ def _read_ending(line: Line, each: Recorded) -> None:
     match each.event:
         case SyncSucceeded(failures=failures) | SyncFailed(failures=failures):
             hints = [lost.retry_after for lost in failures if lost.retry_after]
-            line.asked_to_wait = each.at + max(hints) if hints else None
+            line.hinted = each.at + max(hints) if hints else None
         case SyncInterrupted(request=request, retry=retry):
             asked, tried = line.served
             if request is not None and asked is not None:

@@ -47,9 +47,8 @@ def _allowed(reading: Reading, each: Recorded, retry: RetryScheduled, line: Line
         yield f"attempt {retry.attempt} comes after attempt {line.ran.attempt}"
     if retry.attempt > _number(reading, "max_retry_attempts", each.subject):
         yield f"attempt {retry.attempt} is one too many"
-    failed, streams = {it.stream for it in failures}, set(retry.streams)
-    waiting = {it.name for it in reading.streams[line.provider] if it.waits_for}
-    if not failed <= streams <= failed | waiting:
+    waited = set(getattr(line.ended.event, "waiting", ()))
+    if {it.stream for it in failures} | waited != set(retry.streams):
         yield f"{retry.streams} are not what failed, with what waited for it"
     step = _number(reading, "retry_priority_step", each.subject)
     if retry.priority != max(1, min(10, line.ran.priority + step)):

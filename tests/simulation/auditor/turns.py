@@ -61,8 +61,8 @@ def _planned(reading: Reading, each: Recorded, planned: SyncScheduled, line: Lin
             else:
                 yield from _stepped(reading, each, planned, line, before)
         case ScheduleReason.ASKED_TO_WAIT:
-            if planned.due != line.asked_to_wait:
-                yield f"its provider asked for {line.asked_to_wait}"
+            if planned.due != line.hinted:
+                yield f"its provider asked for {line.hinted}"
             if before is None or planned.due <= before.due:
                 yield "what a provider asks for makes nothing sooner"
         case ScheduleReason.SETTINGS:
