@@ -15,6 +15,7 @@ from daemon.commands import Finish
 from daemon.decide.waiting import waits
 from daemon.exchange import CallLost
 from daemon.journal import Journal
+from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.store.storage import Storage
@@ -38,6 +39,7 @@ class Actor:
         keeper: Keeper,
         providers: Mapping[int, Provider],
         *,
+        limiter: Limiter,
         time: Callable[[], float] = trio.current_time,
         chance: Callable[[], float],
     ) -> None:
@@ -50,6 +52,7 @@ class Actor:
         self._keeper = keeper
         self._capturer = Capturer(journal, storage)
         self._providers = providers
+        self._limiter = limiter
         self._time = time
         self._chance = chance
 
@@ -119,12 +122,12 @@ class Actor:
     def _source(self, started: Recorded, provider: Provider, event: SyncStarted) -> Source:
         subject = started.subject
         connection = self._journal.world.connections[subject]
-        whose = Subject(connection=subject, sync=started.seq)
+        whose = Subject(connection=subject, sync=started.seq, priority=event.priority)
         return Source(
             subject=subject,
             sync=started.seq,
             file=provider.file,
-            calls=Calls(self._journal, self._keeper, provider, whose),
+            calls=Calls(self._journal, self._keeper, provider, whose, self._limiter),
             credential=account.credential(self._vault, connection, subject),
             values=account.settings(self._vault, connection, subject, provider.file),
             digest_key=self._vault.digest_key(connection.tenant),

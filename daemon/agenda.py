@@ -19,6 +19,9 @@ from projections.world import World
 Entry = tuple[Rank, datetime, int, int]
 """(rank of the connection, due, subject, generation): the least runs first."""
 
+_Start = tuple[datetime, bool, bool]
+"""When, whether somebody asked for it, and whether that one is forced."""
+
 UNRANKED = (0, 0)  # what is not due yet comes by time alone
 STALE_LEAST = 64  # entries that a heap may hold before it is looked whether they mean anything
 
@@ -84,7 +87,7 @@ class Agenda:
         self._world = world
         self._lanes: dict[int, _Lane] = {}
         self._generations: dict[int, int] = {}
-        self._starts: dict[int, tuple[datetime, bool]] = {}  # when, and whether it was requested
+        self._starts: dict[int, _Start] = {}
         self._admitted = datetime.min.replace(tzinfo=UTC)
         for subject, connection in world.connections.items():
             self.note(subject, connection)
@@ -100,7 +103,8 @@ class Agenda:
     def note(self, subject: int, connection: Connection) -> bool:
         """Take in a connection's new state. True where its next start is another one now."""
         at = next_work(connection)
-        start = None if at is None else (at, connection.schedule.request is not None)
+        asked = connection.schedule.request
+        start = None if at is None else (at, asked is not None, asked is not None and asked.forced)
         if start == self._starts.get(subject):
             return False
         generation = self._generations.get(subject, 0) + 1

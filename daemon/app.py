@@ -20,6 +20,7 @@ from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
 from daemon.journal import Journal
+from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.scheduler import Scheduler
@@ -119,8 +120,17 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
         apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
-        chance = parts.chance
-        actor = Actor(journal, storage, parts.vault, keeper, providers, chance=chance)
+        limiter = Limiter(journal)
+        nursery.start_soon(limiter.run)
+        actor = Actor(
+            journal,
+            storage,
+            parts.vault,
+            keeper,
+            providers,
+            limiter=limiter,
+            chance=parts.chance,
+        )
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)

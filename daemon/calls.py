@@ -3,12 +3,13 @@
 import trio
 from msgspec import Struct, structs
 
-from daemon import answers
+from daemon import answers, rate_hint
 from daemon.auth_file import OAuth2
 from daemon.commands import NoteCall
 from daemon.exchange import CallLost, Request, Response, malformed
 from daemon.failures import retry_after
 from daemon.journal import Journal
+from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.secret import Secret
 from daemon.tokens import Access, Keeper
@@ -21,27 +22,38 @@ NOT_YET = (
     "the provider took the request and has not answered it yet (202); only a GET is asked again:"
     " check method and path in its file"
 )
+REFUSED_PATIENCE_S = 10.0  # a sync that was refused fails in part, and comes again when it may
+READS = frozenset({"GET", "HEAD"})
+SLOW_SHARE = 0.8  # of the time that a call may take: a provider that comes near is overloaded
 POLLS_MAX = 1000  # how often a report that is being made is asked for
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """Whose calls: the connection's subject, and the number of its sync."""
+    """Whose calls: the connection's subject, the number of its sync, and that one's priority."""
 
     connection: int
     sync: int
+    priority: int = 5
 
 
 class Calls:
     """The calls of one sync. `totals` sums the successful ones by endpoint."""
 
     def __init__(
-        self, journal: Journal, keeper: Keeper, provider: Provider, whose: Subject
+        self,
+        journal: Journal,
+        keeper: Keeper,
+        provider: Provider,
+        whose: Subject,
+        limiter: Limiter,
     ) -> None:
         self.totals: dict[str, CallTotal] = {}
         self._journal = journal
         self._keeper = keeper
         self._provider = provider
         self._whose = whose
+        self._limiter = limiter
+        self._patience_s = provider.file.limits.sync_timeout_s
         self._untried: int | None = None  # a generation that came after a refusal, not yet proven
         self._refusals = 0
         self._answered: Request | None = None
@@ -113,12 +125,30 @@ class Calls:
         raise loss
 
     async def _once(self, request: Request) -> Response:
+        """Exchange when the limits let it. What they refuse was never sent: no call failed."""
+        async with self._limiter.place(
+            self._whose.connection,
+            reads=request.method in READS,
+            priority=self._whose.priority,
+            patience_s=self._patience_s,
+        ):
+            return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> Response:
+        file, subject = self._provider.file, self._whose.connection
         try:
             response = await self._provider.send(request)
-            answers.check(self._provider.file.errors, response)
+            answers.check(file.errors, response)
         except CallLost as lost:
             self._note(request, lost)
+            self._limiter.answered(subject, cause=lost.cause, retry_after=lost.retry_after)
+            if lost.cause is FailureClass.RATE_LIMITED:
+                self._patience_s = min(self._patience_s, REFUSED_PATIENCE_S)
             raise
+        now, limit_s = self._journal.clock.now(), request.timeout_s or file.limits.timeout_s
+        used_up = rate_hint.wait(response.headers, file.rate, now, refused=False)
+        slow = response.duration_ms >= 1000 * limit_s * SLOW_SHARE
+        self._limiter.answered(subject, retry_after=used_up, slow=slow)
         self._answered = request
         _count(self.totals, request.endpoint, 1, response.size, response.duration_ms)
         return response

@@ -108,7 +108,7 @@ def load(path: Path) -> Configuration:
     _check_views(providers, directory)
     for name in settings.providers:
         _check_client(name, providers, path)
-    _check_policy(settings.policy, providers, path)
+    _check_policy(settings, providers, path)
     for name, declared in settings.connections.items():
         _check_connection(name, declared, providers, directory, origins[name])
     return Configuration(
@@ -199,7 +199,8 @@ def check_settings(file: ProviderFile, given: Mapping[str, str]) -> str | None:
     return None
 
 
-def _check_policy(policy: PolicyTables, providers: Mapping[str, ProviderFile], path: Path) -> None:
+def _check_policy(settings: Settings, providers: Mapping[str, ProviderFile], path: Path) -> None:
+    policy = settings.policy
     if wrong := policy_file.check_place(policy, "fleet"):
         raise ConfigurationError(f"{path}: policy: {wrong}")
     tables = {"provider": policy.providers, "tenant": policy.tenants}
@@ -207,12 +208,31 @@ def _check_policy(policy: PolicyTables, providers: Mapping[str, ProviderFile], p
         for name, table in named.items():
             if wrong := policy_file.check_place(table, place):
                 raise ConfigurationError(f"{path}: policy.{place}s.{name}: {wrong}")
-    for name in policy.providers:
+    for name, table in policy.providers.items():
         if name not in providers:
             raise ConfigurationError(f"{path}: policy.providers.{name}: there is no such provider")
+        if wrong := _check_streams(name, table, providers):
+            raise ConfigurationError(f"{path}: policy.providers.{name}: {wrong}")
     for name, table in policy.connections.items():
         if wrong := check_name(name) or check_fallback(name, table.fallback):
             raise ConfigurationError(f"{path}: policy.connections: {wrong}")
+        declared = settings.connections.get(name, Declared())
+        if wrong := _check_streams(provider_of(name, declared.provider), table, providers):
+            raise ConfigurationError(f"{path}: policy.connections.{name}: {wrong}")
+
+
+def _check_streams(
+    provider: str, table: PolicyTable, providers: Mapping[str, ProviderFile]
+) -> str | None:
+    """A stream that nobody has would have its interval for nothing.
+
+    A connection that was added by command may have a provider that its name does not tell.
+    """
+    known = providers[provider].streams if provider in providers else None
+    for stream in table.stream_intervals or ():
+        if known is not None and stream not in known:
+            return f"{provider} has no stream {stream} (it has: {', '.join(sorted(known))})"
+    return None
 
 
 def check_fallback(name: str, fallback: str | None) -> str | None:

@@ -20,10 +20,12 @@ from daemon.duration import duration
 from daemon.journal import Journal
 from daemon.oauth import client_of
 from daemon.provider_file import ProviderFile
+from daemon.rate_file import RateWindow
 from daemon.secret import Secret
 from daemon.store.storage import Storage
 from daemon.vault import Vault, VaultFull
 from events.envelope import Recorded
+from events.limits import LimitPolicy, Scope, Span, WindowKind
 from events.schema import ProviderDeclared
 from events.terms import Caller, GrantPolicy, StreamPolicy, WayOut
 
@@ -142,6 +144,7 @@ def declaration(file: ProviderFile) -> ProviderDeclared:
             for name, stream in file.streams.items()
         ),
         grant=_grant(file),
+        limits=tuple(_limit(each) for each in file.rate.windows),
     )
 
 
@@ -163,6 +166,18 @@ def _grant(file: ProviderFile) -> GrantPolicy | None:
         person=person,
         reuse=timedelta(seconds=auth.reuse_s) if auth.reuse_s else None,
         idle=timedelta(days=auth.idle_days) if auth.idle_days else None,
+    )
+
+
+def _limit(window: RateWindow) -> LimitPolicy:
+    return LimitPolicy(
+        calls=window.calls,
+        span=Span(
+            per=timedelta(seconds=window.per_s),
+            kind=WindowKind(window.kind),
+            reads_only=window.only == "reads",
+        ),
+        scope=Scope(window.scope),
     )
 
 

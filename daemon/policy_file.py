@@ -4,6 +4,7 @@ In the configuration's `[policy]` tables, over the API, and after `rounds policy
 names, the same ranges.
 """
 
+import difflib
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
@@ -16,7 +17,7 @@ from daemon import expectation
 from daemon.duration import Duration, duration
 from daemon.duration import text as duration_text
 from daemon.file_table import Name
-from events.policy import Backoff, PolicySet, Settings
+from events.policy import INTERVAL_OF, Backoff, PolicySet, Settings
 
 Value: TypeAlias = str | int | float | bool | list[str] | dict[str, str]
 """A setting as it is typed, or stands in JSON."""
@@ -27,9 +28,6 @@ Pause = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,6}(ms|s|m|h))\Z")]
 
 WallTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
 """`23:00`, on the wall of whoever lives in the time zone."""
-
-INTERVAL_OF = "interval."
-"""`interval.orders=15m` is the interval of one stream."""
 
 
 class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +75,9 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
                 raise ValueError("timezone is not known; write one as Europe/Madrid") from None
 
 
+NAMES = tuple(name for name in PolicyTable.__struct_fields__ if name != "stream_intervals")
+"""All that can be set, but for `interval.STREAM`."""
+
 FLEET_ALONE = frozenset({"concurrency", "retries_at_once"})
 """What is counted over all connections: narrower subjects have none of it."""
 
@@ -103,15 +104,17 @@ class WrongSetting(Exception):
 def parse(given: Mapping[str, str]) -> PolicyTable:
     """Read what was typed as `name=value`. Raises WrongSetting."""
     document: dict[str, Any] = {}
-    for key, text in given.items():
-        if key.startswith(INTERVAL_OF):
-            document.setdefault("stream_intervals", {})[key.removeprefix(INTERVAL_OF)] = text
-        elif key == "priority_order":
-            document[key] = [name.strip() for name in text.split(",") if name.strip()]
+    for name, text in given.items():
+        if name.startswith(INTERVAL_OF):
+            stream = name.removeprefix(INTERVAL_OF)
+            intervals = document.setdefault("stream_intervals", {})
+            intervals[_read(stream, Name, f"the stream of {name}")] = _read(text, Duration, name)
+        elif name in NAMES:
+            words = [word.strip() for word in text.split(",") if word.strip()]
+            document[name] = words if name == "priority_order" else text
+            _check(name, text, document[name])
         else:
-            document[key] = text
-    for key, value in document.items():
-        _check(key, value)
+            raise WrongSetting(f"there is no setting {name}{_nearest(name)}")
     return msgspec.convert(document, PolicyTable, strict=False)
 
 
@@ -183,43 +186,59 @@ def pause(text: str) -> timedelta:
     return timedelta(milliseconds=int(text[:-2])) if text.endswith("ms") else duration(text)
 
 
-def _check(key: str, value: Any) -> None:
-    if key not in PolicyTable.__struct_fields__:
-        names = [*PolicyTable.__struct_fields__, f"{INTERVAL_OF}STREAM"]
-        names.remove("stream_intervals")
-        raise WrongSetting(f"there is no setting {key}; there are {', '.join(names)}")
+def _read(text: str, of: Any, what: str) -> str:
     try:
-        msgspec.convert({key: value}, PolicyTable, strict=False)
+        read: str = msgspec.convert(text, of)
+    except msgspec.ValidationError:
+        wanted = _wanted(msgspec.inspect.type_info(of))
+        raise WrongSetting(f"{what} is {text!r}, expected {wanted}") from None
+    return read
+
+
+def _check(name: str, text: str, value: Any) -> None:
+    try:
+        read = msgspec.convert({name: value}, PolicyTable, strict=False)
     except msgspec.ValidationError as error:
-        text = str(error).partition(" - at `")[0]
-        if key == "timezone" and "not known" in text:
-            raise WrongSetting(text) from None
+        if "timezone is not known" in str(error):
+            raise WrongSetting(str(error)) from None
+        read = PolicyTable()
+    if getattr(read, name) is None:  # or `null` was typed, which is none either
         info = msgspec.inspect.type_info(PolicyTable)
         assert isinstance(info, msgspec.inspect.StructType), "a table is a struct"
-        wanted = next(each.type for each in info.fields if each.name == key)
-        raise WrongSetting(f"{key} is {value!r}, expected {_wanted(wanted)}") from None
+        wanted = next(each.type for each in info.fields if each.name == name)
+        words = _WORDS.get(name) or _wanted(wanted)
+        raise WrongSetting(f"{name} is {text!r}, expected {words}")
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, NAMES, n=1)
+    return f"; did you mean {near[0]}?" if near else "; `rounds policy show` names all"
 
 
 def _wanted(info: msgspec.inspect.Type) -> str:
+    if isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
     if isinstance(info, msgspec.inspect.UnionType):
         info = next(each for each in info.types if not isinstance(each, msgspec.inspect.NoneType))
-    if isinstance(info, msgspec.inspect.StrType) and info.pattern:
-        for pattern, words in _PATTERNS.items():
-            if info.pattern == pattern:
-                return words
-    return expectation.phrase(info)
+    pattern = info.pattern if isinstance(info, msgspec.inspect.StrType) else None
+    return _PATTERNS.get(pattern) or expectation.phrase(info)
 
 
-def _pattern(of: Any) -> str:
+def _pattern(of: Any) -> str | None:
     info = msgspec.inspect.type_info(of)
     assert isinstance(info, msgspec.inspect.StrType), "a text"
-    return info.pattern or ""
+    return info.pattern
 
 
-_PATTERNS = {
+_WORDS = {
+    "fallback": "the name of a connection such as acme/weather",
+    "priority_order": "names of providers such as oura,strava",
+}
+_PATTERNS: dict[str | None, str] = {
     _pattern(Pause): "0, or a span such as 100ms, 10s, 5m or 1h",
     _pattern(Duration): "a span such as 90s, 15m, 6h or 7d, or hourly, daily, weekly",
     _pattern(WallTime): "a time of day such as 23:00",
+    _pattern(Name): "a name in lower case such as daily_sales",
 }
 
 

@@ -12,22 +12,31 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NUMBER = re.compile(r"[0-9]{1,15}")
 
 
-def wait(headers: Mapping[str, str], rate: Rate, now: datetime) -> timedelta | None:
-    """Return how long a refused call should rest; None where the headers do not say.
+def wait(
+    headers: Mapping[str, str], rate: Rate, now: datetime, *, refused: bool = True
+) -> timedelta | None:
+    """Return how long the next call should rest; None where the headers do not say.
 
-    What lies in the past, or makes no sense, is no hint.
+    What lies in the past, or makes no sense, is no hint. A good answer tells the same where it is
+    the last one of its window; it must say so, and of a sliding window our own count knows more.
     """
-    waits = [_wait(headers, each, rate.windows, now) for each in rate.headers]
+    waits = [_wait(headers, each, rate.windows, now, refused=refused) for each in rate.headers]
     known = [each for each in waits if each is not None and each > timedelta(0)]
     return min(max(known), HINT_MAX) if known else None
 
 
 def _wait(
-    headers: Mapping[str, str], dialect: RateHeaders, windows: tuple[RateWindow, ...], now: datetime
+    headers: Mapping[str, str],
+    dialect: RateHeaders,
+    windows: tuple[RateWindow, ...],
+    now: datetime,
+    *,
+    refused: bool,
 ) -> timedelta | None:
     if dialect.reset is not None:
-        remaining = headers.get((dialect.remaining or "").lower(), "0").strip()
-        if re.fullmatch(NUMBER, remaining) and int(remaining) > 0:
+        remaining = headers.get((dialect.remaining or "").lower(), "").strip()
+        left = int(remaining) if re.fullmatch(NUMBER, remaining) else int(not refused)
+        if left > 0:
             return None  # this limit is not the one that was hit
         return _until(headers.get(dialect.reset.lower(), "").strip(), dialect, now)
     used = _numbers(headers.get((dialect.used or "").lower(), ""))
@@ -36,7 +45,7 @@ def _wait(
     ends = [
         _left(window, now)
         for window, so_far, limit in zip(counted, used, limits, strict=False)
-        if so_far >= limit
+        if so_far >= limit and (refused or window.kind == "aligned")
     ]
     return max(ends, default=None)
 

@@ -20,6 +20,7 @@ from events.schema import (
     FLEET,
     ConnectionAdded,
     PolicySet,
+    ProviderDeclared,
     RefreshIntended,
     SettingsDeclared,
     SettingsReset,
@@ -30,7 +31,7 @@ from events.schema import (
 NAP_MAX_S = 60.0  # a clock that stepped is noticed within this
 REVIEW_BATCH = 256  # connections looked at between two turns of the loop, where many are
 
-SETTINGS = (PolicySet, SettingsDeclared, SettingsReset, SettingsSet)
+SETTINGS = (PolicySet, ProviderDeclared, SettingsDeclared, SettingsReset, SettingsSet)
 
 log = structlog.get_logger()
 

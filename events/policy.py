@@ -15,6 +15,9 @@ from msgspec import Struct
 from events.fact import Fact
 from events.terms import Caller
 
+INTERVAL_OF = "interval."
+"""`interval.orders` is the interval of one stream, where settings are named."""
+
 
 class Backoff(StrEnum):
     """How the delay before a retry grows with each attempt."""
@@ -119,14 +122,20 @@ class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared")
 
 
 class SettingsSet(Fact, frozen=True, kw_only=True, tag="settings-set"):
-    """Somebody gave this subject settings of its own; what is None stays as it was."""
+    """Somebody gave this subject settings of its own; what is None stays as it was.
+
+    So do intervals of streams that `stream_intervals` does not name.
+    """
 
     settings: Settings
     by: Caller | None = None
 
 
 class SettingsReset(Fact, frozen=True, kw_only=True, tag="settings-reset"):
-    """Somebody took these back; what the configuration or the wider subject says holds again."""
+    """Somebody took these back; what the configuration or the wider subject says holds again.
+
+    One stream's interval is `interval.` and the stream.
+    """
 
     names: tuple[str, ...]
     by: Caller | None = None

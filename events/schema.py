@@ -35,6 +35,14 @@ from events.accounts import (
 )
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.fact import Fact
+from events.limits import (
+    AllowanceRecounted,
+    AllowanceTaken,
+    LimitAdapted,
+    LimitHeld,
+    LimitPolicy,
+    StepsSummed,
+)
 from events.passes import PassBegun, PassEnded, PassFilled
 from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
 from events.syncs import (
@@ -62,6 +70,8 @@ from events.terms import Caller, GrantPolicy, StreamPolicy
 __all__ = [
     "FLEET",
     "ActorCrashed",
+    "AllowanceRecounted",
+    "AllowanceTaken",
     "AuthorisationBegun",
     "AuthorisationNeeded",
     "AuthorisationWaived",
@@ -86,6 +96,8 @@ __all__ = [
     "DaemonStopped",
     "Event",
     "Fact",
+    "LimitAdapted",
+    "LimitHeld",
     "PassBegun",
     "PassEnded",
     "PassFilled",
@@ -103,6 +115,7 @@ __all__ = [
     "SettingsDeclared",
     "SettingsReset",
     "SettingsSet",
+    "StepsSummed",
     "SyncCancelled",
     "SyncDeferred",
     "SyncFailed",
@@ -160,6 +173,7 @@ class ProviderDeclared(Fact, frozen=True, kw_only=True, tag="provider-declared")
     digest: str
     streams: tuple[StreamPolicy, ...]
     grant: GrantPolicy | None = None
+    limits: tuple[LimitPolicy, ...] = ()
 
 
 # -- a connection ---------------------------------------------------------------------------------
@@ -230,6 +244,11 @@ Event: TypeAlias = (
     | BreakerReset
     | VaultKeyRotated
     | ProviderDeclared
+    | AllowanceTaken
+    | AllowanceRecounted
+    | LimitHeld
+    | LimitAdapted
+    | StepsSummed
     | ConnectionAdded
     | ConnectionChanged
     | ConnectionRemoved

@@ -91,7 +91,7 @@ class RetryScheduled(Fact, frozen=True, kw_only=True, tag="retry-scheduled"):
 
 
 class RetryMoved(Fact, frozen=True, kw_only=True, tag="retry-moved"):
-    """The pending retry is due then: the clock stepped back, and its due time with it."""
+    """The pending retry is due then: the clock stepped back, or the provider asked to wait."""
 
     due: datetime
 
@@ -245,7 +245,8 @@ class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
     """A running sync ended without an outcome: not the provider's fault, and not counted.
 
     `request` is the number of the request that it served, which stands again with its `options`;
-    so does the retry that it was, if `retry` gives its attempt.
+    so does the retry that it was, if `retry` gives its attempt. `pass_` is the number of the pass
+    that goes on without it.
     """
 
     sync: int
@@ -253,3 +254,4 @@ class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):
     request: int | None = None
     options: RunOptions | None = None
     retry: int | None = None
+    pass_: int | None = None

@@ -44,23 +44,24 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """How a sync of which connection ended; `cause` is None where it succeeded."""
+    """How a sync of which connection ended: `causes` are of all that failed, none in a success."""
 
     connection: int
-    cause: FailureClass | None
+    causes: tuple[FailureClass, ...] = ()
 
 
 class Breaker(Struct, frozen=True, kw_only=True):
     """`reason` is None while it is closed; `until` is None where it is open for good, or closed.
 
-    `opened` counts how often in a row without closing, `openings` over its whole life; `successes`
-    are the probes that got through since it opened. `failures` and `outcomes` are the last ones.
+    `event` is the number of the event that opened it. `opened` counts how often in a row without
+    closing, `openings` over its whole life; `successes` are the probes that got through since it
+    opened. `failures` and `outcomes` are the last ones.
     """
 
     reason: BreakerReason | None = None
     until: datetime | None = None
     since: datetime | None = None
-    cause: FailureClass | None = None
+    event: int = 0
     opened: int = 0
     openings: int = 0
     successes: int = 0
@@ -72,21 +73,22 @@ def evolve(breaker: Breaker, recorded: Recorded) -> Breaker:
     """Fold an event of the breaker's own subject, or of a connection that it stands before."""
     match recorded.event:
         case SyncSucceeded():
-            outcomes = _kept(breaker, Outcome(connection=recorded.subject, cause=None))
+            outcomes = _kept(breaker, Outcome(connection=recorded.subject))
             return replace(breaker, outcomes=outcomes, failures=())
-        case SyncFailed(cause=cause):
-            outcomes = _kept(breaker, Outcome(connection=recorded.subject, cause=cause))
+        case SyncFailed(cause=cause, failures=failures):
+            causes = tuple(dict.fromkeys([cause, *(each.cause for each in failures)]))
+            outcomes = _kept(breaker, Outcome(connection=recorded.subject, causes=causes))
             return replace(breaker, outcomes=outcomes)
         case CallFailed(cause=cause):
             lost = Failure(at=recorded.at, cause=cause, connection=recorded.subject)
             return replace(breaker, failures=(*breaker.failures, lost)[-FAILURES_KEPT:])
-        case BreakerOpened(reason=reason, until=until, cause=cause):
+        case BreakerOpened(reason=reason, until=until):
             return replace(
                 breaker,
                 reason=reason,
                 until=until,
                 since=recorded.at,
-                cause=cause,
+                event=recorded.seq,
                 opened=breaker.opened + 1,
                 openings=breaker.openings + 1,
                 successes=0,

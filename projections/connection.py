@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.limits import AllowanceRecounted, AllowanceTaken, LimitAdapted, LimitHeld
 from events.schema import (
     ActorCrashed,
     AuthorisationBegun,
@@ -47,13 +48,15 @@ from events.schema import (
     TokenInDoubt,
     TokenRefreshed,
 )
-from events.terms import FailureClass, Kind, RunOptions
-from projections import backfill, breaker, grant, health, schedule, streams
+from events.terms import FailureClass
+from projections import allowance, backfill, breaker, grant, health, run, schedule, streams
+from projections.allowance import Allowance
 from projections.backfill import Backfill
 from projections.breaker import Breaker
 from projections.grant import Grant, Phase
 from projections.health import Health
-from projections.schedule import Request, Retry, Schedule
+from projections.run import Run
+from projections.schedule import Schedule
 from projections.streams import Streams
 
 OF_GRANT = (
@@ -69,31 +72,9 @@ OF_GRANT = (
     CredentialSet,
 )
 OF_BREAKER = (CallFailed, BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
+OF_ALLOWANCE = (AllowanceTaken, AllowanceRecounted, LimitHeld, LimitAdapted)
 OF_SCHEDULE = (SyncDeferred, RetryScheduled, RetryMoved, RetriesEnded)
 OF_BACKFILL = (BackfillRequested, BackfillAdvanced, BackfillEnded)
-
-
-class Run(Struct, frozen=True, kw_only=True):
-    """The sync that runs: the number of its SyncStarted, and what made it start.
-
-    `asked` and `retried` are what was pending and is served by it; `attempt` is 0, or which retry
-    it is; `streams` are those that run, empty for all. So many `days` came so far, and so often was
-    the token refreshed.
-    """
-
-    sync: int
-    kind: Kind
-    started: datetime
-    due: datetime
-    request: int | None
-    options: RunOptions | None = None
-    attempt: int = 0
-    priority: int = 5
-    streams: tuple[str, ...] = ()
-    asked: Request | None = None
-    retried: Retry | None = None
-    days: int = 0
-    refreshes: int = 0
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -123,6 +104,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     streams: Streams = {}
     grant: Grant = Grant()
     backfill: Backfill | None = None
+    allowance: Allowance = Allowance()
     last: Ending | None = None
 
 
@@ -139,15 +121,15 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
     """Fold one event; the most frequent ones come first, since replay is made of them."""
     match recorded.event:
         case RecordsCaptured() | RecordsRefused():
-            regular = connection.run is None or _is_regular(connection.run)
+            regular = connection.run is None or run.is_regular(connection.run)
             after = streams.evolve(connection.streams, recorded, regular=regular)
-            return replace(connection, run=_with_days(connection.run, recorded), streams=after)
+            return replace(connection, run=run.evolve(connection.run, recorded), streams=after)
         case SyncScheduled() | SyncRequested() | SyncSkipped() | SyncCancelled(sync=None):
             return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
         case SyncStarted() as started:
             return replace(
                 connection,
-                run=_run(connection.schedule, recorded, started),
+                run=run.begun(connection.schedule, recorded, started),
                 schedule=schedule.evolve(connection.schedule, recorded),
             )
         case SyncSucceeded() | SyncFailed() as ending:
@@ -182,12 +164,12 @@ def _evolve_slice(connection: Connection, recorded: Recorded) -> Connection:
     """What concerns one of its slices alone."""
     event = recorded.event
     if isinstance(event, OF_GRANT):
-        run, after = connection.run, grant.evolve(connection.grant, recorded)
-        if run and isinstance(event, TokenRefreshed):
-            run = replace(run, refreshes=run.refreshes + 1)
-        return replace(connection, run=run, grant=after)
+        after = grant.evolve(connection.grant, recorded)
+        return replace(connection, run=run.evolve(connection.run, recorded), grant=after)
     if isinstance(event, OF_BREAKER):
         return replace(connection, breaker=breaker.evolve(connection.breaker, recorded))
+    if isinstance(event, OF_ALLOWANCE):
+        return replace(connection, allowance=allowance.evolve(connection.allowance, recorded))
     if isinstance(event, OF_SCHEDULE):
         return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
     if isinstance(event, OF_BACKFILL):
@@ -227,43 +209,15 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
         breaker=Breaker(openings=connection.breaker.openings),
         streams=connection.streams,
         grant=grant.again(connection.grant),
+        allowance=connection.allowance,
         last=connection.last,
     )
 
 
-def _is_regular(run: Run) -> bool:
-    options = run.options
-    some = options is not None and (options.days is not None or options.failed_days)
-    return run.kind is not Kind.BACKFILL and not some
-
-
-def _with_days(run: Run | None, recorded: Recorded) -> Run | None:
-    event = recorded.event
-    if run is None or not isinstance(event, RecordsCaptured) or not event.days:
-        return run
-    return replace(run, days=run.days + len(event.days))
-
-
-def _run(pending: Schedule, recorded: Recorded, event: SyncStarted) -> Run:
-    return Run(
-        sync=recorded.seq,
-        kind=event.kind,
-        started=recorded.at,
-        due=event.due,
-        request=event.request,
-        options=event.options,
-        attempt=event.attempt,
-        priority=event.priority,
-        streams=event.streams,
-        asked=pending.request,
-        retried=pending.retry,
-    )
-
-
 def _pending_again(connection: Connection, recorded: Recorded, event: SyncInterrupted) -> Schedule:
-    run = connection.run
-    asked = run.asked if run and event.request is not None else None
-    retried = run.retried if run and event.retry is not None else None
+    served = connection.run
+    asked = served.asked if served and event.request is not None else None
+    retried = served.retried if served and event.retry is not None else None
     return schedule.again(connection.schedule, recorded.at, asked, retried)
 
 

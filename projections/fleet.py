@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.limits import StepsSummed
 from events.schema import (
     AuthorisationNeeded,
     ConnectionAdded,
@@ -45,7 +46,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
 
     `running` holds the connections that sync, or renew their grant, `retrying` those that retry.
 
-    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals.
+    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
+    by how much steps have put the wall clock ahead of the steady time.
     """
 
     policy: PolicySet = DEFAULT_POLICY
@@ -57,6 +59,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     alive: int = 0
     vault_key: int = 1
     pass_: Tally | None = None
+    ahead: timedelta = timedelta()
 
 
 def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -122,6 +125,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, alive=recorded.seq)
         case DaemonStopped():
             return replace(fleet, alive=0)
+        case StepsSummed(ahead=ahead):
+            return replace(fleet, ahead=ahead)
         case VaultKeyRotated(version=version):
             return replace(fleet, vault_key=version)
         case _:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from events.policy import PolicySet
+from events.policy import INTERVAL_OF, PolicySet
 from events.schema import FLEET
 from projections import provider
 from projections.provider import Provider
@@ -38,10 +38,6 @@ def of_provider(world: World, subject: int) -> PolicySet:
     return _over(world, FLEET, subject)
 
 
-def of_tenant(world: World, subject: int) -> PolicySet:
-    return _over(world, FLEET, subject)
-
-
 def of_fleet(world: World) -> PolicySet:
     return _over(world, FLEET)
 
@@ -59,14 +55,13 @@ def stream_interval(world: World, subject: int, stream: str) -> timedelta | None
     The provider's file comes last: what people set goes before what came with it.
     """
     known = world.connections[subject]
+    name = f"{INTERVAL_OF}{stream}"
     for each in (subject, known.tenant, known.provider, FLEET) if world.scopes else ():
         scope = world.scopes.get(each)
-        intervals = scope.values.get("stream_intervals") if scope else None
-        if intervals and stream in intervals:
-            found: timedelta = intervals[stream]
-            return found
-    at = world.providers.get(known.provider)
-    return declared_interval(at, stream) if at else None
+        own: timedelta | None = scope.values.get(name) if scope else None
+        if own is not None:
+            return own
+    return declared_interval(world.providers[known.provider], stream)
 
 
 def declared_interval(at: Provider, stream: str) -> timedelta | None:

@@ -13,6 +13,13 @@ from events.breakers import (
     BreakerReset,
 )
 from events.envelope import Recorded
+from events.limits import (
+    AllowanceRecounted,
+    AllowanceTaken,
+    LimitAdapted,
+    LimitHeld,
+    LimitPolicy,
+)
 from events.schema import (
     CallFailed,
     ConnectionAdded,
@@ -27,13 +34,14 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.terms import GrantPolicy, StreamPolicy
-from projections import breaker, tally
+from projections import allowance, breaker, tally
+from projections.allowance import Allowance
 from projections.breaker import Breaker
 from projections.tally import Tally
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-STOPPED_KEPT = 64  # connections with an open breaker that a neighbour's success is told to
+STOPPED_KEPT = 64  # connections whose breaker waits that a neighbour's success is told to
 STARTS_KEPT = 100  # as many as a batch may have
 MINUTES_KEPT = 60  # an hour, over which retries are counted against other starts
 
@@ -47,7 +55,7 @@ class Minute(Struct, frozen=True, kw_only=True):
 
 
 class Provider(Struct, frozen=True, kw_only=True):
-    """`running` holds the connections that sync, `stopped` some whose own breaker is open.
+    """`running` holds the connections that sync, `stopped` some whose own breaker waits.
 
     `minutes` are those of the last hour with any starts, `starts` the last ones themselves; `tally`
     sums up what ended since the last pass.
@@ -64,6 +72,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     minutes: tuple[Minute, ...] = ()
     starts: tuple[datetime, ...] = ()
     tally: Tally | None = None
+    limits: tuple[LimitPolicy, ...] = ()
+    allowance: Allowance = Allowance()
 
 
 def evolve(provider: Provider, recorded: Recorded) -> Provider:
@@ -99,12 +109,22 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             | BreakerReset()
         ):
             return replace(provider, breaker=breaker.evolve(provider.breaker, recorded))
-        case ProviderDeclared(name=name, digest=digest, streams=streams, grant=grant):
-            return replace(provider, name=name, digest=digest, streams=streams, grant=grant)
+        case ProviderDeclared(
+            name=name, digest=digest, streams=streams, grant=grant, limits=limits
+        ):
+            return replace(
+                provider, name=name, digest=digest, streams=streams, grant=grant, limits=limits
+            )
+        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted():
+            return replace(provider, allowance=allowance.evolve(provider.allowance, recorded))
         case ConnectionAdded():
             return replace(provider, connections=provider.connections + 1)
         case ConnectionRemoved():
-            return replace(provider, connections=provider.connections - 1)
+            return replace(
+                provider,
+                connections=provider.connections - 1,
+                stopped=provider.stopped - {recorded.subject},
+            )
         case _:
             return provider
 
@@ -113,9 +133,9 @@ def neighbour(provider: Provider, recorded: Recorded) -> Provider:
     """Fold an event of the breaker of one of its connections."""
     stopped, subject = provider.stopped, recorded.subject
     match recorded.event:
-        case BreakerOpened() if len(stopped) < STOPPED_KEPT:
+        case BreakerOpened(until=datetime()) if len(stopped) < STOPPED_KEPT:
             return replace(provider, stopped=stopped | {subject})
-        case BreakerClosed() | BreakerReset() if subject in stopped:
+        case BreakerOpened(until=None) | BreakerClosed() | BreakerReset() if subject in stopped:
             return replace(provider, stopped=stopped - {subject})
         case _:
             return provider
@@ -136,13 +156,13 @@ def last_hour(provider: Provider, now: datetime) -> tuple[int, int]:
 def _counted(
     provider: Provider, at: datetime, *, turns: int = 0, retries: int = 0
 ) -> tuple[Minute, ...]:
-    """One more in its minute; where the clock stepped back, in the last one there is."""
-    *before, last = provider.minutes or (Minute(minute=0),)
-    minute = max(_minute(at), last.minute)
-    if minute > last.minute:
-        before, last = [*before, last], Minute(minute=minute)
-    last = replace(last, turns=last.turns + turns, retries=last.retries + retries)
-    return (*before, last)[-MINUTES_KEPT:]
+    """One more in its minute. Where the clock stepped back, what lies ahead was in this minute."""
+    minute = _minute(at)
+    before = provider.minutes
+    while before and before[-1].minute >= minute:
+        *rest, last = before
+        before, turns, retries = tuple(rest), turns + last.turns, retries + last.retries
+    return (*before, Minute(minute=minute, turns=turns, retries=retries))[-MINUTES_KEPT:]
 
 
 def _tallied(before: Tally | None, recorded: Recorded) -> Tally:

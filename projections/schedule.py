@@ -53,7 +53,10 @@ class Retry(Struct, frozen=True, kw_only=True):
 
 
 class Hold(Struct, frozen=True, kw_only=True):
-    """What is due, but was not asked for by a person, waits; without `until` for settings."""
+    """What is due, but was not asked for by a person, waits; without `until` for settings.
+
+    What a person asks for runs meanwhile, and leaves the hold as it is.
+    """
 
     reason: HoldReason
     until: datetime | None
@@ -82,12 +85,11 @@ def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
                 schedule, due=due, spread=spread, streams=streams, hold=None, rest_until=None
             )
         case SyncStarted(attempt=attempt, request=request):
-            return Schedule(
-                due=schedule.due,
-                spread=schedule.spread,
-                streams=schedule.streams,
+            return replace(
+                schedule,
                 request=schedule.request if request is None else None,
                 retry=None if attempt else schedule.retry,
+                rest_until=None,
             )
         case SyncRequested() as event:
             return replace(schedule, request=_asked(recorded, event))

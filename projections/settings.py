@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from events.envelope import Recorded
-from events.policy import Settings, SettingsDeclared, SettingsReset, SettingsSet
+from events.policy import INTERVAL_OF, Settings, SettingsDeclared, SettingsReset, SettingsSet
 
 NOTHING = Settings()
 
@@ -15,7 +15,8 @@ NOTHING = Settings()
 class Scope(Struct, frozen=True, kw_only=True):
     """What was `declared` of a subject, what was `own` by command, and `values`: both in one.
 
-    `since` has the number of the event that set each of its own.
+    `since` has the number of the event that set each of its own. It and `values` are by name, as
+    people write them: the interval of a stream is a setting like any other, `interval.orders`.
     """
 
     own: Settings = NOTHING
@@ -24,30 +25,43 @@ class Scope(Struct, frozen=True, kw_only=True):
     values: Mapping[str, Any] = {}
 
 
-Scopes = Mapping[int, Scope]
-
-
 def evolve(scope: Scope, recorded: Recorded) -> Scope:
     match recorded.event:
         case SettingsDeclared(settings=declared):
             return _valued(replace(scope, declared=declared))
         case SettingsSet(settings=settings):
-            given = values(settings)
+            given = named(settings)
+            own = joined({**named(scope.own), **given})
             since = {**scope.since, **dict.fromkeys(given, recorded.seq)}
-            return _valued(replace(scope, own=replace(scope.own, **given), since=since))
-        case SettingsReset(names=names):
-            own = replace(scope.own, **dict.fromkeys(names))
-            since = {name: seq for name, seq in scope.since.items() if name not in names}
             return _valued(replace(scope, own=own, since=since))
+        case SettingsReset(names=names):
+            own = joined(_without(named(scope.own), names))
+            return _valued(replace(scope, own=own, since=_without(scope.since, names)))
         case _:
             return scope
 
 
-def values(settings: Settings) -> dict[str, Any]:
-    """Those that are set, by name."""
-    pairs = ((name, getattr(settings, name)) for name in Settings.__struct_fields__)
-    return {name: value for name, value in pairs if value is not None}
+def named(settings: Settings) -> dict[str, Any]:
+    """Those that are set, by name, the interval of each stream too."""
+    found = {name: value for name, value in asdict(settings).items() if value is not None}
+    intervals = found.pop("stream_intervals", {})
+    return found | {f"{INTERVAL_OF}{stream}": value for stream, value in intervals.items()}
+
+
+def joined(found: Mapping[str, Any]) -> Settings:
+    """The reverse of `named`."""
+    intervals = {
+        name.removeprefix(INTERVAL_OF): value
+        for name, value in found.items()
+        if name.startswith(INTERVAL_OF)
+    }
+    rest = {name: value for name, value in found.items() if not name.startswith(INTERVAL_OF)}
+    return Settings(**rest, stream_intervals=intervals or None)
+
+
+def _without(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in names}
 
 
 def _valued(scope: Scope) -> Scope:
-    return replace(scope, values={**values(scope.declared), **values(scope.own)})
+    return replace(scope, values={**named(scope.declared), **named(scope.own)})

@@ -7,7 +7,13 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.passes import PassError
-from events.schema import SyncCancelled, SyncFailed, SyncSkipped, SyncSucceeded
+from events.schema import (
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncSkipped,
+    SyncSucceeded,
+)
 
 ERRORS_KEPT = 100  # of a pass: whoever wants all of a large outage reads the log
 
@@ -46,7 +52,7 @@ def evolve(tally: Tally, recorded: Recorded) -> Tally:
                 refreshes=tally.refreshes + event.refreshes,
                 errors=(*tally.errors, error)[:ERRORS_KEPT],
             )
-        case SyncCancelled() | SyncSkipped():
+        case SyncCancelled() | SyncSkipped() | SyncInterrupted():
             return replace(tally, others=tally.others + 1)
         case _:
             return tally

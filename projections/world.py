@@ -12,6 +12,8 @@ from events.envelope import Recorded
 from events.schema import (
     FLEET,
     ActorCrashed,
+    AllowanceRecounted,
+    AllowanceTaken,
     AuthorisationBegun,
     BackfillAdvanced,
     BackfillEnded,
@@ -25,7 +27,8 @@ from events.schema import (
     ConnectionAdded,
     ConnectionAuthorised,
     ConnectionRemoved,
-    PassEnded,
+    LimitAdapted,
+    LimitHeld,
     ProviderClientSet,
     ProviderDeclared,
     RecordsCaptured,
@@ -82,6 +85,10 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         RetriesEnded,
         CallFailed,
         *BREAKERS,
+        AllowanceTaken,
+        AllowanceRecounted,
+        LimitHeld,
+        LimitAdapted,
         ActorCrashed,
         AuthorisationBegun,
         ConnectionAuthorised,
@@ -107,9 +114,14 @@ CONCERNS_PROVIDER = frozenset(
 )
 """What the slice of a connection's provider reads of the connection's own events."""
 
-OF_PROVIDER = (ProviderDeclared, ProviderClientSet, *BREAKERS)
-
-PARTS_OF_PASS = (SyncRequested, SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped)
+PARTS_OF_PASS = (
+    SyncRequested,
+    SyncSucceeded,
+    SyncFailed,
+    SyncCancelled,
+    SyncSkipped,
+    SyncInterrupted,
+)
 """What can be part of a pass that somebody asked for."""
 
 SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})
@@ -132,7 +144,7 @@ def fold(world: World, recorded: Recorded) -> None:
         if type(event) in CONCERNS_PROVIDER:
             _fold_above(world, slice_, recorded)
         elif isinstance(event, BREAKERS):
-            at = world.providers.get(slice_.provider, Provider())
+            at = world.providers[slice_.provider]
             world.providers[slice_.provider] = provider.neighbour(at, recorded)
         if isinstance(event, PARTS_OF_PASS) and event.pass_ is not None:
             world.fleet = fleet.of_pass(world.fleet, recorded)
@@ -141,7 +153,7 @@ def fold(world: World, recorded: Recorded) -> None:
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)
-    elif isinstance(event, OF_PROVIDER) or (isinstance(event, PassEnded) and subject != FLEET):
+    elif subject in world.providers or isinstance(event, ProviderDeclared | ProviderClientSet):
         before = world.providers.get(subject, Provider())
         world.providers[subject] = provider.evolve(before, recorded)
         return

@@ -38,7 +38,11 @@ def breaker() -> None:
 @as_json
 @click.pass_obj
 def list_(socket: Path | None, as_json: bool) -> None:
-    """Show every provider's breaker, and those of connections that are not closed."""
+    """Show every provider's breaker, and those of connections that are not closed.
+
+    `failed` is how many of the last twenty syncs failed, of those that say something about the
+    provider: limits that were hit, and credentials that were refused, do not.
+    """
     daemon = client.reach(socket)
     answer = daemon.get("breakers")
     if as_json:
@@ -48,17 +52,16 @@ def list_(socket: Path | None, as_json: bool) -> None:
     if not found:
         screen.line("there are no breakers yet: no provider has a connection")
         return
-    table = screen.table(
-        "breaker", "of", "state", "why", "failed syncs", "opened", right=("opened",), folds=("why",)
-    )
+    columns = ("breaker", "state", "why", "until", "failed", "opened")
+    table = screen.table(*columns, right=("opened",), folds=("why",))
     for each in found:
         table.add_row(
             each.name,
-            each.place,
             each.state,
-            _why(each, now),
+            OPENED[BreakerReason(each.reason)] if each.reason else "",
+            _until(each, now) if each.reason else "",
             f"{each.failed} of {each.told}" if each.told else "",
-            str(each.openings) if each.openings else "",
+            times.count(each.openings, "time") if each.openings else "",
             style=COLOURS[each.state],
         )
     screen.show(table)
@@ -115,12 +118,7 @@ def _move(
         screen.line(f"{connection or provider}: {client.read(answer, Done).message}")
 
 
-def _why(of: BreakerView, now: datetime) -> str:
-    if of.reason is None:
-        return ""
-    why = OPENED[BreakerReason(of.reason)]
+def _until(of: BreakerView, now: datetime) -> str:
     if of.until is None:
-        return f"{why}; until somebody closes it"
-    if of.until > now:
-        return f"{why}; for {times.about(of.until - now)} more"
-    return f"{why}; the next sync tries"
+        return "closed by hand"
+    return times.relative(of.until, now) if of.until > now else "the next sync"

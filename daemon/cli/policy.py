@@ -1,8 +1,10 @@
 """Which settings hold, and how does one change them?"""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
+from msgspec.structs import asdict
 
 from daemon.cli import client, screen, times
 from daemon.cli.arguments import as_json, examples
@@ -23,6 +25,12 @@ PLACES = {
     "show": "daemon.cli.policy:show",
     "set": "daemon.cli.policy:set_",
     "reset": "daemon.cli.policy:reset",
+}
+
+SOURCES = {
+    "default": ("fleet", "default"),
+    "configuration": ("fleet", "configuration"),
+    "provider-file": ("provider", "its file"),
 }
 
 whose = click.argument("whose", required=False, metavar="[TENANT | CONNECTION]")
@@ -46,20 +54,18 @@ def policy() -> None:
 def show(socket: Path | None, whose: str | None, provider: str | None, as_json: bool) -> None:
     """Show the settings that hold, and where each of them comes from."""
     of = _of(whose, provider)
-    given = {
-        name: value
-        for name in PolicyOf.__struct_fields__
-        if (value := getattr(of, name)) is not None
-    }
-    answer = client.reach(socket).get("policy", **given)
+    daemon = client.reach(socket)
+    answer = daemon.get("policy", **asdict(of))
     if as_json:
         screen.document(answer)
         return
-    found = client.read(answer, PolicyAnswer)
-    table = screen.table("setting", "value", "from", folds=("value", "from"))
+    found, now = client.read(answer, PolicyAnswer), daemon.now()
+    table = screen.table("setting", "value", "whose", "from", folds=("value", "from"))
     for each in found.settings:
         own = not each.declared
-        table.add_row(each.name, _said(each.value), _source(each), style="bold" if own else "")
+        table.add_row(
+            each.name, _said(each.value), *_source(each, now), style="bold" if own else ""
+        )
     screen.show(table)
 
 
@@ -88,9 +94,7 @@ def set_(socket: Path | None, words: tuple[str, ...], provider: str | None, as_j
             raise Ended(Exit.USAGE, f"{name} is given twice")
         settings[name] = value
     of = _of(whose, provider)
-    wish = PolicyWish(
-        connection=of.connection, tenant=of.tenant, provider=of.provider, settings=settings
-    )
+    wish = PolicyWish(**asdict(of), settings=settings)
     _done(client.reach(socket).post("policy-set", wish), of, as_json=as_json)
 
 
@@ -116,17 +120,15 @@ def reset(
     if whole == bool(names):
         raise Ended(Exit.USAGE, "name the settings to take back, or take --all")
     of = _of(whose, provider)
-    wish = PolicyReset(
-        connection=of.connection, tenant=of.tenant, provider=of.provider, names=names
-    )
+    wish = PolicyReset(**asdict(of), names=names)
     _done(client.reach(socket).post("policy-reset", wish), of, as_json=as_json)
 
 
 def _is_setting(word: str) -> bool:
     """Whether it names a setting, from which a tenant of that name could not be told."""
-    from events.policy import Settings
+    from events.policy import INTERVAL_OF, Settings
 
-    return word in Settings.__struct_fields__
+    return word in Settings.__struct_fields__ or word.startswith(INTERVAL_OF)
 
 
 def _split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -164,13 +166,11 @@ def _said(value: Value) -> str:
             return str(value)
 
 
-def _source(setting: PolicySetting) -> str:
+def _source(setting: PolicySetting, now: datetime) -> tuple[str, str]:
+    """Whose setting it is, and who said so, when."""
+    if setting.source in SOURCES:
+        return SOURCES[setting.source]
     if setting.declared:
-        return (
-            "configuration"
-            if setting.source in {"configuration", "fleet"}
-            else (f"{setting.source}, configuration")
-        )
-    who = by(setting.by)
-    at = times.local(setting.at) if setting.at else ""
-    return f"{setting.source}, set{who} {at} (event {setting.event})"
+        return setting.source, "configuration"
+    at = f", {times.clock(setting.at, now)}" if setting.at else ""
+    return setting.source, f"{by(setting.by).strip()}{at}"

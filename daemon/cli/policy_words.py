@@ -17,6 +17,7 @@ from events.schema import (
     SettingsReset,
     SettingsSet,
 )
+from projections.settings import named
 
 Change: TypeAlias = SettingsDeclared | SettingsSet | SettingsReset
 Breaking: TypeAlias = BreakerOpened | BreakerProbed | BreakerEased | BreakerClosed | BreakerReset
@@ -72,12 +73,9 @@ def value(found: Any) -> str:
             return found.strftime("%H:%M")
         case tuple():
             return ",".join(found)
-        case dict():
-            return ",".join(f"{name}={duration.text(each)}" for name, each in found.items())
         case _:
             return str(found)
 
 
 def _said(settings: Settings) -> str:
-    found = ((name, getattr(settings, name)) for name in Settings.__struct_fields__)
-    return ", ".join(f"{name} {value(each)}" for name, each in found if each is not None)
+    return ", ".join(f"{name} {value(each)}" for name, each in named(settings).items())

@@ -1,5 +1,6 @@
 """How is a sync asked for, and how does it end?"""
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import msgspec
 
 from daemon.cli import act, arguments, client, screen, sync_all, watching
 from daemon.cli.arguments import as_json, examples
+from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.waiting import Pursuit
 from daemon.control.account_messages import SyncAllWish, SyncWish
@@ -87,14 +89,18 @@ def sync(
     if not waits:
         act.done(client.reach(socket).post("sync", wish), connection, as_json=as_json)
         return
-    span = arguments.span(timeout)
-    daemon = client.reach(socket)
+    _wait(client.reach(socket), wish, arguments.span(timeout), as_json=as_json)
+
+
+def _wait(daemon: Client, wish: SyncWish, span: timedelta, *, as_json: bool) -> None:
+    """Ask for it and show how it goes; exits 1 where it does not succeed."""
+    connection = wish.connection
     # The number before the request: the follower must not miss what happens between the two.
     before = client.read(daemon.get("connection", connection=connection), ConnectionAnswer)
     answer = daemon.post("sync", wish)
     done = client.read(answer, Done)
     owed = any(each.failed_days for each in before.connection.streams)
-    if failed_days and not done.events and not owed:
+    if wish.failed_days and not done.events and not owed:
         act.done(answer, connection, as_json=as_json)
         return
     pursuit = Pursuit(done.events[0] if done.events else None)

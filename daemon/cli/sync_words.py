@@ -95,7 +95,7 @@ def again(event: Again, by: str) -> str:
             hint = "; the provider asked to wait" if event.hint else ""
             return f"retry {attempt}{of} at {times.local(due)} (priority {event.priority}){hint}"
         case RetryMoved(due=due):
-            return f"retry at {times.local(due)} (the clock jumped)"
+            return f"retry at {times.local(due)} (the clock jumped, or the provider asked to wait)"
         case RetriesEnded(reason=reason):
             return f"not tried again before its next turn: {ENDS[reason]}{by}"
         case _:

@@ -33,6 +33,7 @@ from events.schema import (
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
+    SyncRequested,
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
@@ -66,6 +67,9 @@ class Pursuit:
 
     def concerns(self, view: EventView) -> bool:
         match view.event:
+            case SyncRequested() if self._sync is None and view.seq > (self._request or view.seq):
+                self._request = None  # another request stands in for ours
+                return False
             case SyncStarted(request=int(request)) if self._request in {None, request}:
                 self._request, self._sync = request, view.seq
                 return True

@@ -4,8 +4,15 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, pass_words, policy_words, sync_words, times
+from daemon.cli import account_words, limit_words, pass_words, policy_words, sync_words, times
 from daemon.control.messages import EventView
+from events.limits import (
+    AllowanceRecounted,
+    AllowanceTaken,
+    LimitAdapted,
+    LimitHeld,
+    StepsSummed,
+)
 from events.schema import (
     ActorCrashed,
     AuthorisationNeeded,
@@ -107,7 +114,7 @@ def tone(event: Event) -> str | None:
             return "red"
         case SyncDeferred() | RetryScheduled() | BreakerProbed() | BreakerEased():
             return "yellow"
-        case AuthorisationNeeded() | TokenInDoubt():
+        case AuthorisationNeeded() | TokenInDoubt() | LimitHeld():
             return "yellow"
         case (
             BreakerClosed()
@@ -169,6 +176,8 @@ def sentence(view: EventView) -> str:
             return sync_words.start(event, view.seq, _who(event))
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return sync_words.ending(event, _who(event))
+        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted() | StepsSummed():
+            return limit_words.limit(event)
         case _:
             return account_words.account(event, _who(event))
 

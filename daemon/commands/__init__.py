@@ -24,6 +24,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
+from daemon.commands.limits import LimitCommand, NoteAnswer, NoteSteps, Recount, TakeAllowance
 from daemon.commands.membership import (
     Connect,
     MembershipCommand,
@@ -81,9 +82,12 @@ __all__ = [
     "HostCommand",
     "Interrupt",
     "Introspection",
+    "LimitCommand",
     "LoseRefresh",
     "MembershipCommand",
+    "NoteAnswer",
     "NoteCall",
+    "NoteSteps",
     "NoteVaultKey",
     "OfferDays",
     "OpenBreaker",
@@ -91,6 +95,7 @@ __all__ = [
     "Pause",
     "PolicyCommand",
     "Reconsider",
+    "Recount",
     "Recover",
     "Remove",
     "Renew",
@@ -108,7 +113,10 @@ __all__ = [
     "StepClock",
     "Stop",
     "SyncCommand",
+    "TakeAllowance",
     "Testify",
 ]
 
-Command: TypeAlias = HostCommand | MembershipCommand | SyncCommand | GrantCommand | PolicyCommand
+Command: TypeAlias = (
+    HostCommand | MembershipCommand | SyncCommand | GrantCommand | PolicyCommand | LimitCommand
+)

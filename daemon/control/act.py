@@ -54,12 +54,10 @@ async def retry(desk: Desk, wish: RetryWish, by: Caller) -> Done:
     """Try again by hand: what waits for its retry, or what failed last."""
     subject, connection = desk.find(wish.connection)
     recorded = await execute(desk, commands.Retry(subject=subject, by=by, forced=wish.force))
+    if recorded and isinstance(recorded[0].event, SyncSkipped):
+        raise _skipped(wish.connection, recorded[0].event.reason)
     if recorded:
         return done(desk, recorded, f"retry requested{'' if wish.force else _waits(desk, subject)}")
-    if connection.paused:
-        raise _skipped(wish.connection, SkipReason.PAUSED)
-    if connection.grant.phase is Phase.NEEDED:
-        raise _skipped(wish.connection, SkipReason.NOT_AUTHORISED)
     asked = connection.schedule.request is not None
     return done(desk, [], "a sync is already requested" if asked else "nothing failed")
 

@@ -7,44 +7,49 @@ from daemon.control.act import done, execute
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done, Nothing
 from daemon.control.policy_messages import BreakerOf, Breakers, BreakerView
-from daemon.decide import failure
+from daemon.decide.breaker import is_failure
 from events.terms import Caller
 from projections import breaker
-from projections.breaker import Breaker
+from projections.breaker import Breaker, Phase
 
 
 async def show(desk: Desk, _: Nothing, by: Caller) -> Breakers:
     world, now = desk.journal.world, desk.journal.clock.now()
-    found = [
+    providers = [
         view(desk, "provider", subject, each.breaker, now)
         for subject, each in world.providers.items()
     ]
-    found += [
+    connections = [
         view(desk, "connection", subject, each.breaker, now)
         for subject, each in world.connections.items()
         if each.breaker.reason is not None and not each.removed
     ]
+    found = [each for some in (providers, connections) for each in sorted(some, key=_name)]
     return Breakers(seq=world.seq, breakers=found)
 
 
 async def open_(desk: Desk, wish: BreakerOf, by: Caller) -> Done:
     recorded = await execute(desk, commands.OpenBreaker(subject=_subject(desk, wish), by=by))
     words = "breaker open: nothing starts until somebody closes it; what runs goes on"
-    return done(desk, recorded, words if recorded else "was open by hand already")
+    return done(desk, recorded, words if recorded else "was open already, until somebody closes it")
 
 
 async def close(desk: Desk, wish: BreakerOf, by: Caller) -> Done:
-    recorded = await execute(desk, commands.CloseBreaker(subject=_subject(desk, wish), by=by))
-    return done(desk, recorded, "breaker closed" if recorded else "was closed already")
+    subject = _subject(desk, wish)
+    recorded = await execute(desk, commands.CloseBreaker(subject=subject, by=by))
+    words = "breaker closed" if recorded else "was closed already"
+    return done(desk, recorded, words + _above(desk, subject))
 
 
 async def reset(desk: Desk, wish: BreakerOf, by: Caller) -> Done:
-    recorded = await execute(desk, commands.ResetBreaker(subject=_subject(desk, wish), by=by))
-    return done(desk, recorded, "breaker reset: it is closed, and counts from nothing")
+    subject = _subject(desk, wish)
+    recorded = await execute(desk, commands.ResetBreaker(subject=subject, by=by))
+    words = "breaker reset: it is closed, and counts from nothing"
+    return done(desk, recorded, words + _above(desk, subject))
 
 
 def view(desk: Desk, place: str, subject: int, of: Breaker, now: datetime) -> BreakerView:
-    told = [each for each in of.outcomes if each.cause is None or failure.opens(each.cause)]
+    told = [each for each in of.outcomes if not each.causes or is_failure(each)]
     return BreakerView(
         name=desk.vault.name(subject),
         place=place,
@@ -54,9 +59,24 @@ def view(desk: Desk, place: str, subject: int, of: Breaker, now: datetime) -> Br
         since=of.since,
         openings=of.openings,
         successes=of.successes,
-        failed=sum(each.cause is not None for each in told),
+        failed=sum(bool(each.causes) for each in told),
         told=len(told),
     )
+
+
+def _name(of: BreakerView) -> str:
+    return of.name
+
+
+def _above(desk: Desk, subject: int) -> str:
+    """What keeps a connection back still, whose own breaker is closed."""
+    world, now = desk.journal.world, desk.journal.clock.now()
+    known = world.connections.get(subject)
+    above = world.providers[known.provider].breaker if known else Breaker()
+    if known is None or breaker.phase(above, now) is not Phase.OPEN:
+        return ""
+    name = desk.vault.name(known.provider)
+    return f"; its provider's is open: `rounds breaker close --provider {name}`"
 
 
 def _subject(desk: Desk, wish: BreakerOf) -> int:

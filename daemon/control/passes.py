@@ -20,7 +20,7 @@ async def sync_all(desk: Desk, wish: SyncAllWish, by: Caller) -> Done:
     wanted = [
         subject
         for subject, known in desk.journal.world.connections.items()
-        if may_be_asked(known) and _is_meant(desk, wish, known)
+        if may_be_asked(known, desk.journal.world) and _is_meant(desk, wish, known)
     ]
     if not wanted:
         raise Refused("not-found", "there is no such connection that could be synced now")

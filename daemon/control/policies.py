@@ -1,13 +1,11 @@
 """Which settings hold, where does each come from, and how do people change them?"""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from daemon import commands, duration, policy_file
-from daemon.configuration import check_fallback
+from daemon import commands, configuration, policy_file
 from daemon.control.act import done, execute
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
@@ -19,12 +17,15 @@ from daemon.control.policy_messages import (
     PolicyWish,
 )
 from daemon.names import NameKind
-from daemon.policy_file import PolicyTable, WrongSetting
-from events.policy import PolicySet
-from events.schema import FLEET, SettingsSet
+from daemon.policy_file import WrongSetting
+from events.policy import INTERVAL_OF, PolicySet
+from events.schema import FLEET, SettingsReset, SettingsSet
 from events.terms import Caller
 from projections import policy
+from projections.provider import Provider
 from projections.settings import Scope
+
+DEFAULT = configuration.policy(configuration.Settings())
 
 
 class _Place(Struct, frozen=True, kw_only=True):
@@ -38,8 +39,9 @@ class _Place(Struct, frozen=True, kw_only=True):
 async def show(desk: Desk, wish: PolicyOf, by: Caller) -> PolicyAnswer:
     """Every setting that holds there, with its source."""
     place = _place(desk, wish)
-    found = [_setting(desk, place, name) for name in _names(place.word)]
-    found += [_setting_of_stream(desk, place, each) for each in _own_intervals(desk, place)]
+    names = [name for name in policy_file.NAMES if not policy_file.is_misplaced(name, place.word)]
+    names += [f"{INTERVAL_OF}{stream}" for stream in _streams(desk, place)]
+    found = (_setting(desk, place, name) for name in names)
     held = [each for each in found if each is not None]
     return PolicyAnswer(seq=desk.journal.head.seq, name=place.name, settings=held)
 
@@ -49,13 +51,14 @@ async def set_(desk: Desk, wish: PolicyWish, by: Caller) -> Done:
     _check_role(place, by)
     if not wish.settings:
         raise Refused("invalid", "name a setting and its value, as in: retry_delay=15m")
+    _check_streams(desk, place, wish.settings)
     try:
         table = policy_file.parse(wish.settings)
     except WrongSetting as wrong:
         raise Refused("invalid", str(wrong)) from None
     if sentence := policy_file.check_place(table, place.word):
         raise Refused("invalid", sentence)
-    given = policy_file.settings(_merged(desk, place, table), _finder(desk, place))
+    given = policy_file.settings(table, _finder(desk, place))
     command = commands.SetSettings(subject=place.subject, settings=given, by=by)
     recorded = await execute(desk, command)
     names = ", ".join(sorted(wish.settings))
@@ -65,14 +68,18 @@ async def set_(desk: Desk, wish: PolicyWish, by: Caller) -> Done:
 async def reset(desk: Desk, wish: PolicyReset, by: Caller) -> Done:
     place = _place(desk, wish)
     _check_role(place, by)
-    names = tuple(wish.names)
-    for name in names:
-        if name not in PolicyTable.__struct_fields__:
+    for name in wish.names:
+        if name not in policy_file.NAMES and not name.startswith(INTERVAL_OF):
             raise Refused("invalid", f"there is no setting {name}; `rounds policy show` names all")
-    command = commands.ResetSettings(subject=place.subject, names=names, by=by)
+    command = commands.ResetSettings(subject=place.subject, names=tuple(wish.names), by=by)
     recorded = await execute(desk, command)
-    words = "taken back; what stands in the configuration, or holds for all, is in force again"
-    return done(desk, recorded, words if recorded else "nothing was set by command")
+    taken = [name for each in recorded for name in _taken_back(each.event)]
+    words = f"{', '.join(taken)} taken back" if taken else "nothing of it was set by command"
+    return done(desk, recorded, words)
+
+
+def _taken_back(event: object) -> tuple[str, ...]:
+    return event.names if isinstance(event, SettingsReset) else ()
 
 
 def _place(desk: Desk, wish: PolicyOf) -> _Place:
@@ -102,18 +109,21 @@ def _check_role(place: _Place, by: Caller) -> None:
         raise Refused("not-allowed", f"settings of a {place.word} hold for all: an admin sets them")
 
 
-def _merged(desk: Desk, place: _Place, table: PolicyTable) -> PolicyTable:
-    """Intervals of single streams are set one by one; those that were set before stay."""
-    if table.stream_intervals is None:
-        return table
-    own = desk.journal.world.scopes.get(place.subject, Scope()).own.stream_intervals or {}
-    before = {name: duration.text(each) for name, each in own.items()}
-    return replace(table, stream_intervals={**before, **table.stream_intervals})
+def _check_streams(desk: Desk, place: _Place, names: Iterable[str]) -> None:
+    """A stream that nobody has would have its interval for ever, and for nothing."""
+    own = _provider(desk, place)
+    providers = [own] if own else desk.journal.world.providers.values()
+    known = {each.name for provider in providers for each in provider.streams}
+    for name in names:
+        stream = name.removeprefix(INTERVAL_OF)
+        if name != stream and stream not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise Refused("invalid", f"{name}: there is no stream {stream} (there are: {there})")
 
 
-def _finder(desk: Desk, place: _Place) -> Any:
+def _finder(desk: Desk, place: _Place) -> Callable[[str], int]:
     def find(other: str) -> int:
-        if wrong := check_fallback(place.name, other):
+        if wrong := configuration.check_fallback(place.name, other):
             raise Refused("invalid", f"fallback: {wrong}")
         subject, _ = desk.find(other)
         return subject
@@ -121,19 +131,26 @@ def _finder(desk: Desk, place: _Place) -> Any:
     return find
 
 
-def _names(word: str) -> list[str]:
-    """The settings that make sense there, in the order in which they are declared."""
-    return [
-        name
-        for name in PolicyTable.__struct_fields__
-        if name != "stream_intervals" and not policy_file.is_misplaced(name, word)
-    ]
+def _provider(desk: Desk, place: _Place) -> Provider | None:
+    """The one provider that this place speaks of, if it does."""
+    known = desk.journal.world.connections.get(place.subject)
+    return desk.journal.world.providers.get(known.provider if known else place.subject)
+
+
+def _streams(desk: Desk, place: _Place) -> list[str]:
+    """Those that may have an interval of their own there: its provider's, and any that is set."""
+    provider, scopes = _provider(desk, place), desk.journal.world.scopes
+    names = [each.name for each in provider.streams] if provider else []
+    for _, subject in _layers(desk, place) if provider is None else ():
+        found = scopes.get(subject, Scope()).values
+        names += [each.removeprefix(INTERVAL_OF) for each in found if each.startswith(INTERVAL_OF)]
+    return list(dict.fromkeys(names))
 
 
 def _layers(desk: Desk, place: _Place) -> Iterator[tuple[str, int]]:
     """Who has a say there, the one that goes first first."""
     known = desk.journal.world.connections.get(place.subject)
-    if place.word == "connection" and known is not None:
+    if known is not None:
         yield "connection", place.subject
         yield "tenant", known.tenant
         yield "provider", known.provider
@@ -143,63 +160,42 @@ def _layers(desk: Desk, place: _Place) -> Iterator[tuple[str, int]]:
 
 
 def _setting(desk: Desk, place: _Place, name: str) -> PolicySetting | None:
+    """What holds there; None where nothing does: not every setting has a value of its own."""
     world = desk.journal.world
     for word, subject in _layers(desk, place):
         scope = world.scopes.get(subject, Scope())
         if name in scope.values:
-            return _told(desk, name, scope, word, scope.values[name])
+            return _told(desk, name, scope, word)
         known = world.connections.get(subject)
         if name == "interval" and known is not None and known.interval is not None:
-            value = policy_file.written(known.interval)
-            return PolicySetting(name=name, value=value, source="connection", declared=True)
+            return _declared(name, known.interval, word)
+    provider = _provider(desk, place)
+    if name.startswith(INTERVAL_OF):
+        stream = name.removeprefix(INTERVAL_OF)
+        value = policy.declared_interval(provider, stream) if provider else None
+        return _declared(name, value, "provider-file") if value else None
     if name not in PolicySet.__struct_fields__:
         return None
-    value = policy_file.written(getattr(world.fleet.policy, name))
-    return PolicySetting(name=name, value=value, source="configuration", declared=True)
+    value = getattr(world.fleet.policy, name)
+    common = value == getattr(DEFAULT, name)
+    return _declared(name, value, "default" if common else "configuration")
 
 
-def _told(desk: Desk, name: str, scope: Scope, word: str, value: Any) -> PolicySetting:
-    written = desk.vault.name(value) if name == "fallback" else policy_file.written(value)
-    seq = scope.since.get(name)
+def _declared(name: str, value: Any, source: str) -> PolicySetting:
+    written = policy_file.written(value)
+    return PolicySetting(name=name, value=written, source=source, declared=True)
+
+
+def _told(desk: Desk, name: str, scope: Scope, word: str) -> PolicySetting:
+    value, seq = scope.values[name], scope.since.get(name)
     recorded = desk.journal.log.read(seq - 1, limit=1) if seq is not None else []
     event = recorded[0].event if recorded else None
     return PolicySetting(
         name=name,
-        value=written,
+        value=desk.vault.name(value) if name == "fallback" else policy_file.written(value),
         source=word,
         declared=seq is None,
         by=event.by if isinstance(event, SettingsSet) else None,
         at=recorded[0].at if recorded else None,
         event=seq,
     )
-
-
-def _own_intervals(desk: Desk, place: _Place) -> list[str]:
-    known = desk.journal.world.connections.get(place.subject)
-    provider = desk.journal.world.providers.get(known.provider if known else place.subject)
-    return [each.name for each in provider.streams] if provider else []
-
-
-def _setting_of_stream(desk: Desk, place: _Place, stream: str) -> PolicySetting | None:
-    world, name = desk.journal.world, f"{policy_file.INTERVAL_OF}{stream}"
-    for word, subject in _layers(desk, place):
-        scope = world.scopes.get(subject, Scope())
-        own = scope.values.get("stream_intervals", {})
-        if stream in own:
-            told = _told(desk, "stream_intervals", scope, word, own[stream])
-            return PolicySetting(
-                name=name,
-                value=told.value,
-                source=word,
-                declared=told.declared,
-                by=told.by,
-                at=told.at,
-                event=told.event,
-            )
-    known = world.connections.get(place.subject)
-    at = world.providers.get(known.provider if known else place.subject)
-    declared = policy.declared_interval(at, stream) if at else None
-    if declared is None:
-        return None
-    value = policy_file.written(declared)
-    return PolicySetting(name=name, value=value, source="provider", declared=True)

@@ -37,7 +37,7 @@ class PolicySetting(Struct, frozen=True, kw_only=True):
     """One setting that holds: its value, and who has the say in it.
 
     `source` is connection, tenant, provider or fleet where it was set by command (then by whom,
-    when, and in which event) or `declared`, else configuration.
+    when, and in which event) or `declared`, else configuration, provider-file or default.
     """
 
     name: str

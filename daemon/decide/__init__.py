@@ -25,15 +25,19 @@ from daemon.commands import (
     GrantCommand,
     HostCommand,
     Interrupt,
+    LimitCommand,
     LoseRefresh,
     MembershipCommand,
+    NoteAnswer,
     NoteCall,
+    NoteSteps,
     NoteVaultKey,
     OfferDays,
     OpenBreaker,
     Pause,
     PolicyCommand,
     Reconsider,
+    Recount,
     Recover,
     Remove,
     Renew,
@@ -51,6 +55,7 @@ from daemon.commands import (
     StepClock,
     Stop,
     SyncCommand,
+    TakeAllowance,
     Testify,
 )
 from daemon.decide import (
@@ -58,6 +63,7 @@ from daemon.decide import (
     days,
     doubt,
     host,
+    limits,
     membership,
     outcome,
     passes,
@@ -88,6 +94,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_membership(command, world, now)
     if isinstance(command, PolicyCommand):
         return _of_policy(command, world)
+    if isinstance(command, LimitCommand):
+        return _of_limit(command, world, now)
     return _of_host(command, world, now)
 
 
@@ -116,7 +124,7 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
         case FillPass():
             return passes.fill(command, world, now)
         case Retry():
-            return retry.by_hand(command, world)
+            return retry.by_hand(command, world, now)
         case Review():
             return start.review(command, world, now)
         case Reconsider():
@@ -145,6 +153,20 @@ def _of_grant(command: GrantCommand, world: World, now: datetime) -> Decisions:
             return tokens.settle(command, world, now)
         case SetClient():
             return tokens.set_client(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_limit(command: LimitCommand, world: World, now: datetime) -> Decisions:
+    match command:
+        case TakeAllowance():
+            return limits.take(command, world, now)
+        case NoteAnswer():
+            return limits.note_answer(command, world, now)
+        case NoteSteps():
+            return limits.note_steps(command, world)
+        case Recount():
+            return limits.recount(command, world, now)
         case _:
             assert_never(command)
 

@@ -3,11 +3,14 @@
 Calls trip it by document E's rule (so many failures within a window), syncs by a rate, since they
 are too few for any window: so many in a row, or a share of the last twenty. A provider's wants
 several distinct connections failing, so that one bad account does not stop all. A limit that was
-hit, a refused credential and our own refusals are not the provider's failure.
+hit, a refused credential and our own refusals are not the provider's failure: they say nothing.
+
+Once it has waited, a sync that began after it opened is its probe; what began before is not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from msgspec import Struct
 
@@ -24,11 +27,12 @@ from events.breakers import (
 )
 from events.policy import PolicySet
 from events.schema import CallFailed
-from events.terms import FailureClass
+from events.terms import FailureClass, StreamFailure
 from projections import breaker, policy
-from projections.breaker import Breaker, Outcome, Phase
-from projections.connection import Connection, Run
+from projections.breaker import OUTCOMES_KEPT, Breaker, Outcome, Phase
+from projections.connection import Connection
 from projections.provider import Provider
+from projections.run import Run
 from projections.world import World
 
 SYNCS_LEAST = 5  # failed ones among the last twenty: fewer say nothing about a rate
@@ -47,42 +51,54 @@ def note_call(subject: int, call: CallFailed, world: World, now: datetime) -> De
     """What a failed call does to the breakers that its connection stands behind."""
     if not failure.opens(call.cause):
         return []
-    return [
-        decided
-        for level in _levels(subject, world)
-        for decided in _after_call(level, subject, call.cause, now)
-    ]
+    counted = [(level, _calls(level, subject, now)) for level in _levels(subject, world)]
+    return _opened(counted, BreakerReason.CALLS, call.cause, _run(subject, world), now)
 
 
-def note_failure(subject: int, cause: FailureClass, world: World, now: datetime) -> Decisions:
-    """What a failed sync does; a service that was switched off is not asked again."""
-    known = world.connections[subject]
-    if cause is FailureClass.RETIRED and known.breaker.reason is not BreakerReason.RETIRED:
-        latched = BreakerOpened(reason=BreakerReason.RETIRED, until=None, failures=1, cause=cause)
-        return [(subject, latched)]
-    if not failure.opens(cause):
+def note_failure(
+    subject: int, failures: Sequence[StreamFailure], world: World, now: datetime
+) -> Decisions:
+    """What a failed sync does to them, if any of its failures is the provider's."""
+    causes = tuple(each.cause for each in failures)
+    cause = next((each for each in causes if failure.opens(each)), None)
+    if cause is None:
         return []
-    return [
-        decided
-        for level in _levels(subject, world)
-        for decided in _after_failure(level, subject, cause, now)
-    ]
+    outcome = Outcome(connection=subject, causes=causes)
+    counted = [(level, _syncs(level, outcome)) for level in _levels(subject, world)]
+    return _opened(counted, BreakerReason.SYNCS, cause, _run(subject, world), now)
 
 
 def note_success(subject: int, run: Run, world: World, now: datetime) -> Decisions:
     """A probe that got through; enough of them close it, and neighbours need not wait longer."""
     decided: Decisions = []
     for level in _levels(subject, world):
-        since = level.breaker.since
-        if breaker.phase(level.breaker, now) is not Phase.HALF_OPEN:
-            continue
-        if since is not None and run.started < since:  # it began before the breaker opened
+        if not _is_probe(level.breaker, run, now):
             continue
         successes = level.breaker.successes + 1
         enough = successes >= level.rules.breaker_successes
         event = BreakerClosed if enough else BreakerProbed
         decided.append((level.subject, event(successes=successes)))
-    return [*decided, *_eased(subject, world, now)] if decided else []
+    return [*decided, *_eased(subject, run, world, now)]
+
+
+def latch(subject: int, world: World) -> Decisions:
+    """A service that was switched off for good is not asked again, until somebody closes it."""
+    if world.connections[subject].breaker.reason is BreakerReason.RETIRED:
+        return []
+    reason, cause = BreakerReason.RETIRED, FailureClass.RETIRED
+    return [(subject, BreakerOpened(reason=reason, until=None, failures=1, cause=cause))]
+
+
+def is_retired(subject: int, run: Run, failures: Sequence[StreamFailure], world: World) -> bool:
+    """Whether all of the service is gone, and not only where one stream of several was."""
+    known = world.connections[subject]
+    lost = {each.stream for each in failures}
+    if any(each.cause is not FailureClass.RETIRED for each in failures):
+        return False
+    others = [each for name, each in known.streams.items() if run.streams and name not in lost]
+    return all(
+        each.failure is not None and each.failure.cause is FailureClass.RETIRED for each in others
+    )
 
 
 def is_latched(stop: Breaker) -> bool:
@@ -98,88 +114,104 @@ def by_hand(command: OpenBreaker | CloseBreaker | ResetBreaker, world: World) ->
         return []
     match command:
         case OpenBreaker(by=by):
-            if of.breaker.reason is BreakerReason.BY_HAND:
-                return []
             opened = BreakerOpened(reason=BreakerReason.BY_HAND, until=None, by=by)
-            return [(command.subject, opened)]
+            return [] if is_latched(of.breaker) else [(command.subject, opened)]
         case CloseBreaker(by=by):
             closed = of.breaker.reason is None
             return [] if closed else [(command.subject, BreakerClosed(by=by))]
         case ResetBreaker(by=by):
             return [(command.subject, BreakerReset(by=by))]
+        case _:
+            assert_never(command)
 
 
 def _levels(subject: int, world: World) -> Iterator[_Level]:
     known = world.connections[subject]
     yield _Level(subject=subject, breaker=known.breaker, rules=policy.of_connection(world, subject))
-    provider = world.providers.get(known.provider)
-    if provider is not None:
-        rules = policy.of_provider(world, known.provider)
-        yield _Level(
-            subject=known.provider,
-            breaker=provider.breaker,
-            rules=rules,
-            connections=rules.breaker_connections,
+    rules = policy.of_provider(world, known.provider)
+    yield _Level(
+        subject=known.provider,
+        breaker=world.providers[known.provider].breaker,
+        rules=rules,
+        connections=rules.breaker_connections,
+    )
+
+
+def _run(subject: int, world: World) -> Run:
+    run = world.connections[subject].run
+    assert run is not None, "only what runs can fail"
+    return run
+
+
+def _opened(
+    counted: list[tuple[_Level, int]],
+    reason: BreakerReason,
+    cause: FailureClass,
+    run: Run,
+    now: datetime,
+) -> Decisions:
+    """Open what so many failures trip: a probe's does it alone, and nothing what is open."""
+    decided: Decisions = []
+    for level, failures in counted:
+        probes = _is_probe(level.breaker, run, now)
+        if not probes and (level.breaker.reason is not None or not failures):
+            continue
+        opened = BreakerOpened(
+            reason=BreakerReason.PROBE if probes else reason,
+            until=now + _open_time(level.rules, level.breaker.opened),
+            failures=1 if probes else failures,
+            cause=cause,
         )
+        decided.append((level.subject, opened))
+    return decided
 
 
-def _after_call(level: _Level, subject: int, cause: FailureClass, now: datetime) -> Decisions:
-    match breaker.phase(level.breaker, now):
-        case Phase.HALF_OPEN:
-            return [_opened(level, BreakerReason.PROBE, 1, cause, now)]
-        case Phase.CLOSED:
-            since = now - level.rules.breaker_window
-            recent = [
-                each.connection
-                for each in level.breaker.failures
-                if since < each.at <= now and failure.opens(each.cause)
-            ]
-            if _trips(level, [*recent, subject], level.rules.breaker_failures):
-                return [_opened(level, BreakerReason.CALLS, len(recent) + 1, cause, now)]
-            return []
-        case _:
-            return []
+def _is_probe(stop: Breaker, run: Run, now: datetime) -> bool:
+    """Whether this run tells if it may close: it waits no longer, and the run began after it."""
+    return breaker.phase(stop, now) is Phase.HALF_OPEN and run.sync > stop.event
 
 
-def _after_failure(level: _Level, subject: int, cause: FailureClass, now: datetime) -> Decisions:
-    match breaker.phase(level.breaker, now):
-        case Phase.HALF_OPEN:
-            return [_opened(level, BreakerReason.PROBE, 1, cause, now)]
-        case Phase.CLOSED:
-            last = (*level.breaker.outcomes, Outcome(connection=subject, cause=cause))
-            told = [each for each in last if each.cause is None or failure.opens(each.cause)]
-            failed = [each.connection for each in told if each.cause is not None]
-            row = _in_a_row(told)
-            share = level.rules.breaker_syncs_share * len(told)
-            if _trips(level, row, level.rules.breaker_syncs_in_a_row) or (
-                len(failed) >= share and _trips(level, failed, SYNCS_LEAST)
-            ):
-                return [_opened(level, BreakerReason.SYNCS, len(failed), cause, now)]
-            return []
-        case _:
-            return []
+def _calls(level: _Level, subject: int, now: datetime) -> int:
+    """How many calls failed within the window, if it is tripped by them."""
+    since = now - level.rules.breaker_window
+    recent = [
+        each.connection
+        for each in level.breaker.failures
+        if since < each.at <= now and failure.opens(each.cause)
+    ]
+    return _tripped(level, [*recent, subject], level.rules.breaker_failures)
+
+
+def _syncs(level: _Level, last: Outcome) -> int:
+    """How many syncs failed, in a row or of the last twenty, if it is tripped by them."""
+    outcomes = (*level.breaker.outcomes, last)[-OUTCOMES_KEPT:]
+    told = [each for each in outcomes if not each.causes or is_failure(each)]
+    failed = [each.connection for each in told if each.causes]
+    if row := _tripped(level, _in_a_row(told), level.rules.breaker_syncs_in_a_row):
+        return row
+    share = level.rules.breaker_syncs_share * len(told)
+    return _tripped(level, failed, SYNCS_LEAST) if len(failed) >= share else 0
+
+
+def is_failure(outcome: Outcome) -> bool:
+    """Whether a sync says that its provider fails; what is neither that nor a success is silent."""
+    return any(failure.opens(cause) for cause in outcome.causes)
 
 
 def _in_a_row(told: list[Outcome]) -> list[int]:
     """The connections of the failures since the last success."""
     row: list[int] = []
     for each in reversed(told):
-        if each.cause is None:
+        if not each.causes:
             break
         row.append(each.connection)
     return row
 
 
-def _trips(level: _Level, failed: list[int], threshold: int) -> bool:
-    return len(failed) >= threshold and len(set(failed)) >= level.connections
-
-
-def _opened(
-    level: _Level, reason: BreakerReason, failures: int, cause: FailureClass, now: datetime
-) -> tuple[int, BreakerOpened]:
-    until = now + _open_time(level.rules, level.breaker.opened)
-    event = BreakerOpened(reason=reason, until=until, failures=failures, cause=cause)
-    return level.subject, event
+def _tripped(level: _Level, failed: list[int], threshold: int) -> int:
+    """How many failed, if these are enough, and of enough connections."""
+    enough = len(failed) >= threshold and len(set(failed)) >= level.connections
+    return len(failed) if enough else 0
 
 
 def _open_time(rules: PolicySet, opened: int) -> timedelta:
@@ -192,14 +224,15 @@ def _open_time(rules: PolicySet, opened: int) -> timedelta:
     return rules.breaker_open * doubled
 
 
-def _eased(subject: int, world: World, now: datetime) -> Decisions:
-    """Connections of the same provider whose own breaker still waits."""
-    provider = world.providers.get(world.connections[subject].provider)
-    stopped = sorted(provider.stopped) if provider else []
+def _eased(subject: int, run: Run, world: World, now: datetime) -> Decisions:
+    """Connections of the same provider whose own breaker still waits, though this one got through.
+
+    It must have begun after theirs opened, else it says nothing of what came then.
+    """
+    provider = world.providers[world.connections[subject].provider]
+    waiting = ((other, world.connections[other].breaker) for other in sorted(provider.stopped))
     return [
         (other, BreakerEased(until=now, neighbour=subject))
-        for other in stopped
-        if other != subject
-        and (stop := world.connections[other].breaker).until is not None
-        and breaker.phase(stop, now) is Phase.OPEN
+        for other, stop in waiting
+        if other != subject and run.sync > stop.event and breaker.phase(stop, now) is Phase.OPEN
     ]

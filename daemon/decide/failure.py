@@ -1,11 +1,8 @@
 """Whose turn is it after a failure, and may trying again help?
 
-| class         | retried | whose turn | what a person reads                                    |
-|---------------|---------|------------|--------------------------------------------------------|
-
-is the table `RULES` below, which is all there is to it. What has a type (an exception, a status, an
-OAuth error code, a code inside a 200) was classed where it was caught; what has only text, such as
-a subprocess's last words, is classed by `of_text` (requirement B3).
+What has a type (an exception, a status, an OAuth error code, a code inside a 200) was classed where
+it was caught; what has only text, such as a subprocess's last words, is classed by `of_text`
+(requirement B3). What follows from a class stands in the table `RULES`, and nowhere else.
 """
 
 import re
@@ -29,14 +26,13 @@ class Turn(StrEnum):
 class Rule(Struct, frozen=True, kw_only=True):
     """`retried` says that it is tried again before its next turn; `opens` that breakers count it.
 
-    `delays` says how many retry delays the first retry waits.
+    Breakers count what says that the provider failed: no limit, and no refusal of our own.
     """
 
     turn: Turn
     sentence: str
     retried: bool = False
     opens: bool = False
-    delays: int = 1
 
 
 RULES: Mapping[FailureClass, Rule] = {
@@ -106,13 +102,13 @@ PASSING_WORDS: tuple[tuple[str, FailureClass], ...] = (
     (r"rate limit", FailureClass.RATE_LIMITED),
     (r"gateway timeout", FailureClass.SERVER),
     (r"timeout", FailureClass.TIMEOUT),
-    (r"5\d{2}", FailureClass.SERVER),
     (r"network", FailureClass.NETWORK),
     (r"connection", FailureClass.NETWORK),
     (r"dns", FailureClass.NETWORK),
     (r"ssl", FailureClass.NETWORK),
+    (r"5\d{2}", FailureClass.SERVER),
 )
-"""What may pass. The more telling ones come first."""
+"""What may pass. The more telling ones come first: three digits may be part of any number."""
 
 
 def of_text(text: str) -> FailureClass:
@@ -127,6 +123,5 @@ def is_retried(cause: FailureClass) -> bool:
     return RULES[cause].retried
 
 
-def opens(cause: FailureClass | None) -> bool:
-    """Whether breakers count it: the provider failed, and neither a limit nor our own refusal."""
-    return cause is not None and RULES[cause].opens
+def opens(cause: FailureClass) -> bool:
+    return RULES[cause].opens

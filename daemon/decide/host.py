@@ -53,8 +53,9 @@ def note_vault_key(command: NoteVaultKey, world: World) -> Decisions:
 
 def declare(command: DeclareProvider, world: World, now: datetime) -> Decisions:
     known = world.providers.get(command.subject)
-    if known is not None and known.digest == command.declaration.digest:
-        return []
+    new = command.declaration
+    if known is not None and (known.digest, known.limits) == (new.digest, new.limits):
+        return []  # the same file, and read by a version that knew its limits
     return [(command.subject, command.declaration), *_followed(command, world, now)]
 
 

@@ -116,7 +116,12 @@ def _sooner(
     latest = now + (command.interval or policy.of_others(world, subject).interval)
     if known.schedule.due is None or known.schedule.due <= latest:
         return []
-    return [(subject, SyncScheduled(due=latest, reason=ScheduleReason.INTERVAL_CHANGED))]
+    streams = {
+        name: at if policy.stream_interval(world, subject, name) else min(at, latest)
+        for name, at in known.schedule.streams.items()
+    }
+    reason = ScheduleReason.INTERVAL_CHANGED
+    return [(subject, SyncScheduled(due=latest, reason=reason, streams=streams))]
 
 
 def _cancelled(subject: int, known: Connection, command: Remove) -> Decisions:

@@ -10,10 +10,10 @@ from daemon.decide.decisions import Decisions
 from daemon.decide.rotation import next_due
 from events.schema import (
     ActorCrashed,
-    BreakerOpened,
     Event,
     PolicySet,
     RecordsRefused,
+    SyncCancelled,
     SyncFailed,
     SyncInterrupted,
     SyncScheduled,
@@ -29,7 +29,8 @@ from events.terms import (
     StreamPolicy,
 )
 from projections import provider
-from projections.connection import Connection, Run
+from projections.connection import Connection
+from projections.run import Run
 from projections.streams import Stream
 from projections.world import World
 
@@ -71,7 +72,10 @@ def capture(command: Capture, world: World) -> Decisions:
 
 
 def finish(command: Finish, world: World, now: datetime) -> Decisions:
-    """One good stream makes a success, and so does having nothing to do; failures are named."""
+    """One good stream makes a success, and so does having nothing to do; failures are named.
+
+    Where all streams waited for others, nothing was tried: it neither succeeded nor failed.
+    """
     subject = command.subject
     if not runs(world, subject, command.sync):
         return []
@@ -79,7 +83,10 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
     run = world.connections[subject].run
     assert run is not None, "it was just seen running"
     ending: Event
-    if command.captured or not command.failures:
+    followed: Decisions = []
+    if command.waiting and not command.captured and not command.failures:
+        ending = SyncCancelled(sync=command.sync, pass_=part_of(run))
+    elif command.captured or not command.failures:
         ending = SyncSucceeded(
             sync=command.sync,
             duration_ms=command.duration_ms,
@@ -104,9 +111,8 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             refreshes=run.refreshes,
             pass_=part_of(run),
         )
-        followed = breaker.note_failure(subject, _worst(failures), world, now)
-        followed += _instead(subject, run, followed, world)
-    next_ = next_due(subject, world, now) if stands_for_due(run) else []
+        followed = _blamed(subject, run, failures, world, now)
+    next_ = next_due(subject, world, now, command.waiting) if stands_for_due(run) else []
     again = retry.after(command, run, world, now)
     summed = passes.slot_ended(subject, ending, world, now) if part_of(run) is None else []
     return [(subject, ending), *followed, *_heeded(command, world, now, next_), *again, *summed]
@@ -117,18 +123,14 @@ def part_of(run: Run) -> int | None:
     return run.asked.pass_ if run.asked and run.request is not None else None
 
 
-def _worst(failures: tuple[StreamFailure, ...]) -> FailureClass:
-    """What a failed sync says of its provider: that it is retired only where all of it is."""
-    causes = {each.cause for each in failures}
-    if causes == {FailureClass.RETIRED}:
-        return FailureClass.RETIRED
-    return next((each for each in causes if failure.opens(each)), failures[0].cause)
-
-
-def _instead(subject: int, run: Run, followed: Decisions, world: World) -> Decisions:
-    """Where the connection's breaker has latched, its fallback is synced (requirement A10)."""
-    latched = any(isinstance(event, BreakerOpened) and event.until is None for _, event in followed)
-    return retry.failover(subject, run, world) if latched else []
+def _blamed(
+    subject: int, run: Run, failures: tuple[StreamFailure, ...], world: World, now: datetime
+) -> Decisions:
+    """What a failed sync does to breakers. Where one latches, the fallback is synced (A10)."""
+    if not stands_for_due(run) or not breaker.is_retired(subject, run, failures, world):
+        return breaker.note_failure(subject, failures, world, now)
+    latched = breaker.latch(subject, world)
+    return [*latched, *retry.failover(subject, run, world)] if latched else []
 
 
 def _owed(lost: StreamFailure) -> StreamFailure:
@@ -157,6 +159,7 @@ def interrupted(known: Connection, run: Run, reason: InterruptReason) -> SyncInt
         request=request,
         options=run.options if request else None,
         retry=retry_,
+        pass_=None if request else part_of(run),
     )
 
 
@@ -196,13 +199,12 @@ def _rest(policy: PolicySet, crashes: int) -> timedelta:
 
 def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> Decisions:
     """A provider that asked to be left alone for a time is: its hint is never shortened."""
-    hints = [each.retry_after for each in command.failures if each.retry_after]
-    planned = [event.due for _, event in next_ if isinstance(event, SyncScheduled)]
-    due = planned[0] if planned else world.connections[command.subject].schedule.due
-    if not hints or due is None or due >= now + max(hints):
+    hint, plan = retry.asked_to_wait(command), world.connections[command.subject].schedule
+    planned = [event for _, event in next_ if isinstance(event, SyncScheduled)]
+    due, streams = (planned[0].due, planned[0].streams) if planned else (plan.due, plan.streams)
+    if hint is None or due is None or due >= now + hint:
         return next_
-    streams = next((event.streams for _, event in next_ if isinstance(event, SyncScheduled)), {})
-    until = now + max(hints)
+    until = now + hint
     asked = SyncScheduled(
         due=until,
         reason=ScheduleReason.ASKED_TO_WAIT,

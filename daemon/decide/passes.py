@@ -6,12 +6,20 @@ from daemon.commands import BeginPass, FillPass
 from daemon.decide.decisions import Decisions
 from events.envelope import Recorded
 from events.passes import PassBegun, PassEnded, PassFilled
-from events.schema import FLEET, Event, SyncCancelled, SyncFailed, SyncSkipped, SyncSucceeded
+from events.schema import (
+    FLEET,
+    Event,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncSkipped,
+    SyncSucceeded,
+)
 from projections import policy, tally
 from projections.tally import Tally
 from projections.world import World
 
-ENDING = (SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped)
+ENDING = (SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped, SyncInterrupted)
 
 
 def begin(command: BeginPass, world: World) -> Decisions:
@@ -33,8 +41,7 @@ def fill(command: FillPass, world: World, now: datetime) -> Decisions:
 def ended(decided: Decisions, world: World, now: datetime) -> Decisions:
     """What is decided may end the pass that somebody asked for: say what it came to."""
     under_way = world.fleet.pass_
-    if under_way is None:
-        return []
+    assert under_way is not None, "asked while there is one"
     after = under_way
     for subject, event in decided:
         if number_of(event) == under_way.number:

@@ -34,8 +34,8 @@ def _is_inside(wall: time, start: time, end: time) -> bool:
 
 
 def _until(end: time, wall: time) -> timedelta:
-    """How long a steady clock takes from one wall time to the other: at most a day."""
-    return (_since_midnight(end) - _since_midnight(wall)) % A_DAY or A_DAY
+    """How long a steady clock takes from one wall time to the other: less than a day."""
+    return (_since_midnight(end) - _since_midnight(wall)) % A_DAY
 
 
 def _since_midnight(wall: time) -> timedelta:

@@ -4,14 +4,16 @@ from datetime import datetime, timedelta
 
 from daemon.commands import Finish, Retry
 from daemon.decide import failure
+from daemon.decide.breaker import is_latched
 from daemon.decide.decisions import Decisions
 from events.policy import Backoff, PolicySet
-from events.schema import RetriesEnded, RetryScheduled, SyncRequested
-from events.terms import Caller, Kind, RetriesEnd, RunOptions, StreamFailure
+from events.schema import RetriesEnded, RetryMoved, RetryScheduled, SyncRequested, SyncSkipped
+from events.terms import Caller, Kind, RetriesEnd, RunOptions, SkipReason, StreamFailure
 from projections import policy
-from projections.connection import Connection, Run
+from projections.connection import Connection
 from projections.grant import Phase
 from projections.provider import last_hour
+from projections.run import Run
 from projections.world import World
 
 PRIORITY_MAX = 10
@@ -19,11 +21,18 @@ BUDGET_LEAST = 10  # retries an hour and provider that no budget forbids: a smal
 
 
 def after(command: Finish, run: Run, world: World, now: datetime) -> Decisions:
-    """Try the failed streams again, if trying again may help and is allowed (requirement A8)."""
+    """Try the failed streams again, if trying again may help and is allowed (requirement A8).
+
+    A retry that still waits is of something else, and stands; a failover is one sync and no more,
+    unless it served a retry of its own connection.
+    """
     subject = command.subject
     lost = [each for each in command.failures if failure.is_retried(each.cause)]
     rules = policy.of_connection(world, subject)
-    if not lost or run.kind is Kind.BACKFILL or not rules.failover_enabled:
+    if world.connections[subject].schedule.retry:
+        return _moved(command, world, now)
+    once = run.kind is Kind.BACKFILL or (run.kind is Kind.FAILOVER and not run.attempt)
+    if not lost or once or not rules.failover_enabled:
         return []
     if run.attempt >= rules.max_retry_attempts:
         ended = RetriesEnded(reason=RetriesEnd.USED_UP, attempts=run.attempt)
@@ -32,7 +41,7 @@ def after(command: Finish, run: Run, world: World, now: datetime) -> Decisions:
         return [(subject, RetriesEnded(reason=RetriesEnd.BUDGET, attempts=run.attempt))]
     delay = backoff(rules, run.attempt + 1)
     drawn = command.jitter * delay if rules.retry_jitter else delay
-    hint = max((each.retry_after for each in lost if each.retry_after), default=None)
+    hint = asked_to_wait(command)
     scheduled = RetryScheduled(
         due=now + max(drawn, hint or drawn),
         attempt=run.attempt + 1,
@@ -41,7 +50,7 @@ def after(command: Finish, run: Run, world: World, now: datetime) -> Decisions:
         delay=delay,
         jitter=command.jitter if rules.retry_jitter else None,
         hint=hint,
-        streams=_streams(lost),
+        streams=_streams(lost, command.waiting),
         options=_options(command, run, lost),
     )
     return [(subject, scheduled)]
@@ -55,40 +64,59 @@ def backoff(rules: PolicySet, attempt: int) -> timedelta:
     return max(rules.retry_delay, min(rules.retry_delay * factor, rules.retry_delay_max))
 
 
-def failover(subject: int, run: Run | None, world: World) -> Decisions:
+def asked_to_wait(command: Finish) -> timedelta | None:
+    """For how long the provider wants to be left alone, by whichever answer asked for most."""
+    return max((each.retry_after for each in command.failures if each.retry_after), default=None)
+
+
+def failover(subject: int, run: Run, world: World) -> Decisions:
     """Sync the fallback once (requirement A10). A failover that fails has none of its own."""
-    instead = policy.fallback(world, subject)
-    if instead is None or (run is not None and run.kind is Kind.FAILOVER):
+    rules, instead = policy.of_connection(world, subject), policy.fallback(world, subject)
+    if instead is None or run.kind is Kind.FAILOVER or not rules.failover_enabled:
         return []
     known, other = world.connections[subject], world.connections.get(instead)
-    if other is None or other.tenant != known.tenant or not may_be_asked(other):
+    if other is None or other.tenant != known.tenant or not may_be_asked(other, world):
         return []
     return [(instead, SyncRequested(kind=Kind.FAILOVER, origin=subject))]
 
 
-def may_be_asked(known: Connection) -> bool:
-    """Whether a request would not be in vain, or one too many."""
-    idle = not (known.removed or known.paused or known.schedule.request)
-    return idle and known.grant.phase is not Phase.NEEDED
+def may_be_asked(known: Connection, world: World) -> bool:
+    """Whether a request would be neither in vain, nor one too many."""
+    return not known.removed and not known.schedule.request and refusal(known, world) is None
 
 
-def by_hand(command: Retry, world: World) -> Decisions:
+def refusal(known: Connection, world: World, *, forced: bool = False) -> SkipReason | None:
+    """Why a request would be in vain, if it would: a person has to do something first."""
+    if known.paused:
+        return SkipReason.PAUSED
+    if known.grant.phase is Phase.NEEDED:
+        return SkipReason.NOT_AUTHORISED
+    stops = (known.breaker, world.providers[known.provider].breaker)
+    shut = not forced and any(is_latched(stop) for stop in stops)
+    return SkipReason.BREAKER if shut else None
+
+
+def by_hand(command: Retry, world: World, now: datetime) -> Decisions:
     """Try now what waits to be tried again, or else what failed last."""
     known = world.connections.get(command.subject)
-    if known is None or not may_be_asked(known):
+    if known is None or known.removed:
         return []
-    pending = known.schedule.retry
+    asked, pending = known.schedule.request, known.schedule.retry
+    if asked and not (command.forced and not asked.forced):
+        return []
     failing = tuple(name for name, stream in known.streams.items() if stream.failure)
     if pending is None and not failing and not known.health.consecutive_failures:
         return []
-    asked = SyncRequested(
+    if reason := refusal(known, world, forced=command.forced):
+        return [(command.subject, SyncSkipped(reason=reason, due=now))]
+    wanted = SyncRequested(
         by=command.by,
         kind=Kind.RETRY,
         forced=command.forced,
         streams=pending.streams if pending else failing,
         options=pending.options if pending else None,
     )
-    return [(command.subject, asked)]
+    return [(command.subject, wanted)]
 
 
 def ended(subject: int, known: Connection, by: Caller | None) -> Decisions:
@@ -100,18 +128,26 @@ def ended(subject: int, known: Connection, by: Caller | None) -> Decisions:
     return [(subject, RetriesEnded(reason=reason, attempts=attempts, by=by))]
 
 
+def _moved(command: Finish, world: World, now: datetime) -> Decisions:
+    """A hint holds for the retry that waits too."""
+    pending, hint = world.connections[command.subject].schedule.retry, asked_to_wait(command)
+    if pending is None or hint is None or pending.due >= now + hint:
+        return []
+    return [(command.subject, RetryMoved(due=now + hint))]
+
+
 def _budget_allows(world: World, subject: int, rules: PolicySet, now: datetime) -> bool:
     """Whether this retry is within the provider's share: an outage must not become a storm."""
-    provider = world.providers.get(world.connections[subject].provider)
-    if provider is None:
-        return True
-    turns, retries = last_hour(provider, now)
+    turns, retries = last_hour(world.providers[world.connections[subject].provider], now)
     return retries < max(BUDGET_LEAST, rules.retry_budget * turns)
 
 
-def _streams(lost: list[StreamFailure]) -> tuple[str, ...]:
-    """Which streams to try again; what failed before there was a stream to speak of is all."""
-    names = {each.stream: None for each in lost}
+def _streams(lost: list[StreamFailure], waiting: tuple[str, ...]) -> tuple[str, ...]:
+    """Which streams to try again, and what waited for them; empty for all.
+
+    What failed before there was a stream to speak of is all.
+    """
+    names = {each.stream: None for each in lost} | dict.fromkeys(waiting)
     return () if "" in names else tuple(names)
 
 

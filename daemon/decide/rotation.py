@@ -5,7 +5,7 @@ missed (requirement A4). Turns are spread: each connection's lie by a part of it
 own before those of its neighbours, and stay there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from daemon.commands import Reconsider
@@ -14,58 +14,54 @@ from daemon.decide.decisions import Decisions
 from events.schema import SyncScheduled, SyncSkipped
 from events.terms import HoldReason, ScheduleReason, SkipReason
 from projections import policy
+from projections.schedule import NO_SPREAD, is_held
 from projections.world import World
 
 GOLDEN = 0.6180339887498949  # multiples of it spread evenly, however many there are
 SECOND = timedelta(seconds=1)
-NO_SPREAD = timedelta(0)
 
 
-def next_due(subject: int, world: World, now: datetime) -> Decisions:
-    """What follows a run that stood for a turn.
+def next_due(subject: int, world: World, now: datetime, waiting: Collection[str] = ()) -> Decisions:
+    """What follows a run that stood for a turn, in which some streams were left `waiting`.
 
     Nothing where the next turn still lies ahead (a manual sync ran before it), or where only a part
     of what is due has run.
     """
     known = world.connections[subject]
-    due, run = known.schedule.due, known.run
-    if due is None or due > now:
+    plan, run = known.schedule, known.run
+    assert run is not None, "what follows a run is decided while it is known"
+    if plan.due is None or plan.due > now:
         return []
-    ran = run.streams if run else ()
     intervals = own_intervals(world, subject)
     if intervals:
-        return _by_stream(subject, world, intervals, ran, now)
-    if ran:
+        return _by_stream(subject, world, intervals, run.streams, now, waiting=waiting)
+    if run.streams:
         return []
     rules = policy.of_connection(world, subject)
     spread = _spread(subject, rules.interval, rules.spread)
-    next_, missed = _stepped(due + known.schedule.spread, rules.interval, spread, now)
-    scheduled = SyncScheduled(due=next_, reason=ScheduleReason.INTERVAL, spread=spread)
-    if not missed:
-        return [(subject, scheduled)]
-    first = due + known.schedule.spread + rules.interval - spread
+    first = plan.due + plan.spread + rules.interval - spread
+    missed = _missed(first, rules.interval, now)
     skipped = SyncSkipped(reason=SkipReason.MISSED, due=first, count=missed)
-    return [(subject, skipped), (subject, scheduled)]
+    scheduled = SyncScheduled(
+        due=first + missed * rules.interval, reason=ScheduleReason.INTERVAL, spread=spread
+    )
+    return [*([(subject, skipped)] if missed else []), (subject, scheduled)]
 
 
 def due_streams(world: World, subject: int, now: datetime) -> tuple[str, ...]:
     """Those whose turn has come, where some have turns of their own; empty for all."""
     planned = world.connections[subject].schedule.streams
-    intervals = own_intervals(world, subject)
-    if not intervals or not planned:
+    if not planned:
         return ()
-    return tuple(name for name in intervals if planned.get(name, now) <= now)
+    return tuple(name for name in own_intervals(world, subject) if planned.get(name, now) <= now)
 
 
 def own_intervals(world: World, subject: int) -> Mapping[str, timedelta]:
     """The interval of every stream, where any has one that is not the connection's; else none."""
-    known = world.connections[subject]
-    at = world.providers.get(known.provider)
-    if at is None:
-        return {}
+    streams = world.providers[world.connections[subject].provider].streams
     whole = policy.of_connection(world, subject).interval
     intervals = {
-        each.name: policy.stream_interval(world, subject, each.name) or whole for each in at.streams
+        each.name: policy.stream_interval(world, subject, each.name) or whole for each in streams
     }
     return {} if set(intervals.values()) <= {whole} else intervals
 
@@ -75,32 +71,43 @@ def reconsider(command: Reconsider, world: World, now: datetime) -> Decisions:
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed or known.schedule.due is None:
         return []
-    rules, schedule = policy.of_connection(world, subject), known.schedule
-    intervals = own_intervals(world, subject)
-    latest = now + min([rules.interval, *intervals.values()])
-    assert schedule.due is not None, "it was just looked at"
-    due = min(schedule.due, latest)
+    plan = within(subject, known.schedule.due, world, now)
+    same = (plan.due, plan.streams) == (known.schedule.due, known.schedule.streams)
+    return [] if same and not is_lifted(subject, world, now) else [(subject, plan)]
+
+
+def within(
+    subject: int,
+    due: datetime,
+    world: World,
+    now: datetime,
+    reason: ScheduleReason = ScheduleReason.SETTINGS,
+) -> SyncScheduled:
+    """What is planned, but no turn further off than its interval."""
+    before, intervals = world.connections[subject].schedule, own_intervals(world, subject)
+    rules = policy.of_connection(world, subject)
     streams = {
-        name: min(at, now + intervals[name])
-        for name, at in schedule.streams.items()
+        name: _bounded(subject, at, intervals[name], rules.spread, now)
+        for name, at in before.streams.items()
         if name in intervals
     }
-    lifted = schedule.hold is not None and not _holds(schedule.hold.reason, world, subject, now)
-    if due == schedule.due and not lifted and streams == schedule.streams:
-        return []
-    spread = schedule.spread if due == schedule.due else NO_SPREAD
-    scheduled = SyncScheduled(
-        due=due, reason=ScheduleReason.SETTINGS, spread=spread, streams=streams
-    )
-    return [(subject, scheduled)]
+    if streams:
+        return SyncScheduled(due=min(streams.values()), reason=reason, streams=streams)
+    interval = min(intervals.values(), default=rules.interval)
+    sooner = _bounded(subject, due, interval, rules.spread, now)
+    moved = _spread(subject, interval, rules.spread)
+    spread = before.spread if sooner == due else moved
+    return SyncScheduled(due=sooner, reason=reason, spread=spread)
 
 
-def _holds(reason: HoldReason, world: World, subject: int, now: datetime) -> bool:
-    """Whether a hold would be decided again, and as long."""
-    rules, hold = policy.of_connection(world, subject), world.connections[subject].schedule.hold
-    if reason is HoldReason.DISABLED:
-        return not rules.enabled
-    return hold is not None and quiet.ends(rules, now) == hold.until
+def is_lifted(subject: int, world: World, now: datetime) -> bool:
+    """Whether what holds it back now would not be decided again, or not for as long."""
+    plan, rules = world.connections[subject].schedule, policy.of_connection(world, subject)
+    if plan.hold is None or not is_held(plan, now):
+        return False
+    if plan.hold.reason is HoldReason.DISABLED:
+        return rules.enabled
+    return quiet.ends(rules, now) != plan.hold.until
 
 
 def _by_stream(
@@ -109,38 +116,48 @@ def _by_stream(
     intervals: Mapping[str, timedelta],
     ran: tuple[str, ...],
     now: datetime,
+    *,
+    waiting: Collection[str],
 ) -> Decisions:
-    """Step those that ran; what fell due meanwhile and did not run stays due."""
-    schedule = world.connections[subject].schedule
-    assert schedule.due is not None, "only what is due is stepped"
-    share = policy.of_connection(world, subject).spread
+    """Step those that ran; what fell due meanwhile and did not run stays due.
+
+    A stream's first turn of its own is spread, and so are all that follow from it. One that was
+    left waiting goes with the next turn of any other, if that is sooner.
+    """
+    plan, share = world.connections[subject].schedule, policy.of_connection(world, subject).spread
+    assert plan.due is not None, "only what is due is stepped"
     planned: dict[str, datetime] = {}
     decided: Decisions = []
     for name, interval in intervals.items():
-        due = schedule.streams.get(name, schedule.due)
+        own = plan.streams.get(name)
+        due = own or plan.due
         if due > now or (ran and name not in ran):
             planned[name] = due
             continue
-        fresh = name not in schedule.streams
-        spread = _spread(subject, interval, share) if fresh else NO_SPREAD
-        planned[name], missed = _stepped(due, interval, spread, now)
+        moved = NO_SPREAD if own else plan.spread - _spread(subject, interval, share)
+        first = due + moved + interval
+        missed = _missed(first, interval, now)
+        planned[name] = first + missed * interval
         if missed:
-            skipped = SyncSkipped(
-                reason=SkipReason.MISSED, due=due + interval - spread, count=missed, stream=name
-            )
+            skipped = SyncSkipped(reason=SkipReason.MISSED, due=first, count=missed, stream=name)
             decided.append((subject, skipped))
-    scheduled = SyncScheduled(
-        due=min(planned.values()), reason=ScheduleReason.INTERVAL, streams=planned
-    )
+    soonest = min(planned.values())
+    planned |= {name: soonest for name in waiting if soonest > now and name in planned}
+    scheduled = SyncScheduled(due=soonest, reason=ScheduleReason.INTERVAL, streams=planned)
     return [*decided, (subject, scheduled)]
 
 
-def _stepped(
-    slot: datetime, interval: timedelta, spread: timedelta, now: datetime
-) -> tuple[datetime, int]:
-    """The first turn after now, and how many before it were missed."""
-    steps = max(1, (now - (slot - spread)) // interval + 1)
-    return slot + steps * interval - spread, steps - 1
+def _missed(first: datetime, interval: timedelta, now: datetime) -> int:
+    """How many turns, from that one on, are not after now."""
+    return max(0, (now - first) // interval + 1)
+
+
+def _bounded(
+    subject: int, due: datetime, interval: timedelta, share: float, now: datetime
+) -> datetime:
+    """That turn; an interval from now, spread like any, if it lies beyond."""
+    latest = now + interval
+    return due if due <= latest else latest - _spread(subject, interval, share)
 
 
 def _spread(subject: int, interval: timedelta, share: float) -> timedelta:

@@ -2,7 +2,7 @@
 
 from daemon.commands import DeclareSettings, ResetSettings, SetSettings
 from daemon.decide.decisions import Decisions
-from events.policy import Settings, SettingsDeclared, SettingsReset, SettingsSet
+from events.policy import SettingsDeclared, SettingsReset, SettingsSet
 from events.schema import FLEET
 from projections import settings
 from projections.settings import Scope
@@ -11,17 +11,18 @@ from projections.world import World
 
 def set_(command: SetSettings, world: World) -> Decisions:
     """Note what differs from what was set before; nothing where nothing does."""
-    before = settings.values(_scope(world, command.subject).own)
-    given = settings.values(command.settings)
-    new = {name: value for name, value in given.items() if before.get(name) != value}
-    if not new or not is_known(world, command.subject):
+    before, given = settings.named(_scope(world, command.subject).own), command.settings
+    new = {
+        name: value for name, value in settings.named(given).items() if before.get(name) != value
+    }
+    if not new or not _is_known(world, command.subject):
         return []
-    return [(command.subject, SettingsSet(settings=Settings(**new), by=command.by))]
+    return [(command.subject, SettingsSet(settings=settings.joined(new), by=command.by))]
 
 
 def reset(command: ResetSettings, world: World) -> Decisions:
     """Take back what was set by command: these, or all where none are named."""
-    own = settings.values(_scope(world, command.subject).own)
+    own = settings.named(_scope(world, command.subject).own)
     names = tuple(name for name in own if not command.names or name in command.names)
     if not names:
         return []
@@ -34,7 +35,7 @@ def declare(command: DeclareSettings, world: World) -> Decisions:
     return [(command.subject, SettingsDeclared(settings=command.settings))]
 
 
-def is_known(world: World, subject: int) -> bool:
+def _is_known(world: World, subject: int) -> bool:
     places = (world.connections, world.tenants, world.providers)
     return subject == FLEET or any(subject in place for place in places)
 

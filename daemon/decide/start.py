@@ -2,21 +2,21 @@
 
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from daemon.commands import Cancel, Request, Review, Start
 from daemon.decide import days, quiet, retry, tokens
 from daemon.decide.breaker import is_latched
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of, stands_for_due
-from daemon.decide.rotation import next_due
-from daemon.decide.turn import Turn, is_full, opens_at, turn_of
-from events.policy import PolicySet
+from daemon.decide.rotation import is_lifted, next_due, within
+from daemon.decide.turn import is_full, opens_at, turn_of
 from events.schema import (
     BreakerEased,
     RetryMoved,
     SyncCancelled,
     SyncDeferred,
     SyncRequested,
-    SyncScheduled,
     SyncSkipped,
     SyncStarted,
 )
@@ -25,11 +25,16 @@ from projections import connection, policy
 from projections.breaker import Breaker
 from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
+from projections.schedule import Request as Asked
+from projections.schedule import Schedule
 from projections.world import World
 
 
 def start(command: Start, world: World, now: datetime) -> Decisions:
-    """Start what is due, if it may start now; else see to its grant."""
+    """Start what is due, if it may start now; else see to its grant.
+
+    What no person asked for is put off where syncs are switched off, and in quiet hours.
+    """
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or is_full(world):
         return []
@@ -40,8 +45,13 @@ def start(command: Start, world: World, now: datetime) -> Decisions:
     if opens_at(world, known.provider, now) is not None and not (asked and asked.forced):
         return tokens.tend(subject, known, world, now)
     turn, rules = turn_of(world, subject, now), policy.of_connection(world, subject)
-    if not turn.asked and (held := _held(subject, turn, rules, now)):
-        return held
+    quiet_until = quiet.ends(rules, now)
+    if not turn.asked and not rules.enabled:
+        disabled = SyncDeferred(due=turn.due, reason=HoldReason.DISABLED, until=None)
+        return [(subject, disabled)]
+    if not turn.asked and quiet_until:
+        later = SyncDeferred(due=turn.due, reason=HoldReason.QUIET_HOURS, until=quiet_until)
+        return [(subject, later)]
     started = SyncStarted(
         kind=turn.kind,
         due=turn.due,
@@ -51,29 +61,22 @@ def start(command: Start, world: World, now: datetime) -> Decisions:
         attempt=turn.attempt,
         streams=turn.streams,
         forced=turn.request is not None and turn.request.forced,
-        quiet=quiet.ends(rules, now) is not None,
+        quiet=quiet_until is not None,
     )
     return [(subject, started)]
 
 
-def _held(subject: int, turn: Turn, rules: PolicySet, now: datetime) -> Decisions:
-    """What keeps a turn that nobody asked for from starting now, with until when."""
-    if not rules.enabled:
-        disabled = SyncDeferred(due=turn.due, reason=HoldReason.DISABLED, until=None)
-        return [(subject, disabled)]
-    until = quiet.ends(rules, now)
-    if until is None:
-        return []
-    return [(subject, SyncDeferred(due=turn.due, reason=HoldReason.QUIET_HOURS, until=until))]
-
-
 def request(command: Request, world: World, now: datetime) -> Decisions:
-    """One pending request a connection: a second one is the first, unless it is forced."""
+    """One pending request a connection: a second one is the first, unless it may do more.
+
+    A forced one may, and any may where no person asked for the first; it stands in for that one.
+    """
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed:
         return []
     pending = known.schedule.request
-    if pending and not (command.forced and not pending.forced):
+    more = pending and (pending.kind is Kind.FAILOVER or (command.forced and not pending.forced))
+    if pending and not more:
         return []
     if known.paused:
         return [(subject, SyncSkipped(reason=SkipReason.PAUSED, due=now))]
@@ -84,13 +87,19 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
     asked = SyncRequested(
         by=command.by, options=command.options, forced=command.forced, pass_=command.pass_
     )
-    return [(subject, asked)]
+    return [*_left_out(subject, pending, command), (subject, asked)]
+
+
+def _left_out(subject: int, pending: Asked | None, command: Request) -> Decisions:
+    """A request that another one stands in for is no part of its pass any more."""
+    if pending is None or pending.pass_ is None:
+        return []
+    return [(subject, SyncCancelled(by=command.by, pass_=pending.pass_))]
 
 
 def _is_shut(world: World, known: Connection) -> bool:
     """Whether a breaker stands open until somebody closes it."""
-    provider = world.providers.get(known.provider)
-    return is_latched(known.breaker) or (provider is not None and is_latched(provider.breaker))
+    return is_latched(known.breaker) or is_latched(world.providers[known.provider].breaker)
 
 
 def cancel(command: Cancel, world: World, now: datetime) -> Decisions:
@@ -102,10 +111,8 @@ def cancel(command: Cancel, world: World, now: datetime) -> Decisions:
     if known is None:
         return []
     if known.run:
-        subject, cancelled = (
-            command.subject,
-            SyncCancelled(sync=known.run.sync, by=command.by, pass_=part_of(known.run)),
-        )
+        subject, part = command.subject, part_of(known.run)
+        cancelled = SyncCancelled(sync=known.run.sync, by=command.by, pass_=part)
         next_ = next_due(subject, world, now) if stands_for_due(known.run) else []
         rest = known.run.kind is Kind.BACKFILL
         over = days.ended(subject, known, BackfillEnd.CANCELLED, command.by) if rest else []
@@ -131,24 +138,23 @@ def review(command: Review, world: World, now: datetime) -> Decisions:
         *_eased(subject, known.breaker, command),
         *_retried(subject, known, command.by),
     ]
-    plan, rules = known.schedule, policy.of_connection(world, subject)
-    if plan.due is None:
+    if known.schedule.due is None:
         return past
-    asked = plan.request
-    latest = now if asked and asked.at > now else now + rules.interval
+    return [*past, *_replanned(subject, known.schedule, known.schedule.due, world, now)]
+
+
+def _replanned(
+    subject: int, plan: Schedule, due: datetime, world: World, now: datetime
+) -> Decisions:
+    """A turn no further off than its interval, or now where a request seems to be yet to come."""
+    rules, asked = policy.of_connection(world, subject), plan.request
+    anew = within(subject, due, world, now, ScheduleReason.CLOCK_STEPPED)
+    if asked and asked.at > now:
+        anew = replace(anew, due=min(anew.due, now))
     rests_too_long = (plan.rest_until or now) > now + rules.crash_delay_max
-    held = plan.hold is not None and plan.hold.until is not None
-    if plan.due <= latest and not rests_too_long and not held:
-        return past
-    due = min(plan.due, latest)
-    spread = plan.spread if due == plan.due else timedelta(0)
-    reviewed = SyncScheduled(
-        due=due,
-        reason=ScheduleReason.CLOCK_STEPPED,
-        spread=spread,
-        streams={name: min(at, latest) for name, at in plan.streams.items()},
-    )
-    return [*past, (subject, reviewed)]
+    if (anew.due, anew.streams) != (due, plan.streams) or rests_too_long:
+        return [(subject, anew)]
+    return [(subject, anew)] if is_lifted(subject, world, now) else []
 
 
 def _eased(subject: int, stop: Breaker, command: Review) -> Decisions:

@@ -4,16 +4,18 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.decide import days, rotation
 from events.policy import PolicySet
 from events.terms import Kind, RunOptions
-from projections import breaker, connection, health, policy
+from projections import breaker, health, policy
+from projections.backfill import Backfill
 from projections.breaker import Phase
 from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
 from projections.provider import Provider
-from projections.schedule import Request, Retry, Schedule, is_held
+from projections.schedule import Request, Retry, is_held, next_start
 from projections.world import World
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -42,57 +44,70 @@ class Turn(Struct, frozen=True, kw_only=True):
 def turn_of(world: World, subject: int, now: datetime) -> Turn:
     """A request goes before a turn, that before a retry, and that before days of the past.
 
-    Whoever goes serves the others that are due, so that one start is pending at most.
+    Whoever goes serves the others that are due, so that one start is pending at most. Where nothing
+    is due yet, this is what the next start will do.
     """
     known = world.connections[subject]
-    plan, left, free = known.schedule, known.backfill, not is_held(known.schedule, now)
-    due = plan.due if free and plan.due is not None and plan.due <= now else None
-    retry = plan.retry if free and plan.retry and (due or plan.retry.due <= now) else None
-    points = health.priority(health.score(known.health, now))
+    plan, left = known.schedule, known.backfill
+    at = max(now, next_start(plan, left) or now)
+    free = not is_held(plan, at)
+    points = health.priority(health.score(known.health, at))
+    due = Turn(
+        kind=Kind.SCHEDULED,
+        due=plan.due or at,
+        priority=points,
+        streams=rotation.due_streams(world, subject, at),
+    )
+    came = due if free and plan.due is not None and plan.due <= at else None
     if plan.request and (free or plan.request.kind is not Kind.FAILOVER):
-        return _requested(plan, plan.request, due, points)
-    if due:
-        return Turn(
-            kind=Kind.SCHEDULED,
-            due=min(due, retry.due) if retry else due,
-            priority=points,
-            attempt=retry.attempt if retry else 0,
-            streams=_with(rotation.due_streams(world, subject, now), retry),
-        )
-    if retry:
-        return _retried(retry, retry.due)
-    if left and left.due <= now:
-        return Turn(
-            kind=Kind.BACKFILL,
-            due=left.due,
-            priority=BACKFILL_PRIORITY,
-            asked=True,
-            options=days.options(known),
-        )
-    return _coming(known, points, now)
+        return _requested(plan.request, plan.retry, came, points)
+    if came:
+        return _with_retry(came, plan.retry)
+    if free and plan.retry and plan.retry.due <= at:
+        return _retried(plan.retry)
+    if left and left.due <= at:
+        return _of_the_past(known, left)
+    return due
 
 
-def _requested(plan: Schedule, asked: Request, due: datetime | None, points: int) -> Turn:
-    """A request for a part leaves the retry of the rest pending; a turn that is due adds to it."""
-    whole = not asked.streams and not (asked.options and asked.options.failed_days)
-    serves = plan.retry if plan.retry and (whole or asked.kind is Kind.RETRY) else None
+def _requested(asked: Request, retry: Retry | None, due: Turn | None, points: int) -> Turn:
+    """A request for a part leaves the retry of the rest pending; a turn that is due adds to it.
+
+    One for days that failed stands for no turn.
+    """
+    days_alone = asked.options is not None and asked.options.failed_days
+    whole = not asked.streams and not days_alone
     person = asked.kind is not Kind.FAILOVER
-    return Turn(
+    turn = Turn(
         kind=asked.kind,
-        due=min(asked.at, due) if due else asked.at,
+        due=asked.at,
         priority=1 if person else points,
         asked=person,
         request=asked,
         options=asked.options,
-        attempt=serves.attempt if serves else 0,
-        streams=() if due else asked.streams,
+        streams=asked.streams,
     )
+    if due and not days_alone:
+        both = _united(asked.streams, due.streams)
+        turn = replace(turn, due=min(asked.at, due.due), streams=both)
+    if retry and (whole or asked.kind is Kind.RETRY):
+        both = _united(turn.streams, retry.streams)
+        turn = replace(turn, attempt=retry.attempt, streams=both)
+    return turn
 
 
-def _retried(retry: Retry, at: datetime) -> Turn:
+def _with_retry(turn: Turn, retry: Retry | None) -> Turn:
+    """A turn does what is to be tried again too, also where that was to wait some more."""
+    if retry is None:
+        return turn
+    streams = _united(turn.streams, retry.streams)
+    return replace(turn, due=min(turn.due, retry.due), attempt=retry.attempt, streams=streams)
+
+
+def _retried(retry: Retry) -> Turn:
     return Turn(
         kind=Kind.RETRY,
-        due=at,
+        due=retry.due,
         priority=retry.priority,
         options=retry.options,
         attempt=retry.attempt,
@@ -100,23 +115,19 @@ def _retried(retry: Retry, at: datetime) -> Turn:
     )
 
 
-def _coming(known: Connection, points: int, now: datetime) -> Turn:
-    """Where nothing is due yet: what its next start will be."""
-    plan, left = known.schedule, known.backfill
-    at = connection.next_start(known) or plan.due or now
-    if plan.retry and (plan.due is None or plan.retry.due < plan.due):
-        return _retried(plan.retry, at)
-    if left and (plan.due is None or left.due < plan.due):
-        return Turn(kind=Kind.BACKFILL, due=at, priority=BACKFILL_PRIORITY, asked=True)
-    return Turn(kind=Kind.SCHEDULED, due=at, priority=points)
+def _of_the_past(known: Connection, left: Backfill) -> Turn:
+    return Turn(
+        kind=Kind.BACKFILL,
+        due=left.due,
+        priority=BACKFILL_PRIORITY,
+        asked=True,
+        options=days.options(known),
+    )
 
 
-def _with(due: tuple[str, ...], retried: Retry | None) -> tuple[str, ...]:
-    """The streams whose turn it is, and those to be tried again; empty for all."""
-    if not due or (retried and not retried.streams):
-        return ()
-    more = retried.streams if retried else ()
-    return (*due, *(name for name in more if name not in due))
+def _united(some: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """The streams of both; empty for all."""
+    return tuple(dict.fromkeys((*some, *more))) if some and more else ()
 
 
 def is_full(world: World) -> bool:
@@ -128,9 +139,7 @@ def opens_at(world: World, provider: int, now: datetime) -> datetime | None:
 
     A breaker whose wait is over lets one probe at a time through.
     """
-    known = world.providers.get(provider)
-    if known is None:
-        return None
+    known = world.providers[provider]
     match breaker.phase(known.breaker, now):
         case Phase.OPEN:
             return known.breaker.until or NEVER
@@ -170,12 +179,11 @@ def rank(world: World, subject: int, now: datetime) -> Rank:
     Some ways out of a doubt close soon; looking after a grant is no sync.
     """
     known = world.connections[subject]
-    at, keep = connection.next_start(known), known.grant.renew_by
-    asked = known.schedule.request
+    keep, asked = known.grant.renew_by, known.schedule.request
     tended = keep is not None and keep <= now
     if tended or (asked and asked.forced):
         return AT_ONCE, 0
-    if at is None or known.grant.phase is GrantPhase.IN_DOUBT:
+    if known.grant.phase is GrantPhase.IN_DOUBT:
         return 0, 0
     turn = turn_of(world, subject, now)
     person = turn.asked and turn.request is not None
@@ -185,6 +193,5 @@ def rank(world: World, subject: int, now: datetime) -> Rank:
 def place(world: World, subject: int) -> int:
     """Where the tenant's list has the provider; those that it does not name come after."""
     order = policy.of_connection(world, subject).priority_order
-    provider = world.providers.get(world.connections[subject].provider)
-    name = provider.name if provider else ""
+    name = world.providers[world.connections[subject].provider].name
     return order.index(name) if name in order else len(order)

@@ -32,7 +32,8 @@ connection, sync after sync:
     failures = [{stream = "…", cause = "…", status = 503, day = 2026-11-20, retry_after_s = 60}]
     records = {days = '''[{…}]'''}     # all of each stream; one that is not named is as it was
     grant = {phase = "good", access = "…", refresh = "…", expires_at = …}
-    events = ["sync-started", …]       # of the connection, from the start of the sync on
+    events = ["sync-started", …]       # of the connection, from the start of the sync on; how much
+                                       # of its limits was used is not told
     due = 2026-11-21T12:15:00Z         # when the next one is
 
 A text that is said more than once may stand under `texts`; in the table of a body, `"$name"` stands
@@ -106,9 +107,12 @@ class Outcome(Written, frozen=True, kw_only=True):
 
 
 class Sync(Written, frozen=True, kw_only=True):
+    """With `breaker_closed`, somebody has closed the connection's breaker first."""
+
     title: str
     now: datetime
     days: int | None = None
+    breaker_closed: bool = False
     exchanges: tuple[Exchange, ...] = ()
     outcome: Outcome
 

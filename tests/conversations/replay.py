@@ -19,8 +19,10 @@ from msgspec.structs import replace
 from daemon import account, oauth, placeholders
 from daemon.app import Daemon, Parts
 from daemon.auth_file import OAuth2
+from daemon.commands import CloseBreaker
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import CallLost
+from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
@@ -29,6 +31,7 @@ from daemon.store.storage import OneThread
 from daemon.transport import Transport
 from daemon.vault import Vault
 from events.codec import decode
+from events.limits import AllowanceTaken, LimitAdapted
 from events.schema import SyncFailed, SyncStarted, SyncSucceeded
 from events.terms import StreamFailure
 from projections.connection import Connection
@@ -53,6 +56,7 @@ from tests.rest.provider import serving
 TLS = ssl.create_default_context()
 PATIENCE_S = 20.0  # a sync over loopback takes less than one
 RECORDS_MAX = 1000
+COUNTED = AllowanceTaken, LimitAdapted
 
 
 async def replay(
@@ -71,6 +75,10 @@ async def replay(
             if wrong:
                 return f"{file.name}: {sync.title}\n{wrong}"
     return ""
+
+
+ON_THE_DOT = PolicyTables(spread=0.0, failover_enabled=False, day_pause="0", batch_pause="0")
+"""A conversation is about what its provider says: each turn is told, and nothing beside it."""
 
 
 class Life:
@@ -118,6 +126,8 @@ class Life:
         async with self._daemon(sync) as daemon:
             if self._told.authorise is not None and before == 0:
                 wrong = await self._authorise(daemon, self._told.authorise)
+            if sync.breaker_closed:
+                daemon.journal.execute(CloseBreaker(subject=self._subject))
             ended = not wrong and await self._ended(daemon, before)
             known = daemon.journal.world.connections[self._subject]
         if self._script.complaint or wrong:
@@ -171,6 +181,7 @@ class Life:
     def _parts(self, log: MemoryLog, way: Provider) -> Parts:
         settings = Settings(
             sync=SyncSettings(stop_within="5s"),
+            policy=ON_THE_DOT,
             connections={
                 self._name: Declared(
                     provider=self._file.name,
@@ -244,7 +255,11 @@ class Life:
 
     def _found(self, known: Connection, before: int) -> Outcome:
         recorded = [decode(row) for row in self._disk.rows[before:]]
-        own = [each.event for each in recorded if each.subject == self._subject]
+        own = [
+            each.event
+            for each in recorded
+            if each.subject == self._subject and not isinstance(each.event, COUNTED)
+        ]
         begun = next(at for at, event in enumerate(own) if isinstance(event, SyncStarted))
         ending = next(event for event in own if isinstance(event, SyncSucceeded | SyncFailed))
         assert known.schedule.due is not None, "a connection always has a next due time"
@@ -282,7 +297,8 @@ class Life:
 
 
 def _failure(failure: StreamFailure) -> Failure:
-    wait = failure.retry_after
+    """How long a call that was never sent would have waited is not told: it depends on when."""
+    wait = failure.retry_after if failure.status is not None else None
     return Failure(
         stream=failure.stream,
         cause=failure.cause,

@@ -5,9 +5,11 @@ from msgspec.structs import replace
 
 from daemon import commands
 from events import schema, terms
+from events.envelope import Recorded
 from events.passes import PassBegun, PassEnded, PassError, PassFilled
 from events.schema import FLEET
 from events.terms import Caller, FailureClass
+from projections import tally
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -214,3 +216,34 @@ def test_at_most_a_batch_starts_within_a_pause():
     given(*past).when(start, NOON - 2 * HOUR).then()  # not due, since the clock stepped back
     stepped = (*past, (third, scheduled(NOON - 9 * HOUR)))
     given(*stepped).when(start, NOON - 2 * HOUR).then((third, started(NOON - 9 * HOUR)))
+
+
+def test_what_ends_after_its_slots_pass_counts_for_the_next():
+    past = (
+        (PROVIDER, DECLARED),
+        *((each, event) for each in (ONE, OTHER) for event in (ADDED, scheduled(NOON))),
+        (ONE, started()),
+        (OTHER, started()),
+    )
+    later = NOON + 7 * HOUR
+    first = given(*past).when(finish(6, "days"), later).decided
+    assert summed(NOON, later) in first
+    past += tuple((*each, later) for each in first)
+    second = replace(finish(7, "days"), subject=OTHER)
+    decided = given(*past).when(second, later).decided
+    assert not any(isinstance(event, PassEnded) for _, event in decided)
+    after = given(*past, *((*each, later) for each in decided)).world.providers[PROVIDER].tally
+    assert (after.begun, after.successful) == (later, 1)
+
+
+def test_an_interrupted_sync_whose_request_was_superseded_is_counted():
+    asked = schema.SyncRequested(by=BY)
+    interrupt = commands.Interrupt(subject=OTHER, sync=12, reason=terms.InterruptReason.SHUTDOWN)
+    last = given(*SECOND, (OTHER, asked)).when(interrupt, NOON + MINUTE).decided[-1]
+    assert last == ended(total=2, successful=1, others=1, records=3)
+
+
+def test_what_is_no_end_changes_no_count():
+    before = tally.Tally(begun=NOON)
+    said = Recorded(seq=1, at=NOON, subject=ONE, event=ADDED)
+    assert tally.evolve(before, said) == before

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from daemon import commands
 from events import schema, terms
@@ -150,6 +151,25 @@ def test_a_request_is_noted_with_who_made_it():
 
 def test_a_second_pending_request_is_the_first():
     given(*ASLEEP, (ONE, REQUESTED)).when(REQUEST).then()
+
+
+def test_a_forced_request_stands_in_for_one_that_is_not_and_no_other_does():
+    """The pass that the first one was part of counts it as taken back."""
+    forced, asked = commands.Request(subject=ONE, forced=True), replace(REQUESTED, pass_=3)
+    instead = replace(REQUESTED, forced=True)
+    given(*ASLEEP, (ONE, asked)).when(forced).then(
+        (ONE, schema.SyncCancelled(pass_=3)), (ONE, instead)
+    )
+    given(*ASLEEP, (ONE, REQUESTED)).when(forced).then((ONE, instead))
+    given(*ASLEEP, (ONE, asked), (ONE, instead)).when(forced).then()
+    given(*ASLEEP, (ONE, asked), (ONE, instead)).when(REQUEST).then()
+
+
+@pytest.mark.requirement("A10")
+def test_a_persons_request_stands_in_for_a_failover():
+    """Who asks is served, also where a failover has to wait."""
+    failover = schema.SyncRequested(kind=Kind.FAILOVER, origin=OTHER)
+    given(*ASLEEP, (ONE, failover)).when(REQUEST).then((ONE, REQUESTED))
 
 
 def test_a_request_during_a_sync_waits_for_its_end():

@@ -8,6 +8,7 @@ from daemon import commands
 from daemon.decide import decide
 from events import schema, terms
 from events.envelope import Recorded
+from events.policy import Settings
 from projections import world as worlds
 from projections.world import World
 
@@ -21,9 +22,13 @@ class given:  # noqa: N801 - it reads as a word of a sentence
 
     def __init__(self, *past):
         self.world = World()
-        for seq, (subject, event, *at) in enumerate(past, 1):
-            when = at[0] if at else NOON
-            worlds.fold(self.world, Recorded(seq=seq, at=when, subject=subject, event=event))
+        for each in past:
+            self.fold(*each)
+
+    def fold(self, subject, event, at=NOON):
+        """And then that happened."""
+        seq = self.world.seq + 1
+        worlds.fold(self.world, Recorded(seq=seq, at=at, subject=subject, event=event))
 
     def when(self, command, now=NOON):
         self.decided = decide(command, self.world, now)
@@ -112,6 +117,11 @@ def summed(since, until, records=3, **more):
     counts = {"total": 1, "successful": 1, "failed": 0, "records": records} | more
     duration = (until - since) // timedelta(milliseconds=1)
     return PROVIDER, schema.PassEnded(begun=since, duration_ms=duration, **counts)
+
+
+def setting(**values):
+    """Somebody gave the subject these settings of its own."""
+    return schema.SettingsSet(settings=Settings(**values))
 
 
 KNOWN = ((PROVIDER, DECLARED), (ONE, ADDED), (ONE, scheduled(NOON, "added")))

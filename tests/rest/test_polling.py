@@ -1,5 +1,7 @@
 """Is an answer that is not ready asked for again: as often as it needs, and not for ever?"""
 
+from contextlib import asynccontextmanager
+
 import msgspec
 import pytest
 import trio
@@ -51,11 +53,23 @@ class Tokens:
         return Access(generation=self.given, token=Secret(f"token {self.given}"))
 
 
+class Unlimited:
+    """A limiter that lets every call go at once."""
+
+    @asynccontextmanager
+    async def place(self, subject, **_):
+        yield
+
+    def answered(self, subject, **_):
+        pass
+
+
 class Scene:
     """One sync's calls to a provider that answers as it is told to, in virtual time."""
 
-    def __init__(self, *answers, stream=None, limits=None, auth=None, seconds=0.0):
-        more = {"auth": auth} if auth else {}
+    def __init__(self, *answers, stream=None, limits=None, auth=None, seconds=0.0, **own):
+        limiter = own.pop("limiter", None) or Unlimited()
+        more = {**own, **({"auth": auth} if auth else {})}
         self.file = declared("https://h.example", stream, limits=limits or {}, **more)
         self.answers = list(answers)
         self.seconds = seconds
@@ -65,7 +79,7 @@ class Scene:
         self.began = trio.current_time()
         provider = Provider(file=self.file, send=self.send, send_token=self.send)
         whose = Subject(connection=7, sync=4)
-        self.calls = Calls(self.journal, self.tokens, provider, whose)
+        self.calls = Calls(self.journal, self.tokens, provider, whose, limiter)
 
     async def send(self, request):
         self.asked.append((trio.current_time() - self.began, request))

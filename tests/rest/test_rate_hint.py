@@ -25,10 +25,10 @@ STRAVA = [
 ]
 
 
-def wait(values, *headers, windows=(), now=NOW):
+def wait(values, *headers, windows=(), now=NOW, **more):
     rate = msgspec.convert({"headers": headers, "windows": windows}, Rate)
     named = {name.lower().replace("_", "-"): value for name, value in values.items()}
-    return rate_hint.wait(named, rate, now)
+    return rate_hint.wait(named, rate, now, **more)
 
 
 def until(value, reset_as="seconds", **values):
@@ -157,6 +157,29 @@ def test_reads_have_windows_of_their_own():
     values = {"x_limit": "200,2000", "x_used": "1,1", "r_limit": "100", "r_used": "100"}
     assert wait(values, PAIRS, reads, windows=windows) == HOUR
     assert wait({**values, "r_used": "99"}, PAIRS, reads, windows=windows) is None
+
+
+@pytest.mark.requirement("E10")
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"x_reset": "60", "x_remaining": "0"}, MINUTE),
+        ({"x_reset": "60", "x_remaining": "1"}, None),
+        ({"x_reset": "60", "x_remaining": "none"}, None),
+        ({"x_reset": "60"}, None),  # every answer says when the window ends
+    ],
+)
+def test_a_good_answer_is_a_hint_only_where_it_says_that_it_was_the_last(values, expected):
+    told = {"reset": "X-Reset", "remaining": "X-Remaining"}
+    assert wait(values, told, refused=False) == expected
+
+
+@pytest.mark.requirement("E10")
+def test_a_good_answer_says_by_two_numbers_that_an_aligned_window_is_used_up():
+    last = {"x_limit": "200,2000", "x_used": "200,1"}
+    assert wait(last, PAIRS, windows=STRAVA, refused=False) == 15 * MINUTE
+    sliding = [{"calls": 100, "per_s": 60}]
+    assert wait({"x_limit": "100", "x_used": "100"}, PAIRS, windows=sliding, refused=False) is None
 
 
 @pytest.mark.parametrize(
