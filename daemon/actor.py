@@ -122,7 +122,9 @@ class Actor:
     def _source(self, started: Recorded, provider: Provider, event: SyncStarted) -> Source:
         subject = started.subject
         connection = self._journal.world.connections[subject]
-        whose = Subject(connection=subject, sync=started.seq, priority=event.priority)
+        whose = Subject(
+            connection=subject, sync=started.seq, priority=event.priority, forced=event.forced
+        )
         return Source(
             subject=subject,
             sync=started.seq,

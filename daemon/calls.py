@@ -29,11 +29,15 @@ POLLS_MAX = 1000  # how often a report that is being made is asked for
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """Whose calls: the connection's subject, the number of its sync, and that one's priority."""
+    """Whose calls: the connection's subject, the number of its sync, and that one's priority.
+
+    Those of a `forced` sync heed no limit.
+    """
 
     connection: int
     sync: int
     priority: int = 5
+    forced: bool = False
 
 
 class Calls:
@@ -130,6 +134,7 @@ class Calls:
             self._whose.connection,
             reads=request.method in READS,
             priority=self._whose.priority,
+            forced=self._whose.forced,
             patience_s=self._patience_s,
         ):
             return await self._exchange(request)

@@ -79,13 +79,25 @@ class Limiter:
 
     @asynccontextmanager
     async def place(
-        self, subject: int, *, reads: bool, priority: int, patience_s: float = WAIT_S_MAX
+        self,
+        subject: int,
+        *,
+        reads: bool,
+        priority: int,
+        patience_s: float = WAIT_S_MAX,
+        forced: bool = False,
     ) -> AsyncIterator[None]:
         """Wait until a call of this connection may leave; inside, it is under way.
+
+        A forced one leaves as soon as it is counted.
 
         Raises CallLost where the room is full, and where the limits would keep the call for longer
         than WAIT_S_MAX or that patience.
         """
+        if forced:
+            await self._journal.durable(self._purses.force(subject, reads=reads))
+            yield
+            return
         provider = self._journal.world.connections[subject].provider
         patience = min(patience_s, WAIT_S_MAX)
         waiter = _Waiter(

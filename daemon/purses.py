@@ -74,6 +74,11 @@ class Purses:
             closed = self.closed(subject, reads=reads)
         return closed or self._spent(subject, reads=reads, more=more)
 
+    def force(self, subject: int, *, reads: bool) -> list[Recorded]:
+        """Let one call go whatever the limits say: what is to be durable first."""
+        wish = TakeAllowance(subject=subject, reads=reads, forced=True, ahead=self.ahead())
+        return self._journal.execute(wish)
+
     def closed(self, subject: int, *, reads: bool) -> Closed | None:
         """Whose allowance there is none of; None where a call may leave now."""
         moment = self._moment()

@@ -31,6 +31,7 @@ class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
     reason: ScheduleReason
     spread: timedelta = timedelta(0)
     streams: Mapping[str, datetime] = {}
+    by: Caller | None = None
 
 
 class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):

@@ -68,6 +68,7 @@ class ScheduleReason(StrEnum):
     ASKED_TO_WAIT = "asked-to-wait"
     AUTHORISED = "authorised"
     SETTINGS = "settings"
+    ASKED = "asked"
 
 
 class InterruptReason(StrEnum):

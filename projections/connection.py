@@ -78,13 +78,17 @@ OF_BACKFILL = (BackfillRequested, BackfillAdvanced, BackfillEnded)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """How the last sync ended: succeeded, failed, cancelled or interrupted; by which event."""
+    """How the last sync ended: succeeded, failed, cancelled or interrupted; by which event.
+
+    `whole` says that it failed before, or beside, any stream that could be named.
+    """
 
     seq: int
     at: datetime
     word: str
     cause: FailureClass | None = None
     message: str = ""
+    whole: bool = False
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -224,31 +228,23 @@ def _pending_again(connection: Connection, recorded: Recorded, event: SyncInterr
 def _finished(
     connection: Connection, recorded: Recorded, event: SyncSucceeded | SyncFailed
 ) -> Connection:
-    if isinstance(event, SyncSucceeded):
-        crashes, last = 0, _ending(recorded, "succeeded")
-    else:
-        crashes, last = connection.crashes, _failure(recorded, event)
-    failed = streams.failed(connection.streams, event.failures) if event.failures else None
+    succeeded = isinstance(event, SyncSucceeded)
+    ran = connection.run.streams if connection.run else ()
     return replace(
         connection,
         run=None,
-        crashes=crashes,
+        crashes=0 if succeeded else connection.crashes,
         health=health.evolve(connection.health, recorded),
         breaker=breaker.evolve(connection.breaker, recorded),
-        streams=failed or connection.streams,
-        last=last,
-    )
-
-
-def _failure(recorded: Recorded, event: SyncFailed) -> Ending:
-    return Ending(
-        seq=recorded.seq,
-        at=recorded.at,
-        word="failed",
-        cause=event.cause,
-        message=event.message,
+        streams=streams.ended(connection.streams, recorded, ran),
+        last=_ending(recorded, "succeeded" if succeeded else "failed"),
     )
 
 
 def _ending(recorded: Recorded, word: str) -> Ending:
-    return Ending(seq=recorded.seq, at=recorded.at, word=word)
+    event, seq, at = recorded.event, recorded.seq, recorded.at
+    if not isinstance(event, SyncFailed):
+        return Ending(seq=seq, at=at, word=word)
+    cause, message = event.cause, event.message
+    whole = not any(each.stream for each in event.failures)
+    return Ending(seq=seq, at=at, word=word, cause=cause, message=message, whole=whole)

@@ -65,11 +65,13 @@ class Hold(Struct, frozen=True, kw_only=True):
 class Schedule(Struct, frozen=True, kw_only=True):
     """`due` is the next scheduled start; before `rest_until` our own crashes keep everything back.
 
-    `due` lies `spread` before its slot. Where streams have intervals of their own, `streams` says
-    when each is due. A new due time ends a rest and a hold that were decided before it.
+    `due` lies `spread` before its slot; the event of the number `planned` says so. Where streams
+    have intervals of their own, `streams` says when each is due. A new due time ends a rest and a
+    hold that were decided before it.
     """
 
     due: datetime | None = None
+    planned: int = 0
     spread: timedelta = NO_SPREAD
     streams: Mapping[str, datetime] = {}
     request: Request | None = None
@@ -82,7 +84,13 @@ def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
     match recorded.event:
         case SyncScheduled(due=due, spread=spread, streams=streams):
             return replace(
-                schedule, due=due, spread=spread, streams=streams, hold=None, rest_until=None
+                schedule,
+                due=due,
+                planned=recorded.seq,
+                spread=spread,
+                streams=streams,
+                hold=None,
+                rest_until=None,
             )
         case SyncStarted(attempt=attempt, request=request):
             return replace(

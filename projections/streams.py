@@ -1,13 +1,13 @@
-"""At which version does each stream of this connection stand?"""
+"""At which version does each stream of this connection stand, and how has it done since?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
-from events.schema import RecordsCaptured, RecordsRefused
+from events.schema import RecordsCaptured, RecordsRefused, SyncFailed, SyncSucceeded
 from events.terms import FailureClass, StreamFailure
 
 FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to backfill
@@ -17,7 +17,9 @@ class Stream(Struct, frozen=True, kw_only=True):
     """The last good version (0: none), its rows and digest, and what went wrong since.
 
     `newest_day` is the newest that came with a whole window; `failed_days` are those still owed,
-    oldest first.
+    oldest first. So many syncs in a row brought it nothing (`failures`): the last one was the sync
+    `failed_in`, or one that came to no stream at all. `failed_at` is when last anything of it
+    failed, and `empty` says that it was refused as empty, and no data has returned.
     """
 
     version: int = 0
@@ -27,8 +29,13 @@ class Stream(Struct, frozen=True, kw_only=True):
     failure: StreamFailure | None = None
     newest_day: date | None = None
     failed_days: tuple[date, ...] = ()
+    failures: int = 0
+    failed_in: int = 0
+    failed_at: datetime | None = None
+    empty: bool = False
 
 
+NEW = Stream()
 Streams = Mapping[str, Stream]
 
 
@@ -36,7 +43,7 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
     """`regular` says that the run asked for all days of its window, and not for some alone."""
     match recorded.event:
         case RecordsCaptured(stream=name) as event:
-            before = streams.get(name, Stream())
+            before = streams.get(name, NEW)
             return {
                 **streams,
                 name: Stream(
@@ -46,27 +53,70 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                     captured_at=recorded.at,
                     newest_day=_newest(before.newest_day, event.days if regular else ()),
                     failed_days=_without(before.failed_days, event.days),
+                    failed_at=before.failed_at,
                 ),
             }
-        case RecordsRefused(stream=name, cause=FailureClass() as cause, day=day):
+        case RecordsRefused(stream=name, version=version, cause=FailureClass() as cause, day=day):
             failure = StreamFailure(stream=name, cause=cause, message="", day=day)
-            return {**streams, name: replace(streams.get(name, Stream()), failure=failure)}
+            return {**streams, name: _lost(streams.get(name, NEW), failure, version, recorded.at)}
         case _:
             return streams
 
 
-def failed(streams: Streams, failures: tuple[StreamFailure, ...]) -> Streams:
-    """The same streams, with how each of these, or which of its days, ended badly."""
+def ended(streams: Streams, recorded: Recorded, ran: Collection[str]) -> Streams:
+    """The same streams after a sync of those that `ran` (empty for all), with what failed in it.
+
+    A failure that names no stream kept the sync from all of them that had brought nothing before.
+    """
+    match recorded.event:
+        case SyncSucceeded(sync=sync, failures=failures) if failures:
+            return failed(streams, failures, sync, recorded.at)
+        case SyncFailed(sync=sync, failures=failures) if any(each.stream for each in failures):
+            return failed(streams, failures, sync, recorded.at)
+        case SyncFailed(sync=sync):
+            return {
+                name: replace(stream, failures=stream.failures + 1, failed_at=recorded.at)
+                if stream.version != sync and (not ran or name in ran)
+                else stream
+                for name, stream in streams.items()
+            }
+        case _:
+            return streams
+
+
+def failed(
+    streams: Streams, failures: tuple[StreamFailure, ...], sync: int, at: datetime
+) -> Streams:
+    """The same streams, with how each of these, or which of its days, ended badly in that sync."""
     after = {**streams}
     for failure in failures:
         if not failure.stream:
             continue  # what failed before there was a stream to speak of
-        before = after.get(failure.stream, Stream())
+        before = after.get(failure.stream, NEW)
         days = before.failed_days
         if failure.day:
             days = _with(days, failure.day) if failure.owed else _without(days, (failure.day,))
-        after[failure.stream] = replace(before, failure=failure, failed_days=days)
+        after[failure.stream] = replace(_lost(before, failure, sync, at), failed_days=days)
     return after
+
+
+def checked_at(stream: Stream) -> datetime | None:
+    """When a sync last came to it, well or not."""
+    return max((at for at in (stream.captured_at, stream.failed_at) if at), default=None)
+
+
+def _lost(before: Stream, failure: StreamFailure, sync: int, at: datetime) -> Stream:
+    """It counts once a sync, and only where the sync brought nothing of the stream."""
+    if before.version == sync:
+        return replace(before, failure=failure, failed_at=at)
+    return replace(
+        before,
+        failure=failure,
+        failures=before.failures + (before.failed_in != sync),
+        failed_in=sync,
+        failed_at=at,
+        empty=before.empty or failure.cause is FailureClass.EMPTY,
+    )
 
 
 def _newest(before: date | None, came: tuple[date, ...]) -> date | None:

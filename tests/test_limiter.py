@@ -388,3 +388,13 @@ async def test_few_blocks_are_kept_in_memory(autojump_clock, monkeypatch):
 
 def test_the_transport_never_queues_what_left_here():
     assert limiter.CONNECTIONS_MAX == PLACES
+
+
+async def test_a_forced_call_waits_for_nothing_and_counts(autojump_clock):
+    host = Host(aligned(2, 60))
+    async with host.life():
+        for _ in range(2):
+            await host.call()
+        await host.call(forced=True)
+        await host.call()
+    assert host.times() == [0, 0, 0, 60]

@@ -21,7 +21,7 @@ def examples(*lines: str) -> str:
     )
 
 
-def _known(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
+def known(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
     """The connections that the typed text may mean, for the shell to complete."""
     try:
         found = client.reach(ctx.find_root().params.get("socket")).get("connections")
@@ -41,9 +41,9 @@ def _known_providers(ctx: click.Context, _: click.Parameter, typed: str) -> list
     return [name for name in names if name.startswith(typed)]
 
 
-connection = click.argument("connection", shell_complete=_known)
+connection = click.argument("connection", shell_complete=known)
 
-optional_connection = click.argument("connection", required=False, shell_complete=_known)
+optional_connection = click.argument("connection", required=False, shell_complete=known)
 
 provider = click.argument("name", shell_complete=_known_providers)
 
@@ -106,5 +106,5 @@ settings = click.option(
 force = click.option("--force", is_flag=True, help="Heed no breaker and no limit.")
 
 connection_option = click.option(
-    "--connection", metavar="NAME", shell_complete=_known, help="Only what concerns this one."
+    "--connection", metavar="NAME", shell_complete=known, help="Only what concerns this one."
 )

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -28,11 +28,11 @@ class Client:
         self._path = path
         self._opened = opened
 
-    def get(self, name: str, **query: str | int | None) -> bytes:
+    def get(self, name: str, seconds: float = ANSWER_S, /, **query: str | int | None) -> bytes:
         """The answer, as JSON. Raises Ended."""
-        return self._ask("GET", _target(name, query), None)
+        return self._ask("GET", _target(name, query), None, seconds)
 
-    def post(self, name: str, wish: Struct, seconds: float = ANSWER_S) -> bytes:
+    def post(self, name: str, wish: Struct | dict[str, Any], seconds: float = ANSWER_S) -> bytes:
         """What the wish came to, as JSON. Raises Ended."""
         return self._ask("POST", _target(name, {}), msgspec.json.encode(wish), seconds)
 

@@ -75,7 +75,7 @@ def show(socket: Path | None, connection: str, as_json: bool) -> None:
     screen.show(screen.pairs(*connection_facts.facts(view, now)))
     if view.streams:
         screen.line()
-        screen.show(connection_facts.streams(view, now))
+        screen.show(connection_facts.streams(view.streams, now))
     if not rows.waits(view):  # else the facts have said so
         rows.say_troubles([view])
 

@@ -1,5 +1,6 @@
 """What is shown of one connection: its account, its syncs, its streams, what it owes?"""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from daemon.cli import rows, screen, times
@@ -7,6 +8,7 @@ from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.messages import ConnectionView, StreamView
 
 Facts = list[tuple[str, str]]
+COLOURS = {"degraded": "yellow", "unhealthy": "red"}
 
 
 def facts(view: ConnectionView, now: datetime) -> Facts:
@@ -16,10 +18,12 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
         ("provider", view.provider),
         ("state", view.state),
         *(_account(view, view.grant, now) if view.grant else []),
+        ("health", f"{view.condition} ({view.overall})" if view.total else view.condition),
         ("score", "none yet" if view.score is None else f"{view.score} of 100"),
         ("syncs", f"{view.successful:,} of {view.total:,} succeeded"),
         *_failures(view),
         ("last result", rows.last(view, now)),
+        *_times(view, now),
     ]
     if view.average_duration_ms is not None:
         found.append(("usual duration", times.milliseconds(view.average_duration_ms)))
@@ -34,15 +38,35 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
     return [*found, *_past(view, now)]
 
 
-def streams(view: ConnectionView, now: datetime) -> screen.Part:
-    table = screen.table("stream", "rows", "version", "captured", right=("rows", "version"))
-    for each in view.streams:
-        captured = times.relative(each.captured_at, now) if each.captured_at else "never"
-        colour = "red" if each.message else ""
+def streams(found: Sequence[StreamView], now: datetime) -> screen.Part:
+    table = screen.table(
+        "stream",
+        "rows",
+        "version",
+        "health",
+        "captured",
+        "failed",
+        "in a row",
+        "checked",
+        right=("rows", "version", "in a row"),
+        folds=("stream",),
+    )
+    for each in found:
         table.add_row(
-            each.stream, f"{each.rows:,}", str(each.version or "none"), captured, style=colour
+            each.stream,
+            f"{each.rows:,}",
+            str(each.version or "none"),
+            each.condition,
+            *(_ago(at, now) for at in (each.captured_at, each.last_failure)),
+            str(each.consecutive_failures or ""),
+            _ago(each.last_check, now),
+            style=COLOURS.get(each.condition, ""),
         )
     return table
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    return times.relative(at, now) if at else "never"
 
 
 def _account(view: ConnectionView, grant: GrantView, now: datetime) -> Facts:
@@ -79,6 +103,18 @@ def _phase(phase: str) -> str:
             )
         case _:
             return "authorised"
+
+
+def _times(view: ConnectionView, now: datetime) -> Facts:
+    """When it was well last, and when not, and how much of the time."""
+    found = [
+        (name, _when(at, now))
+        for name, at in (("last success", view.last_success), ("last failure", view.last_failure))
+        if at is not None
+    ]
+    if view.uptime_percentage is not None:
+        found.append(("uptime", f"{view.uptime_percentage:g} % of the time since its first sync"))
+    return found
 
 
 def _failures(view: ConnectionView) -> Facts:

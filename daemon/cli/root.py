@@ -10,6 +10,8 @@ from daemon.cli.lazy import LazyGroup
 PLACES = {
     "status": "daemon.cli.look:status",
     "queue": "daemon.cli.look:queue",
+    "schedule": "daemon.cli.schedule:schedule",
+    "health": "daemon.cli.health:health",
     "sync": "daemon.cli.sync:sync",
     "backfill": "daemon.cli.past:backfill",
     "pause": "daemon.cli.act:pause",
@@ -22,6 +24,7 @@ PLACES = {
     "provider": "daemon.cli.provider:provider",
     "data": "daemon.cli.data:data",
     "log": "daemon.cli.log:log",
+    "call": "daemon.cli.call:call",
     "config": "daemon.cli.config:config",
     "vault": "daemon.cli.vault:vault",
     "completion": "daemon.cli.completion:completion",

@@ -91,6 +91,7 @@ REASONS = {
     ScheduleReason.AUTHORISED: " (just authorised)",
     ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
     ScheduleReason.SETTINGS: " (settings are other ones)",
+    ScheduleReason.ASKED: " (asked for)",
 }
 
 
@@ -147,7 +148,7 @@ def sentence(view: EventView) -> str:
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
         case SyncScheduled(due=due, reason=reason):
-            return f"next sync at {times.local(due)}{REASONS[reason]}"
+            return f"next sync at {times.local(due)}{REASONS[reason]}{by(event.by)}"
         case ActorCrashed(error=error, crashes=crashes, until=until):
             times_ = _if(crashes > 1, f", {crashes} times in a row")
             return f"rounds itself failed ({error}){times_}; rests until {times.local(until)}"

@@ -42,6 +42,7 @@ from daemon.commands.policy import (
     SetSettings,
 )
 from daemon.commands.syncs import (
+    Advance,
     Backfill,
     BeginPass,
     Cancel,
@@ -63,6 +64,7 @@ from daemon.commands.syncs import (
 
 __all__ = [
     "Activate",
+    "Advance",
     "Authorise",
     "Backfill",
     "BeginAuthorisation",

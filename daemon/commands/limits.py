@@ -14,13 +14,15 @@ from events.terms import FailureClass
 class TakeAllowance(Struct, frozen=True, kw_only=True):
     """Let calls leave: so many of what all connections share, so many of the connection's own.
 
-    `reads` says that they are GET or HEAD.
+    `reads` says that they are GET or HEAD. A `forced` one leaves whatever the limits say, and is
+    counted.
     """
 
     subject: int
     reads: bool
     application: int = 0
     own: int = 0
+    forced: bool = False
     ahead: timedelta = timedelta()
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from events.schema import CallFailed, RecordsCaptured
-from events.terms import Caller, CallTotal, InterruptReason, RunOptions, StreamFailure
+from events.terms import Caller, CallTotal, InterruptReason, Kind, RunOptions, StreamFailure
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -17,6 +17,14 @@ class Request(Struct, frozen=True, kw_only=True):
     options: RunOptions | None = None
     forced: bool = False
     pass_: int | None = None
+    kind: Kind = Kind.MANUAL
+
+
+class Advance(Struct, frozen=True, kw_only=True):
+    """Let the connection's next turn be due now."""
+
+    subject: int
+    by: Caller | None = None
 
 
 class BeginPass(Struct, frozen=True, kw_only=True):
@@ -135,6 +143,7 @@ class Crash(Struct, frozen=True, kw_only=True):
 
 SyncCommand: TypeAlias = (
     Request
+    | Advance
     | BeginPass
     | FillPass
     | Retry

@@ -81,7 +81,11 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 class StreamView(Struct, frozen=True, kw_only=True):
-    """One stream: the version in force, its rows, and its last failure if it is newer."""
+    """One stream: the version in force, its rows, and its last failure if it is newer.
+
+    `condition` is healthy, degraded, unhealthy or unknown, `overall` the same as excellent, good,
+    fair or poor. `captured_at` is its last success.
+    """
 
     stream: str
     version: int
@@ -90,6 +94,11 @@ class StreamView(Struct, frozen=True, kw_only=True):
     cause: FailureClass | None = None
     message: str | None = None
     failed_days: list[date] = []
+    condition: str = "unknown"
+    overall: str = "poor"
+    consecutive_failures: int = 0
+    last_failure: datetime | None = None
+    last_check: datetime | None = None
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -104,9 +113,10 @@ class RunView(Struct, frozen=True, kw_only=True):
 
 
 class ConnectionView(Struct, frozen=True, kw_only=True):
-    """One connection; `score` is None before any sync.
+    """One connection; `score` and `uptime_percentage` are None before any sync has ended.
 
-    `state` is idle, due, running, paused or unauthorised.
+    `state` is idle, due, running, paused or unauthorised; `condition` and `overall` are as those of
+    a stream.
     """
 
     connection: str
@@ -131,6 +141,9 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     streams: list[StreamView]
     grant: GrantView | None = None
     backfill: BackfillView | None = None
+    condition: str = "unknown"
+    overall: str = "poor"
+    uptime_percentage: float | None = None
 
 
 class Connections(Struct, frozen=True, kw_only=True):

@@ -7,9 +7,21 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from daemon.control import account_messages as a
-from daemon.control import accounts, act, breakers, look, membership, passes, past, policies
+from daemon.control import (
+    accounts,
+    act,
+    breakers,
+    health,
+    look,
+    membership,
+    passes,
+    past,
+    policies,
+    rotation,
+)
 from daemon.control import messages as m
 from daemon.control import policy_messages as p
+from daemon.control import rotation_messages as r
 from daemon.control.desk import Desk
 from events.terms import Caller
 
@@ -43,8 +55,10 @@ class Stream(Struct, frozen=True, kw_only=True):
     open: Callable[[Desk, Any], AsyncIterator[Struct]]
 
 
-def _get(name: str, takes: type[Struct], gives: type[Struct], call: Any) -> Operation:
-    return Operation(name=name, method="GET", role=Role.VIEWER, takes=takes, gives=gives, call=call)
+def _get(
+    name: str, takes: type[Struct], gives: type[Struct], call: Any, role: Role = Role.VIEWER
+) -> Operation:
+    return Operation(name=name, method="GET", role=role, takes=takes, gives=gives, call=call)
 
 
 def _post(
@@ -64,6 +78,41 @@ OPERATIONS = (
     _get("data", m.DataQuery, m.Data, look.data),
     _get("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
     _get("breakers", m.Nothing, p.Breakers, breakers.show),
+    _get("schedule", r.Whose, r.Schedule, rotation.schedule),
+    _get("process-queue", r.ProcessQueue, r.Processed, rotation.process_queue, Role.OPERATOR),
+    _get(
+        "get-next-rotation-provider",
+        r.TenantName,
+        r.NextRotation,
+        rotation.get_next_rotation_provider,
+    ),
+    _get(
+        "calculate-connection-health-score",
+        r.OfProvider,
+        r.HealthScore,
+        health.calculate_connection_health_score,
+    ),
+    _get("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
+    _get("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
+    _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),
+    _post(
+        "schedule-rotation", Role.OPERATOR, r.TenantName, rotation.schedule_rotation, r.ScheduleId
+    ),
+    _post(
+        "schedule-next-rotation",
+        Role.OPERATOR,
+        r.TenantName,
+        rotation.schedule_rotation,
+        r.ScheduleId,
+    ),
+    _post("execute-sync", Role.OPERATOR, r.OfProvider, rotation.execute_sync, r.QueueId),
+    _post(
+        "enqueue-sync-with-failover",
+        Role.OPERATOR,
+        r.Enqueue,
+        rotation.enqueue_sync_with_failover,
+        r.QueueId,
+    ),
     _post("policy-set", Role.OPERATOR, p.PolicyWish, policies.set_),
     _post("policy-reset", Role.OPERATOR, p.PolicyReset, policies.reset),
     _post("breaker-open", Role.ADMIN, p.BreakerOf, breakers.open_),

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
+from daemon.decide import condition
 from daemon.decide.turn import turn_of
 from events.schema import BackfillRequested
 from events.terms import Kind
@@ -12,12 +13,15 @@ from projections import health, policy
 from projections.backfill import Backfill
 from projections.connection import Connection, next_start
 from projections.grant import Grant, Phase
+from projections.provider import Provider
+from projections.streams import NEW, checked_at
 
 
 def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
     world, now = desk.journal.world, desk.journal.clock.now()
     counters, last = connection.health, connection.last
     provider = world.providers.get(connection.provider)
+    word = condition.of_connection(connection, provider, now)
     return ConnectionView(
         connection=desk.vault.name(subject),
         subject=subject,
@@ -38,9 +42,12 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         cause=last.cause if last else None,
         message=last.message or None if last else None,
         running=running(desk, subject),
-        streams=_streams(connection),
+        streams=streams(connection, provider, now),
         grant=_grant(connection.grant),
         backfill=_backfill(connection),
+        condition=word,
+        overall=condition.overall(word, counters.consecutive_failures),
+        uptime_percentage=health.uptime_percentage(counters, now),
     )
 
 
@@ -74,19 +81,32 @@ def asked(desk: Desk, left: Backfill) -> date | None:
     return event.last if isinstance(event, BackfillRequested) else None
 
 
-def _streams(connection: Connection) -> list[StreamView]:
-    return [
-        StreamView(
-            stream=name,
-            version=stream.version,
-            rows=stream.rows,
-            captured_at=stream.captured_at,
-            cause=stream.failure.cause if stream.failure else None,
-            message=stream.failure.message if stream.failure else None,
-            failed_days=list(stream.failed_days),
-        )
-        for name, stream in connection.streams.items()
-    ]
+def streams(connection: Connection, provider: Provider | None, now: datetime) -> list[StreamView]:
+    """Those of the provider's file first, then those that there were before."""
+    names = condition.names(connection, provider)
+    return [_stream(connection, provider, name, now) for name in names]
+
+
+def _stream(
+    connection: Connection, provider: Provider | None, name: str, now: datetime
+) -> StreamView:
+    stream = connection.streams.get(name, NEW)
+    word = condition.of_stream(connection, provider, name, now)
+    failures = condition.failures_of(connection, name)
+    return StreamView(
+        stream=name,
+        version=stream.version,
+        rows=stream.rows,
+        captured_at=stream.captured_at,
+        cause=condition.cause_of(connection, name),
+        message=condition.message_of(connection, name) or None,
+        failed_days=list(stream.failed_days),
+        condition=word,
+        overall=condition.overall(word, failures),
+        consecutive_failures=failures,
+        last_failure=stream.failed_at,
+        last_check=checked_at(stream),
+    )
 
 
 def _state(connection: Connection, now: datetime) -> str:

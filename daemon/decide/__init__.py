@@ -8,6 +8,7 @@ from typing import assert_never
 
 from daemon.commands import (
     Activate,
+    Advance,
     Authorise,
     Backfill,
     BeginAuthorisation,
@@ -71,6 +72,7 @@ from daemon.decide import (
     rotation,
     settings,
     start,
+    succession,
     tokens,
 )
 from daemon.decide.decisions import Decisions
@@ -117,6 +119,8 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
             return [*outcome.crash(command, world, now), *days.give_up(command, world)]
         case Request():
             return start.request(command, world, now)
+        case Advance():
+            return succession.advance(command, world, now)
         case Cancel():
             return start.cancel(command, world, now)
         case BeginPass():

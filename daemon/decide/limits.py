@@ -105,6 +105,9 @@ def take(command: TakeAllowance, world: World, now: datetime) -> Decisions:
     moment = Moment(wall=now, ahead=command.ahead)
     taken: Decisions = []
     for account in accounts(world, command.subject, reads=command.reads):
+        if command.forced:
+            taken += [(account.subject, _taken(account, 1, moment))] if account.policies else []
+            continue
         if allowance.held_for(account.allowance, moment):
             return []
         wanted = command.application if account.scope is Scope.APPLICATION else command.own
@@ -112,15 +115,15 @@ def take(command: TakeAllowance, world: World, now: datetime) -> Decisions:
             continue
         if opens_in(account, moment):
             return []
-        spans = _spans(account.policies)
-        block = AllowanceTaken(
-            calls=min(wanted, _block(account), _room(account, moment)),
-            spans=spans,
-            until=now + min(window.left(each, moment) for each in spans),
-            ahead=command.ahead,
-        )
-        taken.append((account.subject, block))
+        calls = min(wanted, _block(account), _room(account, moment))
+        taken.append((account.subject, _taken(account, calls, moment)))
     return taken
+
+
+def _taken(account: Account, calls: int, moment: Moment) -> AllowanceTaken:
+    spans = _spans(account.policies)
+    until = moment.wall + min(window.left(each, moment) for each in spans)
+    return AllowanceTaken(calls=calls, spans=spans, until=until, ahead=moment.ahead)
 
 
 def recount(command: Recount, world: World, now: datetime) -> Decisions:

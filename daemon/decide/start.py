@@ -75,8 +75,7 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
     if known is None or known.removed:
         return []
     pending = known.schedule.request
-    more = pending and (pending.kind is Kind.FAILOVER or (command.forced and not pending.forced))
-    if pending and not more:
+    if pending and not _does_more(command, pending):
         return []
     if known.paused:
         return [(subject, SyncSkipped(reason=SkipReason.PAUSED, due=now))]
@@ -85,9 +84,18 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
     if _is_shut(world, known) and not command.forced:
         return [(subject, SyncSkipped(reason=SkipReason.BREAKER, due=now))]
     asked = SyncRequested(
-        by=command.by, options=command.options, forced=command.forced, pass_=command.pass_
+        by=command.by,
+        options=command.options,
+        kind=command.kind,
+        forced=command.forced,
+        pass_=command.pass_,
     )
     return [*_left_out(subject, pending, command), (subject, asked)]
+
+
+def _does_more(command: Request, pending: Asked) -> bool:
+    person = command.kind is not Kind.FAILOVER
+    return (pending.kind is Kind.FAILOVER and person) or (command.forced and not pending.forced)
 
 
 def _left_out(subject: int, pending: Asked | None, command: Request) -> Decisions:

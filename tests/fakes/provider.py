@@ -36,9 +36,13 @@ ONE_DAY = timedelta(days=1)
 class FakeProvider:
     """One provider with an account for each API key; every account has its own records."""
 
-    def __init__(self, clock: Clock, dice: random.Random) -> None:
+    def __init__(self, clock: Clock, dice: random.Random, *, records: int = 50) -> None:
+        """An account begins with so many records."""
         self.clock = clock
         self.dice = dice
+        self.records = records
+        self.slips = 0.01  # how often a call gets lost
+        self.refuses: Callable[[str], CallLost | None] = lambda _: None  # an account, and how
         self.accounts: dict[str, dict[int, dict[str, Any]]] = {}
         self.down_until: datetime | None = None
         self.empty_until: datetime | None = None
@@ -49,22 +53,26 @@ class FakeProvider:
 
     def account(self, key: str) -> dict[int, dict[str, Any]]:
         if key not in self.accounts:
-            self.accounts[key] = {n: self._record(n) for n in range(50)}
+            self.accounts[key] = {n: self._record(n) for n in range(self.records)}
         return self.accounts[key]
 
     def live(self) -> None:
         """Let an hour's worth happen to it: data changes, it may fall over or go blank."""
-        for records in self.accounts.values():
-            for _ in range(self.dice.randrange(4)):
-                number = self.dice.randrange(70)
-                if self.dice.random() < 0.3:
-                    records.pop(number, None)
-                else:
-                    records[number] = self._record(number)
+        self.change()
         if self.dice.random() < 0.02:
             self.down_until = self.clock.now() + timedelta(hours=self.dice.uniform(0.5, 8))
         if self.dice.random() < 0.01:
             self.empty_until = self.clock.now() + timedelta(hours=self.dice.uniform(1, 8))
+
+    def change(self) -> None:
+        """Let an hour's worth of records come, change and go."""
+        for records in self.accounts.values():
+            for _ in range(self.dice.randrange(4)):
+                number = self.dice.randrange(self.records * 7 // 5)
+                if self.dice.random() < 0.3:
+                    records.pop(number, None)
+                else:
+                    records[number] = self._record(number)
 
     async def send(self, request: Request) -> Response:
         secret = request.secret_headers.get("x-api-key")
@@ -88,7 +96,9 @@ class FakeProvider:
         now = self.clock.now()
         if self.down_until and now < self.down_until:
             raise CallLost(FailureClass.SERVER, "the provider failed (503)", status=503)
-        if self.dice.random() < 0.01:
+        if refused := self.refuses(key):
+            raise refused
+        if self.dice.random() < self.slips:
             raise CallLost(FailureClass.NETWORK, "the connection was lost")
         offset = int(request.params["offset"])
         blank = self.empty_until is not None and now < self.empty_until

@@ -381,7 +381,7 @@ def after_sync(known, came, failed, *, owed=True):
         )
         for day in failed
     )
-    return streams.failed(known, failures)
+    return streams.failed(known, failures, 1, EPOCH)
 
 
 COUNTS = ("fetched", "added", "changed", "removed", "unchanged", "duplicates", "rows", "pages")

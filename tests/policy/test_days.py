@@ -200,9 +200,9 @@ def test_no_more_days_are_owed_than_the_bound_and_the_oldest_go_first():
     first = day(1)
     days = [first + timedelta(days=count) for count in range(FAILED_DAYS_MAX + 2)]
     failures = tuple(replace(lost(), day=each, owed=True) for each in days)
-    found = streams.failed({}, failures)["days"].failed_days
+    found = streams.failed({}, failures, SYNC, NOON)["days"].failed_days
     assert found == tuple(days[2:])
-    more = streams.failed({"days": Stream(failed_days=found)}, (lost_day(1),))
+    more = streams.failed({"days": Stream(failed_days=found)}, (lost_day(1),), SYNC, NOON)
     assert more["days"].failed_days == found
 
 

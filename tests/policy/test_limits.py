@@ -460,3 +460,12 @@ def test_what_is_not_of_limits_changes_no_allowance():
 def test_a_limit_of_nothing_is_our_mistake():
     with pytest.raises(AssertionError, match="never waited for"):
         window.wait(Window(span=SLIDING), 0, Moment(wall=NOON))
+
+
+@E3
+def test_a_forced_call_leaves_whatever_the_limits_say_and_is_counted():
+    full = (PROVIDER, taken(1, ALIGNED, until=NOON + HOUR))
+    held = (PROVIDER, LimitHeld(until=NOON + HOUR, reason=HoldReason.HINT))
+    scene = limited(limit(1, ALIGNED), and_then=(full, held))
+    scene.when(take()).then()
+    scene.when(take(forced=True)).then((PROVIDER, taken(1, ALIGNED, until=NOON + HOUR)))

@@ -1,51 +1,32 @@
-"""How does a daemon live through a month in which it is killed again and again?
-
-A kill freezes log, store and vault first and only then cancels: a cancelled task's `finally` would
-otherwise tidy up what a dead process cannot.
-"""
+"""How does a daemon live through a month in which it is killed again and again?"""
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import trio
-import trio.lowlevel
 
 from daemon.account import CLIENT, GRANT, NO_TENANT
-from daemon.app import Daemon, Parts, running
+from daemon.app import Daemon, Parts
 from daemon.auth_file import ApiKey, OAuth2
-from daemon.clock import TrioClock
 from daemon.commands import Backfill, Cancel, Command, Pause, Request, Resume
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.control import accounts
 from daemon.control.account_messages import AuthorizeAnswer, AuthorizeWish
 from daemon.control.desk import Desk, Refused
-from daemon.journal import LogBroken
 from daemon.paging_file import OffsetPaging
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
-from daemon.store.core import Store
 from daemon.stream_file import Stream, Window
-from daemon.vault import Vault, VaultFull
-from events.codec import decode
 from events.schema import (
     ConnectionAuthorised,
-    Event,
-    SyncCancelled,
-    SyncFailed,
-    SyncInterrupted,
-    SyncStarted,
-    SyncSucceeded,
     TokenRefreshed,
 )
 from events.terms import Caller, Mode, RunOptions
 from projections.grant import Phase
-from tests.fakes.memory_log import Disk, MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.provider import (
     ACCESS,
     ASK_URL,
@@ -57,8 +38,7 @@ from tests.fakes.provider import (
     FakeAccounts,
     FakeProvider,
 )
-
-T = TypeVar("T")
+from tests.simulation.host import Freezer, Host
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -125,103 +105,43 @@ def health(way: str) -> ProviderFile:
     )
 
 
-class MortalVault(Vault):
-    """A vault in memory into which the dead write nothing, and no new pair fits on a full disk."""
-
-    def __init__(self, disk: Disk) -> None:
-        self.disk = disk
-        self.frozen: Callable[[], bool] = lambda: False
-        super().__init__(None, bytes(32))
-
-    def seal(self, tenant: int, subject: int, purpose: str, secret: Secret) -> None:
-        if purpose == GRANT and self.disk.full and not self.frozen():
-            raise VaultFull
-        super().seal(tenant, subject, purpose, secret)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        if self.frozen():
-            raise LogBroken("killed")
-        with super()._writing():
-            yield
-
-
-class Freezer:
-    """Runs the store's calls after a drawn delay, until it is frozen; then nobody gets further."""
-
-    def __init__(self, dice: random.Random) -> None:
-        self.dice = dice
-        self.frozen = False
-
-    async def __call__(self, call: Callable[[], T]) -> T:
-        await trio.sleep(self.dice.uniform(0, 0.2))
-        self._check()
-        result = call()
-        await trio.lowlevel.checkpoint()
-        self._check()
-        return result
-
-    def _check(self) -> None:
-        if self.frozen:
-            raise LogBroken("killed")
-
-
 class Month:
     """What outlives each life, and how many lives there were."""
 
     def __init__(self, seed: int, *, accounts: bool = False) -> None:
         self.dice = random.Random(seed)
         self.way = WAYS[seed % len(WAYS)]
-        self.disk = Disk()
-        self.store = Store(None)
-        self.vault = MortalVault(self.disk)
-        self.clock = TrioClock(EPOCH)
+        self.host = host = Host(self.dice, EPOCH)
+        self.disk, self.store, self.vault, self.clock = (
+            host.disk,
+            host.store,
+            host.vault,
+            host.clock,
+        )
         self.provider = FakeProvider(self.clock, self.dice)
-        self.provider.licensed = self.runs_on_disk
+        self.provider.licensed = host.runs_on_disk
         self.accounts = FakeAccounts(self.clock, self.dice, self.way)
-        self.accounts.licensed = self.runs_on_disk
+        self.accounts.licensed = host.runs_on_disk
         self.accounts.sealed = self.is_on_disk
         self.accounts.excused = lambda: self.disk.full
+        self.accounts.alive = lambda: not host.freezer.frozen
         self.connections = {**CONNECTIONS, **(ACCOUNTS if accounts else {})}
-        self.kills = 0
-        self.stops = 0
         self.peopled = True
+        self.resuming = False
         self.authorised = accounts  # by a person, who is there when asked
         self.enrol()
 
-    def runs_on_disk(self, name: str) -> bool:
-        """Whether an auditor of the disk would say that this connection syncs now."""
-        for event in self._past(self.subject(name)):
-            match event:
-                case SyncStarted():
-                    return True
-                case SyncSucceeded() | SyncFailed() | SyncInterrupted() | SyncCancelled(sync=int()):
-                    return False
-                case _:
-                    pass
-        return False
-
     def is_on_disk(self, name: str, access: str) -> bool:
         """Whether a pair of tokens would survive a death: sealed, and its event committed."""
-        subject = self.subject(name)
+        subject = self.host.subject(name)
         tenant = self.vault.enrol("tenant", name.split("/", maxsplit=1)[0])
         sealed = self.vault.open(tenant, subject, GRANT)
         if sealed is None or f'"{access}"' not in sealed.reveal():
             return False
-        for event in self._past(subject):
+        for event in self.host.past(subject):
             if isinstance(event, TokenRefreshed | ConnectionAuthorised):
                 return f'"generation":{event.generation},' in sealed.reveal()
         return False
-
-    def _past(self, subject: int) -> Iterator[Event]:
-        """What the disk says of a subject, the newest first."""
-        for seq in reversed(self.disk._of_subject[subject]):
-            yield decode(self.disk.rows[seq - 1]).event
-
-    def subject(self, name: str) -> int:
-        subject = self.vault.subject("connection", name)
-        assert subject is not None, "all are enrolled"
-        return subject
 
     def enrol(self) -> None:
         for name in self.connections:
@@ -251,38 +171,23 @@ class Month:
         return timedelta(hours=self.dice.uniform(0.01, 48))
 
     async def life(self, lasting: timedelta, *, kindly: bool = False) -> None:
-        freezer = Freezer(self.dice)
-        self.vault.frozen = lambda: freezer.frozen
-        self.accounts.alive = lambda: not freezer.frozen
         struck = trio.Event()
         self.accounts.strike = struck.set
-        try:
-            async with trio.open_nursery() as nursery:
-                log = MemoryLog(self.disk, nursery, self.dice)
-                async with (
-                    running(self.parts(log, freezer)) as daemon,
-                    trio.open_nursery() as people,
-                ):
-                    if self.peopled:
-                        people.start_soon(self._people, daemon)
-                    if self.authorised:
-                        people.start_soon(self._person, daemon)
-                    with trio.move_on_after(lasting / timedelta(seconds=1)):
-                        await struck.wait()
-                    if kindly or (not struck.is_set() and self.dice.random() < 0.3):
-                        self.stops += 1
-                        people.cancel_scope.cancel()
-                    else:
-                        self.kills += 1
-                        log.kill()
-                        freezer.frozen = True
-                        daemon.journal.broken(LogBroken("killed"))
-                        await trio.sleep_forever()
-                log.close()
-                nursery.cancel_scope.cancel()
-        except* LogBroken:
-            assert freezer.frozen, "a log breaks only where a kill breaks it"
-        self.vault.frozen = lambda: False
+        await self.host.life(self.parts, self._visit, lasting, struck=struck, kindly=kindly)
+
+    async def heal(self, lasting: timedelta) -> None:
+        """Live for so long without faults; what was paused is resumed at the beginning."""
+        self.resuming = True
+        await self.life(lasting, kindly=True)
+
+    def _visit(self, daemon: Daemon, people: trio.Nursery) -> None:
+        if self.resuming:
+            for subject in [*daemon.journal.world.connections]:
+                daemon.journal.execute(Resume(subject=subject))
+        if self.peopled:
+            people.start_soon(self._people, daemon)
+        if self.authorised:
+            people.start_soon(self._person, daemon)
 
     def configuration(self) -> Configuration:
         settings = Settings(

@@ -40,20 +40,20 @@ SOON = timedelta(hours=6)
 def complaints(events: Sequence[Recorded], *, concurrency: int) -> list[str]:
     """Everything that is wrong with this story, as sentences; none is the right answer."""
     return [
-        *_gaps(events),
-        *_endings(events, concurrency),
+        *gaps(events),
+        *endings(events, concurrency),
         *_due_times(events),
         *_generations(events),
         *owed(events)[0],
     ]
 
 
-def _gaps(events: Sequence[Recorded]) -> list[str]:
+def gaps(events: Sequence[Recorded]) -> list[str]:
     wrong = [each.seq for number, each in enumerate(events, 1) if each.seq != number]
     return [f"event {wrong[0]} is out of its place"] if wrong else []
 
 
-def _endings(events: Sequence[Recorded], concurrency: int) -> list[str]:
+def endings(events: Sequence[Recorded], concurrency: int | None = None) -> list[str]:
     """Every sync ends once, before its connection starts another, and never too many at once."""
     found: list[str] = []
     open_: dict[int, int] = {}
@@ -63,7 +63,7 @@ def _endings(events: Sequence[Recorded], concurrency: int) -> list[str]:
                 if each.subject in open_:
                     found.append(f"sync {each.seq} began while {open_[each.subject]} ran")
                 open_[each.subject] = each.seq
-                if len(open_) > concurrency:
+                if concurrency is not None and len(open_) > concurrency:
                     found.append(f"at event {each.seq} more than {concurrency} ran")
             case SyncSucceeded(sync=sync) | SyncFailed(sync=sync) | SyncInterrupted(sync=sync):
                 if open_.pop(each.subject, None) != sync:
@@ -82,10 +82,13 @@ def _endings(events: Sequence[Recorded], concurrency: int) -> list[str]:
 
 
 def _due_times(events: Sequence[Recorded]) -> list[str]:
-    """Each due time is one interval after the last one; what lies between was skipped, counted."""
+    """Each slot is one interval after the last one; what lies between was skipped, counted.
+
+    A due time lies `spread` before its slot.
+    """
     found = []
     intervals: dict[int, timedelta] = {}
-    due = {}
+    slot = {}
     usual = timedelta()
     missed: Counter[int] = Counter()
     for each in events:
@@ -96,13 +99,13 @@ def _due_times(events: Sequence[Recorded]) -> list[str]:
                 intervals[each.subject] = interval or usual
             case SyncSkipped(reason=SkipReason.MISSED, count=count):
                 missed[each.subject] += count
-            case SyncScheduled(due=next_, reason=ScheduleReason.INTERVAL):
-                steps = (next_ - due[each.subject]) / intervals[each.subject]
+            case SyncScheduled(due=due, spread=spread, reason=ScheduleReason.INTERVAL):
+                steps = (due + spread - slot[each.subject]) / intervals[each.subject]
                 if steps != 1 + missed.pop(each.subject, 0):
                     found.append(f"event {each.seq} skips due times without a word")
-                due[each.subject] = next_
-            case SyncScheduled(due=next_):
-                due[each.subject] = next_
+                slot[each.subject] = due + spread
+            case SyncScheduled(due=due, spread=spread):
+                slot[each.subject] = due + spread
             case _:
                 pass
     return found

@@ -1,15 +1,11 @@
 """A month of a small fleet, from one seed, with kills: does the log tell a flawless story?"""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache, partial
 
 import pytest
 import trio
-import trio._core._run
-from trio.testing import MockClock
 
 from daemon.app import replay
 from events.codec import decode
@@ -29,11 +25,12 @@ from events.schema import (
     TokenInDoubt,
     TokenRefreshed,
 )
-from events.terms import DoubtReason, RefreshReason
+from events.terms import DoubtReason, RefreshReason, RunOptions
 from projections.grant import Phase
 from projections.world import World
 from tests.fakes.memory_log import MemoryLog
 from tests.fakes.provider import ONE_DAY
+from tests.simulation.host import simulated
 from tests.simulation.lives import ACCOUNTS, CONNECTIONS, MONTH, WAYS, WINDOW_DAYS, Month
 from tests.simulation.oracle import complaints, complaints_of_grants, neglected, owed
 
@@ -53,18 +50,6 @@ TRIED = (
 )
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Trio's dice are seeded too."""
-    run = trio._core._run
-    before = run._ALLOW_DETERMINISTIC_SCHEDULING
-    run._ALLOW_DETERMINISTIC_SCHEDULING, run._r = True, random.Random(seed)
-    try:
-        yield
-    finally:
-        run._ALLOW_DETERMINISTIC_SCHEDULING, run._r = before, random.Random()
-
-
 @cache
 def live(seed: int, lasting: timedelta = MONTH) -> Month:
     """Live for so long, and two quiet days."""
@@ -72,11 +57,10 @@ def live(seed: int, lasting: timedelta = MONTH) -> Month:
     async def whole() -> Month:
         month = Month(seed, accounts=True)
         await month.run(lasting)
-        await month.life(QUIET, kindly=True)
+        await month.heal(QUIET)
         return month
 
-    with seeded(seed):
-        return trio.run(whole, clock=MockClock(autojump_threshold=0))
+    return simulated(whole, seed)
 
 
 def told(month: Month) -> list[Recorded]:
@@ -92,7 +76,7 @@ def replayed(month: Month) -> World:
 
 
 def accounts_of(month: Month) -> dict[int, str]:
-    return {month.subject(name): name for name in ACCOUNTS}
+    return {month.host.subject(name): name for name in ACCOUNTS}
 
 
 def happened(events: list[Recorded], kind: type[Event]) -> int:
@@ -121,8 +105,8 @@ def test_a_month_with_kills_keeps_every_promise_and_two_quiet_days_heal_it(seed:
 
 
 def check_it_tried_everything(month: Month, events: list[Recorded]) -> None:
-    assert month.kills > 5
-    assert month.stops > 0
+    assert month.host.kills > 5
+    assert month.host.stops > 0
     counts = [happened(events, kind) for kind in TRIED]
     assert min(counts) > 0, counts
     reasons = {each.event.reason for each in events if isinstance(each.event, RefreshIntended)}
@@ -153,7 +137,7 @@ def check_records(month: Month, world: World) -> None:
     """Each connection that is not paused holds exactly what the provider has."""
     active = 0
     for name in CONNECTIONS:
-        subject = month.subject(name)
+        subject = month.host.subject(name)
         if world.connections[subject].paused:
             continue
         active += 1
@@ -167,15 +151,25 @@ def check_records(month: Month, world: World) -> None:
 
 
 def last_regular(events: list[Recorded], subject: int) -> datetime | None:
-    """When a sync last went well that was more than a part of the past."""
+    """When a sync last went well that was more than a part: of the days, or of the streams."""
     mine = [each for each in events if each.subject == subject]
-    past = {each.seq for each in mine if getattr(each.event, "kind", "") == "backfill"}
+    whole = {
+        each.seq
+        for each in mine
+        if isinstance(each.event, SyncStarted)
+        and not each.event.streams
+        and not _is_of_days(each.event.options or RunOptions())
+    }
     well = [
         each.at
         for each in mine
-        if isinstance(each.event, SyncSucceeded) and each.event.sync not in past
+        if isinstance(each.event, SyncSucceeded) and each.event.sync in whole
     ]
     return well[-1] if well else None
+
+
+def _is_of_days(options: RunOptions) -> bool:
+    return options.failed_days or options.days is not None or options.first is not None
 
 
 def check_days(month: Month, world: World) -> None:
@@ -234,8 +228,7 @@ def test_a_doubt_is_settled_while_there_is_a_way_out_of_it(seed: int) -> None:
             month.accounts.deaf_to.add("gull/health")
         return month
 
-    with seeded(seed):
-        month = trio.run(whole, clock=MockClock(autojump_threshold=0))
+    month = simulated(whole, seed)
     events = told(month)
     assert happened(events, TokenInDoubt) == 1
     assert not neglected(events, month.accounts, accounts_of(month))

@@ -15,7 +15,8 @@ from daemon.places import Places
 from events.codec import decode
 from events.terms import Caller
 from tests.fakes.memory_log import MemoryLog
-from tests.simulation.lives import Freezer, Month
+from tests.simulation.host import Freezer
+from tests.simulation.lives import Month
 from tests.simulation.oracle import complaints
 
 BY = Caller(uid=0, role="admin")

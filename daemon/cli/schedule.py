@@ -1,0 +1,102 @@
+"""When does each connection start next, and what holds it back?"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from daemon.cli import client, screen, times
+from daemon.cli.arguments import as_json, examples
+from daemon.cli.whose import query, whose
+from daemon.control.rotation_messages import NextProvider, Schedule, ScheduleRow
+
+TENANTS_SHOWN = 10  # whose next provider is said; for the others one names the tenant
+HELD = {
+    "paused": "paused",
+    "to-be-authorised": "to be authorised",
+    "breaker": "breaker",
+    "disabled": "disabled",
+    "quiet-hours": "quiet hours",
+    "crashed": "rounds failed",
+}
+LASTING = {"paused", "disabled"}
+"""What people meant to be so."""
+
+
+@click.command(epilog=examples("rounds schedule", "rounds schedule acme"))
+@whose
+@as_json
+@click.pass_obj
+def schedule(socket: Path | None, whose: str | None, as_json: bool) -> None:
+    """Show when each connection starts next, what holds it back, and which provider is next."""
+    answer = client.reach(socket).get("schedule", **query(whose))
+    if as_json:
+        screen.document(answer)
+        return
+    found = client.read(answer, Schedule)
+    if not found.rows:
+        screen.line("there are no connections yet; `rounds connection add` adds one")
+        return
+    screen.show(_table(found.rows, found.now))
+    if found.next:
+        screen.line()
+    screen.show(screen.pairs(*(_next(each, found.now) for each in found.next[:TENANTS_SHOWN])))
+    if len(found.next) > TENANTS_SHOWN:
+        screen.line(f"and {len(found.next) - TENANTS_SHOWN:,} tenants more; name one to see")
+
+
+def _table(rows: Sequence[ScheduleRow], now: datetime) -> screen.Part:
+    table = screen.table(
+        "connection",
+        "next start",
+        "every",
+        "held back by",
+        "attempt",
+        "last result",
+        right=("attempt",),
+        folds=("connection", "held back by", "last result"),
+    )
+    for each in rows:
+        table.add_row(
+            each.connection,
+            _start(each, now),
+            times.exact(each.interval, 2),
+            _held(each, now),
+            str(each.attempt or ""),
+            _last(each, now),
+            style=_colour(each),
+        )
+    return table
+
+
+def _start(row: ScheduleRow, now: datetime) -> str:
+    if row.next_start is None:
+        return "running" if row.status == "running" else ""
+    return "due" if row.next_start <= now else times.relative(row.next_start, now)
+
+
+def _held(row: ScheduleRow, now: datetime) -> str:
+    if row.held_by is None:
+        return ""
+    until = f" until {times.clock(row.held_until, now)}" if row.held_until else ""
+    return f"{HELD[row.held_by]}{until}"
+
+
+def _last(row: ScheduleRow, now: datetime) -> str:
+    return f"{row.last} {times.relative(row.last_at, now)}" if row.last and row.last_at else "none"
+
+
+def _colour(row: ScheduleRow) -> str:
+    if row.held_by in LASTING:
+        return "dim"
+    if row.held_by in {"breaker", "crashed"}:
+        return "red"
+    return "yellow" if row.held_by == "to-be-authorised" or row.attempt else ""
+
+
+def _next(of: NextProvider, now: datetime) -> tuple[str, str]:
+    if of.provider is None or of.at is None:
+        return f"{of.tenant}, next", "none: nothing may start"
+    when = "due" if of.at <= now else times.relative(of.at, now)
+    return f"{of.tenant}, next", f"{of.provider} ({of.connection}, {when})"

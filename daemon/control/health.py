@@ -1,0 +1,173 @@
+"""How healthy is everything, and each of it, under the documents' names?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from daemon.control import views, whose
+from daemon.control.desk import Desk
+from daemon.control.look import HOLDS
+from daemon.control.rotation_messages import (
+    ConnectionHealth,
+    HealthAnalysis,
+    HealthMetric,
+    HealthMetrics,
+    HealthScore,
+    OfProvider,
+    ReasonView,
+    SystemHealth,
+    TenantProvider,
+    Whose,
+)
+from daemon.control.whose import Known
+from daemon.decide import condition, system
+from daemon.decide.condition import CHRONIC, Condition
+from daemon.decide.system import Found, Reason, Sum
+from events.terms import Caller
+from projections import health
+
+WORDS = {
+    Reason.BREAKERS: ("1 breaker is open", "{} breakers are open"),
+    Reason.TO_BE_AUTHORISED: (
+        "1 connection waits to be authorised",
+        "{} connections wait to be authorised",
+    ),
+    Reason.PERSON: (
+        "1 connection needs a person to mend what is wrong",
+        "{} connections need a person to mend what is wrong",
+    ),
+    Reason.CHRONIC: (
+        f"1 connection keeps failing ({CHRONIC} times in a row or more)",
+        f"{{}} connections keep failing ({CHRONIC} times in a row or more)",
+    ),
+    Reason.UNHEALTHY: (
+        "1 connection is unhealthy for another reason",
+        "{} connections are unhealthy for other reasons",
+    ),
+    Reason.DEGRADED: ("1 connection is degraded", "{} connections are degraded"),
+    Reason.RETRIES: ("1 retry is pending", "{} retries are pending"),
+    Reason.OVERDUE: (
+        f"1 sync is overdue by {system.OVERDUE.seconds // 60} minutes or more",
+        f"{{}} syncs are overdue by {system.OVERDUE.seconds // 60} minutes or more",
+    ),
+}
+COMMANDS = {
+    Reason.BREAKERS: "rounds breaker list",
+    Reason.TO_BE_AUTHORISED: "rounds connection authorize {}",
+    Reason.PERSON: "rounds connection show {}",
+    Reason.CHRONIC: "rounds log show --connection {}",
+    Reason.UNHEALTHY: "rounds health {}",
+    Reason.DEGRADED: "rounds health {}",
+    Reason.RETRIES: "rounds schedule {}",
+    Reason.OVERDUE: "rounds queue",
+}
+
+
+async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemHealth:
+    """All of it in one word with the reasons, or what concerns a tenant."""
+    world, now = desk.journal.world, desk.journal.clock.now()
+    seq, found, sum_ = world.seq, whose.chosen(desk, wish.tenant, wish.provider), Sum()
+    here = {known.provider for _, known in found}
+    providers = {each: at for each, at in world.providers.items() if each in here}
+    system.add_providers(sum_, providers, now)
+    async for subject, known in whose.unhurried(found):
+        system.add(sum_, subject, known, world.providers.get(known.provider), now)
+    holds = sorted(desk.journal.holds)
+    full = [_full(desk, holds)] if holds else []
+    told = [_reason(desk, each, sum_.reasons[each]) for each in Reason if each in sum_.reasons]
+    return SystemHealth(
+        seq=seq,
+        now=now,
+        health=system.word(sum_, holds),
+        healthy=sum_.conditions.get(Condition.HEALTHY, 0),
+        degraded=sum_.conditions.get(Condition.DEGRADED, 0),
+        unhealthy=sum_.conditions.get(Condition.UNHEALTHY, 0),
+        unknown=sum_.conditions.get(Condition.UNKNOWN, 0),
+        reasons=[*full, *told],
+    )
+
+
+async def analyze_sync_health(desk: Desk, wish: Whose, by: Caller) -> HealthAnalysis:
+    """Every connection with what its score is made of, and how its streams are."""
+    seq, now = desk.journal.world.seq, desk.journal.clock.now()
+    found = whose.chosen(desk, wish.tenant, wish.provider)
+    analysed = [_analysed(desk, each) async for each in whose.unhurried(found)]
+    return HealthAnalysis(seq=seq, now=now, connections=analysed)
+
+
+async def check_health(desk: Desk, wish: TenantProvider, by: Caller) -> HealthMetrics:
+    """A tenant's health metrics, of all providers or of one."""
+    seq, found = desk.journal.world.seq, whose.chosen(desk, wish.tenant, wish.provider)
+    metrics = [HealthMetric(**_metric(desk, each)) async for each in whose.unhurried(found)]
+    return HealthMetrics(seq=seq, health_metrics=metrics)
+
+
+async def calculate_connection_health_score(
+    desk: Desk, wish: OfProvider, by: Caller
+) -> HealthScore:
+    subject, known = whose.one(desk, wish.tenant, wish.provider)
+    return HealthScore(
+        seq=desk.journal.world.seq,
+        connection=desk.vault.name(subject),
+        health_score=health.score(known.health, desk.journal.clock.now()),
+    )
+
+
+def _metric(desk: Desk, of: Known) -> dict[str, Any]:
+    """The documents' columns, by name."""
+    (subject, known), now = of, desk.journal.clock.now()
+    counters = known.health
+    return {
+        "provider": whose.provider_of(desk, known),
+        "connection": desk.vault.name(subject),
+        "health_score": health.score(counters, now),
+        "total_syncs": counters.total,
+        "successful_syncs": counters.successful,
+        "failed_syncs": counters.failed,
+        "avg_sync_duration_ms": health.average_duration_ms(counters),
+        "consecutive_failures": counters.consecutive_failures,
+        "uptime_percentage": health.uptime_percentage(counters, now),
+        "last_success_at": counters.last_success,
+        "last_failure_at": counters.last_failure,
+    }
+
+
+def _analysed(desk: Desk, of: Known) -> ConnectionHealth:
+    (_, known), now = of, desk.journal.clock.now()
+    at, counters, last = desk.journal.world.providers.get(known.provider), known.health, known.last
+    word = condition.of_connection(known, at, now)
+    return ConnectionHealth(
+        **_metric(desk, of),
+        tenant=desk.vault.name(known.tenant),
+        condition=word,
+        overall=condition.overall(word, counters.consecutive_failures),
+        success_rate=health.success_rate(counters),
+        failure_penalty=health.failure_penalty(counters),
+        stale_penalty=health.stale_penalty(counters, now) if counters.total else 0,
+        chronic=condition.is_chronic(known),
+        overdue=system.is_overdue(known, at, now),
+        cause=last.cause if last else None,
+        message=last.message or None if last else None,
+        streams=views.streams(known, at, now),
+    )
+
+
+def _full(desk: Desk, holds: Sequence[str]) -> ReasonView:
+    return ReasonView(
+        reason=Reason.DISK_FULL,
+        count=len(holds),
+        sentence=HOLDS[holds[0]],
+        names=[],
+        command=f"df -h {desk.places.state}",
+    )
+
+
+def _reason(desk: Desk, reason: Reason, found: Found) -> ReasonView:
+    single, many = WORDS[reason]
+    names = [desk.vault.name(subject) for subject in found.examples]
+    return ReasonView(
+        reason=reason,
+        count=found.count,
+        sentence=single if found.count == 1 else many.format(f"{found.count:,}"),
+        names=names,
+        command=COMMANDS[reason].format(names[0]),
+    )

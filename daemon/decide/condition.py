@@ -1,0 +1,151 @@
+"""How is a stream, and how is a connection: healthy, degraded, unhealthy, or unknown?
+
+| word      | a stream                                              | a connection                |
+|-----------|-------------------------------------------------------|-----------------------------|
+| unhealthy | its last sync failed for good, or three in a row did, | the same of its own syncs,  |
+|           | or it is empty, or a person must authorise it         | or one of its streams is    |
+| degraded  | anything less than perfect in its last sync, or its   | the same, or one of its     |
+|           | connection's score is under 90                        | streams is                  |
+| unknown   | no sync has come to it yet                            | no sync has ended yet       |
+
+For good: of a class that is not tried again by itself (`failure.RULES`). Empty: refused as such,
+until data returns, or never any records; not where the provider's file says that empty is fine.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+
+from daemon.decide import failure
+from events.terms import FailureClass, OnEmpty
+from projections import health, provider
+from projections.connection import Connection
+from projections.grant import Phase
+from projections.provider import Provider
+from projections.streams import NEW, Stream
+
+CHRONIC = 3  # failures in a row: one may be chance, after as many retries somebody should look
+SCORE_GOOD = 90  # from here on the document's queue gives the first place
+
+
+class Condition(StrEnum):
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class Overall(StrEnum):
+    """A condition in the words of the document's query."""
+
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+
+
+def of_connection(known: Connection, at: Provider | None, now: datetime) -> Condition:
+    """As it is itself, or as its worst stream is. `at` is its provider."""
+    found = {_of_syncs(known, now)}
+    found |= {of_stream(known, at, name, now) for name in declared(known, at)}
+    for word in (Condition.UNHEALTHY, Condition.DEGRADED, Condition.HEALTHY):
+        if word in found:
+            return word
+    return Condition.UNKNOWN
+
+
+def of_stream(known: Connection, at: Provider | None, name: str, now: datetime) -> Condition:
+    stream, cause = known.streams.get(name, NEW), cause_of(known, name)
+    if stream is NEW and cause is None:
+        return Condition.UNKNOWN
+    in_a_row = failures_of(known, name)
+    over = in_a_row > 0 and cause is not None and not failure.is_retried(cause)
+    if over or in_a_row >= CHRONIC or _needs_person(known) or _is_empty(stream, at, name):
+        return Condition.UNHEALTHY
+    perfect = not (in_a_row or stream.failure or stream.failed_days)
+    return Condition.HEALTHY if perfect and _scores(known, now) else Condition.DEGRADED
+
+
+def overall(word: Condition, failures: int) -> Overall:
+    """As the document's query says it, of what failed so often in a row."""
+    match word:
+        case Condition.HEALTHY:
+            return Overall.GOOD if failures else Overall.EXCELLENT
+        case Condition.DEGRADED:
+            return Overall.FAIR
+        case _:
+            return Overall.POOR
+
+
+def cause_of(known: Connection, name: str) -> FailureClass | None:
+    """What stands between a stream and data: its own failure, or what kept a whole sync from it."""
+    stream = known.streams.get(name, NEW)
+    if _is_whole(known, stream):
+        return known.last.cause if known.last else None
+    return stream.failure.cause if stream.failure else None
+
+
+def message_of(known: Connection, name: str) -> str:
+    """The same as a sentence of ours; empty where nothing does."""
+    stream = known.streams.get(name, NEW)
+    if _is_whole(known, stream):
+        return known.last.message if known.last else ""
+    return stream.failure.message if stream.failure else ""
+
+
+def failures_of(known: Connection, name: str) -> int:
+    """How many syncs in a row brought nothing of it."""
+    stream = known.streams.get(name, NEW)
+    if stream is NEW and _is_whole(known, stream):
+        return known.health.consecutive_failures
+    return stream.failures
+
+
+def declared(known: Connection, at: Provider | None) -> Iterable[str]:
+    """The streams that count: those of the provider's file, if it is known."""
+    return [each.name for each in at.streams] if at and at.streams else known.streams
+
+
+def names(known: Connection, at: Provider | None) -> Iterator[str]:
+    """Those, and those that there were before."""
+    first = declared(known, at)
+    yield from first
+    yield from (name for name in known.streams if name not in first)
+
+
+def is_chronic(known: Connection) -> bool:
+    return known.health.consecutive_failures >= CHRONIC
+
+
+def _of_syncs(known: Connection, now: datetime) -> Condition:
+    counters, last = known.health, known.last
+    if not counters.total:
+        return Condition.UNKNOWN
+    over = last is not None and last.cause is not None and not failure.is_retried(last.cause)
+    if over or is_chronic(known) or _needs_person(known):
+        return Condition.UNHEALTHY
+    perfect = not counters.consecutive_failures and _scores(known, now)
+    return Condition.HEALTHY if perfect else Condition.DEGRADED
+
+
+def _is_whole(known: Connection, stream: Stream) -> bool:
+    """Whether the last sync failed before it came to any stream, this one among them."""
+    last = known.last
+    return last is not None and last.whole and (stream is NEW or stream.failed_at == last.at)
+
+
+def _needs_person(known: Connection) -> bool:
+    return known.grant.phase is Phase.NEEDED
+
+
+def _is_empty(stream: Stream, at: Provider | None, name: str) -> bool:
+    if stream.empty:
+        return True
+    file = provider.stream(at, name) if at else None
+    fine = file is not None and file.empty is OnEmpty.ACCEPT
+    return stream.version > 0 and stream.rows == 0 and not fine
+
+
+def _scores(known: Connection, now: datetime) -> bool:
+    points = health.score(known.health, now)
+    return points is None or points >= SCORE_GOOD

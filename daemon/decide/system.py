@@ -1,0 +1,114 @@
+"""How is everything, in one word, and for which reasons?
+
+It is unhealthy where it cannot do its work: the disk is full, or half of the connections that have
+ever been synced are unhealthy. It is degraded for any other reason, and healthy without one.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from daemon.decide import condition, failure
+from daemon.decide.condition import Condition
+from projections import breaker, connection
+from projections.breaker import Breaker, Phase
+from projections.connection import Connection
+from projections.grant import Phase as GrantPhase
+from projections.provider import Provider
+
+OVERDUE = timedelta(minutes=5)  # the documents' cron looked that often: later was late there too
+UNHEALTHY_SHARE = 0.5  # one bad account of many is no reason to call the whole unhealthy
+EXAMPLES_MAX = 5  # whom a reason names; its count says how many there are
+
+
+class Reason(StrEnum):
+    """Why the whole is not healthy, the gravest first."""
+
+    DISK_FULL = "disk-full"
+    BREAKERS = "breakers-open"
+    TO_BE_AUTHORISED = "to-be-authorised"
+    PERSON = "waiting-for-a-person"
+    CHRONIC = "chronic-failures"
+    UNHEALTHY = "unhealthy"
+    DEGRADED = "degraded"
+    RETRIES = "retries-pending"
+    OVERDUE = "overdue"
+
+
+class Found(Struct, kw_only=True):
+    """How often a reason was found, and of which subjects first."""
+
+    count: int = 0
+    examples: list[int] = field(default_factory=list)
+
+
+class Sum(Struct, kw_only=True):
+    """What was found of the connections looked at so far."""
+
+    conditions: dict[Condition, int] = field(default_factory=dict)
+    reasons: dict[Reason, Found] = field(default_factory=dict)
+
+
+def add(sum_: Sum, subject: int, known: Connection, at: Provider | None, now: datetime) -> None:
+    """Look at one connection more, that lives; `at` is its provider."""
+    word = condition.of_connection(known, at, now)
+    sum_.conditions[word] = sum_.conditions.get(word, 0) + 1
+    if reason := _trouble(known, word):
+        _note(sum_, reason, subject)
+    if known.schedule.retry:
+        _note(sum_, Reason.RETRIES, subject)
+    if is_overdue(known, at, now):
+        _note(sum_, Reason.OVERDUE, subject)
+    if not _is_closed(known.breaker, now):
+        _note(sum_, Reason.BREAKERS, subject)
+
+
+def add_providers(sum_: Sum, providers: Mapping[int, Provider], now: datetime) -> None:
+    for subject, at in providers.items():
+        if not _is_closed(at.breaker, now):
+            _note(sum_, Reason.BREAKERS, subject)
+
+
+def word(sum_: Sum, holds: Collection[str]) -> Condition:
+    """`holds` are the files for which the disk has no room."""
+    unhealthy = sum_.conditions.get(Condition.UNHEALTHY, 0)
+    told = sum(sum_.conditions.values()) - sum_.conditions.get(Condition.UNKNOWN, 0)
+    if holds or (unhealthy and unhealthy >= UNHEALTHY_SHARE * told):
+        return Condition.UNHEALTHY
+    return Condition.DEGRADED if sum_.reasons else Condition.HEALTHY
+
+
+def is_overdue(known: Connection, at: Provider | None, now: datetime) -> bool:
+    """Whether it should have started a while ago, and no breaker of its provider explains it."""
+    start = connection.next_start(known)
+    if start is None or now - start < OVERDUE:
+        return False
+    return at is None or breaker.phase(at.breaker, now) is not Phase.OPEN
+
+
+def _trouble(known: Connection, word: Condition) -> Reason | None:
+    """The one reason that says most of a connection."""
+    if known.grant.phase is GrantPhase.NEEDED:
+        return Reason.TO_BE_AUTHORISED
+    last = known.last
+    if last and last.cause and failure.RULES[last.cause].turn is failure.Turn.PERSON:
+        return Reason.PERSON
+    if condition.is_chronic(known):
+        return Reason.CHRONIC
+    return {
+        Condition.UNHEALTHY: Reason.UNHEALTHY,
+        Condition.DEGRADED: Reason.DEGRADED,
+    }.get(word)
+
+
+def _is_closed(stop: Breaker, now: datetime) -> bool:
+    return breaker.phase(stop, now) is Phase.CLOSED
+
+
+def _note(sum_: Sum, reason: Reason, subject: int) -> None:
+    found = sum_.reasons.setdefault(reason, Found())
+    found.count += 1
+    if len(found.examples) < EXAMPLES_MAX:
+        found.examples.append(subject)

@@ -1,0 +1,138 @@
+"""How is everything, in one word, and for which reasons (requirement B9)?"""
+
+import pytest
+
+from daemon.decide import system
+from daemon.decide.condition import CHRONIC, Condition
+from daemon.decide.system import EXAMPLES_MAX, OVERDUE, Reason, Sum
+from events.breakers import BreakerOpened, BreakerReason
+from events.schema import RetryScheduled
+from events.terms import FailureClass, NeedReason
+from tests.policy.transcript import (
+    ADDED,
+    DECLARED,
+    HOUR,
+    MINUTE,
+    NOON,
+    PAUSED,
+    PROVIDER,
+    SECOND,
+    captured,
+    failed,
+    given,
+    lost,
+    needed,
+    scheduled,
+    started,
+    succeeded,
+)
+
+GOOD = (captured(1), succeeded(1))
+BAD = (failed(1, lost()),)
+FINAL = (failed(1, lost(cause=FailureClass.MALFORMED)),)
+EMPTY = (failed(1, lost(cause=FailureClass.EMPTY)),)
+RETRY = RetryScheduled(
+    due=NOON + HOUR, attempt=1, cause=FailureClass.SERVER, priority=5, delay=HOUR
+)
+SHUT = BreakerOpened(reason=BreakerReason.CALLS, until=NOON + HOUR, failures=5)
+
+
+def summed(*lives, provider=(), now=NOON):
+    """Connections 11, 12, …, each of them with its life, and some events of their provider."""
+    past = [(PROVIDER, DECLARED), *((PROVIDER, event) for event in provider)]
+    for subject, life in enumerate(lives, 11):
+        past += [(subject, ADDED), (subject, scheduled(NOON + HOUR))]
+        past += [(subject, event) for event in life]
+    world, found = given(*past).world, Sum()
+    system.add_providers(found, world.providers, now)
+    for subject, known in world.connections.items():
+        system.add(found, subject, known, world.providers[PROVIDER], now)
+    return found
+
+
+def reasons(*lives, **more):
+    return {each: found.count for each, found in summed(*lives, **more).reasons.items()}
+
+
+def word(*lives, holds=(), **more):
+    return system.word(summed(*lives, **more), holds)
+
+
+def sync(*ending):
+    return (started(), *ending)
+
+
+@pytest.mark.requirement("B9")
+def test_without_a_reason_it_is_healthy():
+    assert (word(), word(sync(*GOOD)), word((), ())) == (Condition.HEALTHY,) * 3
+    assert reasons(sync(*GOOD), ()) == {}
+
+
+@pytest.mark.requirement("B9")
+def test_a_full_disk_is_unhealthy():
+    assert word(sync(*GOOD), holds={"log"}) is Condition.UNHEALTHY
+
+
+@pytest.mark.requirement("B9")
+def test_one_of_many_that_is_unhealthy_degrades_and_half_of_them_are_too_many():
+    fine, gone = sync(*GOOD), sync(*FINAL)
+    assert word(fine, fine, gone) is Condition.DEGRADED
+    assert word(fine, gone) is Condition.UNHEALTHY
+    assert word(fine, fine, gone, (), ()) is Condition.DEGRADED  # new ones say nothing yet
+    assert word(gone, ()) is Condition.UNHEALTHY
+
+
+@pytest.mark.requirement("A15")
+@pytest.mark.requirement("B9")
+def test_what_has_failed_three_times_in_a_row_is_found():
+    assert Reason.CHRONIC not in reasons(sync(*BAD) * (CHRONIC - 1))
+    assert reasons(sync(*BAD) * CHRONIC, sync(*GOOD)) == {Reason.CHRONIC: 1}
+
+
+@pytest.mark.requirement("B9")
+def test_each_connection_has_the_one_reason_that_says_most():
+    assert reasons((needed(NeedReason.NEW),)) == {Reason.TO_BE_AUTHORISED: 1}
+    assert reasons(sync(*FINAL) * CHRONIC) == {Reason.PERSON: 1}
+    assert reasons(sync(*EMPTY)) == {Reason.UNHEALTHY: 1}
+    assert reasons(sync(*BAD)) == {Reason.DEGRADED: 1}
+
+
+@pytest.mark.requirement("B9")
+def test_retries_that_are_pending_are_a_reason():
+    assert reasons((*sync(*GOOD), RETRY), sync(*GOOD)) == {Reason.RETRIES: 1}
+    assert word((*sync(*GOOD), RETRY)) is Condition.DEGRADED
+
+
+@pytest.mark.requirement("B9")
+def test_breakers_of_connections_and_of_providers_are_counted_until_they_are_closed():
+    assert reasons((SHUT,), (), provider=(SHUT,)) == {Reason.BREAKERS: 2}
+    assert reasons((SHUT,), now=NOON + HOUR)[Reason.BREAKERS] == 1  # half-open: not yet sure
+
+
+@pytest.mark.requirement("B9")
+def test_what_should_have_started_a_while_ago_is_overdue():
+    late = NOON + HOUR + OVERDUE
+    assert reasons((), now=late) == {Reason.OVERDUE: 1}
+    assert reasons((), now=late - SECOND) == {}
+    assert reasons((PAUSED,), sync(), now=late) == {}
+
+
+@pytest.mark.requirement("B9")
+def test_what_waits_for_its_providers_breaker_is_not_overdue_beside():
+    shut = BreakerOpened(reason=BreakerReason.BY_HAND, until=None)
+    assert reasons((), provider=(shut,), now=NOON + 2 * HOUR) == {Reason.BREAKERS: 1}
+    known = given((11, ADDED), (11, scheduled(NOON))).world.connections[11]
+    assert system.is_overdue(known, None, NOON + 5 * MINUTE)
+
+
+@pytest.mark.requirement("B9")
+def test_a_reason_names_a_few_of_those_that_it_counts():
+    found = summed(*[sync(*EMPTY)] * (EXAMPLES_MAX + 2)).reasons[Reason.UNHEALTHY]
+    assert found.count == EXAMPLES_MAX + 2
+    assert found.examples == [*range(11, 11 + EXAMPLES_MAX)]
+
+
+@pytest.mark.requirement("B9")
+def test_connections_are_counted_by_their_own_word():
+    found = summed(sync(*GOOD), sync(*BAD), sync(*FINAL), ())
+    assert found.conditions == dict.fromkeys(Condition, 1)
