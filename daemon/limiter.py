@@ -64,13 +64,15 @@ class Limiter:
         self._lanes: dict[int, _Lane] = {}
         self._turns = itertools.count()
         self._wake = trio.Event()
+        self._alarm = math.inf
 
     async def run(self) -> None:
         """Let calls go when their window opens. There is one timer, for the first of them all."""
         while True:
             self._wake = trio.Event()
             first = min((lane.opens for lane in self._lanes.values()), default=math.inf)
-            with trio.move_on_at(min(first, trio.current_time() + NAP_S_MAX)) as nap:
+            self._alarm = min(first, trio.current_time() + NAP_S_MAX)
+            with trio.move_on_at(self._alarm) as nap:
                 await self._wake.wait()
             self._purses.ahead()  # which notices that the clock stepped, also where nobody calls
             if nap.cancelled_caught:
@@ -204,7 +206,8 @@ class Limiter:
         lane.opens = now + min(closed.values(), default=math.inf)
         if not lane.waiting and not lane.away:
             del self._lanes[provider]
-        self._wake.set()
+        if lane.opens < self._alarm:
+            self._wake.set()
 
     def _ask(
         self, provider: int, waiter: _Waiter, closed: dict[tuple[int, bool], float], more: int

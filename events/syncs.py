@@ -230,6 +230,7 @@ class SyncFailed(Fact, frozen=True, kw_only=True, tag="sync-failed"):
     message: str
     failures: tuple[StreamFailure, ...] = ()
     calls: tuple[CallTotal, ...] = ()
+    waiting: tuple[str, ...] = ()
     refreshes: int = 0
     pass_: int | None = None
 

@@ -55,10 +55,9 @@ def stream_interval(world: World, subject: int, stream: str) -> timedelta | None
     The provider's file comes last: what people set goes before what came with it.
     """
     known = world.connections[subject]
-    name = f"{INTERVAL_OF}{stream}"
     for each in (subject, known.tenant, known.provider, FLEET) if world.scopes else ():
         scope = world.scopes.get(each)
-        own: timedelta | None = scope.values.get(name) if scope else None
+        own: timedelta | None = scope.values.get(f"{INTERVAL_OF}{stream}") if scope else None
         if own is not None:
             return own
     return declared_interval(world.providers[known.provider], stream)

@@ -329,6 +329,7 @@ async def test_a_sliding_window_knows_nothing_of_steps_in_this_life_or_the_next(
         host.clock.step(HOUR)
         await trio.sleep(NAP_S_MAX / 4)
         await host.call(patience_s=1.0)
+        await trio.sleep(1)  # so that it is on disk how far the clock stepped
     assert len(host.left) == 1
     async with host.life():
         await host.call(name="next")

@@ -90,12 +90,16 @@ def latch(subject: int, world: World) -> Decisions:
 
 
 def is_retired(subject: int, run: Run, failures: Sequence[StreamFailure], world: World) -> bool:
-    """Whether all of the service is gone, and not only where one stream of several was."""
+    """Whether all of the service is gone, and not only where one stream of several was.
+
+    One that waits for others is not asked once they are gone: it says nothing.
+    """
     known = world.connections[subject]
-    lost = {each.stream for each in failures}
+    silent = {each.name for each in world.providers[known.provider].streams if each.waits_for}
+    silent |= {each.stream for each in failures}
     if any(each.cause is not FailureClass.RETIRED for each in failures):
         return False
-    others = [each for name, each in known.streams.items() if run.streams and name not in lost]
+    others = [each for name, each in known.streams.items() if run.streams and name not in silent]
     return all(
         each.failure is not None and each.failure.cause is FailureClass.RETIRED for each in others
     )

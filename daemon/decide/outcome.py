@@ -108,6 +108,7 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             message=first.message,
             failures=failures,
             calls=command.calls,
+            waiting=command.waiting,
             refreshes=run.refreshes,
             pass_=part_of(run),
         )

@@ -23,6 +23,7 @@ from tests.policy.breaking import (
 )
 from tests.policy.transcript import (
     ADDED,
+    DECLARED,
     HOUR,
     KNOWN,
     NOON,
@@ -68,6 +69,17 @@ def test_one_streams_own_turn_latches_only_where_the_others_are_gone_too():
     alerts = failed(4, lost("alerts", GONE))
     life = Life((ONE, captured(3, "alerts")), (ONE, started()), (ONE, alerts))
     life.start(streams=("days",))
+    assert life.end(GONE) == [(ONE, LATCHED)]
+
+
+@pytest.mark.requirement("X7")
+@pytest.mark.parametrize("waits_for", ["days", "connection"])
+def test_a_stream_that_waits_for_what_is_gone_keeps_nothing_from_latching(waits_for):
+    """It is not asked any more, and so never fails itself."""
+    alerts = terms.StreamPolicy(name="alerts", waits_for=waits_for)
+    declared = replace(DECLARED, digest="d2", streams=(terms.StreamPolicy(name="days"), alerts))
+    life = Life((PROVIDER, declared), (ONE, captured(3, "alerts")))
+    life.start(streams=("days", "alerts"))
     assert life.end(GONE) == [(ONE, LATCHED)]
 
 
