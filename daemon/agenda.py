@@ -19,6 +19,9 @@ from projections.world import World
 Entry = tuple[Rank, datetime, int, int]
 """(rank of the connection, due, subject, generation): the least runs first."""
 
+_Start = tuple[datetime, bool, bool]
+"""When, whether somebody asked for it, and whether that one is forced."""
+
 UNRANKED = (0, 0)  # what is not due yet comes by time alone
 STALE_LEAST = 64  # entries that a heap may hold before it is looked whether they mean anything
 
@@ -63,10 +66,6 @@ class _Heap:
 
     def _is_good(self, entry: Entry) -> bool:
         return self._generations[entry[2]] == entry[3]
-
-
-_Start = tuple[datetime, bool, bool]
-"""When, whether somebody asked for it, and whether that one is forced."""
 
 
 class _Lane:

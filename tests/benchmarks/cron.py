@@ -66,7 +66,7 @@ class Jobs:
 def two_jobs(users: int, begin: datetime, *, tokens: timedelta, data: timedelta) -> Day:
     """The token job and the data job, each at its interval; the token job goes first."""
     jobs = Jobs(users, begin)
-    for now in _instants(begin, min(tokens, data)):
+    for now in sorted({*_instants(begin, tokens), *_instants(begin, data)}):
         if not (now - begin) % tokens:
             jobs.refresh_all(now)
         if not (now - begin) % data:

@@ -7,7 +7,8 @@ jobs are document C's (`cron.py`); ours is the whole daemon (`day.py`). What is 
   users. Of the daemon, how often the passing of time woke its scheduler: where users are due
   together it wakes once for all, as cron does; where their turns are `spread`, for each of them.
   What an event wakes (a sync that ended) is not counted, nor is the end of a batch under cron.
-- empty: those wake-ups that found nothing to do.
+- empty: those wake-ups that found nothing to do. Among ten users' tokens the token job finds one
+  to refresh each time; of one user's, two in three of its runs find nothing.
 - watch: how often the scheduler looked at its clock, to notice that somebody set it, a minute after
   it last woke. It looks at no connection then, but it does wake; cron's own ticks are not counted
   either.
@@ -18,10 +19,10 @@ jobs are document C's (`cron.py`); ours is the whole daemon (`day.py`). What is 
 Document C's own figure, 384 to 144 invocations (-62 %), is had by asking half as often: at the old
 freshness its one job runs 288 times (-25 %), and that is also how often the daemon wakes. Data
 calls are equal wherever freshness is: nobody knows of new data before asking. With the threshold of
-30 minutes the daemon refreshes no more rarely than the token job: it looks at a token every five
-minutes, the job every 15. Since it refreshes just before use, it needs no such threshold; one of
-five minutes (`refresh_before`) saves calls. And where data may be six hours old, it refreshes only
-what it is about to use, while the token job goes on all day.
+30 minutes the daemon refreshes a third more often than the token job: it looks at a token every
+five minutes, the job every 15. Since it refreshes just before use, it needs no such threshold; one
+of five minutes (`refresh_before`) takes a quarter fewer calls than the job. And where data may be
+six hours old, it refreshes only what it is about to use, while the token job goes on all day.
 """
 
 from collections.abc import Iterator

@@ -16,6 +16,7 @@ SLOTS = HOURS * 12
 @pytest.mark.requirement("C8")
 def test_the_documents_two_jobs_and_its_one_job_run_as_often_as_it_says():
     assert cron.two_jobs(USERS, BEGIN, tokens=QUARTER, data=FIVE).invocations == 384
+    assert cron.two_jobs(USERS, BEGIN, tokens=QUARTER, data=2 * FIVE).invocations == 96 + 144
     assert cron.one_job(USERS, BEGIN, every=2 * FIVE).invocations == 144
 
 
