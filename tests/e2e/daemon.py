@@ -18,7 +18,11 @@ from events import verify
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0  # far beyond what anything here takes; a deadline, not a measure
+LAST_LINES = 20  # shown when one never comes
 ENDINGS = ("sync-succeeded", "sync-failed", "sync-cancelled", "sync-interrupted")
+
+TOLERANT = {"breaker_failures": 64, "breaker_syncs_in_a_row": 20, "breaker_syncs_share": 1.0}
+"""A policy under which one failure after another opens no breaker."""
 
 Line = dict[str, Any]
 
@@ -144,7 +148,7 @@ class Daemon:
     async def heard(self, wanted: Callable[[Line], Any]) -> list[Line]:
         """Wait for the first line that is wanted; all lines up to it."""
         looked_at = 0
-        with trio.fail_after(WAIT_S):
+        with trio.move_on_after(WAIT_S):
             while True:
                 while looked_at < len(self.lines):
                     looked_at += 1
@@ -153,6 +157,8 @@ class Daemon:
                 if self.silent:
                     raise Ended(self.complaint or str(self.lines[-5:]))
                 await self._more.wait()
+        last = "\n".join(str(line) for line in self.lines[-LAST_LINES:])
+        raise trio.TooSlowError(f"it never said so; its last lines:\n{last}")
 
     async def ending(self, sync: int) -> Line:
         """Wait for the outcome of that sync."""

@@ -15,7 +15,7 @@ import trio
 from daemon.csv_values import ColumnType, join
 from tests.csv.reports import CORPUS
 from tests.e2e import datasette
-from tests.e2e.daemon import WAIT_S, Daemon, Home, Line, running
+from tests.e2e.daemon import TOLERANT, WAIT_S, Daemon, Home, Line, running
 from tests.e2e.test_datasette import AIRPORTS, WEATHER, counts, typed
 from tests.rest import provider
 from tests.rest.provider import http, ok
@@ -213,7 +213,7 @@ async def test_of_a_report_that_is_cut_off_or_empty_nothing_is_ever_visible(home
 
     async with provider.serving(answers) as server:
         declare(home, server.url)
-        home.configure(CONNECTION)
+        home.configure(CONNECTION, policy=TOLERANT)
         async with running(home) as daemon:
             assert (await first_sync(daemon))["event"] == "sync-succeeded"
             before = home.records()

@@ -10,7 +10,7 @@ import trio
 
 from tests.e2e import accounts, faults
 from tests.e2e.accounts import CONNECTION, RECORDS
-from tests.e2e.daemon import Home, refused, running
+from tests.e2e.daemon import TOLERANT, Home, refused, running
 from tests.oauth import client, gate, oidc, toolkit, turns
 from tests.oauth.gate import passing
 from tests.oauth.peer import CONFIDENTIAL, MACHINE, Application
@@ -52,10 +52,13 @@ async def opened(peer):
         yield opened
 
 
-def prepare(home, peer, opened, *connections, tokens=None, sync=None, **auth):
+def prepare(home, peer, opened, *connections, tokens=None, sync=None, policy=None, **auth):
     accounts.declare(home, peer, opened, **auth)
     home.configure(
-        *(connections or [CONNECTION]), tokens=tokens or {}, sync={"interval": "7d", **(sync or {})}
+        *(connections or [CONNECTION]),
+        tokens=tokens or {},
+        sync={"interval": "7d", **(sync or {})},
+        policy=policy or {},
     )
 
 
@@ -587,6 +590,7 @@ async def test_a_machine_fetches_its_tokens_itself_and_knows_no_doubt(home, peer
         grant="client_credentials",
         authorize_url=None,
         scopes=["records"],
+        policy=TOLERANT,
     )
     async with running(home) as daemon:
         await daemon.said("sync-failed", cause="auth")

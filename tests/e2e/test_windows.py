@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from daemon.clock import SystemClock
-from tests.e2e.daemon import WAIT_S, Daemon, Ended, Home, Line, running, started
+from tests.e2e.daemon import TOLERANT, WAIT_S, Daemon, Ended, Home, Line, running, started
 from tests.rest import provider
 from tests.rest.provider import Asked, http, ok
 
@@ -567,7 +567,7 @@ async def test_a_batch_of_which_nothing_comes_is_tried_again_an_interval_later(h
     steps = Steps()
     async with provider.serving(steps.answer) as server:
         declare(home, server.url, days=1)
-        home.configure((CONNECTION, {"interval": "1s"}))
+        home.configure((CONNECTION, {"interval": "1s"}), policy=TOLERANT)
         async with running(home) as daemon:
             await first_sync(daemon)
             steps.moods = dict.fromkeys(span(ago(30), ago(11)), "server")
