@@ -26,6 +26,12 @@ def duration(text: str) -> timedelta:
     return named or timedelta(**{UNITS[text[-1]]: int(text[:-1])})
 
 
+def rounded_up(span: timedelta) -> timedelta:
+    """To whole seconds, or whole minutes where there are two or more: never less than it was."""
+    unit = timedelta(minutes=1) if span >= timedelta(minutes=2) else timedelta(seconds=1)
+    return -(-span // unit) * unit
+
+
 def text(span: timedelta) -> str:
     """Write it so that it can be read again: `90s`, `15m`, `6h`, `7d`; `100ms` below a second."""
     seconds = span // timedelta(seconds=1)

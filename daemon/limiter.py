@@ -8,8 +8,8 @@ place ─► waiting room, by priority ─► allowance, durable ─► the call
 import bisect
 import itertools
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 import trio
@@ -91,16 +91,17 @@ class Limiter:
     ) -> AsyncIterator[None]:
         """Wait until a call of this connection may leave; inside, it is under way.
 
-        A forced one leaves as soon as it is counted.
+        A forced one leaves as soon as it is counted; others wait for the place that it takes.
 
         Raises CallLost where the room is full, and where the limits would keep the call for longer
         than WAIT_S_MAX or that patience.
         """
+        provider = self._journal.world.connections[subject].provider
         if forced:
             await self._journal.durable(self._purses.force(subject, reads=reads))
-            yield
+            with self._place_taken(provider):
+                yield
             return
-        provider = self._journal.world.connections[subject].provider
         patience = min(patience_s, WAIT_S_MAX)
         waiter = _Waiter(
             order=(priority, next(self._turns)),
@@ -115,6 +116,16 @@ class Limiter:
             yield
         finally:
             self._leave(provider, waiter)
+
+    @contextmanager
+    def _place_taken(self, provider: int) -> Iterator[None]:
+        lane = self._lanes.setdefault(provider, _Lane())
+        lane.away += 1
+        try:
+            yield
+        finally:
+            lane.away -= 1
+            self._serve(provider)
 
     def answered(
         self,

@@ -56,6 +56,7 @@ class RetriesEnd(StrEnum):
     USED_UP = "used-up"
     BUDGET = "budget"
     CANCELLED = "cancelled"
+    SETTINGS = "settings"
 
 
 class ScheduleReason(StrEnum):

@@ -399,3 +399,13 @@ async def test_a_forced_call_waits_for_nothing_and_counts(autojump_clock):
         await host.call(forced=True)
         await host.call()
     assert host.times() == [0, 0, 0, 60]
+
+
+async def test_a_forced_call_takes_a_place_that_others_wait_for(autojump_clock):
+    host = Host(aligned(1000, 60))
+    async with host.life(), trio.open_nursery() as calls:
+        for _ in range(PLACES):
+            calls.start_soon(lambda: host.call(forced=True, lasts_s=7))
+        await trio.sleep(0.001)
+        calls.start_soon(lambda: host.call(name="waits"))
+    assert (host.names[-1], host.times()[-1]) == ("waits", 7)

@@ -31,12 +31,13 @@ OPENED = {
 }
 
 
-def change(event: Change, by: str) -> str:
+def change(event: Change, by: str, other: str | None = None) -> str:
+    """`other` is the name of the fallback, if the event names one."""
     match event:
         case SettingsDeclared(settings=settings):
-            return f"settings declared: {_said(settings) or 'none'}"
+            return f"settings declared: {_said(settings, other) or 'none'}"
         case SettingsSet(settings=settings):
-            return f"settings set{by}: {_said(settings)}"
+            return f"settings set{by}: {_said(settings, other)}"
         case SettingsReset(names=names):
             return f"settings taken back{by}: {', '.join(names)}"
         case _:
@@ -77,5 +78,8 @@ def value(found: Any) -> str:
             return str(found)
 
 
-def _said(settings: Settings) -> str:
-    return ", ".join(f"{name} {value(each)}" for name, each in named(settings).items())
+def _said(settings: Settings, other: str | None) -> str:
+    found = dict(named(settings))
+    if other is not None:
+        found["fallback"] = other
+    return ", ".join(f"{name} {value(each)}" for name, each in found.items())

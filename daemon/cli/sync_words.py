@@ -46,6 +46,7 @@ ENDS = {
     RetriesEnd.USED_UP: "all retries are used up",
     RetriesEnd.BUDGET: "its provider has had its share of retries for this hour",
     RetriesEnd.CANCELLED: "the retry was taken back",
+    RetriesEnd.SETTINGS: "settings allow it no longer",
 }
 INTERRUPTS = {
     InterruptReason.SHUTDOWN: "rounds was stopped",
@@ -54,11 +55,11 @@ INTERRUPTS = {
 }
 
 
-def start(event: Start, seq: int, by: str) -> str:
-    """`by` says who, as a clause, where somebody did it."""
+def start(event: Start, seq: int, by: str, other: str | None = None) -> str:
+    """`by` says who, as a clause, where somebody did it; `other` whom a failover stands in for."""
     match event:
         case SyncRequested(kind=Kind.FAILOVER):
-            return "sync requested: it stands in for another connection"
+            return f"sync requested: it stands in for {other or 'another connection'}"
         case SyncRequested(options=options, kind=kind):
             what = "retry" if kind is Kind.RETRY else "sync"
             forced = ", whatever breakers and limits say" if event.forced else ""

@@ -1,17 +1,14 @@
 """What can people make the daemon do? Each wish is answered when what it caused is on disk."""
 
-import math
-
 import trio
 
-from daemon import commands, rotation
+from daemon import commands, duration, rotation
 from daemon.control.account_messages import SyncWish
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, Done, Nothing
 from daemon.control.policy_messages import RetryWish
 from daemon.decide import quiet
 from daemon.decide.turn import NEVER, opens_at
-from daemon.duration import duration
 from daemon.keyring import KeyFixed
 from daemon.stream_file import Window
 from daemon.vault import VaultFull, VaultUnusable
@@ -73,8 +70,8 @@ def _waits(desk: Desk, subject: int) -> str:
         return "; it waits for a place at its provider"
     until = max((each for each in (own, opens) if each), default=now)
     if until > now:
-        seconds = math.ceil((until - now).total_seconds())
-        return f"; a breaker is open for {seconds} s more: --force goes before it"
+        left = duration.text(duration.rounded_up(until - now))
+        return f"; a breaker is open for {left} more: --force goes before it"
     if quiet.ends(policy.of_connection(world, subject), now):
         return "; it is inside quiet hours, which what you ask for does not wait for"
     return ""
@@ -142,7 +139,7 @@ def day_by_day(desk: Desk, connection: Connection) -> dict[str, Window]:
 
 def _options(wish: SyncWish) -> RunOptions | None:
     """What holds for this run alone, if anything does."""
-    threshold = duration(wish.threshold) if wish.threshold else None
+    threshold = duration.duration(wish.threshold) if wish.threshold else None
     options = RunOptions(days=wish.days, threshold=threshold, failed_days=wish.failed_days)
     return None if options == RunOptions() else options
 

@@ -18,6 +18,8 @@ from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.envelope import Recorded
+from events.policy import Settings
+from events.schema import Event, SettingsDeclared, SettingsSet, SyncRequested
 from projections.connection import Connection
 
 
@@ -69,4 +71,16 @@ class Desk(Struct, frozen=True, kw_only=True):
             subject=recorded.subject,
             name=self.vault.name(recorded.subject) if recorded.subject else "fleet",
             event=recorded.event,
+            other=self._other(recorded.event),
         )
+
+    def _other(self, event: Event) -> str | None:
+        match event:
+            case SettingsSet(settings=Settings(fallback=int() as other)):
+                return self.vault.name(other)
+            case SettingsDeclared(settings=Settings(fallback=int() as other)):
+                return self.vault.name(other)
+            case SyncRequested(origin=int() as other):
+                return self.vault.name(other)
+            case _:
+                return None

@@ -227,13 +227,17 @@ class Providers(Struct, frozen=True, kw_only=True):
 
 
 class EventView(Struct, frozen=True, kw_only=True):
-    """One event, with its subject's name as it is now."""
+    """One event, with its subject's name as it is now.
+
+    `other` is the name of the connection that it speaks of besides, if it does.
+    """
 
     seq: int
     at: datetime
     subject: int
     name: str
     event: Event
+    other: str | None = None
 
 
 class Events(Struct, frozen=True, kw_only=True):

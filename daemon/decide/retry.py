@@ -119,13 +119,23 @@ def by_hand(command: Retry, world: World, now: datetime) -> Decisions:
     return [(command.subject, wanted)]
 
 
-def ended(subject: int, known: Connection, by: Caller | None) -> Decisions:
+def ended(
+    subject: int, known: Connection, by: Caller | None, reason: RetriesEnd = RetriesEnd.CANCELLED
+) -> Decisions:
     """Take back a retry that is pending."""
     pending = known.schedule.retry
     if pending is None:
         return []
-    reason, attempts = RetriesEnd.CANCELLED, pending.attempt - 1
-    return [(subject, RetriesEnded(reason=reason, attempts=attempts, by=by))]
+    return [(subject, RetriesEnded(reason=reason, attempts=pending.attempt - 1, by=by))]
+
+
+def reconsidered(subject: int, world: World) -> Decisions:
+    """Take back a retry that would not be scheduled any more: settings are other ones."""
+    known, rules = world.connections[subject], policy.of_connection(world, subject)
+    pending = known.schedule.retry
+    if pending and rules.failover_enabled and pending.attempt <= rules.max_retry_attempts:
+        return []
+    return ended(subject, known, None, RetriesEnd.SETTINGS)
 
 
 def _moved(command: Finish, world: World, now: datetime) -> Decisions:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from daemon.commands import Reconsider
-from daemon.decide import quiet
+from daemon.decide import quiet, retry
 from daemon.decide.decisions import Decisions
 from events.schema import SyncScheduled, SyncSkipped
 from events.terms import HoldReason, ScheduleReason, SkipReason
@@ -67,13 +67,14 @@ def own_intervals(world: World, subject: int) -> Mapping[str, timedelta]:
 
 
 def reconsider(command: Reconsider, world: World, now: datetime) -> Decisions:
-    """Settings are other ones: end a hold that they no longer ask for, and too long a wait."""
+    """Settings are other ones: end what they no longer ask for, a hold, a wait, or a retry."""
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed or known.schedule.due is None:
         return []
+    fewer = retry.reconsidered(subject, world)
     plan = within(subject, known.schedule.due, world, now)
     same = (plan.due, plan.streams) == (known.schedule.due, known.schedule.streams)
-    return [] if same and not is_lifted(subject, world, now) else [(subject, plan)]
+    return fewer if same and not is_lifted(subject, world, now) else [*fewer, (subject, plan)]
 
 
 def within(

@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from daemon.commands import Cancel, Request, Review, Start
 from daemon.decide import days, quiet, retry, tokens
-from daemon.decide.breaker import is_latched
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of, stands_for_due
 from daemon.decide.rotation import is_lifted, next_due, within
@@ -20,11 +19,10 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
 )
-from events.terms import BackfillEnd, HoldReason, Kind, ScheduleReason, SkipReason
+from events.terms import BackfillEnd, HoldReason, Kind, ScheduleReason
 from projections import connection, policy
 from projections.breaker import Breaker
 from projections.connection import Connection
-from projections.grant import Phase as GrantPhase
 from projections.schedule import Request as Asked
 from projections.schedule import Schedule
 from projections.world import World
@@ -77,12 +75,8 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
     pending = known.schedule.request
     if pending and not _does_more(command, pending):
         return []
-    if known.paused:
-        return [(subject, SyncSkipped(reason=SkipReason.PAUSED, due=now))]
-    if known.grant.phase is GrantPhase.NEEDED:
-        return [(subject, SyncSkipped(reason=SkipReason.NOT_AUTHORISED, due=now))]
-    if _is_shut(world, known) and not command.forced:
-        return [(subject, SyncSkipped(reason=SkipReason.BREAKER, due=now))]
+    if reason := retry.refusal(known, world, forced=command.forced):
+        return [(subject, SyncSkipped(reason=reason, due=now))]
     asked = SyncRequested(
         by=command.by,
         options=command.options,
@@ -103,11 +97,6 @@ def _left_out(subject: int, pending: Asked | None, command: Request) -> Decision
     if pending is None or pending.pass_ is None:
         return []
     return [(subject, SyncCancelled(by=command.by, pass_=pending.pass_))]
-
-
-def _is_shut(world: World, known: Connection) -> bool:
-    """Whether a breaker stands open until somebody closes it."""
-    return is_latched(known.breaker) or is_latched(world.providers[known.provider].breaker)
 
 
 def cancel(command: Cancel, world: World, now: datetime) -> Decisions:

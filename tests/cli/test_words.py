@@ -5,16 +5,21 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
+from daemon import duration
 from daemon.cli import times, words
 from daemon.cli.waiting import Pursuit
 from daemon.control.messages import EventView
+from events.policy import Settings
 from events.schema import (
     BackfillAdvanced,
     ConnectionRemoved,
     Event,
+    SettingsDeclared,
+    SettingsSet,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
+    SyncRequested,
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
@@ -173,3 +178,22 @@ def test_what_had_not_started_is_taken_back():
     assert end(9, started(9), SyncCancelled()) is None
     assert end(9, started(9), SyncCancelled(sync=10)) == 11
     assert end(9, ConnectionRemoved()) == 10
+
+
+@pytest.mark.requirement("A10")
+def test_the_other_connection_that_an_event_speaks_of_is_named():
+    about = {
+        SyncRequested(kind=Kind.FAILOVER, origin=4): "it stands in for acme/other",
+        SettingsSet(settings=Settings(fallback=4)): "settings set: fallback acme/other",
+        SettingsDeclared(settings=Settings(fallback=4)): "settings declared: fallback acme/other",
+    }
+    for event, said in about.items():
+        told = msgspec.structs.replace(view(12, event), other="acme/other")
+        assert words.sentence(told).endswith(said)
+
+
+@pytest.mark.parametrize(
+    "seconds, rounded", [(29.1, "30s"), (119, "119s"), (119.5, "2m"), (3599, "1h"), (121, "3m")]
+)
+def test_a_wait_is_never_said_to_be_shorter_than_it_is(seconds, rounded):
+    assert duration.text(duration.rounded_up(timedelta(seconds=seconds))) == rounded

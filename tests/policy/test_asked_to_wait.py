@@ -68,6 +68,7 @@ def test_after_a_step_back_to_before_it_was_asked_a_wait_counts_for_nothing():
 def test_a_wait_that_is_shorter_than_the_interval_holds_when_that_becomes_shorter_still():
     """No turn had to move for it; the retry alone waits for as long."""
     waits = (*KNOWN, (ONE, scheduled(NOON + 6 * HOUR)), (ONE, retry(NOON + 3 * HOUR, 3 * HOUR)))
-    given(*waits, (ONE, setting(interval=HOUR))).when(RECONSIDER).then(anew(NOON + 3 * HOUR))
+    shorter = (ONE, setting(interval=HOUR, failover_enabled=True))
+    given(*waits, shorter).when(RECONSIDER).then(anew(NOON + 3 * HOUR))
     unasked = (*waits[:-1], (ONE, retry(NOON + 3 * HOUR)))
-    given(*unasked, (ONE, setting(interval=HOUR))).when(RECONSIDER).then(anew(NOON + HOUR))
+    given(*unasked, shorter).when(RECONSIDER).then(anew(NOON + HOUR))

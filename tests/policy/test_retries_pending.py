@@ -36,6 +36,7 @@ from tests.policy.transcript import (
     lost,
     needed,
     scheduled,
+    setting,
     started,
     succeeded,
 )
@@ -194,3 +195,23 @@ def test_by_force_a_breaker_that_is_open_for_good_is_not_heeded(subject):
     given(*past).when(replace(BY_HAND, forced=True)).then(wanted)
     ((_, start),) = given(*past, wanted).when(START).decided
     assert (start.forced, start.attempt) == (True, 1)
+
+
+# -- settings that are other ones -----------------------------------------------------------------
+
+
+@pytest.mark.requirement("A19")
+@pytest.mark.parametrize(
+    "own", [{"failover_enabled": False}, {"max_retry_attempts": 1}], ids=["none", "fewer"]
+)
+def test_a_retry_that_settings_allow_no_longer_is_taken_back(own):
+    second = replace(AGAIN, attempt=2)
+    past = (*FAILED, (ONE, second))
+    over = RetriesEnded(reason=RetriesEnd.SETTINGS, attempts=1)
+    reconsider = commands.Reconsider(subject=ONE)
+    given(*past).when(reconsider).then()
+    given(*past, (ONE, setting(**own))).when(reconsider).then((ONE, over))
+    given(*past, (ONE, setting(**own)), (ONE, over)).when(reconsider).then()
+    both = (ONE, setting(interval=HOUR, **own))
+    sooner = scheduled(NOON + HOUR, terms.ScheduleReason.SETTINGS)
+    given(*past, both).when(reconsider).then((ONE, over), (ONE, sooner))

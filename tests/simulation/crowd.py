@@ -141,6 +141,7 @@ OF_ANY: tuple[Draw, ...] = (
     ("interval", lambda dice: dice.choice([240, 450, 720]) * MINUTE),
     ("stream_intervals", lambda dice: {"stock": dice.choice([240, 500]) * MINUTE}),
     ("max_retry_attempts", lambda dice: dice.randint(1, 5)),
+    ("failover_enabled", lambda dice: dice.random() < 0.7),
     ("retry_jitter", lambda dice: dice.random() < 0.5),
     ("retry_delay", lambda dice: dice.choice([1, 10, 30]) * MINUTE),
     ("retry_priority_step", lambda dice: dice.randint(-2, 2)),

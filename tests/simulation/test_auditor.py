@@ -20,6 +20,7 @@ from events.schema import (
     ConnectionPaused,
     ConnectionResumed,
     RecordsCaptured,
+    RetriesEnded,
     RetryScheduled,
     SyncDeferred,
     SyncRequested,
@@ -28,7 +29,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
-from events.terms import HoldReason, Kind, ScheduleReason, SkipReason
+from events.terms import HoldReason, Kind, RetriesEnd, ScheduleReason, SkipReason
 from tests.simulation.auditor import complaints
 from tests.simulation.auditor.reading import Reading
 from tests.simulation.fleet_story import story
@@ -144,6 +145,10 @@ TAMPERINGS: dict[str, Callable[[], Tampered]] = {
     "it waits for": changed(RetryScheduled, lambda event, _: {"due": event.due + 90 * MINUTE}),
     "comes after attempt": changed(RetryScheduled, lambda event, _: {"attempt": event.attempt + 1}),
     "is one too many": changed(RetryScheduled, lambda *_: {"attempt": 99}),
+    "retries are switched off": set_for_all(failover_enabled=False),
+    "settings allow it": changed(
+        RetriesEnded, lambda *_: {"reason": RetriesEnd.SETTINGS, "attempts": 0}
+    ),
     "neither to be tried again": instead(RetryScheduled, lambda _: NOTHING),
     "are more than": changed(AllowanceTaken, lambda event, _: {"calls": event.calls + 99}),
     "to be left alone": held,

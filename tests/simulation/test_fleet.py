@@ -46,6 +46,7 @@ TRIED = """
     LimitHeld hint
     LimitHeld refused
     RecordsRefused empty
+    RetriesEnded settings
     RetriesEnded used-up
     RetryMoved
     RetryScheduled rate-limited

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from events.envelope import Recorded
 from events.policy import Backoff
 from events.schema import RetriesEnded, RetryMoved, RetryScheduled, SyncStarted
-from events.terms import RetriesEnd
+from events.terms import Kind, RetriesEnd
 from tests.simulation.auditor.reading import Line, Reading, lost
 
 HOUR = timedelta(hours=1)
@@ -21,6 +21,8 @@ def check(reading: Reading, each: Recorded) -> Iterator[str]:
             yield from _delay(reading, each, retry)
         case SyncStarted() if line and line.must_retry:
             yield "what failed was neither to be tried again, nor given up"
+        case SyncStarted(kind=Kind.RETRY, attempt=int(attempt)) if attempt:
+            yield from _still_allowed(reading, each, attempt)
         case RetryMoved(due=due) if line:
             if line.retry is None or due > line.retry.due:
                 yield "a step of the clock makes nothing later"
@@ -30,8 +32,20 @@ def check(reading: Reading, each: Recorded) -> Iterator[str]:
         case RetriesEnded(reason=RetriesEnd.BUDGET) if line:
             if _retries(reading, each.at, line) < FREE and reading.stepped is None:
                 yield "the budget allows one more"
+        case RetriesEnded(reason=RetriesEnd.SETTINGS, attempts=attempts) if line:
+            most = _number(reading, "max_retry_attempts", each.subject)
+            if reading.value("failover_enabled", each.subject) and attempts < most:
+                yield "settings allow it"
         case _:
             pass
+
+
+def _still_allowed(reading: Reading, each: Recorded, attempt: int) -> Iterator[str]:
+    """Settings that are other ones since it was scheduled took it back."""
+    if not reading.value("failover_enabled", each.subject):
+        yield "retries are switched off"
+    if attempt > _number(reading, "max_retry_attempts", each.subject):
+        yield f"attempt {attempt} is one too many"
 
 
 def _allowed(reading: Reading, each: Recorded, retry: RetryScheduled, line: Line) -> Iterator[str]:
@@ -41,12 +55,9 @@ def _allowed(reading: Reading, each: Recorded, retry: RetryScheduled, line: Line
     failures = lost(line)
     if retry.cause not in {it.cause for it in failures}:
         yield f"trying again does not help against {retry.cause}"
-    if not reading.value("failover_enabled", each.subject):
-        yield "retries are switched off"
     if retry.attempt != line.ran.attempt + 1:
         yield f"attempt {retry.attempt} comes after attempt {line.ran.attempt}"
-    if retry.attempt > _number(reading, "max_retry_attempts", each.subject):
-        yield f"attempt {retry.attempt} is one too many"
+    yield from _still_allowed(reading, each, retry.attempt)
     waited = set(getattr(line.ended.event, "waiting", ()))
     if {it.stream for it in failures} | waited != set(retry.streams):
         yield f"{retry.streams} are not what failed, with what waited for it"
