@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from daemon.addresses import Forbidden
 from events.terms import FailureClass
 
 RETRY_AFTER_MAX = timedelta(days=31)  # a monthly quota is the longest that providers count by
@@ -43,6 +44,10 @@ _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
 }
 
 _HINTED = (FailureClass.RATE_LIMITED, FailureClass.SERVER, FailureClass.TIMEOUT)
+PRIVATE = (
+    "nothing was sent: {host} is at an address of this host or its network; if that is meant, "
+    "name it in private_hosts of the provider's file"
+)
 
 
 def by_status(status: int) -> tuple[FailureClass, str]:
@@ -103,8 +108,15 @@ def _until_date(value: str, now: datetime) -> timedelta | None:
         return None
 
 
-def no_connection(error: Exception) -> str:
+def no_connection(error: Exception) -> tuple[FailureClass, str]:
     """Name the reason, which only the exceptions below httpx's own know."""
+    for below in _chain(error):
+        if isinstance(below, Forbidden):
+            return FailureClass.INVALID, PRIVATE.format(host=below)
+    return FailureClass.NETWORK, _not_reached(error)
+
+
+def _not_reached(error: Exception) -> str:
     for below in _chain(error):
         match below:
             case ssl.SSLCertVerificationError(verify_message=reason):

@@ -107,10 +107,14 @@ class Retired(Table, frozen=True, kw_only=True):
 
 
 class ProviderFile(Table, frozen=True, kw_only=True):
-    """A provider, whole."""
+    """A provider, whole.
+
+    `private_hosts` may be at addresses of this host or its network, as on-premises systems are.
+    """
 
     name: Name
     base_url: Text
+    private_hosts: tuple[Text, ...] = ()
     streams: Annotated[dict[Name, Stream], Meta(min_length=1)]
     title: str = ""
     documentation: str = ""

@@ -178,8 +178,13 @@ async def _connect(
     tls, now = ssl.create_default_context(), SystemClock().now
     ways = {}
     for name, file in settings.providers.items():
-        wire = Transport(file.limits, tls=tls, clock=now, rate=file.rate, spool=state)
-        token_wire = Transport(TOKEN_LIMITS, tls=tls, clock=now, kept_alive=0)
+        private = file.private_hosts
+        wire = Transport(
+            file.limits, tls=tls, clock=now, rate=file.rate, spool=state, private_hosts=private
+        )
+        token_wire = Transport(
+            TOKEN_LIMITS, tls=tls, clock=now, kept_alive=0, private_hosts=private
+        )
         ways[name] = Provider(
             file=file,
             send=(await stack.enter_async_context(wire)).send,

@@ -2,7 +2,7 @@
 
 import math
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
+import httpcore
 import httpx
 import trio
-from msgspec import structs
+from msgspec import Struct, structs
 
-from daemon import body, failures, rate_hint, spool
+from daemon import addresses, body, failures, rate_hint, spool
 from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, Request, Response
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
@@ -38,6 +39,35 @@ NEVER_SENT = (
 """After these the provider has certainly seen nothing of the request."""
 
 
+class PoolStatistics(Struct, frozen=True, kw_only=True):
+    """Calls since the start, the connections opened for them, and what there is now."""
+
+    calls: int
+    opened: int
+    open: int
+    under_way: int
+    waiting: int
+
+
+class _Wire(httpx.AsyncHTTPTransport):
+    """httpx's transport, on connections that go through our doors."""
+
+    def __init__(
+        self, tls: ssl.SSLContext, doors: httpcore.AsyncNetworkBackend, kept_alive: int
+    ) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=CONNECTIONS_MAX,
+            max_keepalive_connections=kept_alive,
+            keepalive_expiry=KEEPALIVE_S,
+            network_backend=doors,
+        )
+
+    def connections(self) -> int:
+        return len(self._pool.connections)
+
+
 class Transport:
     """One provider's connections. Use it as an async context manager.
 
@@ -54,26 +84,22 @@ class Transport:
         rate: Rate = NO_RATE,
         spool: Path | None = None,
         kept_alive: int = CONNECTIONS_MAX,
+        private_hosts: Iterable[str] = (),
     ) -> None:
         """Share `tls` among all transports: to build one takes 26 ms.
 
         `rate` is the dialect of hints, `spool` the directory for large answers. With none
         `kept_alive` each call has a connection of its own, so that none breaks for its age.
+        `private_hosts` may be at addresses of this host or its network, others may not.
         """
         self._limits = limits
         self._rate = rate
         self._spool = spool
         self._clock = clock
         self._places = trio.CapacityLimiter(CONNECTIONS_MAX)
-        self._wire = httpx.AsyncHTTPTransport(
-            verify=tls,
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=kept_alive,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-        )
+        self._calls = 0
+        self._doors = addresses.Guarded(private_hosts)
+        self._wire = _Wire(tls, self._doors, kept_alive)
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,6 +113,15 @@ class Transport:
         with trio.move_on_after(CLOSE_S, shield=True):
             await self._wire.aclose()
 
+    def statistics(self) -> PoolStatistics:
+        return PoolStatistics(
+            calls=self._calls,
+            opened=self._doors.opened,
+            open=self._wire.connections(),
+            under_way=self._places.borrowed_tokens,
+            waiting=self._places.statistics().tasks_waiting,
+        )
+
     async def send(self, request: Request) -> Response:
         """Carry one request out, its body included, within `limits.timeout_s`. Raises CallLost.
 
@@ -94,6 +129,7 @@ class Transport:
         and must not hang on to ours as its context.
         """
         async with self._places:  # the deadline is for the provider, not for our own queue
+            self._calls += 1
             outcome = await self._outcome(request)
         if isinstance(outcome, CallLost):
             raise outcome
@@ -196,7 +232,7 @@ def _classify(error: Exception, timeout_s: float) -> tuple[FailureClass, str]:
         case httpx.TimeoutException():
             return _too_slow(timeout_s)
         case httpx.ConnectError():
-            return FailureClass.NETWORK, failures.no_connection(error)
+            return failures.no_connection(error)
         case (
             httpx.InvalidURL()
             | httpx.UnsupportedProtocol()

@@ -110,7 +110,11 @@ async def _fetch(
     tls = ssl.create_default_context()
     pages = {}
     async with Transport(
-        provider.limits, tls=tls, clock=SystemClock().now, rate=provider.rate
+        provider.limits,
+        tls=tls,
+        clock=SystemClock().now,
+        rate=provider.rate,
+        private_hosts=provider.private_hosts,
     ) as transport:
         try:
             token = await _token(provider, credential, values, transport.send, now)

@@ -17,6 +17,7 @@ DEPOT = """\
 name = "depot"
 title = "Depot, a made-up wholesaler of spare parts"
 base_url = "{url}/depot"
+private_hosts = ["127.0.0.1"]
 
 [auth]
 kind = "api_key"
@@ -41,6 +42,7 @@ WEATHER = """\
 name = "weather"
 title = "Weather, made up as well"
 base_url = "{url}/weather"
+private_hosts = ["127.0.0.1"]
 
 [streams.days]
 path = "/days"
@@ -52,6 +54,7 @@ STOCK = """\
 name = "stock"
 title = "Stock, a made-up program that knows no API"
 base_url = "{url}/stock"
+private_hosts = ["127.0.0.1"]
 
 [streams.articles]
 path = "/articles.csv"
@@ -63,6 +66,7 @@ PULSE = """\
 name = "pulse"
 title = "Pulse, a made-up health tracker"
 base_url = "{url}/pulse"
+private_hosts = ["127.0.0.1"]
 
 [auth]
 kind = "oauth2"

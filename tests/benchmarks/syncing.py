@@ -108,6 +108,7 @@ async def _sync_once(url: str, state: Path, wanted: int) -> float:
     file = ProviderFile(
         name="readings",
         base_url=url,
+        private_hosts=("127.0.0.1",),
         streams={
             "all": Stream(
                 path=PATH,
@@ -120,7 +121,8 @@ async def _sync_once(url: str, state: Path, wanted: int) -> float:
     )
     clock = SystemClock()
     began = clock.now()
-    async with Transport(file.limits, tls=httpx.create_ssl_context(), clock=clock.now) as way:
+    tls, hosts = httpx.create_ssl_context(), file.private_hosts
+    async with Transport(file.limits, tls=tls, clock=clock.now, private_hosts=hosts) as way:
         parts = Parts(
             log=SqliteLog(state),
             store=Store(state / "data"),

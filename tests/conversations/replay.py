@@ -150,6 +150,7 @@ class Life:
                     rate=file.rate,
                     spool=self._directory,
                     kept_alive=kept_alive,
+                    private_hosts=file.private_hosts,
                 )
                 for kept_alive in (1, 0)
             )
@@ -176,7 +177,10 @@ class Life:
             else stream
             for name, stream in file.streams.items()
         }
-        return replace(file, base_url=here(file.base_url), auth=auth, streams=streams)
+        hosts = ("127.0.0.1",)
+        return replace(
+            file, base_url=here(file.base_url), private_hosts=hosts, auth=auth, streams=streams
+        )
 
     def _parts(self, log: MemoryLog, way: Provider) -> Parts:
         settings = Settings(

@@ -59,7 +59,8 @@ class Home:
         """Write a provider's file."""
         directory = self.root / "providers"
         directory.mkdir(exist_ok=True)
-        document = {"name": name, "base_url": base_url, **rest_of_file}
+        here = {"private_hosts": ["127.0.0.1", "localhost"]}
+        document = {"name": name, "base_url": base_url, **here, **rest_of_file}
         (directory / f"{name}.toml").write_text(_toml(document))
 
     def secret(self, name: str, text: str) -> str:

@@ -18,12 +18,13 @@ import trio
 
 from daemon import rest
 from daemon.exchange import CallLost, Request, Response
-from daemon.provider_file import ProviderFile
+from daemon.provider_file import Limits, ProviderFile
 from daemon.secret import Secret
 from daemon.transport import Transport
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 TLS = ssl.create_default_context()
+HERE = ("127.0.0.1", "localhost")
 SECRET = "hunter2-and-more"
 
 
@@ -151,7 +152,13 @@ def endless(start: bytes, part: bytes, pause: float = 0) -> Callable[[Asked], An
 def declared(url: str, stream: dict[str, Any] | None = None, **rest_of_file: Any) -> ProviderFile:
     """Return a provider with one stream, `days`."""
     days = {"path": "/days", "primary_key": ["id"], **(stream or {})}
-    document = {"name": "weather", "base_url": url, "streams": {"days": days}, **rest_of_file}
+    document = {
+        "name": "weather",
+        "base_url": url,
+        "private_hosts": HERE,
+        "streams": {"days": days},
+        **rest_of_file,
+    }
     return msgspec.convert(document, ProviderFile)
 
 
@@ -194,7 +201,12 @@ async def lost(provider: ProviderFile, cursor: str | None = None) -> CallLost:
 
 
 def transport(provider: ProviderFile, tls: ssl.SSLContext = TLS) -> Transport:
-    return Transport(provider.limits, tls=tls, clock=lambda: NOW)
+    return way(provider.limits, tls=tls)
+
+
+def way(limits: Limits, *, tls: ssl.SSLContext = TLS, **options: Any) -> Transport:
+    """Return the real transport to servers on this host."""
+    return Transport(limits, tls=tls, clock=lambda: NOW, **{"private_hosts": HERE} | options)
 
 
 def request(url: str, **fields: Any) -> Request:

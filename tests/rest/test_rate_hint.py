@@ -11,8 +11,7 @@ from daemon import rate_hint
 from daemon.exchange import CallLost
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate, RateHeaders
-from daemon.transport import Transport
-from tests.rest.provider import NOW, TLS, http, request, serving
+from tests.rest.provider import NOW, http, request, serving, way
 
 UNIX = int(NOW.timestamp())  # noon: twelve hours to midnight, none to the quarter
 HINT_MAX = rate_hint.HINT_MAX
@@ -242,7 +241,7 @@ async def test_the_longer_hint_comes_with_the_refusal_and_is_never_shortened(
     rate = Rate(headers=(RateHeaders(reset="X-Reset"),))
     async with (
         serving(http(b"", status=status, **headers)) as server,
-        Transport(Limits(), tls=TLS, clock=lambda: NOW, rate=rate) as wire,
+        way(Limits(), rate=rate) as wire,
     ):
         try:
             await wire.send(request(server.url))

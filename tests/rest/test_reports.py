@@ -10,13 +10,10 @@ import trio
 from daemon import reports
 from daemon.exchange import CallLost
 from daemon.provider_file import ProviderFile
-from daemon.transport import Transport
 from events.terms import FailureClass
 from tests.csv.reports import CORPUS
 from tests.rest.provider import (
-    NOW,
     SECRET,
-    TLS,
     declared,
     endless,
     fetch_lost,
@@ -25,6 +22,7 @@ from tests.rest.provider import (
     serving,
     then_reset,
     then_silence,
+    way,
 )
 from tests.rest.test_spool import held
 
@@ -51,9 +49,7 @@ class Fetch:
         async with serving(answer) as server:
             file = declared(server.url, self.stream, **self.rest_of_file)
             self.asked = server.asked
-            async with Transport(
-                file.limits, tls=TLS, clock=lambda: NOW, spool=self.directory
-            ) as wire:
+            async with way(file.limits, spool=self.directory) as wire:
                 try:
                     return await reports.fetch(
                         file, "days", None, wire.send, sink or self.sink, types=types or {}

@@ -18,11 +18,8 @@ from daemon.body import PART_MAX
 from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, Response
 from daemon.provider_file import Limits
 from daemon.spool import SpoolFull
-from daemon.transport import Transport
 from events.terms import FailureClass
 from tests.rest.provider import (
-    NOW,
-    TLS,
     endless,
     http,
     loss_of,
@@ -31,6 +28,7 @@ from tests.rest.provider import (
     serving,
     then_reset,
     then_silence,
+    way,
 )
 
 pytestmark = pytest.mark.requirement("B11")
@@ -57,7 +55,7 @@ async def spooled(answer, directory: Path, **fields) -> Response | CallLost | Sp
     limits = Limits(body_bytes_max=MIB, timeout_s=fields.pop("timeout_s", 20))
     async with (
         serving(answer) as server,
-        Transport(limits, tls=TLS, clock=lambda: NOW, spool=directory) as wire,
+        way(limits, spool=directory) as wire,
     ):
         try:
             return await wire.send(request(server.url, spooled=True, **fields))
@@ -135,7 +133,7 @@ async def test_what_cannot_be_taken_whole_leaves_no_file_behind(answer, cause, t
 async def test_a_host_that_is_not_there_leaves_no_file_behind(tmp_path):
     async with serving(b"") as gone:
         pass
-    async with Transport(Limits(), tls=TLS, clock=lambda: NOW, spool=tmp_path) as wire:
+    async with way(Limits(), spool=tmp_path) as wire:
         with pytest.raises(CallLost):
             await wire.send(request(gone.url, spooled=True))
     assert held(tmp_path) == 0
@@ -144,7 +142,7 @@ async def test_a_host_that_is_not_there_leaves_no_file_behind(tmp_path):
 async def test_who_is_cancelled_half_way_leaves_no_file_behind(tmp_path):
     async with (
         serving(endless(CHUNKED, PART, pause=0.01)) as server,
-        Transport(Limits(), tls=TLS, clock=lambda: NOW, spool=tmp_path) as wire,
+        way(Limits(), spool=tmp_path) as wire,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(wire.send, request(server.url, spooled=True))
@@ -193,7 +191,7 @@ async def test_a_report_is_never_whole_in_memory(tmp_path):
     limits = Limits(body_bytes_max=size)
     async with (
         serving(answer) as server,
-        Transport(limits, tls=TLS, clock=lambda: NOW, spool=tmp_path) as wire,
+        way(limits, spool=tmp_path) as wire,
     ):
         tracemalloc.start()
         try:
@@ -251,7 +249,7 @@ async def test_a_full_disk_does_not_hide_what_the_provider_said(tmp_path, full_d
 async def test_after_a_full_disk_the_connection_is_free_again(tmp_path, full_disk):
     async with (
         serving(http(bytes(MIB))) as server,
-        Transport(Limits(), tls=TLS, clock=lambda: NOW, spool=tmp_path) as wire,
+        way(Limits(), spool=tmp_path) as wire,
     ):
         with trio.fail_after(10):
             for _ in range(20):
@@ -335,7 +333,7 @@ async def test_what_was_on_the_wire_may_have_been_seen(answer):
 
 
 async def outcome_at(url: str, **fields) -> CallLost:
-    async with Transport(Limits(), tls=TLS, clock=lambda: NOW) as wire:
+    async with way(Limits()) as wire:
         with pytest.raises(CallLost) as caught:
             await wire.send(request(url, **fields))
     return caught.value
