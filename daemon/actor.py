@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 import trio
 
 from daemon import account, first_request
-from daemon.calls import Calls, Subject
+from daemon.calls import Calls
 from daemon.capture import Capturer, Progress, Source, failure
 from daemon.commands import Finish
 from daemon.decide.waiting import waits
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.limiter import Limiter
+from daemon.protected import Whose
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.store.storage import Storage
@@ -122,7 +123,7 @@ class Actor:
     def _source(self, started: Recorded, provider: Provider, event: SyncStarted) -> Source:
         subject = started.subject
         connection = self._journal.world.connections[subject]
-        whose = Subject(
+        whose = Whose(
             connection=subject, sync=started.seq, priority=event.priority, forced=event.forced
         )
         return Source(

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.calls import REFUSED_PATIENCE_S
 from daemon.exchange import CallLost, Response
+from daemon.protected import REFUSED_PATIENCE_S
 from events.terms import FailureClass
 from tests.rest.test_polling import OAUTH, Scene, later, ready, refused
 

@@ -7,10 +7,11 @@ import pytest
 import trio
 
 from daemon import reports, rest
-from daemon.calls import POLLS_MAX, Calls, Subject
+from daemon.calls import POLLS_MAX, Calls
 from daemon.clock import TrioClock
 from daemon.commands import NoteCall
 from daemon.exchange import CallLost, Response
+from daemon.protected import Whose
 from daemon.provider import Provider
 from daemon.secret import Secret
 from daemon.tokens import Access
@@ -78,7 +79,7 @@ class Scene:
         self.records = []
         self.began = trio.current_time()
         provider = Provider(file=self.file, send=self.send, send_token=self.send)
-        whose = Subject(connection=7, sync=4)
+        whose = Whose(connection=7, sync=4)
         self.calls = Calls(self.journal, self.tokens, provider, whose, limiter)
 
     async def send(self, request):

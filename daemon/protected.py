@@ -1,0 +1,161 @@
+"""How does one call leave for its provider: as whom, and when its limits let it?
+
+send ─► token ─► limits: a place, its allowance durable ─► transport ─► what the answer says
+          ▲                                                                    │
+          └──────────────── refused once: another token ◄─────────────────────┘
+"""
+
+from typing import Protocol
+
+from msgspec import Struct, structs
+
+from daemon import answers, rate_hint
+from daemon.auth_file import OAuth2
+from daemon.exchange import CallLost, Request, Response
+from daemon.journal import Journal
+from daemon.limiter import Limiter
+from daemon.provider import Provider
+from daemon.secret import Secret
+from daemon.tokens import Access, Keeper
+from events.terms import FailureClass
+
+REFRESHES_MAX = 5  # for refusals: a provider that takes no token is not asked for ever
+REFUSED_PATIENCE_S = 10.0  # who was refused fails, and comes again when it may
+READS = frozenset({"GET", "HEAD"})
+SLOW_SHARE = 0.8  # of the time that a call may take: a provider that comes near is overloaded
+
+
+class Whose(Struct, frozen=True, kw_only=True):
+    """Whose calls: the connection's subject, and the number of the sync that makes them, if any.
+
+    Of those that wait the lowest `priority` goes first. `forced` ones heed no limit.
+    """
+
+    connection: int
+    sync: int | None = None
+    priority: int = 5
+    forced: bool = False
+
+
+class Witness(Protocol):
+    """Takes note of each exchange."""
+
+    def answered(self, request: Request, response: Response) -> None: ...
+
+    def lost(self, request: Request, lost: CallLost) -> None: ...
+
+
+class Protected:
+    """The calls of one sync, or one program's call."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        keeper: Keeper,
+        provider: Provider,
+        whose: Whose,
+        *,
+        limiter: Limiter,
+        witness: Witness,
+        patience_s: float,
+    ) -> None:
+        """A call that the limits would keep for longer than that patience is lost."""
+        self._journal = journal
+        self._keeper = keeper
+        self._provider = provider
+        self._whose = whose
+        self._limiter = limiter
+        self._witness = witness
+        self._patience_s = patience_s
+        self._untried: int | None = None  # a generation that came after a refusal, not yet proven
+        self._refusals = 0
+
+    async def begin(self) -> None:
+        """Have a token at hand, good for as long as all calls take. Raises CallLost."""
+        if isinstance(self._provider.file.auth, OAuth2):
+            await self._keeper.access(self._whose.connection, sync=self._whose.sync)
+
+    async def send(self, request: Request) -> Response:
+        """Sign with a token, and once more with another one if the provider refuses the first.
+
+        Raises CallLost.
+        """
+        auth = self._provider.file.auth
+        if not isinstance(auth, OAuth2):
+            return await self._once(request)
+        subject, sync = self._whose.connection, self._whose.sync
+        access = await self._keeper.access(subject, sync=sync, going_on=True)
+        try:
+            return await self._once(_signed(request, auth, access))
+        except CallLost as lost:
+            refused = _is_refusal(auth, lost)
+            if not refused and lost.cause is not FailureClass.AUTH:
+                raise
+            self._refusals += 1
+            spent = access.generation == self._untried or self._refusals > REFRESHES_MAX
+            if not refused or spent:
+                raise _worded(lost) from None
+        access = await self._keeper.access(
+            subject, sync=sync, refused=access.generation, going_on=True
+        )
+        self._untried = access.generation  # if this one is refused as well, it is not its age
+        try:
+            response = await self._once(_signed(request, auth, access))
+        except CallLost as lost:
+            loss = _worded(lost) if lost.cause is FailureClass.AUTH else lost
+        else:
+            self._untried = None
+            return response
+        raise loss
+
+    async def _once(self, request: Request) -> Response:
+        """Exchange when the limits let it. What they refuse was never sent: no call failed."""
+        async with self._limiter.place(
+            self._whose.connection,
+            reads=request.method in READS,
+            priority=self._whose.priority,
+            forced=self._whose.forced,
+            patience_s=self._patience_s,
+        ):
+            return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> Response:
+        file, subject = self._provider.file, self._whose.connection
+        try:
+            response = await self._provider.send(request)
+            answers.check(file.errors, response)
+        except CallLost as lost:
+            self._witness.lost(request, lost)
+            self._limiter.answered(subject, cause=lost.cause, retry_after=lost.retry_after)
+            if lost.cause is FailureClass.RATE_LIMITED:
+                self._patience_s = min(self._patience_s, REFUSED_PATIENCE_S)
+            raise
+        now, limit_s = self._journal.clock.now(), request.timeout_s or file.limits.timeout_s
+        used_up = rate_hint.wait(response.headers, file.rate, now, refused=False)
+        slow = response.duration_ms >= 1000 * limit_s * SLOW_SHARE
+        self._limiter.answered(subject, retry_after=used_up, slow=slow)
+        self._witness.answered(request, response)
+        return response
+
+
+def _signed(request: Request, auth: OAuth2, access: Access) -> Request:
+    value = Secret(auth.prefix + access.token.reveal())
+    headers = {**request.secret_headers, auth.header.lower(): value}
+    return structs.replace(request, secret_headers=headers)
+
+
+def _is_refusal(auth: OAuth2, lost: CallLost) -> bool:
+    """Say whether the provider no longer takes the token: by its status, or inside a 200."""
+    if lost.status is not None and lost.status >= 400:
+        return lost.status in auth.expired
+    return lost.status is not None and lost.cause is FailureClass.AUTH
+
+
+def _worded(lost: CallLost) -> CallLost:
+    """Say it of a token that is good: a credential is not what is wrong."""
+    return lost.reworded(
+        lost.cause,
+        f"the provider does not allow this with our token ({lost.status}): the account may not do "
+        "it, or a scope is missing; check auth.scopes in its file, then type: "
+        "rounds connection authorize",
+    )
