@@ -35,6 +35,7 @@ from events.accounts import (
 )
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.fact import Fact
+from events.gateway import CallMade
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -84,6 +85,7 @@ __all__ = [
     "BreakerProbed",
     "BreakerReset",
     "CallFailed",
+    "CallMade",
     "ClockStepped",
     "ConnectionAdded",
     "ConnectionAuthorised",
@@ -277,6 +279,7 @@ Event: TypeAlias = (
     | RetriesEnded
     | SyncStarted
     | CallFailed
+    | CallMade
     | RecordsCaptured
     | RecordsRefused
     | SyncSucceeded

@@ -22,7 +22,7 @@ from events.breakers import (
     BreakerReset,
 )
 from events.envelope import Recorded
-from events.schema import CallFailed, SyncFailed, SyncSucceeded
+from events.schema import CallFailed, CallMade, SyncFailed, SyncSucceeded
 from events.terms import FailureClass
 
 FAILURES_KEPT = 64  # calls; a threshold is at most that
@@ -79,7 +79,7 @@ def evolve(breaker: Breaker, recorded: Recorded) -> Breaker:
             causes = tuple(dict.fromkeys([cause, *(each.cause for each in failures)]))
             outcomes = _kept(breaker, Outcome(connection=recorded.subject, causes=causes))
             return replace(breaker, outcomes=outcomes)
-        case CallFailed(cause=cause):
+        case CallFailed(cause=cause) | CallMade(cause=FailureClass() as cause):
             lost = Failure(at=recorded.at, cause=cause, connection=recorded.subject)
             return replace(breaker, failures=(*breaker.failures, lost)[-FAILURES_KEPT:])
         case BreakerOpened(reason=reason, until=until):

@@ -21,6 +21,7 @@ from events.schema import (
     BreakerProbed,
     BreakerReset,
     CallFailed,
+    CallMade,
     ConnectionAdded,
     ConnectionAuthorised,
     ConnectionChanged,
@@ -71,7 +72,15 @@ OF_GRANT = (
     ConnectionAuthorised,
     CredentialSet,
 )
-OF_BREAKER = (CallFailed, BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
+OF_BREAKER = (
+    CallFailed,
+    CallMade,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerEased,
+    BreakerClosed,
+    BreakerReset,
+)
 OF_ALLOWANCE = (AllowanceTaken, AllowanceRecounted, LimitHeld, LimitAdapted)
 OF_SCHEDULE = (SyncDeferred, RetryScheduled, RetryMoved, RetriesEnded)
 OF_BACKFILL = (BackfillRequested, BackfillAdvanced, BackfillEnded)

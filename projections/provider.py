@@ -22,6 +22,7 @@ from events.limits import (
 )
 from events.schema import (
     CallFailed,
+    CallMade,
     ConnectionAdded,
     ConnectionRemoved,
     PassEnded,
@@ -34,10 +35,11 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.terms import GrantPolicy, StreamPolicy
-from projections import allowance, breaker, tally
+from projections import allowance, breaker, tally, traffic
 from projections.allowance import Allowance
 from projections.breaker import Breaker
 from projections.tally import Tally
+from projections.traffic import Traffic
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -74,6 +76,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     tally: Tally | None = None
     limits: tuple[LimitPolicy, ...] = ()
     allowance: Allowance = Allowance()
+    traffic: Traffic = ()
 
 
 def evolve(provider: Provider, recorded: Recorded) -> Provider:
@@ -100,6 +103,12 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             return replace(provider, running=provider.running - {recorded.subject})
         case RetryScheduled():
             return replace(provider, minutes=_counted(provider, recorded.at, retries=1))
+        case CallMade():
+            return replace(
+                provider,
+                breaker=breaker.evolve(provider.breaker, recorded),
+                traffic=traffic.evolve(provider.traffic, recorded),
+            )
         case (
             CallFailed()
             | BreakerOpened()

@@ -24,6 +24,7 @@ from events.schema import (
     BreakerProbed,
     BreakerReset,
     CallFailed,
+    CallMade,
     ConnectionAdded,
     ConnectionAuthorised,
     ConnectionRemoved,
@@ -84,6 +85,7 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         RetryMoved,
         RetriesEnded,
         CallFailed,
+        CallMade,
         *BREAKERS,
         AllowanceTaken,
         AllowanceRecounted,
@@ -110,6 +112,7 @@ CONCERNS_PROVIDER = frozenset(
         SyncInterrupted,
         RetryScheduled,
         CallFailed,
+        CallMade,
     }
 )
 """What the slice of a connection's provider reads of the connection's own events."""

@@ -25,6 +25,7 @@ from events.schema import (
     BreakerProbed,
     BreakerReset,
     CallFailed,
+    CallMade,
     ClockStepped,
     ConnectionAdded,
     ConnectionAuthorised,
@@ -105,6 +106,8 @@ def tone(event: Event) -> str | None:
     match event:
         case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused() | RefreshFailed():
             return "red"
+        case CallMade(cause=FailureClass()):
+            return "red"
         case BackfillEnded(how=BackfillEnd.FAILED):
             return "red"
         case SyncSucceeded(failures=failures) if failures:
@@ -161,7 +164,7 @@ def sentence(view: EventView) -> str:
             | ConnectionResumed()
         ):
             return _membership(event)
-        case CallFailed() | RecordsCaptured() | RecordsRefused():
+        case CallFailed() | CallMade() | RecordsCaptured() | RecordsRefused():
             return _stream(event)
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
             return account_words.backfill(event, _who(event), view.at)
@@ -216,12 +219,20 @@ def _membership(
             assert_never(event)
 
 
-def _stream(event: CallFailed | RecordsCaptured | RecordsRefused) -> str:
+def _answer(event: CallFailed | CallMade) -> str:
+    code = _if(event.status, f" ({event.status})")
+    return code + (f"; asked to wait {times.about(event.retry_after)}" if event.retry_after else "")
+
+
+def _stream(event: CallFailed | CallMade | RecordsCaptured | RecordsRefused) -> str:
     match event:
-        case CallFailed(endpoint=endpoint, cause=cause, status=status, retry_after=wait):
-            code = _if(status, f" ({status})")
-            hint = f"; asked to wait {times.about(wait)}" if wait else ""
-            return f"sync {event.sync}: {endpoint} failed: {CAUSES[cause]}{code}{hint}"
+        case CallFailed(endpoint=endpoint, cause=cause):
+            return f"sync {event.sync}: {endpoint} failed: {CAUSES[cause]}{_answer(event)}"
+        case CallMade(endpoint=endpoint, attempt=attempt, cause=cause):
+            again = _if(attempt > 1, f", attempt {attempt}")
+            took = f" in {times.milliseconds(event.duration_ms)}"
+            went = "answered" if cause is None else f"failed: {CAUSES[cause]}"
+            return f"{event.kind}{_who(event)}: {endpoint}{again} {went}{_answer(event)}{took}"
         case RecordsCaptured(stream=stream, fetched=fetched, days=days):
             of = f" of {times.spans(days)}" if days else ""
             return f"{stream}{of}: {times.count(fetched, 'record')} fetched, {_differences(event)}"

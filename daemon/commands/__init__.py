@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from daemon.commands.gateway import GatewayCommand, NoteCallMade
 from daemon.commands.grants import (
     Activate,
     Authorise,
@@ -80,6 +81,7 @@ __all__ = [
     "DeclareSettings",
     "FillPass",
     "Finish",
+    "GatewayCommand",
     "GrantCommand",
     "HostCommand",
     "Interrupt",
@@ -89,6 +91,7 @@ __all__ = [
     "MembershipCommand",
     "NoteAnswer",
     "NoteCall",
+    "NoteCallMade",
     "NoteSteps",
     "NoteVaultKey",
     "OfferDays",
@@ -120,5 +123,11 @@ __all__ = [
 ]
 
 Command: TypeAlias = (
-    HostCommand | MembershipCommand | SyncCommand | GrantCommand | PolicyCommand | LimitCommand
+    HostCommand
+    | MembershipCommand
+    | SyncCommand
+    | GrantCommand
+    | PolicyCommand
+    | LimitCommand
+    | GatewayCommand
 )

@@ -23,6 +23,7 @@ from daemon.commands import (
     DeclareSettings,
     FillPass,
     Finish,
+    GatewayCommand,
     GrantCommand,
     HostCommand,
     Interrupt,
@@ -61,6 +62,7 @@ from daemon.commands import (
 )
 from daemon.decide import (
     breaker,
+    calling,
     days,
     doubt,
     host,
@@ -98,6 +100,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_policy(command, world)
     if isinstance(command, LimitCommand):
         return _of_limit(command, world, now)
+    if isinstance(command, GatewayCommand):
+        return calling.note(command, world, now)
     return _of_host(command, world, now)
 
 

@@ -5,7 +5,8 @@ are too few for any window: so many in a row, or a share of the last twenty. A p
 several distinct connections failing, so that one bad account does not stop all. A limit that was
 hit, a refused credential and our own refusals are not the provider's failure: they say nothing.
 
-Once it has waited, a sync that began after it opened is its probe; what began before is not.
+Once it has waited, a sync or a program's call that began after it opened is its probe; what began
+before is not. `began` is the number of the sync's event, or of the last one before the call.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,6 @@ from events.breakers import (
     BreakerReset,
 )
 from events.policy import PolicySet
-from events.schema import CallFailed
 from events.terms import FailureClass, StreamFailure
 from projections import breaker, policy
 from projections.breaker import OUTCOMES_KEPT, Breaker, Outcome, Phase
@@ -47,16 +47,18 @@ class _Level(Struct, frozen=True, kw_only=True):
     connections: int = 1
 
 
-def note_call(subject: int, call: CallFailed, world: World, now: datetime) -> Decisions:
+def note_call(
+    subject: int, cause: FailureClass, began: int, world: World, now: datetime
+) -> Decisions:
     """What a failed call does to the breakers that its connection stands behind."""
-    if not failure.opens(call.cause):
+    if not failure.opens(cause):
         return []
     counted = [(level, _calls(level, subject, now)) for level in _levels(subject, world)]
-    return _opened(counted, BreakerReason.CALLS, call.cause, _run(subject, world), now)
+    return _opened(counted, BreakerReason.CALLS, cause, began, now)
 
 
 def note_failure(
-    subject: int, failures: Sequence[StreamFailure], world: World, now: datetime
+    subject: int, failures: Sequence[StreamFailure], began: int, world: World, now: datetime
 ) -> Decisions:
     """What a failed sync does to them, if any of its failures is the provider's."""
     causes = tuple(each.cause for each in failures)
@@ -65,20 +67,20 @@ def note_failure(
         return []
     outcome = Outcome(connection=subject, causes=causes)
     counted = [(level, _syncs(level, outcome)) for level in _levels(subject, world)]
-    return _opened(counted, BreakerReason.SYNCS, cause, _run(subject, world), now)
+    return _opened(counted, BreakerReason.SYNCS, cause, began, now)
 
 
-def note_success(subject: int, run: Run, world: World, now: datetime) -> Decisions:
+def note_success(subject: int, began: int, world: World, now: datetime) -> Decisions:
     """A probe that got through; enough of them close it, and neighbours need not wait longer."""
     decided: Decisions = []
     for level in _levels(subject, world):
-        if not _is_probe(level.breaker, run, now):
+        if not _is_probe(level.breaker, began, now):
             continue
         successes = level.breaker.successes + 1
         enough = successes >= level.rules.breaker_successes
         event = BreakerClosed if enough else BreakerProbed
         decided.append((level.subject, event(successes=successes)))
-    return [*decided, *_eased(subject, run, world, now)]
+    return [*decided, *_eased(subject, began, world, now)]
 
 
 def latch(subject: int, world: World) -> Decisions:
@@ -141,23 +143,17 @@ def _levels(subject: int, world: World) -> Iterator[_Level]:
     )
 
 
-def _run(subject: int, world: World) -> Run:
-    run = world.connections[subject].run
-    assert run is not None, "only what runs can fail"
-    return run
-
-
 def _opened(
     counted: list[tuple[_Level, int]],
     reason: BreakerReason,
     cause: FailureClass,
-    run: Run,
+    began: int,
     now: datetime,
 ) -> Decisions:
     """Open what so many failures trip: a probe's does it alone, and nothing what is open."""
     decided: Decisions = []
     for level, failures in counted:
-        probes = _is_probe(level.breaker, run, now)
+        probes = _is_probe(level.breaker, began, now)
         if not probes and (level.breaker.reason is not None or not failures):
             continue
         opened = BreakerOpened(
@@ -170,9 +166,9 @@ def _opened(
     return decided
 
 
-def _is_probe(stop: Breaker, run: Run, now: datetime) -> bool:
-    """Whether this run tells if it may close: it waits no longer, and the run began after it."""
-    return breaker.phase(stop, now) is Phase.HALF_OPEN and run.sync > stop.event
+def _is_probe(stop: Breaker, began: int, now: datetime) -> bool:
+    """Whether this tells if it may close: it waits no longer, and what tells began after it."""
+    return breaker.phase(stop, now) is Phase.HALF_OPEN and began >= stop.event
 
 
 def _calls(level: _Level, subject: int, now: datetime) -> int:
@@ -228,7 +224,7 @@ def _open_time(rules: PolicySet, opened: int) -> timedelta:
     return rules.breaker_open * doubled
 
 
-def _eased(subject: int, run: Run, world: World, now: datetime) -> Decisions:
+def _eased(subject: int, began: int, world: World, now: datetime) -> Decisions:
     """Connections of the same provider whose own breaker still waits, though this one got through.
 
     It must have begun after theirs opened, else it says nothing of what came then.
@@ -238,5 +234,5 @@ def _eased(subject: int, run: Run, world: World, now: datetime) -> Decisions:
     return [
         (other, BreakerEased(until=now, neighbour=subject))
         for other, stop in waiting
-        if other != subject and run.sync > stop.event and breaker.phase(stop, now) is Phase.OPEN
+        if other != subject and began >= stop.event and breaker.phase(stop, now) is Phase.OPEN
     ]

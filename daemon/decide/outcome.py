@@ -49,7 +49,7 @@ def note_call(command: NoteCall, world: World, now: datetime) -> Decisions:
     subject, call = command.subject, command.call
     if not runs(world, subject, call.sync):
         return []
-    return [(subject, call), *breaker.note_call(subject, call, world, now)]
+    return [(subject, call), *breaker.note_call(subject, call.cause, call.sync, world, now)]
 
 
 def capture(command: Capture, world: World) -> Decisions:
@@ -98,7 +98,7 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             refreshes=run.refreshes,
             pass_=part_of(run),
         )
-        followed = breaker.note_success(subject, run, world, now)
+        followed = breaker.note_success(subject, run.sync, world, now)
     else:
         first = failures[0]
         ending = SyncFailed(
@@ -129,7 +129,7 @@ def _blamed(
 ) -> Decisions:
     """What a failed sync does to breakers. Where one latches, the fallback is synced (A10)."""
     if not stands_for_due(run) or not breaker.is_retired(subject, run, failures, world):
-        return breaker.note_failure(subject, failures, world, now)
+        return breaker.note_failure(subject, failures, run.sync, world, now)
     latched = breaker.latch(subject, world)
     return [*latched, *retry.failover(subject, run, world)] if latched else []
 
