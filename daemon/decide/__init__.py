@@ -84,7 +84,7 @@ __all__ = ["Decisions", "decide"]
 
 def decide(command: Command, world: World, now: datetime) -> Decisions:
     decided = _decide(command, world, now)
-    return [*decided, *passes.ended(decided, world, now)] if world.fleet.pass_ else decided
+    return [*decided, *passes.ended(decided, world, now)] if world.fleet.passes else decided
 
 
 def _decide(command: Command, world: World, now: datetime) -> Decisions:
@@ -206,7 +206,7 @@ def _of_policy(command: PolicyCommand, world: World) -> Decisions:
 def _of_host(command: HostCommand, world: World, now: datetime) -> Decisions:
     match command:
         case Recover():
-            return host.recover(command, world)
+            return host.recover(command, world, now)
         case SetPolicy():
             return host.set_policy(command, world)
         case NoteVaultKey():
