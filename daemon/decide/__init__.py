@@ -74,6 +74,7 @@ from daemon.decide import (
     start,
     succession,
     tokens,
+    vain,
 )
 from daemon.decide.decisions import Decisions
 from events.schema import FLEET, ClockStepped, DaemonStopped
@@ -84,6 +85,7 @@ __all__ = ["Decisions", "decide"]
 
 def decide(command: Command, world: World, now: datetime) -> Decisions:
     decided = _decide(command, world, now)
+    decided += vain.unauthorised(decided, world)
     return [*decided, *passes.ended(decided, world, now)] if world.fleet.passes else decided
 
 

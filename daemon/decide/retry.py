@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from daemon.commands import Finish, Retry
-from daemon.decide import failure
+from daemon.decide import failure, vain
 from daemon.decide.breaker import is_latched
 from daemon.decide.decisions import Decisions
 from events.policy import Backoff, PolicySet
@@ -116,7 +116,7 @@ def by_hand(command: Retry, world: World, now: datetime) -> Decisions:
         streams=pending.streams if pending else failing,
         options=pending.options if pending else None,
     )
-    return [(command.subject, wanted)]
+    return [*vain.left_out(command.subject, asked, command.by), (command.subject, wanted)]
 
 
 def ended(
