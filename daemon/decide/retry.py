@@ -38,7 +38,8 @@ def after(command: Finish, run: Run, world: World, now: datetime) -> Decisions:
         ended = RetriesEnded(reason=RetriesEnd.USED_UP, attempts=run.attempt)
         return [(subject, ended), *failover(subject, run, world)]
     if not _budget_allows(world, subject, rules, now):
-        return [(subject, RetriesEnded(reason=RetriesEnd.BUDGET, attempts=run.attempt))]
+        ended = RetriesEnded(reason=RetriesEnd.BUDGET, attempts=run.attempt)
+        return [(subject, ended), *failover(subject, run, world)]
     delay = backoff(rules, run.attempt + 1)
     drawn = command.jitter * delay if rules.retry_jitter else delay
     hint = asked_to_wait(command)

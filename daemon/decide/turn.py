@@ -90,7 +90,8 @@ def _requested(asked: Request, retry: Retry | None, due: Turn | None, points: in
     )
     if due and not days_alone:
         both = _united(asked.streams, due.streams)
-        turn = replace(turn, due=min(asked.at, due.due), streams=both)
+        kind = turn.kind if person else due.kind  # a failover is once, and a turn is tried again
+        turn = replace(turn, kind=kind, due=min(asked.at, due.due), streams=both)
     if retry and (whole or asked.kind is Kind.RETRY):
         both = _united(turn.streams, retry.streams)
         turn = replace(turn, attempt=retry.attempt, streams=both)

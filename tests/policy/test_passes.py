@@ -20,11 +20,14 @@ from tests.policy.transcript import (
     NOON,
     ONE,
     OTHER,
+    PERSON,
     PROVIDER,
+    authorised,
     captured,
     failed,
     finish,
     given,
+    intended,
     lost,
     refreshed,
     scheduled,
@@ -286,3 +289,28 @@ def test_what_is_no_end_changes_no_count():
     before = tally.Tally(begun=NOON)
     said = Recorded(seq=1, at=NOON, subject=ONE, event=ADDED)
     assert tally.evolve(before, said) == before
+
+
+# -- who is taken out of one ----------------------------------------------------------------------
+
+
+def test_a_forced_retry_stands_in_for_a_request_which_is_no_part_of_its_pass_any_more():
+    failing = (*FIRST, (OTHER, failed(8, lost())))
+    forced = commands.Retry(subject=OTHER, by=BY, forced=True)
+    decided = given(*failing).when(forced, NOON + MINUTE).decided
+    assert decided[0] == (OTHER, schema.SyncCancelled(by=BY, pass_=PASS))
+    assert decided[-1] == ended(successful=1, others=1, records=3)
+
+
+def test_who_has_to_be_authorised_anew_keeps_no_pass_from_ending():
+    """A second request came while a sync ran, and that one's grant has died."""
+    machine = (PROVIDER, replace(DECLARED, grant=PERSON))
+    past = (*BOTH, wanted(ONE), wanted(OTHER), (FLEET, PassFilled(number=PASS, wanted=2)))
+    ran = (*past[1:], (ONE, started(NOON, 1, request=7)), (ONE, part(succeeded(10))))
+    dead = commands.LoseRefresh(
+        subject=OTHER, cause=FailureClass.AUTH, message="refused", sent=True, error="invalid_grant"
+    )
+    grants = ((OTHER, authorised()), (OTHER, intended()))
+    decided = given(machine, *ran, *grants).when(dead, NOON + MINUTE).decided
+    assert schema.SyncSkipped in [type(event) for _, event in decided]
+    assert decided[-1] == ended(successful=1, others=1, records=3)
