@@ -106,18 +106,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
                 running=fleet.running - {recorded.subject},
                 retrying=_without(fleet.retrying, recorded.subject),
             )
-        case PassBegun():
-            begun = Tally(begun=recorded.at, number=recorded.seq)
-            return replace(fleet, passes=(*fleet.passes, begun))
-        case PassFilled(number=number, wanted=wanted):
-            passes = [
-                replace(each, wanted=wanted) if each.number == number else each
-                for each in fleet.passes
-            ]
-            return replace(fleet, passes=tuple(passes))
-        case PassEnded(number=number):
-            left = tuple(each for each in fleet.passes if each.number != number)
-            return replace(fleet, passes=left)
+        case PassBegun() | PassFilled() | PassEnded() as event:
+            return replace(fleet, passes=_passes(fleet.passes, recorded, event))
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():
@@ -134,6 +124,21 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, vault_key=version)
         case _:
             return fleet
+
+
+def _passes(
+    before: tuple[Tally, ...], recorded: Recorded, event: PassBegun | PassFilled | PassEnded
+) -> tuple[Tally, ...]:
+    match event:
+        case PassBegun():
+            return (*before, Tally(begun=recorded.at, number=recorded.seq))
+        case PassFilled(number=number, wanted=wanted):
+            filled = (
+                replace(each, wanted=wanted) if each.number == number else each for each in before
+            )
+            return tuple(filled)
+        case PassEnded(number=number):
+            return tuple(each for each in before if each.number != number)
 
 
 def _told(before: Tally, recorded: Recorded) -> Tally:
