@@ -137,8 +137,8 @@ def _passes(
                 replace(each, wanted=wanted) if each.number == number else each for each in before
             )
             return tuple(filled)
-        case PassEnded(number=number):
-            return tuple(each for each in before if each.number != number)
+        case _:
+            return tuple(each for each in before if each.number != event.number)
 
 
 def _told(before: Tally, recorded: Recorded) -> Tally:
