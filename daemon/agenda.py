@@ -143,6 +143,9 @@ class Agenda:
                 limit -= 1
                 _, due, subject, generation = lane.coming.pop()
                 lane.ready.push((rank(self._world, subject, now), due, subject, generation))
+                renew_by = self._world.connections[subject].grant.renew_by
+                if renew_by is not None and renew_by > now:  # then it waits for no breaker
+                    lane.coming.push((UNRANKED, renew_by, subject, generation))
         return True
 
     def pop(self, now: datetime) -> int | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from daemon import commands, policy_file
 from daemon.account import CLIENT, NO_TENANT
@@ -55,6 +56,27 @@ def policies(journal: Journal, vault: Vault, configuration: Configuration) -> No
         declared.setdefault(subject, Settings())
     for subject, each in declared.items():
         journal.execute(commands.DeclareSettings(subject=subject, settings=each))
+    _check_zones(journal, vault)
+
+
+def _check_zones(journal: Journal, vault: Vault) -> None:
+    """Raise ConfigurationError for one that was known when it was set, and is not any more."""
+    world = journal.world
+    zones = {0: world.fleet.policy.timezone}
+    zones |= {
+        subject: zone
+        for subject, scope in world.scopes.items()
+        if isinstance(zone := scope.values.get("timezone"), str)
+    }
+    for subject, zone in zones.items():
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, KeyError):
+            of = vault.name(subject) if subject else "the fleet"
+            raise ConfigurationError(
+                f"the time zone {zone}, set for {of}, is not known on this host any more: install "
+                "its time zone data (Debian: tzdata, tzdata-legacy), or configure another one"
+            ) from None
 
 
 def providers(

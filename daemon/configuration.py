@@ -208,6 +208,11 @@ def _check_policy(settings: Settings, providers: Mapping[str, ProviderFile], pat
         for name, table in named.items():
             if wrong := policy_file.check_place(table, place):
                 raise ConfigurationError(f"{path}: policy.{place}s.{name}: {wrong}")
+    for name in policy.tenants:
+        if check_name(f"{name}/any/any"):
+            raise ConfigurationError(
+                f"{path}: policy.tenants: {name!r} is no tenant's name (letters, digits, . _ @ + -)"
+            )
     for name, table in policy.providers.items():
         if name not in providers:
             raise ConfigurationError(f"{path}: policy.providers.{name}: there is no such provider")

@@ -35,7 +35,10 @@ _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
     ),
     410: (
         FailureClass.RETIRED,
-        "the provider switched this off for good (410); remove the connection or link it anew",
+        (
+            "the provider switched this off for good (410); add a connection to its successor; if"
+            " it is back, type `rounds breaker close` with the connection's name"
+        ),
     ),
     429: (
         FailureClass.RATE_LIMITED,

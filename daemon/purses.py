@@ -110,9 +110,11 @@ class Purses:
         counting = [each for each in both if each.policies]
         lacking = [each for each in counting if not self._has_some(each, moment, reads=reads)]
         wanted = {each.scope: self._wanted(each, moment, reads, more) for each in lacking}
-        if lacking and not self._take(subject, wanted, reads=reads):
+        owned = [self._blocks[each.subject, reads] for each in counting if each not in lacking]
+        taken = self._take(subject, wanted, reads=reads) if lacking else []
+        if lacking and not taken:
             return Closed(subject=lacking[0].subject, wait=AGAIN)
-        blocks = [self._blocks[each.subject, reads] for each in counting]
+        blocks = [*owned, *taken]
         for block in blocks:
             block.left -= 1
         return blocks
@@ -127,7 +129,7 @@ class Purses:
             want = 2 * last.calls if last.is_good(moment.wall) else last.calls - last.left
         return min(limits.BLOCK_MAX, max(more, want, 1))
 
-    def _take(self, subject: int, wanted: dict[Scope, int], *, reads: bool) -> bool:
+    def _take(self, subject: int, wanted: dict[Scope, int], *, reads: bool) -> list[Block]:
         recorded = self._journal.execute(
             TakeAllowance(
                 subject=subject,
@@ -137,14 +139,14 @@ class Purses:
                 ahead=self.ahead(),
             )
         )
-        for each in recorded:
-            assert isinstance(each.event, AllowanceTaken), "allowance is taken, or it is not"
-            self._keep((each.subject, reads), each, each.event)
-        return bool(recorded)
+        return [self._keep((each.subject, reads), each) for each in recorded]
 
-    def _keep(self, key: tuple[int, bool], recorded: Recorded, taken: AllowanceTaken) -> None:
+    def _keep(self, key: tuple[int, bool], recorded: Recorded) -> Block:
+        """Remember a block; where there are too many, one that is forgotten counts as used."""
+        taken = recorded.event
+        assert isinstance(taken, AllowanceTaken), "allowance is taken, or it is not"
         self._blocks.pop(key, None)
-        self._blocks[key] = Block(
+        block = self._blocks[key] = Block(
             recorded=[recorded],
             calls=taken.calls,
             left=taken.calls,
@@ -154,6 +156,7 @@ class Purses:
         )
         if len(self._blocks) > BLOCKS_MAX:
             del self._blocks[next(iter(self._blocks))]
+        return block
 
 
 class _Steps:

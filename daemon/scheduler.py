@@ -69,11 +69,12 @@ class Scheduler:
             if self._supervisor.is_busy(subject):
                 continue  # its last task still tidies up; `_renew` brings it back
             recorded = self._journal.execute(Start(subject=subject))
-            if not recorded:
-                self._agenda.renew(subject)  # the clock stepped back since `now` was read
-                return
-            if isinstance(recorded[0].event, SyncStarted | RefreshIntended):
+            if recorded and isinstance(recorded[0].event, SyncStarted | RefreshIntended):
                 self._supervisor.start(recorded[0])
+                continue
+            self._agenda.renew(subject)  # what was put off may leave its next start where it was
+            if not recorded:
+                return  # the clock stepped back since `now` was read
 
     def _nap_s(self) -> float:
         if self._anew:

@@ -42,7 +42,7 @@ DEFAULT_POLICY = PolicySet(
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
-    """`pass_` is the one that somebody asked for, while it is under way.
+    """`passes` are those that somebody asked for, while they are under way.
 
     `running` holds the connections that sync, or renew their grant, `retrying` those that retry.
 
@@ -58,18 +58,15 @@ class Fleet(Struct, frozen=True, kw_only=True):
     failed: int = 0
     alive: int = 0
     vault_key: int = 1
-    pass_: Tally | None = None
+    passes: tuple[Tally, ...] = ()
     ahead: timedelta = timedelta()
 
 
 def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
-    """Fold an event of a connection that is part of the pass under way."""
-    under_way = fleet.pass_
-    if under_way is None:
-        return fleet
-    if isinstance(recorded.event, SyncRequested):
-        return replace(fleet, pass_=replace(under_way, requested=under_way.requested + 1))
-    return replace(fleet, pass_=tally.evolve(under_way, recorded))
+    """Fold an event of a connection that is part of a pass."""
+    number = getattr(recorded.event, "pass_", None)
+    passes = [_told(each, recorded) if each.number == number else each for each in fleet.passes]
+    return replace(fleet, passes=tuple(passes))
 
 
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -109,12 +106,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
                 running=fleet.running - {recorded.subject},
                 retrying=_without(fleet.retrying, recorded.subject),
             )
-        case PassBegun():
-            return replace(fleet, pass_=Tally(begun=recorded.at, number=recorded.seq))
-        case PassFilled(wanted=wanted) if fleet.pass_:
-            return replace(fleet, pass_=replace(fleet.pass_, wanted=wanted))
-        case PassEnded():
-            return replace(fleet, pass_=None)
+        case PassBegun() | PassFilled() | PassEnded() as event:
+            return replace(fleet, passes=_passes(fleet.passes, recorded, event))
         case ConnectionAdded():
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():
@@ -131,6 +124,27 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, vault_key=version)
         case _:
             return fleet
+
+
+def _passes(
+    before: tuple[Tally, ...], recorded: Recorded, event: PassBegun | PassFilled | PassEnded
+) -> tuple[Tally, ...]:
+    match event:
+        case PassBegun():
+            return (*before, Tally(begun=recorded.at, number=recorded.seq))
+        case PassFilled(number=number, wanted=wanted):
+            filled = (
+                replace(each, wanted=wanted) if each.number == number else each for each in before
+            )
+            return tuple(filled)
+        case _:
+            return tuple(each for each in before if each.number != event.number)
+
+
+def _told(before: Tally, recorded: Recorded) -> Tally:
+    if isinstance(recorded.event, SyncRequested):
+        return replace(before, requested=before.requested + 1)
+    return tally.evolve(before, recorded)
 
 
 def _without(subjects: frozenset[int], subject: int) -> frozenset[int]:

@@ -63,7 +63,7 @@ class Hold(Struct, frozen=True, kw_only=True):
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """The provider asked, then, to be left alone until then."""
+    """The provider asked, then, to be left alone until then. A forced sync asks it anew."""
 
     since: datetime
     until: datetime
@@ -95,9 +95,10 @@ def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
             return replace(_planned_anew(schedule, recorded, event), wait=wait)
         case SyncScheduled() as event:
             return _planned_anew(schedule, recorded, event)
-        case SyncStarted(attempt=attempt, request=request):
+        case SyncStarted(attempt=attempt, request=request, forced=forced):
             return replace(
                 schedule,
+                wait=None if forced else schedule.wait,
                 request=schedule.request if request is None else None,
                 retry=None if attempt else schedule.retry,
                 rest_until=None,
@@ -137,18 +138,27 @@ def next_start(
 ) -> datetime | None:
     """The earliest instant at which a sync may start; what is pending is served by one start.
 
-    What a person asked for heeds no hold, and the breaker (`closed_until`) unless it is forced.
+    What a person asked for heeds no hold, but the breaker (`closed_until`) and what its provider
+    asked for, unless it is forced.
     """
     asked = schedule.request
     planned = _planned(schedule)
     wishes = [planned] if planned else []
     wishes += [backfill.due] if backfill else []
-    wishes += [asked.at] if asked and asked.kind is not Kind.FAILOVER else []
+    wishes += [_asked_for(schedule, asked)] if asked and asked.kind is not Kind.FAILOVER else []
     if not wishes:
         return None
     bounds = [schedule.rest_until]
     bounds += [] if asked and asked.forced else [closed_until]
     return max([min(wishes), *(bound for bound in bounds if bound is not None)])
+
+
+def _asked_for(schedule: Schedule, asked: Request) -> datetime:
+    """When what a person asked for may start; a clock that stepped back makes no wait longer."""
+    wait = schedule.wait
+    if wait is None or asked.forced:
+        return asked.at
+    return max(asked.at, min(wait.until, asked.at + (wait.until - wait.since)))
 
 
 def is_held(schedule: Schedule, now: datetime) -> bool:

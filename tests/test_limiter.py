@@ -409,3 +409,15 @@ async def test_a_forced_call_takes_a_place_that_others_wait_for(autojump_clock):
         await trio.sleep(0.001)
         calls.start_soon(lambda: host.call(name="waits"))
     assert (host.names[-1], host.times()[-1]) == ("waits", 7)
+
+
+async def test_the_block_that_a_call_relies_on_is_not_forgotten_for_another(
+    autojump_clock, monkeypatch
+):
+    monkeypatch.setattr(purses, "BLOCKS_MAX", 2)
+    host = Host(aligned(100, 3600), aligned(100, 3600, OWN))
+    async with host.life():
+        for _ in range(5):
+            await host.call(ONE)
+            await host.call(OTHER)
+    assert len(host.left) == 10

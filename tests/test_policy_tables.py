@@ -97,6 +97,8 @@ def test_policy_goes_before_what_the_same_file_says_of_syncs(load):
             '[policy.connections."acme/weather"]\nretry_budget = 0.1',
             "policy.connections.acme/weather: retry_budget is a provider's, or the fleet's",
         ),
+        ('[policy.tenants.""]\nspread = 0.1', "policy.tenants: '' is no tenant's name"),
+        ('[policy.tenants."a/b"]\nspread = 0.1', "policy.tenants: 'a/b' is no tenant's name"),
         (
             "[policy.providers.nope]\nspread = 0.1",
             "policy.providers.nope: there is no such provider",

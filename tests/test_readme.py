@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import configuration, provider_file, strict_toml
+from daemon import configuration, policy_file, provider_file, strict_toml
 from daemon.auth_file import OAuth2
 from daemon.cli import root
 from daemon.configuration import Settings
@@ -41,6 +41,11 @@ def test_the_example_configuration_is_good_and_says_the_defaults():
     settings = strict_toml.read(ROOT / "systemd/rounds.toml", Settings)
     assert configuration.policy(settings) == configuration.policy(Settings())
     assert settings.sync == Settings().sync
+    text = (ROOT / "systemd/rounds.toml").read_text()
+    names = set(policy_file.NAMES) - {"concurrency", "interval"}  # which stand in [sync]
+    assert {
+        name for name in names if not re.search(rf"^(# )?{name} =", text, re.MULTILINE)
+    } == set()
 
 
 def test_every_command_in_the_readme_exists():

@@ -1,9 +1,12 @@
 """What is said of many syncs that are summed up together, in one plain line?"""
 
+from collections.abc import Mapping
 from typing import TypeAlias, assert_never
 
 from daemon.cli import times
 from events.schema import PassBegun, PassEnded, PassFilled
+
+ERRORS_MAX = 20  # shown; a screen has little more
 
 Pass: TypeAlias = PassBegun | PassFilled | PassEnded
 
@@ -38,3 +41,13 @@ def summary(event: PassEnded) -> str:
     took = times.milliseconds(event.duration_ms)
     many = times.count(event.total, "sync")
     return f"{many} in {took}: {', '.join(ends) or 'nothing to do'}; {', '.join(brought)}"
+
+
+def errors(event: PassEnded, names: Mapping[int, str]) -> list[str]:
+    """`  acme/gone: the provider switched this off for good; …`, and how many more there are."""
+    from daemon.decide.failure import RULES
+
+    shown = event.errors[:ERRORS_MAX]
+    lines = [f"  {names.get(each.connection, '?')}: {RULES[each.cause].sentence}" for each in shown]
+    more = event.failed - len(shown)
+    return [*lines, f"  and {more:,} more; `rounds health` names them"] if more else lines

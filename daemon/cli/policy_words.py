@@ -1,5 +1,6 @@
 """What does an event about settings or breakers say, in one plain line?"""
 
+from collections.abc import Mapping
 from datetime import time, timedelta
 from typing import Any, TypeAlias, assert_never
 
@@ -31,15 +32,15 @@ OPENED = {
 }
 
 
-def change(event: Change, by: str, other: str | None = None) -> str:
-    """`other` is the name of the fallback, if the event names one."""
+def change(event: Change, by: str, names: Mapping[int, str]) -> str:
+    """`names` holds the fallback's, if the event speaks of one."""
     match event:
         case SettingsDeclared(settings=settings):
-            return f"settings declared: {_said(settings, other) or 'none'}"
+            return f"settings declared: {_said(settings, names) or 'none'}"
         case SettingsSet(settings=settings):
-            return f"settings set{by}: {_said(settings, other)}"
-        case SettingsReset(names=names):
-            return f"settings taken back{by}: {', '.join(names)}"
+            return f"settings set{by}: {_said(settings, names)}"
+        case SettingsReset(names=taken):
+            return f"settings taken back{by}: {', '.join(taken)}"
         case _:
             assert_never(event)
 
@@ -78,8 +79,8 @@ def value(found: Any) -> str:
             return str(found)
 
 
-def _said(settings: Settings, other: str | None) -> str:
+def _said(settings: Settings, names: Mapping[int, str]) -> str:
     found = dict(named(settings))
-    if other is not None:
-        found["fallback"] = other
+    if settings.fallback is not None:
+        found["fallback"] = names.get(settings.fallback, "another connection")
     return ", ".join(f"{name} {value(each)}" for name, each in found.items())

@@ -38,6 +38,8 @@ def ask(
         screen.document(msgspec.json.encode(end))
     else:
         screen.line(pass_words.summary(event), "red" if event.failed else "green")
+        for line in pass_words.errors(event, end.names):
+            screen.line(line)
     if event.failed:
         raise click.exceptions.Exit(Exit.FAILED)
 

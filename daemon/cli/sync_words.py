@@ -1,6 +1,6 @@
 """What does an event about a sync's beginning or end say, in one plain line?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from daemon.cli import times
@@ -55,11 +55,12 @@ INTERRUPTS = {
 }
 
 
-def start(event: Start, seq: int, by: str, other: str | None = None) -> str:
-    """`by` says who, as a clause, where somebody did it; `other` whom a failover stands in for."""
+def start(event: Start, seq: int, by: str, names: Mapping[int, str]) -> str:
+    """`by` says who, as a clause, where somebody did it; `names` whom a failover stands in for."""
     match event:
-        case SyncRequested(kind=Kind.FAILOVER):
-            return f"sync requested: it stands in for {other or 'another connection'}"
+        case SyncRequested(kind=Kind.FAILOVER, origin=origin):
+            other = names.get(origin or 0, "another connection")
+            return f"sync requested: it stands in for {other}"
         case SyncRequested(options=options, kind=kind):
             what = "retry" if kind is Kind.RETRY else "sync"
             forced = ", whatever breakers and limits say" if event.forced else ""
@@ -93,7 +94,8 @@ def again(event: Again, by: str) -> str:
     match event:
         case RetryScheduled(attempt=attempt, due=due):
             of = f" of {', '.join(event.streams)}" if event.streams else ""
-            hint = "; the provider asked to wait" if event.hint else ""
+            asked = event.hint is not None and event.hint >= event.delay
+            hint = "; the provider asked to wait" if asked else ""
             return f"retry {attempt}{of} at {times.local(due)} (priority {event.priority}){hint}"
         case RetryMoved(due=due):
             return f"retry at {times.local(due)} (the clock jumped, or the provider asked to wait)"

@@ -169,7 +169,7 @@ def sentence(view: EventView) -> str:
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
             return account_words.backfill(event, _who(event), view.at)
         case SettingsDeclared() | SettingsSet() | SettingsReset():
-            return policy_words.change(event, _who(event), view.other)
+            return policy_words.change(event, _who(event), view.names)
         case BreakerOpened() | BreakerProbed() | BreakerEased() | BreakerClosed() | BreakerReset():
             return policy_words.breaking(event, _who(event))
         case PassBegun() | PassFilled() | PassEnded():
@@ -177,7 +177,7 @@ def sentence(view: EventView) -> str:
         case RetryScheduled() | RetryMoved() | RetriesEnded():
             return sync_words.again(event, _who(event))
         case SyncRequested() | SyncSkipped() | SyncDeferred() | SyncStarted():
-            return sync_words.start(event, view.seq, _who(event), view.other)
+            return sync_words.start(event, view.seq, _who(event), view.names)
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return sync_words.ending(event, _who(event))
         case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted() | StepsSummed():

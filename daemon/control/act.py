@@ -16,7 +16,7 @@ from events.envelope import Recorded
 from events.schema import BackfillEnded, SyncSkipped
 from events.terms import Caller, RunOptions, SkipReason
 from projections import policy
-from projections.connection import Connection
+from projections.connection import Connection, next_start
 from projections.grant import Phase
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
@@ -72,6 +72,10 @@ def _waits(desk: Desk, subject: int) -> str:
     if until > now:
         left = duration.text(duration.rounded_up(until - now))
         return f"; a breaker is open for {left} more: --force goes before it"
+    at = next_start(known) or now
+    if at > now:
+        left = duration.text(duration.rounded_up(at - now))
+        return f"; the provider asked to be left alone for {left} more: --force goes before it"
     if quiet.ends(policy.of_connection(world, subject), now):
         return "; it is inside quiet hours, which what you ask for does not wait for"
     return ""

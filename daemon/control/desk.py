@@ -19,7 +19,7 @@ from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.envelope import Recorded
 from events.policy import Settings
-from events.schema import Event, SettingsDeclared, SettingsSet, SyncRequested
+from events.schema import Event, PassEnded, SettingsDeclared, SettingsSet, SyncRequested
 from projections.connection import Connection
 
 
@@ -71,16 +71,20 @@ class Desk(Struct, frozen=True, kw_only=True):
             subject=recorded.subject,
             name=self.vault.name(recorded.subject) if recorded.subject else "fleet",
             event=recorded.event,
-            other=self._other(recorded.event),
+            names={each: self.vault.name(each) for each in _others(recorded.event)},
         )
 
-    def _other(self, event: Event) -> str | None:
-        match event:
-            case SettingsSet(settings=Settings(fallback=int() as other)):
-                return self.vault.name(other)
-            case SettingsDeclared(settings=Settings(fallback=int() as other)):
-                return self.vault.name(other)
-            case SyncRequested(origin=int() as other):
-                return self.vault.name(other)
-            case _:
-                return None
+
+def _others(event: Event) -> list[int]:
+    """Which connections an event speaks of besides its subject."""
+    match event:
+        case SettingsSet(settings=Settings(fallback=int() as other)):
+            return [other]
+        case SettingsDeclared(settings=Settings(fallback=int() as other)):
+            return [other]
+        case SyncRequested(origin=int() as other):
+            return [other]
+        case PassEnded(errors=errors):
+            return [each.connection for each in errors]
+        case _:
+            return []

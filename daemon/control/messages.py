@@ -229,7 +229,7 @@ class Providers(Struct, frozen=True, kw_only=True):
 class EventView(Struct, frozen=True, kw_only=True):
     """One event, with its subject's name as it is now.
 
-    `other` is the name of the connection that it speaks of besides, if it does.
+    `names` are those of the connections that it speaks of besides.
     """
 
     seq: int
@@ -237,7 +237,7 @@ class EventView(Struct, frozen=True, kw_only=True):
     subject: int
     name: str
     event: Event
-    other: str | None = None
+    names: dict[int, str] = {}
 
 
 class Events(Struct, frozen=True, kw_only=True):

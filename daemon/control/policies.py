@@ -17,7 +17,7 @@ from daemon.control.policy_messages import (
     PolicyWish,
 )
 from daemon.names import NameKind
-from daemon.policy_file import WrongSetting
+from daemon.policy_file import PolicyTable, WrongSetting
 from events.policy import INTERVAL_OF, PolicySet
 from events.schema import FLEET, SettingsReset, SettingsSet
 from events.terms import Caller
@@ -58,6 +58,7 @@ async def set_(desk: Desk, wish: PolicyWish, by: Caller) -> Done:
         raise Refused("invalid", str(wrong)) from None
     if sentence := policy_file.check_place(table, place.word):
         raise Refused("invalid", sentence)
+    _check_order(desk, table)
     given = policy_file.settings(table, _finder(desk, place))
     command = commands.SetSettings(subject=place.subject, settings=given, by=by)
     recorded = await execute(desk, command)
@@ -119,6 +120,18 @@ def _check_streams(desk: Desk, place: _Place, names: Iterable[str]) -> None:
         if name != stream and stream not in known:
             there = ", ".join(sorted(known)) or "none"
             raise Refused("invalid", f"{name}: there is no stream {stream} (there are: {there})")
+
+
+def _check_order(desk: Desk, table: PolicyTable) -> None:
+    known = {each.name for each in desk.journal.world.providers.values()} | {
+        each.file.name for each in desk.providers.values()
+    }
+    for name in table.priority_order or ():
+        if name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise Refused(
+                "invalid", f"priority_order: there is no provider {name} (there are: {there})"
+            )
 
 
 def _finder(desk: Desk, place: _Place) -> Callable[[str], int]:

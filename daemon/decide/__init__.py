@@ -76,6 +76,7 @@ from daemon.decide import (
     start,
     succession,
     tokens,
+    vain,
 )
 from daemon.decide.decisions import Decisions
 from events.schema import FLEET, ClockStepped, DaemonStopped
@@ -86,7 +87,8 @@ __all__ = ["Decisions", "decide"]
 
 def decide(command: Command, world: World, now: datetime) -> Decisions:
     decided = _decide(command, world, now)
-    return [*decided, *passes.ended(decided, world, now)] if world.fleet.pass_ else decided
+    decided += vain.unauthorised(decided, world)
+    return [*decided, *passes.ended(decided, world, now)] if world.fleet.passes else decided
 
 
 def _decide(command: Command, world: World, now: datetime) -> Decisions:
@@ -210,7 +212,7 @@ def _of_policy(command: PolicyCommand, world: World) -> Decisions:
 def _of_host(command: HostCommand, world: World, now: datetime) -> Decisions:
     match command:
         case Recover():
-            return host.recover(command, world)
+            return host.recover(command, world, now)
         case SetPolicy():
             return host.set_policy(command, world)
         case NoteVaultKey():

@@ -16,7 +16,7 @@ from typing import assert_never
 from msgspec import Struct
 
 from daemon.commands import CloseBreaker, OpenBreaker, ResetBreaker
-from daemon.decide import failure
+from daemon.decide import failure, vain
 from daemon.decide.decisions import Decisions
 from events.breakers import (
     BreakerClosed,
@@ -88,7 +88,8 @@ def latch(subject: int, world: World) -> Decisions:
     if world.connections[subject].breaker.reason is BreakerReason.RETIRED:
         return []
     reason, cause = BreakerReason.RETIRED, FailureClass.RETIRED
-    return [(subject, BreakerOpened(reason=reason, until=None, failures=1, cause=cause))]
+    opened = BreakerOpened(reason=reason, until=None, failures=1, cause=cause)
+    return [*vain.shut_out(subject, world.connections[subject]), (subject, opened)]
 
 
 def is_retired(subject: int, run: Run, failures: Sequence[StreamFailure], world: World) -> bool:
@@ -121,7 +122,9 @@ def by_hand(command: OpenBreaker | CloseBreaker | ResetBreaker, world: World) ->
     match command:
         case OpenBreaker(by=by):
             opened = BreakerOpened(reason=BreakerReason.BY_HAND, until=None, by=by)
-            return [] if is_latched(of.breaker) else [(command.subject, opened)]
+            if is_latched(of.breaker):
+                return []
+            return [*_shut_out(command.subject, world), (command.subject, opened)]
         case CloseBreaker(by=by):
             closed = of.breaker.reason is None
             return [] if closed else [(command.subject, BreakerClosed(by=by))]
@@ -129,6 +132,16 @@ def by_hand(command: OpenBreaker | CloseBreaker | ResetBreaker, world: World) ->
             return [(command.subject, BreakerReset(by=by))]
         case _:
             assert_never(command)
+
+
+def _shut_out(subject: int, world: World) -> Decisions:
+    """By hand, and so seldom enough to look at every connection where it is a provider's."""
+    behind = [
+        (each, known)
+        for each, known in world.connections.items()
+        if subject in (each, known.provider)
+    ]
+    return [skip for each, known in behind for skip in vain.shut_out(each, known)]
 
 
 def _levels(subject: int, world: World) -> Iterator[_Level]:

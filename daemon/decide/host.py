@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from daemon.commands import DeclareProvider, NoteVaultKey, Recover, SetPolicy
+from daemon.commands import DeclareProvider, FillPass, NoteVaultKey, Recover, SetPolicy
+from daemon.decide import passes
 from daemon.decide.decisions import Decisions
 from daemon.decide.doubt import RETRY
 from daemon.decide.outcome import interrupted
@@ -10,7 +11,6 @@ from events.schema import (
     FLEET,
     AuthorisationWaived,
     DaemonStarted,
-    PassFilled,
     RenewalScheduled,
     VaultKeyRotated,
 )
@@ -19,22 +19,22 @@ from projections.grant import Phase
 from projections.world import World
 
 
-def recover(command: Recover, world: World) -> Decisions:
+def recover(command: Recover, world: World, now: datetime) -> Decisions:
     """Every sync that was running when the last life ended has been interrupted."""
     open_runs = [
         (subject, interrupted(known, known.run, InterruptReason.DIED))
         for subject in sorted(world.fleet.running)
         if (known := world.connections[subject]).run
     ]
-    return [*open_runs, (FLEET, DaemonStarted(version=command.version)), *_filled(world)]
+    return [*open_runs, (FLEET, DaemonStarted(version=command.version)), *_filled(world, now)]
 
 
-def _filled(world: World) -> Decisions:
+def _filled(world: World, now: datetime) -> Decisions:
     """A pass whose requests were cut short by the last life's end is as large as it came to be."""
-    under_way = world.fleet.pass_
-    if under_way is None or under_way.number is None or under_way.wanted is not None:
-        return []
-    return [(FLEET, PassFilled(number=under_way.number, wanted=under_way.requested))]
+    numbers = [each.number for each in world.fleet.passes if each.number is not None]
+    return [
+        event for number in numbers for event in passes.fill(FillPass(number=number), world, now)
+    ]
 
 
 def set_policy(command: SetPolicy, world: World) -> Decisions:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
-from daemon.decide import doubt, retry
+from daemon.decide import doubt, retry, vain
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of
@@ -69,7 +69,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
     return [
         *doubt.left(subject, known, world, now, DoubtReason.OVERTAKEN),
         *_cancelled(subject, known, command),
-        *_skipped(subject, known, SkipReason.REMOVED),
+        *vain.skipped(subject, known, SkipReason.REMOVED),
         *_overdue(subject, known, now),
         *retry.ended(subject, known, command.by),
         *ended(subject, known, BackfillEnd.CANCELLED, command.by),
@@ -83,7 +83,7 @@ def pause(command: Pause, world: World) -> Decisions:
     if known is None or known.removed or known.paused:
         return []
     return [
-        *_skipped(subject, known, SkipReason.PAUSED),
+        *vain.skipped(subject, known, SkipReason.PAUSED),
         (subject, ConnectionPaused(by=command.by)),
     ]
 
@@ -131,14 +131,6 @@ def _cancelled(subject: int, known: Connection, command: Remove) -> Decisions:
         return []
     part = part_of(known.run)
     return [(subject, SyncCancelled(sync=known.run.sync, by=command.by, pass_=part))]
-
-
-def _skipped(subject: int, known: Connection, reason: SkipReason) -> Decisions:
-    request = known.schedule.request
-    if request is None:
-        return []
-    skipped = SyncSkipped(reason=reason, due=request.at, request=request.seq, pass_=request.pass_)
-    return [(subject, skipped)]
 
 
 def _overdue(subject: int, known: Connection, now: datetime) -> Decisions:

@@ -19,18 +19,20 @@ from projections import policy, tally
 from projections.tally import Tally
 from projections.world import World
 
+PASSES_MAX = 16  # under way at once
 ENDING = (SyncSucceeded, SyncFailed, SyncCancelled, SyncSkipped, SyncInterrupted)
 
 
 def begin(command: BeginPass, world: World) -> Decisions:
-    """One at a time: whoever asks for all of them again meanwhile has asked already."""
-    return [] if world.fleet.pass_ else [(FLEET, PassBegun(by=command.by))]
+    """So many at a time: one that waits, for breakers or limits, must not keep others waiting."""
+    full = len(world.fleet.passes) >= PASSES_MAX
+    return [] if full else [(FLEET, PassBegun(by=command.by))]
 
 
 def fill(command: FillPass, world: World, now: datetime) -> Decisions:
     """All requests are made; those that ended meanwhile may have been the last."""
-    under_way = world.fleet.pass_
-    if under_way is None or under_way.number != command.number or under_way.wanted is not None:
+    under_way = next((each for each in world.fleet.passes if each.number == command.number), None)
+    if under_way is None or under_way.wanted is not None:
         return []
     filled = PassFilled(number=command.number, wanted=under_way.requested)
     if tally.ended(under_way) < under_way.requested:
@@ -39,16 +41,17 @@ def fill(command: FillPass, world: World, now: datetime) -> Decisions:
 
 
 def ended(decided: Decisions, world: World, now: datetime) -> Decisions:
-    """What is decided may end the pass that somebody asked for: say what it came to."""
-    under_way = world.fleet.pass_
-    assert under_way is not None, "asked while there is one"
-    after = under_way
-    for subject, event in decided:
-        if number_of(event) == under_way.number:
-            after = _counted(after, subject, event, now)
-    if after is under_way or after.wanted is None or tally.ended(after) < after.wanted:
-        return []
-    return [(FLEET, _summary(after, now))]
+    """What is decided may end passes that somebody asked for: say what they came to."""
+    found: Decisions = []
+    for under_way in world.fleet.passes:
+        after = under_way
+        for subject, event in decided:
+            if number_of(event) == under_way.number:
+                after = _counted(after, subject, event, now)
+        whole = after.wanted is not None and tally.ended(after) >= after.wanted
+        if after is not under_way and whole:
+            found.append((FLEET, _summary(after, now)))
+    return found
 
 
 def slot_ended(subject: int, ending: Event, world: World, now: datetime) -> Decisions:

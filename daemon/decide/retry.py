@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from daemon.commands import Finish, Retry
-from daemon.decide import failure
+from daemon.decide import failure, vain
 from daemon.decide.breaker import is_latched
 from daemon.decide.decisions import Decisions
 from events.policy import Backoff, PolicySet
@@ -38,7 +38,8 @@ def after(command: Finish, run: Run, world: World, now: datetime) -> Decisions:
         ended = RetriesEnded(reason=RetriesEnd.USED_UP, attempts=run.attempt)
         return [(subject, ended), *failover(subject, run, world)]
     if not _budget_allows(world, subject, rules, now):
-        return [(subject, RetriesEnded(reason=RetriesEnd.BUDGET, attempts=run.attempt))]
+        ended = RetriesEnded(reason=RetriesEnd.BUDGET, attempts=run.attempt)
+        return [(subject, ended), *failover(subject, run, world)]
     delay = backoff(rules, run.attempt + 1)
     drawn = command.jitter * delay if rules.retry_jitter else delay
     hint = asked_to_wait(command)
@@ -116,7 +117,7 @@ def by_hand(command: Retry, world: World, now: datetime) -> Decisions:
         streams=pending.streams if pending else failing,
         options=pending.options if pending else None,
     )
-    return [(command.subject, wanted)]
+    return [*vain.left_out(command.subject, asked, command.by), (command.subject, wanted)]
 
 
 def ended(

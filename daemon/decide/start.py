@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.commands import Cancel, Request, Review, Start
-from daemon.decide import days, quiet, retry, tokens
+from daemon.decide import days, quiet, retry, tokens, vain
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of, stands_for_due
 from daemon.decide.rotation import is_lifted, next_due, within
@@ -84,19 +84,12 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
         forced=command.forced,
         pass_=command.pass_,
     )
-    return [*_left_out(subject, pending, command), (subject, asked)]
+    return [*vain.left_out(subject, pending, command.by), (subject, asked)]
 
 
 def _does_more(command: Request, pending: Asked) -> bool:
     person = command.kind is not Kind.FAILOVER
     return (pending.kind is Kind.FAILOVER and person) or (command.forced and not pending.forced)
-
-
-def _left_out(subject: int, pending: Asked | None, command: Request) -> Decisions:
-    """A request that another one stands in for is no part of its pass any more."""
-    if pending is None or pending.pass_ is None:
-        return []
-    return [(subject, SyncCancelled(by=command.by, pass_=pending.pass_))]
 
 
 def cancel(command: Cancel, world: World, now: datetime) -> Decisions:

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from daemon.decide import days, rotation
 from events.policy import PolicySet
 from events.terms import Kind, RunOptions
-from projections import breaker, health, policy
+from projections import allowance, breaker, health, policy
 from projections.backfill import Backfill
 from projections.breaker import Phase
 from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
 from projections.provider import Provider
 from projections.schedule import Request, Retry, is_held, next_start
+from projections.window import Moment
 from projections.world import World
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -89,7 +90,8 @@ def _requested(asked: Request, retry: Retry | None, due: Turn | None, points: in
     )
     if due and not days_alone:
         both = _united(asked.streams, due.streams)
-        turn = replace(turn, due=min(asked.at, due.due), streams=both)
+        kind = turn.kind if person else due.kind  # a failover is once, and a turn is tried again
+        turn = replace(turn, kind=kind, due=min(asked.at, due.due), streams=both)
     if retry and (whole or asked.kind is Kind.RETRY):
         both = _united(turn.streams, retry.streams)
         turn = replace(turn, attempt=retry.attempt, streams=both)
@@ -137,9 +139,17 @@ def is_full(world: World) -> bool:
 def opens_at(world: World, provider: int, now: datetime) -> datetime | None:
     """When a sync may start at this provider; None for now, NEVER for not before it changes.
 
-    A breaker whose wait is over lets one probe at a time through.
+    A breaker whose wait is over lets one probe at a time through. Where all connections share a
+    limit, what the provider asked of one holds for all.
     """
-    known = world.providers[provider]
+    known, ahead = world.providers[provider], world.fleet.ahead
+    held = allowance.held_for(known.allowance, Moment(wall=now, ahead=ahead))
+    if held:
+        return max(now + held, _opens(world, provider, known, now) or now)
+    return _opens(world, provider, known, now)
+
+
+def _opens(world: World, provider: int, known: Provider, now: datetime) -> datetime | None:
     match breaker.phase(known.breaker, now):
         case Phase.OPEN:
             return known.breaker.until or NEVER

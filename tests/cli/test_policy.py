@@ -148,6 +148,7 @@ def test_what_was_set_survives_a_restart(daemon):
         ("policy set acme concurrency=3", 2, "concurrency is the fleet's alone"),
         ("policy set acme/weather interval.hours=1h", 2, "no stream hours (there are: days)"),
         ("policy set interval.hours=1h", 2, "there is no stream hours (there are: days, rows)"),
+        ("policy set acme priority_order=nope,weather", 2, "there is no provider nope (there are:"),
         ("policy set acme/broken fallback=bob/weather", 2, "bob/weather is another tenant's"),
         ("policy set acme/broken fallback=acme/broken", 2, "cannot be its own fallback"),
         ("policy set acme/broken fallback=acme/nope", 3, "there is no connection acme/nope"),

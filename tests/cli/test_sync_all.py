@@ -20,8 +20,10 @@ def test_all_are_synced_and_summed_up(daemon):
     typed = daemon.rounds("sync", "--all", "--wait")
     assert typed.code == 1, "one of them fails"
     assert typed.out.splitlines()[0] == "3 syncs requested"
-    assert typed.out.splitlines()[-1].startswith("3 syncs in ")
-    assert typed.out.splitlines()[-1].endswith(": 2 succeeded, 1 failed; 60 records")
+    told, error = typed.out.splitlines()[-2:]
+    assert told.startswith("3 syncs in ")
+    assert told.endswith(": 2 succeeded, 1 failed; 60 records")
+    assert error == "  acme/broken: the provider failed; it is tried again by itself"
 
 
 def test_those_of_a_tenant_or_at_a_provider_alone(daemon):
@@ -31,6 +33,19 @@ def test_those_of_a_tenant_or_at_a_provider_alone(daemon):
     assert (end["type"], end["total"], end["successful"]) == ("pass-ended", 2, 2)
     typed = daemon.rounds("sync", "--all", "--tenant", "birch", "--wait")
     assert (typed.code, typed.out.splitlines()[0]) == (0, "1 sync requested")
+
+
+def test_what_is_left_out_is_named_with_what_keeps_it(daemon):
+    daemon.rounds("pause", "acme/broken")
+    typed = daemon.rounds("sync", "--all", "--tenant", "acme", "--wait")
+    assert (typed.code, typed.out.splitlines()[0]) == (
+        0,
+        "1 sync requested; 1 left out: acme/broken (paused)",
+    )
+    typed = daemon.rounds("sync", "--all", "--provider", "broken")
+    assert typed.code == 3
+    assert "nothing was requested; 1 left out: acme/broken (paused)" in typed.err
+    daemon.rounds("resume", "acme/broken")
 
 
 def test_without_waiting_it_says_how_to(daemon):

@@ -6,13 +6,16 @@ import signal
 import socket
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+import tzdata
 
 from events import chain
 from tests.e2e.daemon import refused, running
 
 DAYS = {"days": {"path": "/days", "primary_key": ["id"]}}
+FAR = {"timezone": "Atlantis/Capital"}
 UNUSABLE, IN_USE = 78, 75
 
 
@@ -118,6 +121,21 @@ async def test_a_wrong_provider_names_the_file_and_the_key(home):
     home.provide("shop", "ftp://example.org", streams=DAYS)
     home.configure("acme/shop")
     await refuses(home, UNUSABLE, "shop.toml", "base_url")
+
+
+async def test_a_time_zone_that_the_host_no_longer_knows_is_named(home):
+    """It was known when it was set; the first sync of each life would end that life."""
+    zones = home.root / "zones/Atlantis"
+    zones.mkdir(parents=True)
+    (zones / "Capital").write_bytes((Path(tzdata.__file__).parent / "zoneinfo/UTC").read_bytes())
+    home.provide("shop", "http://127.0.0.1:9", streams=DAYS)
+    home.configure("acme/shop")
+    async with running(home, environment={"PYTHONTZPATH": str(zones.parent)}) as daemon:
+        await daemon.tell("policy-set", None, tenant="acme", settings=FAR)
+        assert await daemon.stop() == 0
+    code, complaint = await refused(home)
+    assert code == UNUSABLE
+    assert "the time zone Atlantis/Capital, set for acme, is not known" in one_sentence(complaint)
 
 
 async def test_a_credential_that_is_not_there_is_named(home):

@@ -1,7 +1,7 @@
 """Any wishes in any order keep every invariant, and nothing is told before it is on disk."""
 
 from collections import Counter
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import trio
@@ -160,6 +160,13 @@ wishes = st.one_of(
     st.builds(commands.CloseBreaker, subject=guarded),
     st.builds(commands.ResetBreaker, subject=guarded),
     st.builds(commands.BeginPass),
+    st.builds(
+        commands.Backfill,
+        subject=subjects,
+        first=st.just(date(2026, 1, 1)),
+        last=st.just(date(2026, 1, 9)),
+        batch=st.just(3),
+    ),
     st.builds(commands.Crash, subject=subjects, error=st.just("KeyError at rest.py:1")),
 )
 starts = st.builds(commands.Start, subject=subjects)

@@ -8,6 +8,7 @@ from daemon import commands
 from daemon.agenda import STALE_LEAST, Agenda
 from daemon.decide import decide
 from events import schema, terms
+from events.breakers import BreakerReason
 from events.envelope import Recorded
 from events.policy import Settings
 from projections import world as worlds
@@ -17,10 +18,22 @@ from tests.policy.transcript import (
     HOUR,
     MINUTE,
     NOON,
+    ONE,
+    PERSON,
     PROVIDER,
     REQUESTED,
+    account,
+    authorised,
+    failed,
     given,
+    in_doubt,
+    intended,
+    lost,
     scheduled,
+    started,
+)
+from tests.policy.transcript import (
+    SECOND as A_SECOND,
 )
 
 FIRST, SECOND, THIRD, HEALTHY = 10, 11, 12, 13
@@ -151,3 +164,19 @@ def test_its_heaps_do_not_grow_with_requests():
         assert play.start(now) == (FIRST, terms.Kind.MANUAL)
         play.succeed(FIRST, now)
         assert len(play.agenda) <= STALE_LEAST
+
+
+# -- a grant to look after ------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("X6")
+def test_a_way_out_of_a_doubt_waits_for_no_breaker_though_a_sync_was_due_before_it():
+    """What fell due first, and waits, is found again when the other comes."""
+    opened = schema.BreakerOpened(reason=BreakerReason.CALLS, until=NOON + HOUR)
+    past = (*account(PERSON, authorised(), started(), REQUESTED, intended(sync=5)),)
+    play = Play(*past, (PROVIDER, opened))
+    play.record(ONE, in_doubt(sync=5))
+    play.record(ONE, failed(5, lost()))
+    assert play.agenda.pop(NOON) is None
+    assert play.agenda.next_at(NOON) == play.world.connections[ONE].grant.renew_by
+    assert play.agenda.pop(NOON + 5 * A_SECOND) == ONE

@@ -3,7 +3,9 @@
 import pytest
 
 from daemon import commands
-from events.schema import ConnectionChanged, RetryScheduled, SyncScheduled
+from events.limits import HoldReason as LimitHoldReason
+from events.limits import LimitHeld
+from events.schema import ConnectionChanged, RetryScheduled, SyncRequested, SyncScheduled
 from events.terms import FailureClass, ScheduleReason
 from tests.policy.transcript import (
     HOUR,
@@ -16,6 +18,7 @@ from tests.policy.transcript import (
     given,
     scheduled,
     setting,
+    succeeded,
 )
 
 RECONSIDER = commands.Reconsider(subject=ONE)
@@ -72,3 +75,37 @@ def test_a_wait_that_is_shorter_than_the_interval_holds_when_that_becomes_shorte
     given(*waits, shorter).when(RECONSIDER).then(anew(NOON + 3 * HOUR))
     unasked = (*waits[:-1], (ONE, retry(NOON + 3 * HOUR)))
     given(*unasked, shorter).when(RECONSIDER).then(anew(NOON + HOUR))
+
+
+# -- people ---------------------------------------------------------------------------------------
+
+
+def asked(at=NOON, **more):
+    return ONE, SyncRequested(**more), at
+
+
+@pytest.mark.requirement("E10")
+def test_what_a_person_asks_for_waits_as_well_unless_it_is_forced():
+    start = commands.Start(subject=ONE)
+    given(*WAITS, asked()).when(start, UNTIL - MINUTE).then()
+    (started,) = given(*WAITS, asked()).when(start, UNTIL).decided
+    assert started[1].kind == "manual"
+    ((_, forced),) = given(*WAITS, asked(forced=True)).when(start).decided
+    assert forced.forced
+    after = (*WAITS, asked(forced=True), (ONE, forced), (ONE, succeeded(6)), asked())
+    assert given(*after).when(start, NOON + MINUTE).decided, "its newest answer asked for nothing"
+
+
+def test_a_clock_that_steps_back_makes_no_wait_of_a_person_longer():
+    before = NOON - 100 * HOUR
+    past = given(*WAITS, asked(before)).when(commands.Start(subject=ONE), before + 9 * HOUR)
+    assert past.decided
+
+
+@pytest.mark.requirement("E10")
+def test_where_connections_share_a_limit_what_one_was_told_holds_for_all():
+    held = PROVIDER, LimitHeld(until=NOON + HOUR, reason=LimitHoldReason.HINT)
+    start = commands.Start(subject=ONE)
+    given(*KNOWN, held).when(start, NOON + HOUR - MINUTE).then()
+    assert given(*KNOWN, held).when(start, NOON + HOUR).decided
+    assert given(*KNOWN, held, asked(forced=True)).when(start).decided

@@ -4,7 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from daemon import commands
+from daemon.decide.passes import PASSES_MAX
 from events import schema, terms
+from events.breakers import BreakerReason
 from events.envelope import Recorded
 from events.passes import PassBegun, PassEnded, PassError, PassFilled
 from events.schema import FLEET
@@ -18,11 +20,14 @@ from tests.policy.transcript import (
     NOON,
     ONE,
     OTHER,
+    PERSON,
     PROVIDER,
+    authorised,
     captured,
     failed,
     finish,
     given,
+    intended,
     lost,
     refreshed,
     scheduled,
@@ -69,10 +74,44 @@ def finish_other(*streams, failures=()):
     return replace(finish(12, *streams, failures=failures), subject=OTHER)
 
 
-def test_a_pass_begins_and_a_second_one_does_not_while_it_lasts():
-    begin = commands.BeginPass(by=BY)
-    given(*BOTH[:5]).when(begin).then((FLEET, PassBegun(by=BY)))
-    given(*BOTH).when(begin).then()
+def test_some_passes_may_be_under_way_at_once_but_not_any_number():
+    """One that waits, for breakers or limits, keeps no other from beginning."""
+    begin, begun = commands.BeginPass(by=BY), (FLEET, PassBegun(by=BY))
+    given(*BOTH[:5]).when(begin).then(begun)
+    given(*BOTH).when(begin).then(begun)
+    given(*BOTH[:5], *[begun] * PASSES_MAX).when(begin).then()
+
+
+def test_what_ends_counts_for_its_own_pass_alone():
+    second = 11
+    both = (
+        *BOTH,
+        wanted(ONE),
+        (FLEET, PassFilled(number=PASS, wanted=1)),
+        (FLEET, PassBegun(by=BY)),
+        (OTHER, schema.SyncRequested(by=BY, pass_=9)),
+        (FLEET, PassFilled(number=9, wanted=1)),
+        (ONE, started(NOON, 1, request=7)),
+        (OTHER, started(NOON, 1, request=10)),
+    )
+    assert len(both) == second + 2
+    last = given(*both).when(finish(12, "days"), NOON + MINUTE).decided[-1]
+    assert last == ended(total=1, successful=1, records=3)
+    last = given(*both).when(replace(finish_other("days"), sync=13), NOON + MINUTE).decided[-1]
+    assert last == ended(total=1, successful=1, records=3, number=9)
+
+
+@pytest.mark.parametrize("subject", [OTHER, PROVIDER], ids=["its own", "its provider's"])
+def test_a_breaker_that_somebody_opens_ends_what_waits_for_it(subject):
+    """Not before somebody closes it could it start: no pass waits for that."""
+    opened = commands.OpenBreaker(subject=subject, by=BY)
+    skip = schema.SyncSkipped(reason=terms.SkipReason.BREAKER, due=NOON, request=8, pass_=PASS)
+    stop = (subject, schema.BreakerOpened(reason=BreakerReason.BY_HAND, until=None, by=BY))
+    given(*FIRST).when(opened, NOON + MINUTE).then(
+        (OTHER, skip), stop, ended(successful=1, others=1, records=3)
+    )
+    forced = (*FIRST, (OTHER, schema.SyncRequested(by=BY, forced=True)))
+    given(*forced).when(opened, NOON + MINUTE).then(stop)
 
 
 def test_requests_name_their_pass_and_it_is_as_large_as_they_are_many():
@@ -160,6 +199,9 @@ def test_a_pass_whose_requests_ended_before_all_were_made_ends_once_they_are():
 def test_a_death_while_requests_were_made_leaves_a_pass_of_those_that_were():
     recovered = given(*BOTH, wanted(ONE)).when(commands.Recover(version="2")).decided
     assert recovered[-1] == (FLEET, PassFilled(number=PASS, wanted=1))
+    early = (*BOTH, wanted(ONE), (ONE, started(NOON, 1, request=7)), (ONE, part(succeeded(8))))
+    recovered = given(*early).when(commands.Recover(version="2"), NOON + MINUTE).decided
+    assert recovered[-1] == ended(total=1, successful=1, records=3)
     assert (FLEET, PassFilled(number=PASS, wanted=2)) not in (
         given(*REQUESTED).when(commands.Recover(version="2")).decided
     )
@@ -167,12 +209,12 @@ def test_a_death_while_requests_were_made_leaves_a_pass_of_those_that_were():
 
 def test_the_end_of_a_pass_makes_room_for_the_next():
     after = given(*SECOND, (OTHER, part(succeeded(12))), ended()).world
-    assert after.fleet.pass_ is None
+    assert after.fleet.passes == ()
 
 
 def test_what_no_pass_asked_for_does_not_count_for_one():
     done = (*SECOND, (OTHER, schema.SyncSucceeded(sync=12, duration_ms=1, records=3)))
-    assert given(*done).world.fleet.pass_.successful == 1
+    assert given(*done).world.fleet.passes[0].successful == 1
 
 
 def test_an_intervals_worth_of_what_is_scheduled_is_a_pass_of_its_provider():
@@ -247,3 +289,28 @@ def test_what_is_no_end_changes_no_count():
     before = tally.Tally(begun=NOON)
     said = Recorded(seq=1, at=NOON, subject=ONE, event=ADDED)
     assert tally.evolve(before, said) == before
+
+
+# -- who is taken out of one ----------------------------------------------------------------------
+
+
+def test_a_forced_retry_stands_in_for_a_request_which_is_no_part_of_its_pass_any_more():
+    failing = (*FIRST, (OTHER, failed(8, lost())))
+    forced = commands.Retry(subject=OTHER, by=BY, forced=True)
+    decided = given(*failing).when(forced, NOON + MINUTE).decided
+    assert decided[0] == (OTHER, schema.SyncCancelled(by=BY, pass_=PASS))
+    assert decided[-1] == ended(successful=1, others=1, records=3)
+
+
+def test_who_has_to_be_authorised_anew_keeps_no_pass_from_ending():
+    """A second request came while a sync ran, and that one's grant has died."""
+    machine = (PROVIDER, replace(DECLARED, grant=PERSON))
+    past = (*BOTH, wanted(ONE), wanted(OTHER), (FLEET, PassFilled(number=PASS, wanted=2)))
+    ran = (*past[1:], (ONE, started(NOON, 1, request=7)), (ONE, part(succeeded(10))))
+    dead = commands.LoseRefresh(
+        subject=OTHER, cause=FailureClass.AUTH, message="refused", sent=True, error="invalid_grant"
+    )
+    grants = ((OTHER, authorised()), (OTHER, intended()))
+    decided = given(machine, *ran, *grants).when(dead, NOON + MINUTE).decided
+    assert schema.SyncSkipped in [type(event) for _, event in decided]
+    assert decided[-1] == ended(successful=1, others=1, records=3)

@@ -164,4 +164,4 @@ def test_our_client_at_a_provider_makes_it_known():
 
 def test_what_ends_after_its_pass_has_ended_is_counted_by_none():
     ended = schema.SyncSucceeded(sync=4, duration_ms=1, records=0, pass_=2)
-    assert given(*KNOWN, (ONE, started()), (ONE, ended)).world.fleet.pass_ is None
+    assert given(*KNOWN, (ONE, started()), (ONE, ended)).world.fleet.passes == ()

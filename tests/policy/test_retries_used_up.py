@@ -163,7 +163,18 @@ def test_an_outage_schedules_no_storm_of_retries(many, most):
     assert len([each for each in waiting if each]) == most
 
 
-def test_what_the_budget_forbids_says_so_and_needs_no_fallback():
+@pytest.mark.requirement("A10")
+def test_where_the_budget_is_used_up_the_fallback_stands_in():
+    """An outage is when one is wanted."""
+    minute = provider.Minute(minute=provider._minute(NOON), turns=50, retries=10)
+    past = (*KNOWN, rules(), *SECOND, FALLS_BACK, (ONE, started()))
+    at = given(*past)
+    at.world.providers[PROVIDER] = replace(at.world.providers[PROVIDER], minutes=(minute,))
+    ended = RetriesEnded(reason=RetriesEnd.BUDGET, attempts=0)
+    assert at.when(fails(sync=len(past))).decided[-2:] == [(ONE, ended), INSTEAD]
+
+
+def test_what_the_budget_forbids_says_so():
     minute = provider.Minute(minute=provider._minute(NOON), turns=50, retries=10)
     at = given(*running())
     at.world.providers[PROVIDER] = replace(at.world.providers[PROVIDER], minutes=(minute,))

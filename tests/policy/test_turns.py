@@ -8,6 +8,7 @@ from daemon.decide.turn import turn_of
 from events import schema, terms
 from events.schema import SyncRequested
 from events.terms import HoldReason, Kind, RunOptions, StreamPolicy
+from tests.policy.retrying import rules
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -216,6 +217,15 @@ FALLBACK = SyncRequested(kind=Kind.FAILOVER, origin=OTHER)
 def test_a_failover_is_one_sync_in_the_place_that_its_health_gives_it():
     past = (*KNOWN[:2], LATER, (ONE, FALLBACK))
     given(*past).when(START).then((ONE, started(NOON, 5, request=4, kind=Kind.FAILOVER)))
+
+
+@pytest.mark.requirement("A8")
+def test_a_turn_that_serves_a_failover_too_is_a_turn_and_is_tried_again():
+    past = (*KNOWN, rules(), (ONE, FALLBACK))
+    given(*past).when(START).then((ONE, started(NOON, 5, request=5, kind=Kind.SCHEDULED)))
+    run = (*past, (ONE, started(NOON, 5, request=5, kind=Kind.SCHEDULED)))
+    decided = given(*run).when(finish(len(run), failures=(lost(),))).decided
+    assert schema.RetryScheduled in [type(event) for _, event in decided]
 
 
 @pytest.mark.requirement("A10")

@@ -75,17 +75,17 @@ def _hours(reading: Reading, each: Recorded, start: SyncStarted) -> Iterator[str
     quiet = reading.is_quiet(each.at, each.subject)
     if start.quiet != quiet:
         yield f"it says quiet={start.quiet}, and that is wrong"
-    asked = start.request is not None and start.kind is not Kind.FAILOVER
-    if asked:
+    line = reading.lines[each.subject]
+    until = line.asked_to_wait
+    forced = start.forced or start.kind is Kind.FAILOVER
+    if not forced and until is not None and each.at < until:
+        yield f"a {start.kind} sync starts before {until}, as its provider asked"
+    if start.request is not None and start.kind is not Kind.FAILOVER:
         return
     if quiet:
         yield f"a {start.kind} sync starts inside quiet hours"
     if not reading.value("enabled", each.subject):
         yield f"a {start.kind} sync starts though its tenant, or the fleet, is switched off"
-    line = reading.lines[each.subject]
-    until = line.asked_to_wait
-    if start.kind is not Kind.FAILOVER and until is not None and each.at < until:
-        yield f"a {start.kind} sync starts before {until}, as its provider asked"
 
 
 def _breakers(reading: Reading, each: Recorded, line: Line) -> Iterator[str]:
