@@ -83,6 +83,9 @@ class Calls:
         _count(self.totals, request.endpoint, -1, -lost.bytes, -lost.duration_ms)
         self.lost(request, lost)
 
+    def leaves(self) -> None:
+        """A sync's calls began with the sync."""
+
     def answered(self, request: Request, response: Response) -> None:
         self._last = request
         _count(self.totals, request.endpoint, 1, response.size, response.duration_ms)

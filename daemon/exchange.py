@@ -58,13 +58,17 @@ class Response(Struct, frozen=True, kw_only=True):
         return f"Response({self.status}, {self.size} bytes, {self.duration_ms} ms)"
 
 
+NO_HEADERS: Mapping[str, str] = {}
+
+
 class CallLost(Exception):
     """The exchange brought nothing usable.
 
     `message` is our own sentence: what happened and what to do. It holds neither the provider's
     words, nor a query string, nor a secret. `bytes` counts what arrived of the body. `sent` says
     that the request may have reached the provider; `refusal` is the body of a refusal, where the
-    request asked to keep it: the provider's words, to be looked at and never shown.
+    request asked to keep it, and `headers` those that came with it: the provider's words, to be
+    looked at, and shown to nobody but the program that asked.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class CallLost(Exception):
         bytes: int = 0,  # noqa: A002  # the word that the events use
         sent: bool = True,
         refusal: builtins.bytes = b"",
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> None:
         super().__init__(message)
         self.cause = cause
@@ -88,6 +93,7 @@ class CallLost(Exception):
         self.bytes = bytes
         self.sent = sent
         self.refusal = refusal
+        self.headers = headers
 
     def reworded(self, cause: FailureClass, message: str) -> "CallLost":
         """Return the same loss in the words of one who knows more, without the provider's."""

@@ -34,13 +34,13 @@ def build(
     `cursor` is the last fetch's, as JSON text, None the first time; `values` stand for the
     placeholders. What OAuth needs is added by who has the token.
     """
-    _check_settings(provider, values)
+    check_settings(provider, values)
     body = placeholders.document(stream.body, values)
     headers = {"accept": "text/csv, */*" if stream.csv else "application/json"}
     if stream.method == "POST":
         headers["content-type"] = "application/json"
         body = body or {}
-    secret_headers, secret_params = _credentials(provider.auth, credential)
+    secret_headers, secret_params = credentials(provider.auth, credential)
     request = Request(
         method=stream.method,
         url=placeholders.url(provider.base_url.rstrip("/") + stream.path, values),
@@ -85,7 +85,8 @@ def _earlier(cursor: Cursor, value: Any) -> Any:
     return earlier
 
 
-def _check_settings(provider: ProviderFile, values: Values) -> None:
+def check_settings(provider: ProviderFile, values: Values) -> None:
+    """Raise CallLost where the connection lacks one."""
     missing = sorted(set(provider.settings) - set(values))
     if missing:
         raise CallLost(
@@ -110,10 +111,10 @@ def _headers(stream: Stream, values: Values) -> dict[str, str]:
     return {key.lower(): placeholders.text(each, values) for key, each in stream.headers.items()}
 
 
-def _credentials(
+def credentials(
     auth: Auth, credential: Secret | None
 ) -> tuple[Mapping[str, Secret], Mapping[str, Secret]]:
-    """Return secret headers and secret parameters."""
+    """Return secret headers and secret parameters. Raises CallLost for one that cannot be sent."""
     match auth:
         case NoAuth() | OAuth2():
             return {}, {}

@@ -38,7 +38,9 @@ class Whose(Struct, frozen=True, kw_only=True):
 
 
 class Witness(Protocol):
-    """Takes note of each exchange."""
+    """Takes note of each exchange, and of the moment at which it leaves."""
+
+    def leaves(self) -> None: ...
 
     def answered(self, request: Request, response: Response) -> None: ...
 
@@ -121,6 +123,7 @@ class Protected:
 
     async def _exchange(self, request: Request) -> Response:
         file, subject = self._provider.file, self._whose.connection
+        self._witness.leaves()
         try:
             response = await self._provider.send(request)
             answers.check(file.errors, response)

@@ -99,6 +99,12 @@ class Setting(Table, frozen=True, kw_only=True):
         return re.fullmatch(self.pattern, value) is not None
 
 
+class Endpoint(Table, frozen=True, kw_only=True):
+    """What is said of a path that programs call: a title, for people."""
+
+    title: str = ""
+
+
 class Retired(Table, frozen=True, kw_only=True):
     """The provider was switched off; `successor` is the provider to link instead."""
 
@@ -110,6 +116,8 @@ class ProviderFile(Table, frozen=True, kw_only=True):
     """A provider, whole.
 
     `private_hosts` may be at addresses of this host or its network, as on-premises systems are.
+    `endpoints` are paths that programs call, by template; `idempotency_header` is the one by whose
+    value the provider knows a write that it has carried out already.
     """
 
     name: Name
@@ -123,6 +131,8 @@ class ProviderFile(Table, frozen=True, kw_only=True):
     limits: Limits = Limits()
     rate: Rate = Rate()
     errors: AnswerErrors | None = None
+    endpoints: dict[Text, Endpoint] = {}
+    idempotency_header: Text | None = None
     retired: Retired | None = None
 
     def __post_init__(self) -> None:

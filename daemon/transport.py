@@ -16,7 +16,7 @@ import trio
 from msgspec import Struct, structs
 
 from daemon import addresses, body, failures, rate_hint, spool
-from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, Request, Response
+from daemon.exchange import NO_HEADERS, REFUSAL_BYTES_MAX, CallLost, Request, Response
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
 from events.terms import FailureClass
@@ -177,7 +177,9 @@ class Transport:
                 refusal = body.Body(REFUSAL_BYTES_MAX)
                 if request.keeps_refusal:
                     await _receive(answer, refusal, encoding)
-                return self._refused(answer.status_code, headers, began, refusal.whole())
+                return self._refused(
+                    answer.status_code, headers, began, refusal.whole(), keeps=request.keeps_refusal
+                )
             await _receive(answer, content, encoding)
         finally:
             await answer.aclose()
@@ -199,7 +201,13 @@ class Transport:
         )
 
     def _refused(
-        self, status: int, headers: dict[str, str], began: float, refusal: bytes
+        self,
+        status: int,
+        headers: dict[str, str],
+        began: float,
+        refusal: bytes,
+        *,
+        keeps: bool,
     ) -> CallLost:
         cause, message = failures.by_status(status)
         now = self._clock()
@@ -212,6 +220,7 @@ class Transport:
             retry_after=hint if failures.heeds_hint(cause) else None,
             duration_ms=_since(began),
             refusal=refusal,
+            headers=headers if keeps else NO_HEADERS,
         )
 
 
