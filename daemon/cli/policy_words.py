@@ -3,10 +3,10 @@
 from datetime import time, timedelta
 from typing import Any, TypeAlias, assert_never
 
-from daemon import duration
+from daemon import duration, policy_file
 from daemon.cli import times
 from events.breakers import BreakerReason
-from events.policy import Settings
+from events.policy import PolicySet, Settings
 from events.schema import (
     BreakerClosed,
     BreakerEased,
@@ -17,10 +17,14 @@ from events.schema import (
     SettingsReset,
     SettingsSet,
 )
+from projections.fleet import DEFAULT_POLICY
 from projections.settings import named
 
 Change: TypeAlias = SettingsDeclared | SettingsSet | SettingsReset
 Breaking: TypeAlias = BreakerOpened | BreakerProbed | BreakerEased | BreakerClosed | BreakerReset
+
+SHIPPED = policy_file.over(DEFAULT_POLICY, policy_file.FLEET)
+"""What holds where the configuration says nothing."""
 
 OPENED = {
     BreakerReason.CALLS: "calls failed",
@@ -42,6 +46,19 @@ def change(event: Change, by: str, other: str | None = None) -> str:
             return f"settings taken back{by}: {', '.join(names)}"
         case _:
             assert_never(event)
+
+
+def fleet(policy: PolicySet) -> str:
+    """What the configuration says: the two that count most, and what is not as it ships."""
+    said = {"interval", "concurrency"}
+    first = f"a sync every {times.exact(policy.interval)}, {policy.concurrency} at once"
+    found = ((name, getattr(policy, name)) for name in PolicySet.__struct_fields__)
+    other = [
+        f"{name} {value(each)}"
+        for name, each in found
+        if name not in said and each != getattr(SHIPPED, name)
+    ]
+    return f"settings: {'; '.join([first, ', '.join(other)] if other else [first])}"
 
 
 def breaking(event: Breaking, by: str) -> str:
