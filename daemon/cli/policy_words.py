@@ -3,7 +3,7 @@
 from datetime import time, timedelta
 from typing import Any, TypeAlias, assert_never
 
-from daemon import duration, policy_file
+from daemon import duration
 from daemon.cli import times
 from events.breakers import BreakerReason
 from events.policy import PolicySet, Settings
@@ -22,9 +22,6 @@ from projections.settings import named
 
 Change: TypeAlias = SettingsDeclared | SettingsSet | SettingsReset
 Breaking: TypeAlias = BreakerOpened | BreakerProbed | BreakerEased | BreakerClosed | BreakerReset
-
-SHIPPED = policy_file.over(DEFAULT_POLICY, policy_file.FLEET)
-"""What holds where the configuration says nothing."""
 
 OPENED = {
     BreakerReason.CALLS: "calls failed",
@@ -50,13 +47,16 @@ def change(event: Change, by: str, other: str | None = None) -> str:
 
 def fleet(policy: PolicySet) -> str:
     """What the configuration says: the two that count most, and what is not as it ships."""
+    from daemon import policy_file  # reads provider files too: heavy for the other commands
+
+    shipped = policy_file.over(DEFAULT_POLICY, policy_file.FLEET)
     said = {"interval", "concurrency"}
     first = f"a sync every {times.exact(policy.interval)}, {policy.concurrency} at once"
     found = ((name, getattr(policy, name)) for name in PolicySet.__struct_fields__)
     other = [
         f"{name} {value(each)}"
         for name, each in found
-        if name not in said and each != getattr(SHIPPED, name)
+        if name not in said and each != getattr(shipped, name)
     ]
     return f"settings: {'; '.join([first, ', '.join(other)] if other else [first])}"
 

@@ -87,8 +87,8 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
 def _is_late(world: World, subject: int, now: datetime) -> bool:
     if world.connections[subject].run:
         return False
-    held = hindrance.of(world, subject, now)
-    return held is not None and hindrance.is_late(held, turn_of(world, subject, now), now)
+    turn = turn_of(world, subject, now)
+    return turn.due <= now and hindrance.is_late(hindrance.of(world, subject, now), turn, now)
 
 
 async def queue(desk: Desk, _: Nothing, by: Caller) -> Queue:

@@ -146,9 +146,11 @@ def _broken(world: World, known: Connection, now: datetime) -> Held | None:
     asked = known.schedule.request
     if asked and asked.forced:
         return None
-    due = schedule.next_start(known.schedule, known.backfill) or now
     both = (known.breaker, world.providers[known.provider].breaker)
     stops = [stop for stop in both if breaker.phase(stop, now) is Phase.OPEN]
+    if not stops:
+        return None
+    due = schedule.next_start(known.schedule, known.backfill) or now
     if any(stop.until is None for stop in stops):
         return Held(why=Hindrance.BREAKER)
     until = max((stop.until for stop in stops if stop.until), default=now)

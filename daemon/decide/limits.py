@@ -102,11 +102,9 @@ def opens_at(
 
 def held_until(world: World, subject: int, now: datetime) -> datetime | None:
     """Until when the provider asked that no call of the connection leaves; None where one may."""
-    moment = Moment(wall=now, ahead=world.fleet.ahead)
-    both = accounts(world, subject, reads=True)
-    longest = max(
-        (allowance.held_for(each.allowance, moment) for each in both), default=timedelta()
-    )
+    known, moment = world.connections[subject], Moment(wall=now, ahead=world.fleet.ahead)
+    both = (world.providers[known.provider].allowance, known.allowance)
+    longest = max(allowance.held_for(each, moment) for each in both)
     return now + longest if longest else None
 
 

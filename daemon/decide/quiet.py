@@ -16,8 +16,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 def ends(rules: PolicySet, now: datetime) -> datetime | None:
     """The first instant after `now` at which they are over; None where it lies outside."""
-    start, end, zone = rules.quiet_hours_start, rules.quiet_hours_end, ZoneInfo(rules.timezone)
-    at = now
+    start, end = rules.quiet_hours_start, rules.quiet_hours_end
+    if start == end:
+        return None
+    zone, at = ZoneInfo(rules.timezone), now
     while _is_inside(at.astimezone(zone).time(), start, end):
         over = at + _until(end, at.astimezone(zone).time())
         change = _first_change(zone, at, over)
