@@ -134,8 +134,8 @@ def test_whoever_waits_is_told_that_the_provider_asked_to_be_left_alone(daemon):
     assert typed.code == 6
     said = r"waits until \d\d:\d\d:\d\d: the provider asked to be left alone"
     assert len(re.findall(rf"^acme/lim: {said}$", typed.out, re.MULTILINE)) == 1
-    (running,) = document(daemon, "schedule", "acme/lim")["rows"]
-    assert (running["status"], running["held_by"]) == ("running", "asked-to-wait")
+    (waits,) = document(daemon, "schedule", "acme/lim")["rows"]
+    assert (waits["status"], waits["held_by"]) == ("scheduled", "asked-to-wait")
     assert " asked to wait " in row(daemon.rounds("queue").out, "acme/lim")
     assert daemon.rounds("cancel", "acme/lim").code == 0
 
