@@ -86,7 +86,7 @@ CAUSES = {
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
     ScheduleReason.INTERVAL: "",
-    ScheduleReason.INTERVAL_CHANGED: " (the interval is another one)",
+    ScheduleReason.INTERVAL_CHANGED: " (the interval changed)",
     ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
     ScheduleReason.AUTHORISED: " (just authorised)",
     ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
