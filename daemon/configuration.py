@@ -124,10 +124,6 @@ def shipped() -> dict[str, ProviderFile]:
     return {file.stem: provider_file.load(file) for file in sorted(SHIPPED.glob("*.toml"))}
 
 
-FLEET = PolicyTable(spread=0.1, failover_enabled=True, day_pause="100ms", batch_pause="1s")
-"""What holds for a fleet whose configuration says nothing, beside the defaults of `PolicySet`."""
-
-
 def policy(settings: Settings) -> PolicySet:
     """What decisions read of the settings."""
     host = PolicySet(
@@ -138,7 +134,7 @@ def policy(settings: Settings) -> PolicySet:
         refresh_before=duration(settings.tokens.refresh_before),
         refresh_before_manual=duration(settings.tokens.refresh_before_manual),
     )
-    return policy_file.over(policy_file.over(host, FLEET), settings.policy)
+    return policy_file.over(policy_file.over(host, policy_file.FLEET), settings.policy)
 
 
 def check_name(name: str) -> str | None:

@@ -89,6 +89,10 @@ PROVIDER_ALONE = frozenset(
 CONNECTION_ALONE = frozenset({"fallback"})
 
 
+FLEET = PolicyTable(spread=0.1, failover_enabled=True, day_pause="100ms", batch_pause="1s")
+"""What holds for a fleet whose configuration says nothing, beside the defaults of `PolicySet`."""
+
+
 class PolicyTables(PolicyTable, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[policy]` of the configuration: the fleet's own, and by name those of narrower subjects."""
 

@@ -67,7 +67,7 @@ def score(health: Health, now: datetime) -> int | None:
     """The health score, 0 to 100; None before the first finished attempt.
 
     Success rate in percent, less 10 for each failure in a row, less 20 where the last success lies
-    seven days back or more (requirement A5).
+    seven days back or more, or none has come yet (requirement A5).
     """
     rate = success_rate(health)
     if rate is None:
@@ -85,6 +85,7 @@ def failure_penalty(health: Health) -> int:
 
 
 def stale_penalty(health: Health, now: datetime) -> int:
+    """No success at all counts like none in seven days, however young the connection is."""
     fresh = health.last_success is not None and now - health.last_success < STALE_AFTER
     return 0 if fresh else STALE_PENALTY
 

@@ -63,6 +63,14 @@ def stream_interval(world: World, subject: int, stream: str) -> timedelta | None
     return declared_interval(world.providers[known.provider], stream)
 
 
+def stream_intervals(world: World, subject: int) -> dict[str, timedelta]:
+    """Those of the streams that have one which is not their connection's."""
+    whole = of_connection(world, subject).interval
+    streams = world.providers[world.connections[subject].provider].streams
+    found = {each.name: stream_interval(world, subject, each.name) for each in streams}
+    return {name: own for name, own in found.items() if own is not None and own != whole}
+
+
 def declared_interval(at: Provider, stream: str) -> timedelta | None:
     """What the provider's file says of a stream's interval."""
     declared = provider.stream(at, stream)

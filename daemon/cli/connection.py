@@ -68,8 +68,8 @@ def show(socket: Path | None, connection: str, as_json: bool) -> None:
     if as_json:
         screen.document(answer)
         return
-    view = client.read(answer, ConnectionAnswer).connection
-    now = daemon.now()
+    found = client.read(answer, ConnectionAnswer)
+    view, now = found.connection, found.now
     from daemon.cli import connection_facts
 
     screen.show(screen.pairs(*connection_facts.facts(view, now)))

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from daemon.cli import rows, screen, times
+from daemon.cli.policy_words import OPENED
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.messages import ConnectionView, StreamView
+from daemon.control.policy_messages import BreakerView
+from events.breakers import BreakerReason
 
 Facts = list[tuple[str, str]]
 COLOURS = {"degraded": "yellow", "unhealthy": "red"}
@@ -28,10 +31,8 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
     if view.average_duration_ms is not None:
         found.append(("usual duration", times.milliseconds(view.average_duration_ms)))
     declared = "in the configuration" if view.declared else "by `rounds connection add`"
-    found += [("interval", times.exact(view.interval)), ("declared", declared)]
-    if view.next_start is not None:
-        when = f"{rows.start(view, now)} ({times.local(view.next_start)})"
-        found.append(("next start", when))
+    every = times.every(view.interval, view.stream_intervals)
+    found += [("interval", every), ("declared", declared), *_start(view, now)]
     if run := view.running:
         far = f"{times.count(run.pages, 'page')}, {times.count(run.records, 'record')}"
         found.append(("running", f"sync {run.sync} ({run.kind}), {run.stream}: {far}"))
@@ -67,6 +68,32 @@ def streams(found: Sequence[StreamView], now: datetime) -> screen.Part:
 
 def _ago(at: datetime | None, now: datetime) -> str:
     return times.relative(at, now) if at else "never"
+
+
+def _start(view: ConnectionView, now: datetime) -> Facts:
+    """When it can start next, and what keeps it, with the breakers that are not closed."""
+    found = []
+    if view.next_start is not None:
+        when = f"{rows.start(view, now)} ({times.local(view.next_start)})"
+        found.append(("next start", when))
+    elif view.running is None:
+        found.append(("next start", "none as things are"))
+    if held := rows.held(view, now):
+        found.append(("held back by", held))
+    for each in view.breakers:
+        name = "breaker" if each.place == "connection" else "provider's breaker"
+        found.append((name, _breaker(each, now)))
+    return found
+
+
+def _breaker(of: BreakerView, now: datetime) -> str:
+    whose = of.name if of.place == "connection" else f"--provider {of.name}"
+    why = f" ({OPENED[BreakerReason(of.reason)]})" if of.reason else ""
+    if of.state == "half-open":
+        return f"half-open{why}: the next sync finds out whether it closes"
+    if of.until is None:
+        return f"open until somebody closes it{why}; type: rounds breaker close {whose}"
+    return f"open until {times.second(of.until, now)}{why}"
 
 
 def _account(view: ConnectionView, grant: GrantView, now: datetime) -> Facts:

@@ -61,14 +61,16 @@ def health(socket: Path | None, whose: str | None, as_json: bool) -> None:
         screen.line(f"and {len(rows) - SHOWN:,} more; name a tenant, or take --json")
     if whose is not None and "/" in whose:
         for each in rows:
-            _show_streams(each, system.now)
+            _show_streams(each, system.now, named=len(rows) > 1)
 
 
-def _show_streams(of: ConnectionHealth, now: datetime) -> None:
-    """Its streams, and what its score is made of."""
+def _show_streams(of: ConnectionHealth, now: datetime, *, named: bool) -> None:
+    """Its streams, and what its score is made of; under its name, where there are several."""
     facts = [("score", _score(of))]
     facts += [(each.stream, each.message) for each in of.streams if each.message]
     screen.line()
+    if named:
+        screen.line(f"{of.connection}: {_said(of)}", COLOURS.get(of.condition))
     screen.show(screen.pairs(*facts))
     if of.streams:
         screen.line()
@@ -142,5 +144,6 @@ def _score(of: ConnectionHealth) -> str:
         in_a_row = times.count(of.consecutive_failures, "failure")
         parts.append(f"less {of.failure_penalty} for {in_a_row} in a row")
     if of.stale_penalty:
-        parts.append(f"less {of.stale_penalty} for no success in 7 days")
+        since = "in 7 days" if of.last_success_at else "yet"
+        parts.append(f"less {of.stale_penalty} for no success {since}")
     return f"{of.health_score}: {', '.join(parts)}"

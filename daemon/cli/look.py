@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import client, rows, screen, times
+from daemon.cli import client, held_words, rows, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.control.messages import Connections, Queue, QueueItem, Status
 
@@ -49,6 +49,7 @@ def queue(socket: Path | None, as_json: bool) -> None:
     if not found.items:
         screen.line("nothing runs, and nothing will: there are no connections that may start")
         return
+    held = any(item.held_by for item in found.items)
     table = screen.table(
         "connection",
         "status",
@@ -56,13 +57,16 @@ def queue(socket: Path | None, as_json: bool) -> None:
         "priority",
         "start",
         "records",
+        *(["held back by"] if held else []),
         right=("priority", "records"),
-        folds=("connection",),
+        folds=("connection", "held back by"),
     )
     for item in found.items:
         records = f"{item.records:,}" if item.sync else ""
         start = "running" if item.sync else _start(item, now)
-        table.add_row(item.connection, item.status, item.kind, str(item.priority), start, records)
+        kept = [held_words.short(item.held_by, item.held_until, now)] if held else []
+        what = (item.connection, item.status, item.kind, str(item.priority))
+        table.add_row(*what, start, records, *kept)
     screen.show(table)
     running = sum(item.sync is not None for item in found.items)
     screen.line()
@@ -75,6 +79,7 @@ def _summary(now: Status) -> list[screen.Part]:
         for number, word in (
             (now.running, "running"),
             (now.due, "due"),
+            (now.held, "held back"),
             (now.paused, "paused"),
             (now.failing, "failing"),
             (now.unauthorised, "to be authorised"),
@@ -103,4 +108,6 @@ def _mention(more: int) -> None:
 
 
 def _start(item: QueueItem, now: datetime) -> str:
-    return "due" if item.due <= now else times.relative(item.due, now)
+    if item.next_start is None:
+        return ""
+    return "due" if item.next_start <= now else times.relative(item.next_start, now)

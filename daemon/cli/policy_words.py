@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, assert_never
 from daemon import duration
 from daemon.cli import times
 from events.breakers import BreakerReason
-from events.policy import Settings
+from events.policy import PolicySet, Settings
 from events.schema import (
     BreakerClosed,
     BreakerEased,
@@ -18,6 +18,7 @@ from events.schema import (
     SettingsReset,
     SettingsSet,
 )
+from projections.fleet import DEFAULT_POLICY
 from projections.settings import named
 
 Change: TypeAlias = SettingsDeclared | SettingsSet | SettingsReset
@@ -43,6 +44,22 @@ def change(event: Change, by: str, names: Mapping[int, str]) -> str:
             return f"settings taken back{by}: {', '.join(taken)}"
         case _:
             assert_never(event)
+
+
+def fleet(policy: PolicySet) -> str:
+    """What the configuration says: the two that count most, and what is not as it ships."""
+    from daemon import policy_file  # reads provider files too: heavy for the other commands
+
+    shipped = policy_file.over(DEFAULT_POLICY, policy_file.FLEET)
+    said = {"interval", "concurrency"}
+    first = f"a sync every {times.exact(policy.interval)}, {policy.concurrency} at once"
+    found = ((name, getattr(policy, name)) for name in PolicySet.__struct_fields__)
+    other = [
+        f"{name} {value(each)}"
+        for name, each in found
+        if name not in said and each != getattr(shipped, name)
+    ]
+    return f"settings: {'; '.join([first, ', '.join(other)] if other else [first])}"
 
 
 def breaking(event: Breaking, by: str) -> str:

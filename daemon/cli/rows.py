@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from daemon.cli import screen, times
+from daemon.cli import held_words, screen, times
 from daemon.cli.account_words import need
 from daemon.control.messages import ConnectionView
 from events.terms import NeedReason
 
 
 def connections(found: Sequence[ConnectionView], now: datetime) -> screen.Part:
-    """A table with one row for each connection."""
+    """A table with one row for each connection; what holds some back, where anything does."""
+    kept = any(held(each, now) for each in found)
     table = screen.table(
         "connection",
         "state",
@@ -18,8 +19,9 @@ def connections(found: Sequence[ConnectionView], now: datetime) -> screen.Part:
         "last result",
         "rows",
         "next start",
+        *(["held back by"] if kept else []),
         right=("score", "rows"),
-        folds=("connection",),
+        folds=("connection", "last result", "held back by"),
     )
     for each in found:
         table.add_row(
@@ -29,6 +31,7 @@ def connections(found: Sequence[ConnectionView], now: datetime) -> screen.Part:
             last(each, now),
             f"{sum(stream.rows for stream in each.streams):,}",
             start(each, now),
+            *([held(each, now)] if kept else []),
             style=_colour(each),
         )
     return table
@@ -48,6 +51,14 @@ def start(connection: ConnectionView, now: datetime) -> str:
     if connection.next_start is None:
         return ""
     return "due" if connection.next_start <= now else times.relative(connection.next_start, now)
+
+
+def held(connection: ConnectionView, now: datetime) -> str:
+    """What keeps it from starting, where its state does not say so."""
+    by = connection.held_by
+    if by in held_words.SAID_BY_STATE:
+        return ""
+    return held_words.short(by, connection.held_until, now)
 
 
 def _colour(connection: ConnectionView) -> str:

@@ -6,22 +6,12 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import client, screen, times
+from daemon.cli import client, held_words, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.whose import query, whose
 from daemon.control.rotation_messages import NextProvider, Schedule, ScheduleRow
 
 TENANTS_SHOWN = 10  # whose next provider is said; for the others one names the tenant
-HELD = {
-    "paused": "paused",
-    "to-be-authorised": "to be authorised",
-    "breaker": "breaker",
-    "disabled": "disabled",
-    "quiet-hours": "quiet hours",
-    "crashed": "rounds failed",
-}
-LASTING = {"paused", "disabled"}
-"""What people meant to be so."""
 
 
 @click.command(epilog=examples("rounds schedule", "rounds schedule acme"))
@@ -55,14 +45,14 @@ def _table(rows: Sequence[ScheduleRow], now: datetime) -> screen.Part:
         "attempt",
         "last result",
         right=("attempt",),
-        folds=("connection", "held back by", "last result"),
+        folds=("connection", "every", "held back by", "last result"),
     )
     for each in rows:
         table.add_row(
             each.connection,
             _start(each, now),
-            times.exact(each.interval, 2),
-            _held(each, now),
+            times.every(each.interval, each.stream_intervals),
+            held_words.short(each.held_by, each.held_until, now),
             str(each.attempt or ""),
             _last(each, now),
             style=_colour(each),
@@ -76,19 +66,12 @@ def _start(row: ScheduleRow, now: datetime) -> str:
     return "due" if row.next_start <= now else times.relative(row.next_start, now)
 
 
-def _held(row: ScheduleRow, now: datetime) -> str:
-    if row.held_by is None:
-        return ""
-    until = f" until {times.clock(row.held_until, now)}" if row.held_until else ""
-    return f"{HELD[row.held_by]}{until}"
-
-
 def _last(row: ScheduleRow, now: datetime) -> str:
     return f"{row.last} {times.relative(row.last_at, now)}" if row.last and row.last_at else "none"
 
 
 def _colour(row: ScheduleRow) -> str:
-    if row.held_by in LASTING:
+    if row.held_by in held_words.LASTING:
         return "dim"
     if row.held_by in {"breaker", "crashed"}:
         return "red"
@@ -96,7 +79,9 @@ def _colour(row: ScheduleRow) -> str:
 
 
 def _next(of: NextProvider, now: datetime) -> tuple[str, str]:
-    if of.provider is None or of.at is None:
+    if of.provider is None:
         return f"{of.tenant}, next", "none: nothing may start"
-    when = "due" if of.at <= now else times.relative(of.at, now)
+    when = "" if of.at is None else "due" if of.at <= now else times.relative(of.at, now)
+    if of.running:
+        when = f"runs now, {f'next turn {when}' if when else 'and nothing comes after it'}"
     return f"{of.tenant}, next", f"{of.provider} ({of.connection}, {when})"

@@ -1,6 +1,6 @@
 """How are times, spans and numbers written for people?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 STEPS = (  # a unit is used up to the second number, rounded
@@ -20,6 +20,12 @@ def clock(at: datetime, moment: datetime) -> str:
     """The time of day, with the date where it is another day."""
     here, today = at.astimezone(), moment.astimezone().date()
     return here.strftime("%H:%M" if here.date() == today else "%Y-%m-%d %H:%M")
+
+
+def second(at: datetime, moment: datetime) -> str:
+    """The same with seconds."""
+    here, today = at.astimezone(), moment.astimezone().date()
+    return here.strftime("%H:%M:%S") if here.date() == today else local(at)
 
 
 def relative(at: datetime, moment: datetime) -> str:
@@ -55,6 +61,12 @@ def exact(span: timedelta, parts: int = 4) -> str:
         if number:
             words.append(count(number, name) if name == "day" else f"{number} {name}")
     return " ".join(words[:parts]) or "0 s"
+
+
+def every(interval: timedelta, of_streams: Mapping[str, timedelta]) -> str:
+    """A connection's interval, and those of streams that have another: `6 h; items every 30 s`."""
+    own = [f"{name} every {exact(each, 2)}" for name, each in of_streams.items()]
+    return "; ".join([exact(interval, 2), *own])
 
 
 def spans(days: Iterable[date]) -> str:

@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 from daemon.cli import client
 from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit
-from daemon.control.messages import ConnectionAnswer, EventView, RunView
+from daemon.control.messages import ConnectionAnswer, EventView
 from events.schema import (
     AuthorisationNeeded,
     BackfillAdvanced,
@@ -43,8 +43,8 @@ from events.terms import Kind
 LOOK_S = 0.2  # how often the progress is asked for
 AGAIN_S = 0.5  # how long a daemon that went away is left alone
 
-Report: TypeAlias = Callable[[EventView | RunView | str | None], None]
-"""Is told each event of the sync, its progress, or a sentence about the daemon."""
+Report: TypeAlias = Callable[[EventView | ConnectionAnswer | str | None], None]
+"""Is told each event of the sync, how the connection is, or a sentence about the daemon."""
 
 
 class Followed(Protocol):
@@ -157,7 +157,7 @@ def wait(
         try:
             item = told.get(timeout=min(LOOK_S, left))
         except queue.Empty:
-            report(_progress(daemon, connection))
+            report(_state(daemon, connection))
             continue
         if isinstance(item, Ended):
             raise item
@@ -195,9 +195,9 @@ def _follow(
         time.sleep(AGAIN_S)
 
 
-def _progress(daemon: Client, connection: str) -> RunView | None:
+def _state(daemon: Client, connection: str) -> ConnectionAnswer | None:
     try:
         answer = daemon.get("connection", connection=connection)
     except Ended:  # the follower notices what is wrong, and says it
         return None
-    return client.read(answer, ConnectionAnswer).connection.running
+    return client.read(answer, ConnectionAnswer)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from daemon.cli import screen, times, words
+from daemon.cli import held_words, screen, times, words
 from daemon.cli.client import Client
 from daemon.cli.waiting import Followed, wait
-from daemon.control.messages import EventView, RunView
+from daemon.control.messages import ConnectionAnswer, EventView, RunView
 
 
 def follow(
@@ -23,6 +23,8 @@ def follow(
 ) -> EventView:
     """Show each event in words, and between them how far a sync has come; return the last one.
 
+    What keeps it from going on is said once, in a line of its own.
+
     `silent` shows nothing: programs want the end alone. `far` says how far the whole is, and
     `goes_on` what is left behind where somebody no longer waits. Raises Ended when `span` is over.
     """
@@ -33,14 +35,26 @@ def follow(
             if not screen.terminal():
                 say(f"{connection}: {message}", None)
 
-            def report(told: EventView | RunView | str | None) -> None:
+            waited = ""
+
+            def report(told: EventView | ConnectionAnswer | str | None) -> None:
+                nonlocal waited
                 match told:
                     case EventView():
                         say(f"{connection}: {words.sentence(told)}", words.tone(told.event))
                         update(f"{connection}: {far() or message}")
-                    case RunView():
-                        whole = far()
-                        update(f"{connection}: {f'{whole}; ' if whole else ''}{_progress(told)}")
+                    case ConnectionAnswer():
+                        waits = _waits(told)
+                        if waits not in {waited, ""}:
+                            say(f"{connection}: {waits}", "yellow")
+                        waited = waits or waited
+                        parts = [
+                            each
+                            for each in (far(), waits or _progress(told.connection.running))
+                            if each
+                        ]
+                        if parts:
+                            update(f"{connection}: {'; '.join(parts)}")
                     case str():
                         update(f"{connection}: {told}")
                     case None:
@@ -52,7 +66,15 @@ def follow(
         raise
 
 
-def _progress(run: RunView) -> str:
+def _waits(told: ConnectionAnswer) -> str:
+    """What keeps the sync from starting, or its calls from leaving; empty where nothing does."""
+    by, until = told.connection.held_by, told.connection.held_until
+    return held_words.sentence(by, until, told.now) if by else ""
+
+
+def _progress(run: RunView | None) -> str:
+    if run is None:
+        return ""
     pages, records = times.count(run.pages, "page"), times.count(run.records, "record")
     return f"sync {run.sync} runs, {run.stream or 'it begins'}: {pages}, {records}"
 

@@ -87,11 +87,11 @@ CAUSES = {
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
     ScheduleReason.INTERVAL: "",
-    ScheduleReason.INTERVAL_CHANGED: " (the interval is another one)",
+    ScheduleReason.INTERVAL_CHANGED: " (the interval changed)",
     ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
     ScheduleReason.AUTHORISED: " (just authorised)",
     ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
-    ScheduleReason.SETTINGS: " (settings are other ones)",
+    ScheduleReason.SETTINGS: " (settings changed)",
     ScheduleReason.ASKED: " (asked for)",
 }
 
@@ -143,8 +143,8 @@ def sentence(view: EventView) -> str:
         case ClockStepped(step=step):
             way = "forward" if step > timedelta() else "back"
             return f"the host's clock jumped {way} by {times.about(abs(step))}"
-        case PolicySet(interval=interval, concurrency=concurrency):
-            return f"settings: a sync every {times.exact(interval)}, {concurrency} at once"
+        case PolicySet():
+            return policy_words.fleet(event)
         case VaultKeyRotated(version=version, sealed=sealed):
             anew = f"{times.count(sealed, 'secret')} sealed anew"
             return f"the vault's key is now key {version}{by(event.by)}; {anew}"

@@ -7,8 +7,8 @@ from daemon.control.account_messages import SyncWish
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, Done, Nothing
 from daemon.control.policy_messages import RetryWish
-from daemon.decide import quiet
-from daemon.decide.turn import NEVER, opens_at
+from daemon.decide import hindrance, quiet
+from daemon.decide.hindrance import Hindrance
 from daemon.keyring import KeyFixed
 from daemon.stream_file import Window
 from daemon.vault import VaultFull, VaultUnusable
@@ -16,12 +16,22 @@ from events.envelope import Recorded
 from events.schema import BackfillEnded, SyncSkipped
 from events.terms import Caller, RunOptions, SkipReason
 from projections import policy
-from projections.connection import Connection, next_start
+from projections.connection import Connection
 from projections.grant import Phase
 
 ROOM_WAIT_S = 2.0  # how long a wish waits for a busy writer before it is refused
 DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
 
+WAITS_FOR = {
+    Hindrance.BREAKER: "a breaker is open for {left} more: --force goes before it",
+    Hindrance.ASKED_TO_WAIT: (
+        "the provider asked to be left alone for {left} more: --force goes before it"
+    ),
+    Hindrance.CRASHED: "rounds itself failed on it, and leaves it alone for {left} more",
+    Hindrance.FLEET_FULL: "it waits for a place",
+    Hindrance.PROVIDER_FULL: "it waits for a place at its provider",
+    Hindrance.PROBE: "it waits for the probe of its provider's breaker",
+}
 NOT_WRITTEN = (
     "the disk is full, so what you asked is not written down yet; it takes effect if there is "
     "room before rounds stops: free some space"
@@ -62,20 +72,10 @@ async def retry(desk: Desk, wish: RetryWish, by: Caller) -> Done:
 def _waits(desk: Desk, subject: int) -> str:
     """What keeps a request from starting at once, if anything does: quiet hours do not."""
     world, now = desk.journal.world, desk.journal.clock.now()
-    known = world.connections[subject]
-    if known.run:
-        return ""
-    own, opens = known.breaker.until, opens_at(world, known.provider, now)
-    if opens is NEVER:
-        return "; it waits for a place at its provider"
-    until = max((each for each in (own, opens) if each), default=now)
-    if until > now:
-        left = duration.text(duration.rounded_up(until - now))
-        return f"; a breaker is open for {left} more: --force goes before it"
-    at = next_start(known) or now
-    if at > now:
-        left = duration.text(duration.rounded_up(at - now))
-        return f"; the provider asked to be left alone for {left} more: --force goes before it"
+    held = None if world.connections[subject].run else hindrance.of(world, subject, now)
+    if held is not None and held.why in WAITS_FOR:
+        left = duration.text(duration.rounded_up(held.until - now)) if held.until else ""
+        return f"; {WAITS_FOR[held.why].format(left=left)}"
     if quiet.ends(policy.of_connection(world, subject), now):
         return "; it is inside quiet hours, which what you ask for does not wait for"
     return ""

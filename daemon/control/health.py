@@ -45,6 +45,10 @@ WORDS = {
     ),
     Reason.DEGRADED: ("1 connection is degraded", "{} connections are degraded"),
     Reason.RETRIES: ("1 retry is pending", "{} retries are pending"),
+    Reason.HALF_OPEN: (
+        "1 breaker is half-open: the next sync finds out whether it closes",
+        "{} breakers are half-open: the next syncs find out whether they close",
+    ),
     Reason.OVERDUE: (
         f"1 sync is overdue by {system.OVERDUE.seconds // 60} minutes or more",
         f"{{}} syncs are overdue by {system.OVERDUE.seconds // 60} minutes or more",
@@ -59,7 +63,11 @@ COMMANDS = {
     Reason.DEGRADED: "rounds health {}",
     Reason.RETRIES: "rounds schedule {}",
     Reason.OVERDUE: "rounds queue",
+    Reason.HALF_OPEN: "rounds breaker list",
 }
+SHOW = "rounds connection show {}"
+OF_ONE = {**COMMANDS, Reason.UNHEALTHY: SHOW, Reason.DEGRADED: SHOW}
+"""What helps where one connection's health was asked for: not to ask for the same again."""
 
 
 async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemHealth:
@@ -73,7 +81,12 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
         system.add(sum_, subject, known, world.providers.get(known.provider), now)
     holds = sorted(desk.journal.holds)
     full = [_full(desk, holds)] if holds else []
-    told = [_reason(desk, each, sum_.reasons[each]) for each in Reason if each in sum_.reasons]
+    helps = OF_ONE if wish.provider and len(found) == 1 else COMMANDS
+    told = [
+        _reason(desk, each, sum_.reasons[each], helps[each])
+        for each in Reason
+        if each in sum_.reasons
+    ]
     return SystemHealth(
         seq=seq,
         now=now,
@@ -161,7 +174,7 @@ def _full(desk: Desk, holds: Sequence[str]) -> ReasonView:
     )
 
 
-def _reason(desk: Desk, reason: Reason, found: Found) -> ReasonView:
+def _reason(desk: Desk, reason: Reason, found: Found, command: str) -> ReasonView:
     single, many = WORDS[reason]
     names = [desk.vault.name(subject) for subject in found.examples]
     return ReasonView(
@@ -169,5 +182,5 @@ def _reason(desk: Desk, reason: Reason, found: Found) -> ReasonView:
         count=found.count,
         sentence=single if found.count == 1 else many.format(f"{found.count:,}"),
         names=names,
-        command=COMMANDS[reason].format(names[0]),
+        command=command.format(names[0]),
     )

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from daemon.account import CLIENT, NO_TENANT
 from daemon.auth_file import Auth, OAuth2
-from daemon.control import views
+from daemon.control import views, whose
 from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import (
@@ -30,13 +30,16 @@ from daemon.control.messages import (
     TailQuery,
     WatchTick,
 )
+from daemon.decide import hindrance
+from daemon.decide.turn import turn_of
 from daemon.provider import Provider
 from events.envelope import Recorded
 from events.log import READ_EVENTS
 from events.subscription import Subscription
 from events.terms import Caller
-from projections.connection import next_start
+from projections import policy
 from projections.grant import Phase
+from projections.world import World
 
 DATA_ROWS_MAX = 1000
 QUEUE_ITEMS_MAX = 200
@@ -51,10 +54,17 @@ HOLDS = {
 
 async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
     world, now = desk.journal.world, desk.journal.clock.now()
-    live = [each for each in world.connections.values() if not each.removed]
-    starts = [start for each in live if (start := next_start(each))]
+    seq, known = world.seq, [each for each in world.connections.items() if not each[1].removed]
+    starts: list[datetime] = []
+    late = 0
+    async for subject, _connection in whose.unhurried(known):
+        if start := hindrance.start(world, subject, now):
+            starts.append(start)
+        if start is None or start > now:
+            late += _is_late(world, subject, now)
+    live = [each for _, each in known]
     return Status(
-        seq=world.seq,
+        seq=seq,
         version=desk.version,
         pid=os.getpid(),
         state=str(desk.places.state),
@@ -70,20 +80,27 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         next_start=min((start for start in starts if start > now), default=None),
         trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
         unauthorised=sum(each.grant.phase is Phase.NEEDED for each in live),
+        held=late,
     )
+
+
+def _is_late(world: World, subject: int, now: datetime) -> bool:
+    if world.connections[subject].run:
+        return False
+    turn = turn_of(world, subject, now)
+    return turn.due <= now and hindrance.is_late(hindrance.of(world, subject, now), turn, now)
 
 
 async def queue(desk: Desk, _: Nothing, by: Caller) -> Queue:
     world, now = desk.journal.world, desk.journal.clock.now()
-    items = [
-        views.queued(desk, subject, connection, now)
-        for subject, connection in world.connections.items()
-        if connection.run or next_start(connection)
-    ]
-    items.sort(key=lambda item: views.order(item, now))
+    seq, known = world.seq, list(world.connections.items())
+    found = [views.queued(desk, subject, now) async for subject, _ in whose.unhurried(known)]
+    items = sorted(
+        (each for each in found if each is not None), key=lambda item: views.order(item, now)
+    )
     return Queue(
-        seq=world.seq,
-        concurrency=world.fleet.policy.concurrency,
+        seq=seq,
+        concurrency=policy.of_fleet(world).concurrency,
         items=items[:QUEUE_ITEMS_MAX],
     )
 
@@ -104,7 +121,8 @@ async def connection(desk: Desk, query: ConnectionName, by: Caller) -> Connectio
     if view.backfill is not None and found.backfill is not None:
         asked = views.asked(desk, found.backfill)
         view = structs.replace(view, backfill=structs.replace(view.backfill, asked=asked))
-    return ConnectionAnswer(seq=desk.journal.world.seq, connection=view)
+    now = desk.journal.clock.now()
+    return ConnectionAnswer(seq=desk.journal.world.seq, now=now, connection=view)
 
 
 async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:

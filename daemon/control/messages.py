@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from daemon.control.account_messages import BackfillView, GrantView, OAuthView, SettingView
+from daemon.control.policy_messages import BreakerView
 from events.schema import Event
 from events.terms import FailureClass, Kind, Mode
 
@@ -115,8 +116,10 @@ class RunView(Struct, frozen=True, kw_only=True):
 class ConnectionView(Struct, frozen=True, kw_only=True):
     """One connection; `score` and `uptime_percentage` are None before any sync has ended.
 
-    `state` is idle, due, running, paused or unauthorised; `condition` and `overall` are as those of
-    a stream.
+    `state` is idle, due, held (its time has come, and it may not start), running, paused or
+    unauthorised; `condition` and `overall` are as those of a stream. `next_start` is when it can
+    start as things are; `held_by` is as in the schedule. `breakers` are its own and its provider's,
+    where they are not closed; `stream_intervals` those that are not the connection's.
     """
 
     connection: str
@@ -144,6 +147,10 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     condition: str = "unknown"
     overall: str = "poor"
     uptime_percentage: float | None = None
+    held_by: str | None = None
+    held_until: datetime | None = None
+    breakers: list[BreakerView] = []
+    stream_intervals: dict[str, timedelta] = {}
 
 
 class Connections(Struct, frozen=True, kw_only=True):
@@ -153,11 +160,16 @@ class Connections(Struct, frozen=True, kw_only=True):
 
 class ConnectionAnswer(Struct, frozen=True, kw_only=True):
     seq: int
+    now: datetime
     connection: ConnectionView
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """The daemon at a glance. `trouble` names what keeps it from its work, as sentences."""
+    """The daemon at a glance. `trouble` names what keeps it from its work, as sentences.
+
+    `due` are those that may start now, `held` those whose time has come and that may not, but for
+    the paused and the unauthorised; `next_start` is when one can that cannot now.
+    """
 
     seq: int
     version: str
@@ -175,10 +187,15 @@ class Status(Struct, frozen=True, kw_only=True):
     next_start: datetime | None
     trouble: list[str]
     unauthorised: int = 0
+    held: int = 0
 
 
 class QueueItem(Struct, frozen=True, kw_only=True):
-    """A sync that runs (processing) or will (pending). `priority` 1 runs first."""
+    """A sync that runs (processing) or will (pending). `priority` 1 runs first.
+
+    `due` is when its time comes or came, `next_start` when it can start as things are: None where
+    it runs, or may not; `held_by` is as in the schedule.
+    """
 
     connection: str
     status: str
@@ -188,6 +205,9 @@ class QueueItem(Struct, frozen=True, kw_only=True):
     sync: int | None
     records: int
     attempt: int = 0
+    next_start: datetime | None = None
+    held_by: str | None = None
+    held_until: datetime | None = None
 
 
 class Queue(Struct, frozen=True, kw_only=True):

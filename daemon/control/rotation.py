@@ -103,14 +103,25 @@ async def schedule_rotation(desk: Desk, wish: TenantName, by: Caller) -> Schedul
         raise Refused(
             "paused", f"nothing of {wish.tenant} may start; see: rounds schedule {wish.tenant}"
         )
-    known = world.connections[next_.subject]
+    known, name = world.connections[next_.subject], desk.vault.name(next_.subject)
+    due = known.schedule.due or next_.at or now
+    if next_.runs and (next_.at is None or due <= now):
+        raise Refused("running", _runs(name, next_.at))
     return ScheduleId(
         seq=world.seq,
         schedule_id=known.schedule.planned,
-        connection=desk.vault.name(next_.subject),
+        connection=name,
         provider=whose.provider_of(desk, known),
-        scheduled_at=known.schedule.due or next_.at,
+        scheduled_at=due,
     )
+
+
+def _runs(name: str, turn: datetime | None) -> str:
+    """Its next turn is not planned yet, and will be by the event that follows its end."""
+    if turn is None:
+        return f"{name} runs, and nothing comes after it as things are; see: rounds schedule {name}"
+    when = turn.isoformat(timespec="seconds")
+    return f"{name} runs; its next turn, at about {when}, is planned when it ends: ask again then"
 
 
 async def get_next_rotation_provider(desk: Desk, wish: TenantName, by: Caller) -> NextRotation:
@@ -122,6 +133,7 @@ async def get_next_rotation_provider(desk: Desk, wish: TenantName, by: Caller) -
         provider=told.provider,
         connection=told.connection,
         at=told.at,
+        running=told.running,
     )
 
 
@@ -214,7 +226,8 @@ def _row(desk: Desk, of: Known, now: datetime) -> ScheduleRow:
     held = hindrance.of(world, subject, now)
     start = None if run else hindrance.start(world, subject, now)
     turn = turn_of(world, subject, now)
-    word = "held" if held else "scheduled" if start else "none"
+    kept = held is not None and held.why not in hindrance.WAITS
+    word = "held" if kept else "scheduled" if start else "none"
     coming = run or turn if run or held or start else None
     return ScheduleRow(
         connection=desk.vault.name(subject),
@@ -228,6 +241,7 @@ def _row(desk: Desk, of: Known, now: datetime) -> ScheduleRow:
         held_until=held.until if held else None,
         last=last.word if last else None,
         last_at=last.at if last else None,
+        stream_intervals=policy.stream_intervals(world, subject),
     )
 
 
@@ -242,4 +256,5 @@ def _next(desk: Desk, tenant: int, subjects: list[int], now: datetime) -> NextPr
         provider=whose.provider_of(desk, world.connections[found.subject]),
         connection=desk.vault.name(found.subject),
         at=found.at,
+        running=found.runs,
     )

@@ -115,12 +115,17 @@ class HealthScore(Struct, frozen=True, kw_only=True):
 
 
 class NextProvider(Struct, frozen=True, kw_only=True):
-    """Which of a tenant's providers goes next, and when; None where none may start."""
+    """Which of a tenant's providers goes next, and when; None where none may start.
+
+    Where nothing else is to come, it may be one that is `running`: `at` is then its next turn, None
+    where it may have none.
+    """
 
     tenant: str
     provider: str | None
     connection: str | None
     at: datetime | None
+    running: bool = False
 
 
 class NextRotation(NextProvider, frozen=True, kw_only=True):
@@ -184,7 +189,10 @@ class ScheduleRow(Struct, frozen=True, kw_only=True):
     """When a connection starts next, and what holds it back, if anything does, until when.
 
     `status` is running, scheduled, held, or none where nothing is to come; `attempt` is 0, or which
-    retry comes or runs. `last` is how its last sync ended.
+    retry comes or runs. `last` is how its last sync ended. `held_by` is paused, to-be-authorised,
+    breaker, disabled, quiet-hours or crashed; or what it waits for, which is no hold: fleet-full,
+    provider-full, retries-full, probe, batch-pause, asked-to-wait, the last also while it runs.
+    `stream_intervals` are those that are not the connection's.
     """
 
     connection: str
@@ -198,6 +206,7 @@ class ScheduleRow(Struct, frozen=True, kw_only=True):
     held_until: datetime | None
     last: str | None
     last_at: datetime | None
+    stream_intervals: dict[str, timedelta] = {}
 
 
 class Schedule(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ STATUS = {
     "not-found": 404,
     "too-large": 413,
     "paused": 409,
+    "running": 409,
     "breaker": 409,
     "declared": 409,
     "not-authorised": 409,

@@ -2,16 +2,20 @@
 
 from datetime import date, datetime
 
+from daemon.control import breakers
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
-from daemon.decide import condition
-from daemon.decide.turn import turn_of
+from daemon.control.policy_messages import BreakerView
+from daemon.decide import condition, hindrance
+from daemon.decide.hindrance import Held
+from daemon.decide.turn import Turn, turn_of
 from events.schema import BackfillRequested
 from events.terms import Kind
-from projections import health, policy
+from projections import breaker, health, policy
 from projections.backfill import Backfill
-from projections.connection import Connection, next_start
+from projections.breaker import Phase as BreakerPhase
+from projections.connection import Connection
 from projections.grant import Grant, Phase
 from projections.provider import Provider
 from projections.streams import NEW, checked_at
@@ -22,13 +26,14 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
     counters, last = connection.health, connection.last
     provider = world.providers.get(connection.provider)
     word = condition.of_connection(connection, provider, now)
+    start, held = hindrance.start(world, subject, now), hindrance.of(world, subject, now)
     return ConnectionView(
         connection=desk.vault.name(subject),
         subject=subject,
         provider=provider.name if provider else desk.vault.name(connection.provider),
-        state=_state(connection, now),
+        state=_state(connection, start, held, turn_of(world, subject, now), now),
         score=health.score(counters, now),
-        next_start=next_start(connection),
+        next_start=start,
         interval=policy.of_connection(world, subject).interval,
         declared=connection.declared,
         total=counters.total,
@@ -48,7 +53,22 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         condition=word,
         overall=condition.overall(word, counters.consecutive_failures),
         uptime_percentage=health.uptime_percentage(counters, now),
+        held_by=held.why if held else None,
+        held_until=held.until if held else None,
+        breakers=_breakers(desk, subject, connection, now),
+        stream_intervals=policy.stream_intervals(world, subject),
     )
+
+
+def _breakers(desk: Desk, subject: int, known: Connection, now: datetime) -> list[BreakerView]:
+    """Its own and its provider's, where they are not closed."""
+    at = desk.journal.world.providers[known.provider]
+    both = (("connection", subject, known.breaker), ("provider", known.provider, at.breaker))
+    return [
+        breakers.view(desk, place, whose, stop, now)
+        for place, whose, stop in both
+        if breaker.phase(stop, now) is not BreakerPhase.CLOSED
+    ]
 
 
 def _grant(grant: Grant) -> GrantView | None:
@@ -109,15 +129,18 @@ def _stream(
     )
 
 
-def _state(connection: Connection, now: datetime) -> str:
+def _state(
+    connection: Connection, start: datetime | None, held: Held | None, turn: Turn, now: datetime
+) -> str:
     if connection.run:
         return "running"
     if connection.paused:
         return "paused"
     if connection.grant.phase is Phase.NEEDED:
         return "unauthorised"
-    start = next_start(connection)
-    return "due" if start is not None and start <= now else "idle"
+    if start is not None and start <= now:
+        return "due"
+    return "held" if hindrance.is_late(held, turn, now) else "idle"
 
 
 def running(desk: Desk, subject: int) -> RunView | None:
@@ -135,28 +158,36 @@ def running(desk: Desk, subject: int) -> RunView | None:
     )
 
 
-def queued(desk: Desk, subject: int, connection: Connection, now: datetime) -> QueueItem:
-    run, start = connection.run, next_start(connection)
-    due = run.due if run else start
-    assert due is not None, "what neither runs nor will start is not queued"
-    turn = turn_of(desk.journal.world, subject, now)
+def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
+    """Its place in the queue; none where nothing is to come, or people paused it."""
+    world = desk.journal.world
+    known, held = world.connections[subject], hindrance.of(world, subject, now)
+    run, start = known.run, hindrance.start(world, subject, now)
+    if known.removed or not (run or start or (held and held.why not in hindrance.SET_ASIDE)):
+        return None
+    turn = turn_of(world, subject, now)
     progress = desk.supervisor.progress(subject)
     return QueueItem(
         connection=desk.vault.name(subject),
         status="processing" if run else "pending",
         kind=run.kind if run else turn.kind,
         priority=run.priority if run else turn.priority,
-        due=due,
+        due=run.due if run else turn.due,
         sync=run.sync if run else None,
         records=progress.records if progress else 0,
         attempt=run.attempt if run else turn.attempt,
+        next_start=start,
+        held_by=held.why if held else None,
+        held_until=held.until if held else None,
     )
 
 
 def order(item: QueueItem, now: datetime) -> tuple[int, int, datetime]:
-    """What runs, what is due by priority (requests before all), what comes by time."""
+    """What runs; what is due, by priority (requests before all); what comes, by time; the rest."""
     if item.status == "processing":
         return (0, 0, item.due)
-    if item.due <= now:
+    if item.next_start is None:
+        return (3, 0, item.due)
+    if item.next_start <= now:
         return (1, 0 if item.kind is Kind.MANUAL else item.priority, item.due)
-    return (2, 0, item.due)
+    return (2, 0, item.next_start)

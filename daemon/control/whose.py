@@ -17,7 +17,8 @@ Known: TypeAlias = tuple[int, Connection]
 def chosen(desk: Desk, tenant: str | None, provider: str | None = None) -> list[Known]:
     """Those that live, in the order of their names. Raises Refused (not-found).
 
-    `provider` may go on with an account; without one all accounts there are meant.
+    `provider` may go on with an account. Without one it means the connection of that very name, and
+    where there is none, all accounts there.
     """
     subject = desk.vault.subject("tenant", tenant) if tenant is not None else None
     found = [
@@ -27,22 +28,24 @@ def chosen(desk: Desk, tenant: str | None, provider: str | None = None) -> list[
         and (tenant is None or known.tenant == subject)
         and (provider is None or _is_at(desk, each, known, provider))
     ]
-    if not found and (tenant or provider):
-        what = " to ".join(each for each in (tenant, provider) if each)
+    if not found and (tenant is not None or provider is not None):
+        what = " to ".join(each or "''" for each in (tenant, provider) if each is not None)
         raise Refused(
             "not-found", f"there is no connection of {what}; `rounds connection list` shows all"
         )
+    if tenant and provider:
+        exact = f"{tenant}/{provider}"
+        found = [each for each in found if desk.vault.name(each[0]) == exact] or found
     return sorted(found, key=lambda each: desk.vault.name(each[0]))
 
 
 def one(desk: Desk, tenant: str, provider: str) -> Known:
     """The one of that name, else the only one there. Raises Refused."""
     found = chosen(desk, tenant, provider)
-    named = [each for each in found if desk.vault.name(each[0]) == f"{tenant}/{provider}"]
-    if len(named or found) > 1:
+    if len(found) > 1:
         names = ", ".join(desk.vault.name(each) for each, _ in found)
         raise Refused("invalid", f"name one of them, with its account: {names}")
-    return (named or found)[0]
+    return found[0]
 
 
 async def unhurried(found: Iterable[Known]) -> AsyncIterator[Known]:

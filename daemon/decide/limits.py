@@ -100,6 +100,14 @@ def opens_at(
     return now + longest if longest else None
 
 
+def held_until(world: World, subject: int, now: datetime) -> datetime | None:
+    """Until when the provider asked that no call of the connection leaves; None where one may."""
+    known, moment = world.connections[subject], Moment(wall=now, ahead=world.fleet.ahead)
+    both = (world.providers[known.provider].allowance, known.allowance)
+    longest = max(allowance.held_for(each, moment) for each in both)
+    return now + longest if longest else None
+
+
 def take(command: TakeAllowance, world: World, now: datetime) -> Decisions:
     """Take a block of each account that is asked, or of none: nothing leaves on half of them."""
     moment = Moment(wall=now, ahead=command.ahead)

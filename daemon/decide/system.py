@@ -35,6 +35,11 @@ class Reason(StrEnum):
     DEGRADED = "degraded"
     RETRIES = "retries-pending"
     OVERDUE = "overdue"
+    HALF_OPEN = "breakers-half-open"
+
+
+BREAKERS = {Phase.OPEN: Reason.BREAKERS, Phase.HALF_OPEN: Reason.HALF_OPEN}
+"""One that is half-open keeps all back no more: the next sync finds out whether it closes."""
 
 
 class Found(Struct, kw_only=True):
@@ -61,14 +66,12 @@ def add(sum_: Sum, subject: int, known: Connection, at: Provider | None, now: da
         _note(sum_, Reason.RETRIES, subject)
     if is_overdue(known, at, now):
         _note(sum_, Reason.OVERDUE, subject)
-    if not _is_closed(known.breaker, now):
-        _note(sum_, Reason.BREAKERS, subject)
+    _note_breaker(sum_, subject, known.breaker, now)
 
 
 def add_providers(sum_: Sum, providers: Mapping[int, Provider], now: datetime) -> None:
     for subject, at in providers.items():
-        if not _is_closed(at.breaker, now):
-            _note(sum_, Reason.BREAKERS, subject)
+        _note_breaker(sum_, subject, at.breaker, now)
 
 
 def word(sum_: Sum, holds: Collection[str]) -> Condition:
@@ -103,8 +106,9 @@ def _trouble(known: Connection, word: Condition) -> Reason | None:
     }.get(word)
 
 
-def _is_closed(stop: Breaker, now: datetime) -> bool:
-    return breaker.phase(stop, now) is Phase.CLOSED
+def _note_breaker(sum_: Sum, subject: int, stop: Breaker, now: datetime) -> None:
+    if reason := BREAKERS.get(breaker.phase(stop, now)):
+        _note(sum_, reason, subject)
 
 
 def _note(sum_: Sum, reason: Reason, subject: int) -> None:

@@ -5,26 +5,36 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
-from daemon import duration
-from daemon.cli import times, words
+from daemon import configuration, duration
+from daemon.cli import held_words, times, words
 from daemon.cli.waiting import Pursuit
 from daemon.control.messages import EventView
+from daemon.decide.hindrance import Hindrance
 from events.policy import Settings
 from events.schema import (
     BackfillAdvanced,
     ConnectionRemoved,
     Event,
+    PolicySet,
     SettingsDeclared,
     SettingsSet,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
     SyncRequested,
+    SyncScheduled,
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
 )
-from events.terms import FailureClass, InterruptReason, Kind, SkipReason, StreamFailure
+from events.terms import (
+    FailureClass,
+    InterruptReason,
+    Kind,
+    ScheduleReason,
+    SkipReason,
+    StreamFailure,
+)
 from tests.events.facts import GOLDEN
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -197,3 +207,60 @@ def test_the_other_connection_that_an_event_speaks_of_is_named():
 )
 def test_a_wait_is_never_said_to_be_shorter_than_it_is(seconds, rounded):
     assert duration.text(duration.rounded_up(timedelta(seconds=seconds))) == rounded
+
+
+# -- what holds back ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "seconds, said",
+    [
+        (0, "breaker for 1 s"),
+        (21.2, "breaker for 22 s"),
+        (99, "breaker for 99 s"),
+        (100, "breaker until {:%H:%M}"),
+        (86_400, "breaker until {:%Y-%m-%d %H:%M}"),
+    ],
+)
+def test_what_ends_soon_is_told_by_the_second(seconds, said):
+    until = NOW + timedelta(seconds=seconds)
+    told = held_words.short("breaker", until, NOW)
+    assert told == said.format(until.astimezone())
+
+
+def test_who_waits_is_told_until_when_to_the_second():
+    soon, tomorrow = NOW + timedelta(seconds=22), NOW + timedelta(days=1)
+    why = "the provider asked to be left alone"
+    assert (
+        held_words.sentence("asked-to-wait", soon, NOW)
+        == f"waits until {soon.astimezone():%H:%M:%S}: {why}"
+    )
+    far = held_words.sentence("breaker", tomorrow, NOW)
+    assert far == f"waits until {times.local(tomorrow)}: a breaker is open"
+    assert held_words.sentence("fleet-full", None, NOW).startswith("waits: as many syncs run")
+
+
+@pytest.mark.parametrize("why", Hindrance)
+def test_every_hindrance_has_its_words(why):
+    assert held_words.short(why, None, NOW) == held_words.HELD[why]
+    assert held_words.WHY[why]
+
+
+# -- settings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("A19")
+def test_the_fleets_settings_are_said_with_those_that_are_not_as_they_ship():
+    shipped = configuration.policy(configuration.Settings())
+    said = "settings: a sync every 6 h, 10 at once"
+    assert words.sentence(view(12, shipped)) == said
+    other: PolicySet = msgspec.structs.replace(
+        shipped, retry_delay=timedelta(minutes=15), failover_enabled=False, spread=0.0
+    )
+    rest = "spread 0.0, failover_enabled false, retry_delay 15m"
+    assert words.sentence(view(12, other)) == f"{said}; {rest}"
+
+
+def test_a_turn_that_settings_moved_says_so():
+    moved = SyncScheduled(due=NOW, reason=ScheduleReason.SETTINGS)
+    assert words.sentence(view(12, moved)).endswith(" (settings changed)")

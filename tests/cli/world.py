@@ -12,15 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 from urllib.parse import parse_qsl
 
 from tests.e2e.daemon import ROOT, Home
 
 WAIT_S = 45.0  # far beyond what anything here takes; a deadline, not a measure
 KEY = "hunter2-and-more"
-Route = Callable[[BaseHTTPRequestHandler, dict[str, str]], tuple[int, Any]]
-"""Is given the request and its query; a status, and a document or a text."""
+Said: TypeAlias = tuple[int, Any] | tuple[int, Any, dict[str, str]]
+"""A status, a document or a text, and perhaps headers."""
+
+Route = Callable[[BaseHTTPRequestHandler, dict[str, str]], Said]
+"""Is given the request and its query."""
 DAYS = [{"date": f"2026-01-{day:02}", "rain": day / 2, "note": None} for day in range(1, 31)]
 
 
@@ -71,12 +74,14 @@ class _Answer(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
-    def _say(self, status: int, document: Any) -> None:
+    def _say(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
         body = (document if isinstance(document, str) else json.dumps(document)).encode()
         try:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
         except (BrokenPipeError, ConnectionResetError):

@@ -3,6 +3,8 @@
 import pytest
 
 from daemon import commands
+from daemon.decide import hindrance
+from daemon.decide.hindrance import Held, Hindrance
 from events.limits import HoldReason as LimitHoldReason
 from events.limits import LimitHeld
 from events.schema import ConnectionChanged, RetryScheduled, SyncRequested, SyncScheduled
@@ -94,6 +96,13 @@ def test_what_a_person_asks_for_waits_as_well_unless_it_is_forced():
     assert forced.forced
     after = (*WAITS, asked(forced=True), (ONE, forced), (ONE, succeeded(6)), asked())
     assert given(*after).when(start, NOON + MINUTE).decided, "its newest answer asked for nothing"
+
+
+def test_what_a_persons_request_waits_for_is_said():
+    waits = Held(why=Hindrance.ASKED_TO_WAIT, until=UNTIL)
+    assert hindrance.of(given(*WAITS, asked()).world, ONE, NOON) == waits
+    assert hindrance.of(given(*WAITS, asked(forced=True)).world, ONE, NOON) is None
+    assert hindrance.of(given(*WAITS).world, ONE, NOON) is None, "its turn comes no sooner"
 
 
 def test_a_clock_that_steps_back_makes_no_wait_of_a_person_longer():

@@ -191,6 +191,37 @@ def test_what_quiet_hours_hold_back_counts_from_their_end():
     assert next_(quiet, (OTHER, scheduled(NOON + HOUR))).subject == OTHER
 
 
+@pytest.mark.requirement("A2")
+def test_where_nothing_else_is_to_come_what_runs_is_next_again_at_its_turn():
+    runs, rest = (ONE, started()), (OTHER, PAUSED)
+    assert next_(runs, rest) == Next(subject=ONE, at=NOON + 6 * HOUR, runs=True)
+    assert next_(runs, (OTHER, started())).subject == ONE
+    often = settings(OTHER, interval=HOUR)
+    both = (runs, (OTHER, started()), often)
+    assert next_(*both) == Next(subject=OTHER, at=NOON + HOUR, runs=True)
+
+
+@pytest.mark.requirement("A2")
+def test_what_runs_beside_its_turn_keeps_that_one():
+    past = ((ONE, scheduled(NOON + HOUR)), (OTHER, PAUSED))
+    by_hand = ((ONE, REQUESTED), (ONE, started(request=len(KNOWN) + 4)))
+    assert next_(*past, *by_hand) == Next(subject=ONE, at=NOON + HOUR, runs=True)
+    old = (ONE, started(kind=Kind.BACKFILL))
+    assert next_((OTHER, PAUSED), old) == Next(subject=ONE, at=NOON, runs=True)
+
+
+@pytest.mark.requirement("A2")
+def test_what_runs_may_have_no_turn_after_it_or_one_after_quiet_hours():
+    runs, rest = (ONE, started()), (OTHER, PAUSED)
+    assert next_(runs, rest, (ONE, PAUSED)) == Next(subject=ONE, at=None, runs=True)
+    assert next_(runs, rest, OFF) == Next(subject=ONE, at=None, runs=True)
+    assert next_(runs, (OTHER, started()), settings(ONE, enabled=False)).subject == OTHER
+    quiet = settings(quiet_hours_start=time(17), quiet_hours_end=time(20))
+    assert next_(runs, rest, quiet).at == NOON + 8 * HOUR
+    unplanned = given(*KNOWN[:2], runs).world
+    assert succession.next_of(unplanned, (ONE,), NOON) == Next(subject=ONE, at=None, runs=True)
+
+
 # -- coming forward -------------------------------------------------------------------------------
 
 

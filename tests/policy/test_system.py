@@ -1,11 +1,12 @@
 """How is everything, in one word, and for which reasons (requirement B9)?"""
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.decide import system
 from daemon.decide.condition import CHRONIC, Condition
 from daemon.decide.system import EXAMPLES_MAX, OVERDUE, Reason, Sum
-from events.breakers import BreakerOpened, BreakerReason
+from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
 from events.schema import RetryScheduled
 from events.terms import FailureClass, NeedReason
 from tests.policy.transcript import (
@@ -104,9 +105,18 @@ def test_retries_that_are_pending_are_a_reason():
 
 
 @pytest.mark.requirement("B9")
-def test_breakers_of_connections_and_of_providers_are_counted_until_they_are_closed():
+def test_breakers_of_connections_and_of_providers_are_counted_while_they_are_open():
     assert reasons((SHUT,), (), provider=(SHUT,)) == {Reason.BREAKERS: 2}
-    assert reasons((SHUT,), now=NOON + HOUR)[Reason.BREAKERS] == 1  # half-open: not yet sure
+
+
+@pytest.mark.requirement("B9")
+def test_breakers_that_are_half_open_are_counted_apart_until_they_are_closed():
+    over = NOON + HOUR
+    assert reasons((SHUT,), now=over) == {Reason.HALF_OPEN: 1}  # not yet sure
+    lasts = replace(SHUT, until=over + HOUR)
+    assert reasons((SHUT,), (lasts,), now=over) == {Reason.HALF_OPEN: 1, Reason.BREAKERS: 1}
+    assert word((SHUT,), now=over) is Condition.DEGRADED
+    assert reasons((SHUT, BreakerClosed(successes=2)), now=over) == {}
 
 
 @pytest.mark.requirement("B9")
