@@ -19,6 +19,7 @@ from daemon.actor import Actor
 from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
+from daemon.gateway.gateway import Gateway
 from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
@@ -67,6 +68,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     supervisor: Supervisor
     storage: Storage
     keeper: Keeper
+    gateway: Gateway
     providers: Mapping[int, Provider]
 
 
@@ -131,6 +133,9 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             limiter=limiter,
             chance=parts.chance,
         )
+        gateway = Gateway(
+            journal, parts.vault, keeper, providers, limiter=limiter, chance=parts.chance
+        )
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
@@ -139,6 +144,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             supervisor=supervisor,
             storage=storage,
             keeper=keeper,
+            gateway=gateway,
             providers=providers,
         )
         scheduling.cancel()

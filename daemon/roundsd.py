@@ -234,6 +234,7 @@ def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
         supervisor=daemon.supervisor,
         storage=daemon.storage,
         keeper=daemon.keeper,
+        gateway=daemon.gateway,
         vault=parts.vault,
         configuration=parts.configuration,
         providers=daemon.providers,

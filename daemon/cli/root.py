@@ -18,6 +18,7 @@ PLACES = {
     "resume": "daemon.cli.act:resume",
     "cancel": "daemon.cli.act:cancel",
     "retry": "daemon.cli.act:retry",
+    "request": "daemon.cli.request:request",
     "breaker": "daemon.cli.breaker:breaker",
     "policy": "daemon.cli.policy:policy",
     "connection": "daemon.cli.connection:connection",

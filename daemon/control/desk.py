@@ -10,6 +10,7 @@ from daemon.commands import DeclareProvider
 from daemon.configuration import Configuration
 from daemon.connect import declaration
 from daemon.control.messages import EventView
+from daemon.gateway.gateway import Gateway
 from daemon.journal import Journal
 from daemon.places import Places
 from daemon.provider import Provider
@@ -41,6 +42,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     vault: Vault
     configuration: Configuration
     keeper: Keeper
+    gateway: Gateway
     providers: Mapping[int, Provider]
     places: Places
     version: str

@@ -11,6 +11,7 @@ from daemon.control import (
     accounts,
     act,
     breakers,
+    gateway,
     health,
     look,
     membership,
@@ -19,6 +20,7 @@ from daemon.control import (
     policies,
     rotation,
 )
+from daemon.control import gateway_messages as g
 from daemon.control import messages as m
 from daemon.control import policy_messages as p
 from daemon.control import rotation_messages as r
@@ -121,6 +123,7 @@ OPERATIONS = (
     _post("retry", Role.OPERATOR, p.RetryWish, act.retry),
     _post("sync", Role.OPERATOR, a.SyncWish, act.sync),
     _post("sync-all", Role.OPERATOR, a.SyncAllWish, passes.sync_all),
+    _post("request", Role.OPERATOR, g.RequestWish, gateway.request, g.RequestAnswer),
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),

@@ -33,7 +33,9 @@ STATUS = {
     "declared": 409,
     "not-authorised": 409,
     "no-client": 409,
+    "limited": 429,
     "provider": 502,
+    "timed-out": 504,
     "disk-full": 503,
     "internal": 500,
 }

@@ -184,33 +184,38 @@ class _Made:
         self._began = self._journal.world.seq
 
     def answered(self, request: Request, response: Response) -> None:
-        self._note(request, response.status, None, response.duration_ms, response.size)
+        self._note(
+            CallMade(
+                endpoint=request.endpoint,
+                method=request.method,
+                kind=self._kind,
+                began=self._began,
+                attempt=self.attempt,
+                status=response.status,
+                duration_ms=response.duration_ms,
+                bytes=response.size,
+                by=self._by,
+            )
+        )
 
     def lost(self, request: Request, lost: CallLost) -> None:
-        self._note(request, lost.status, lost.cause, lost.duration_ms, lost.bytes, lost.retry_after)
-
-    def _note(
-        self,
-        request: Request,
-        status: int | None,
-        cause: FailureClass | None,
-        duration_ms: int,
-        size: int,
-        retry_after: timedelta | None = None,
-    ) -> None:
-        call = CallMade(
-            endpoint=request.endpoint,
-            method=request.method,
-            kind=self._kind,
-            began=self._began,
-            attempt=self.attempt,
-            status=status,
-            cause=cause,
-            duration_ms=duration_ms,
-            bytes=size,
-            retry_after=retry_after,
-            by=self._by,
+        self._note(
+            CallMade(
+                endpoint=request.endpoint,
+                method=request.method,
+                kind=self._kind,
+                began=self._began,
+                attempt=self.attempt,
+                status=lost.status,
+                cause=lost.cause,
+                duration_ms=lost.duration_ms,
+                bytes=lost.bytes,
+                retry_after=lost.retry_after,
+                by=self._by,
+            )
         )
+
+    def _note(self, call: CallMade) -> None:
         self._journal.execute(NoteCallMade(subject=self.subject, call=call))
 
 

@@ -47,6 +47,7 @@ class Slow(InProcess):
             storage=daemon.storage,
             vault=self.vault,
             keeper=daemon.keeper,
+            gateway=daemon.gateway,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),

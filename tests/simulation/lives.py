@@ -270,6 +270,7 @@ class Month:
             storage=daemon.storage,
             vault=self.vault,
             keeper=daemon.keeper,
+            gateway=daemon.gateway,
             configuration=self.configuration(),
             providers=daemon.providers,
             places=Places(config=nowhere, state=nowhere, socket=nowhere),

@@ -30,6 +30,7 @@ class Idle(InProcess):
             storage=daemon.storage,
             vault=self.vault,
             keeper=daemon.keeper,
+            gateway=daemon.gateway,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

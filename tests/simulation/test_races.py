@@ -30,6 +30,7 @@ def desk(month: Month, daemon: Daemon, tmp_path) -> Desk:
         storage=daemon.storage,
         vault=month.vault,
         keeper=daemon.keeper,
+        gateway=daemon.gateway,
         configuration=month.configuration(),
         providers=daemon.providers,
         places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

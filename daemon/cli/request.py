@@ -1,0 +1,112 @@
+"""How does one call a provider through the daemon, with a token that one never sees?"""
+
+import base64
+import sys
+from pathlib import Path
+
+import click
+
+from daemon.cli import arguments, client, screen, times
+from daemon.cli.arguments import as_json, examples
+from daemon.cli.client import ANSWER_S
+from daemon.cli.ending import Ended, Exit
+from daemon.control.gateway_messages import DEADLINE_S_MAX, RequestAnswer, RequestWish
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+@click.command(
+    epilog=examples(
+        "rounds request acme/github GET /user/repos?per_page=5",
+        "rounds request acme/finale POST /orders --data @order.json --key order-1204",
+    )
+)
+@arguments.connection
+@click.argument("method", type=click.Choice(METHODS, case_sensitive=False))
+@click.argument("path")
+@click.option("--data", metavar="TEXT|@FILE|-", help="The body; of a file, or of standard input.")
+@click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="May be repeated.")
+@click.option(
+    "--kind",
+    type=click.Choice(["read", "write", "rpc"]),
+    help="What the call is to its provider, where the method does not tell.",
+)
+@click.option("--key", help="An idempotency key: with it a write may be sent again.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, DEADLINE_S_MAX, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long all of it may take, attempts and waiting included.",
+)
+@as_json
+@click.pass_obj
+def request(
+    socket: Path | None,
+    connection: str,
+    method: str,
+    path: str,
+    *,
+    data: str | None,
+    headers: tuple[str, ...],
+    kind: str | None,
+    key: str | None,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Make one call as CONNECTION, and print what its provider answers.
+
+    The body goes to standard output as it came, what is said about it to standard error. A status
+    of 400 or more ends with exit code 1.
+    """
+    wish = RequestWish(
+        connection=connection,
+        method=method.upper(),  # type: ignore[arg-type]  # click has checked it
+        path=path,
+        headers=dict(map(_header, headers)),
+        body=_body(data),
+        kind=kind,  # type: ignore[arg-type]
+        key=key,
+        timeout_s=timeout_s,
+    )
+    answer = client.reach(socket).post("request", wish, timeout_s + ANSWER_S)
+    found = client.read(answer, RequestAnswer)
+    if as_json:
+        screen.document(answer)
+    else:
+        _show(found)
+    if found.status >= 400:
+        raise click.exceptions.Exit(Exit.FAILED)
+
+
+def _show(found: RequestAnswer) -> None:
+    again = f", {times.count(found.attempts, 'attempt')}" if found.attempts > 1 else ""
+    kind = found.headers.get("content-type", "no content type")
+    took = times.milliseconds(found.duration_ms)
+    click.echo(f"{found.status} from the {found.source} in {took}{again}; {kind}", err=True)
+    if found.body_base64 is not None:
+        sys.stdout.buffer.write(base64.b64decode(found.body_base64))
+        return
+    text = found.body or ""
+    click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise Ended(Exit.USAGE, f"{text!r} is not NAME:VALUE")
+    return name.strip(), value.strip()
+
+
+def _body(data: str | None) -> str | None:
+    if data is None or not (data == "-" or data.startswith("@")):
+        return data
+    try:
+        raw = sys.stdin.buffer.read() if data == "-" else Path(data[1:]).read_bytes()
+        return raw.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Ended(
+            Exit.USAGE, f"{data}: cannot be read as text ({type(error).__name__})"
+        ) from None

@@ -1,0 +1,71 @@
+"""How do programs call a provider through us?"""
+
+import base64
+from datetime import datetime
+
+from daemon.control.desk import Desk, Refused
+from daemon.control.gateway_messages import RequestAnswer, RequestWish
+from daemon.decide.calling import Held
+from daemon.exchange import CallLost
+from daemon.gateway.asking import Wish
+from daemon.gateway.gateway import HeldBack
+from events.gateway import CallKind
+from events.terms import Caller, FailureClass, SkipReason
+
+HELD = {
+    SkipReason.PAUSED: ("paused", "is paused; `rounds resume {name}` lets it go on"),
+    SkipReason.NOT_AUTHORISED: (
+        "not-authorised",
+        "waits to be authorised; type: rounds connection authorize {name}",
+    ),
+    SkipReason.BREAKER: (
+        "breaker",
+        "stands behind an open breaker; `rounds breaker list` shows it",
+    ),
+}
+PROBLEMS = {FailureClass.RATE_LIMITED: "limited", FailureClass.TIMEOUT: "timed-out"}
+"""How a call that brought no answer is called; the others are the provider's."""
+
+
+async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
+    subject, _ = desk.find(wish.connection)
+    asked = Wish(
+        method=wish.method,
+        path=wish.path,
+        headers=wish.headers,
+        body=None if wish.body is None else wish.body.encode(),
+        kind=CallKind(wish.kind) if wish.kind else None,
+        key=wish.key,
+        timeout_s=wish.timeout_s,
+    )
+    try:
+        answer = await desk.gateway.call(subject, asked, by)
+    except HeldBack as back:
+        raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
+    except CallLost as lost:
+        code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
+        raise Refused(code, lost.message) from None
+    text = _text(answer.body)
+    return RequestAnswer(
+        seq=desk.journal.head.seq,
+        status=answer.status,
+        headers=dict(answer.headers),
+        body=text,
+        body_base64=None if text is not None else base64.b64encode(answer.body).decode(),
+        attempts=answer.attempts,
+        duration_ms=answer.duration_ms,
+    )
+
+
+def _held(name: str, held: Held, now: datetime) -> Refused:
+    code, why = HELD[held.reason]
+    wait = f"; it opens for a probe at {held.until:%H:%M:%S} UTC" if held.until else ""
+    soon = wait if held.until and held.until > now else ""
+    return Refused(code, f"nothing was sent: {name} {why.format(name=name)}{soon}")
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
