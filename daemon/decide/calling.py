@@ -116,10 +116,5 @@ def note(command: NoteCallMade, world: World, now: datetime) -> Decisions:
 
 
 def _stops(stop: Breaker, now: datetime, *, probed: bool) -> bool:
-    match breaker.phase(stop, now):
-        case Phase.CLOSED:
-            return False
-        case Phase.OPEN:
-            return True
-        case Phase.HALF_OPEN:
-            return probed
+    at = breaker.phase(stop, now)
+    return at is Phase.OPEN or (at is Phase.HALF_OPEN and probed)
