@@ -56,6 +56,8 @@ class Scheduler:
             self._wake = trio.Event()
             self._heed_settings()
             self._start_due()
+            if not self._journal.has_room:
+                continue  # nothing else would wake us when there is room again
             with trio.move_on_after(self._nap_s()):
                 await self._wake.wait()
 

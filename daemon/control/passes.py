@@ -7,7 +7,7 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
 from daemon.decide.passes import PASSES_MAX
 from daemon.decide.retry import refusal
-from events.terms import Caller
+from events.terms import Caller, Kind
 from projections.connection import Connection
 
 BATCH = 256  # requests between two looks at whether the writer keeps up
@@ -49,7 +49,8 @@ def _sorted(desk: Desk, wish: SyncAllWish) -> tuple[list[int], dict[int, str]]:
     for subject, known in world.connections.items():
         if known.removed or not _is_meant(desk, wish, known):
             continue
-        if known.schedule.request:
+        asked = known.schedule.request
+        if asked and asked.kind is not Kind.FAILOVER:
             left_out[subject] = f"{desk.vault.name(subject)} ({REQUESTED})"
         elif reason := refusal(known, world):
             left_out[subject] = f"{desk.vault.name(subject)} ({reason})"

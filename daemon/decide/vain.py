@@ -21,7 +21,7 @@ def left_out(subject: int, request: Request | None, by: Caller | None) -> Decisi
     """Another one stands in for it: it is no part of its pass any more."""
     if request is None or request.pass_ is None:
         return []
-    return [(subject, SyncCancelled(by=by, pass_=request.pass_))]
+    return [(subject, SyncCancelled(by=by, pass_=request.pass_, replaced=True))]
 
 
 def unauthorised(decided: Decisions, world: World) -> Decisions:

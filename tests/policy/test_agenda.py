@@ -180,3 +180,15 @@ def test_a_way_out_of_a_doubt_waits_for_no_breaker_though_a_sync_was_due_before_
     assert play.agenda.pop(NOON) is None
     assert play.agenda.next_at(NOON) == play.world.connections[ONE].grant.renew_by
     assert play.agenda.pop(NOON + 5 * A_SECOND) == ONE
+
+
+@pytest.mark.requirement("C1")
+def test_a_grant_that_came_while_a_sync_was_due_is_kept_alive_in_time():
+    """The start stays where it was, and is in nobody's way: its provider lets nothing start."""
+    shut = (PROVIDER, schema.BreakerOpened(reason=BreakerReason.BY_HAND, until=None))
+    play = Play(*account(PERSON), shut)
+    assert play.agenda.pop(NOON) is None
+    play.record(ONE, authorised(renew_by=NOON + HOUR))
+    assert play.agenda.pop(NOON) is None
+    assert play.agenda.next_at(NOON) == NOON + HOUR
+    assert play.agenda.pop(NOON + HOUR) == ONE
