@@ -171,12 +171,13 @@ class Agenda:
     def next_at(self, now: datetime) -> datetime | None:
         """When the next connection falls due, or a provider with some that are due opens.
 
-        What is due already and could start does not count.
+        That is now where one has opened since `pop` was last asked.
         """
         firsts = [entry[1] for lane in self._lanes.values() if (entry := lane.coming.first())]
         for provider, lane in self._lanes.items():
-            opens = opens_at(self._world, provider, now) if lane.ready.first() else None
-            firsts += [opens] if opens and opens < NEVER else []
+            if lane.ready.first():
+                opens = opens_at(self._world, provider, now) or now
+                firsts += [opens] if opens < NEVER else []
         return min(firsts, default=None)
 
     def _foremost(self, lane: _Lane, now: datetime, *, full: bool) -> tuple[Entry, _Heap] | None:

@@ -63,9 +63,9 @@ class Scheduler:
 
     def _start_due(self) -> None:
         """Start what is due while there are places; choosing and recording are one step."""
-        world, now = self._journal.world, self._journal.clock.now()
+        world = self._journal.world
         while self._journal.has_room and not is_full(world):
-            subject = self._agenda.pop(now)
+            subject = self._agenda.pop(self._journal.clock.now())
             if subject is None:
                 return
             if self._supervisor.is_busy(subject):
