@@ -54,7 +54,7 @@ async def sync(desk: Desk, wish: SyncWish, by: Caller) -> Done:
     words += "" if wish.force else _waits(desk, subject)
     if options and not recorded:
         words += "; what you ask for this one alone is not heeded: ask again once that one runs"
-    return done(desk, asked_for(recorded), words)
+    return done(desk, _requests(recorded), words)
 
 
 async def retry(desk: Desk, wish: RetryWish, by: Caller) -> Done:
@@ -65,7 +65,7 @@ async def retry(desk: Desk, wish: RetryWish, by: Caller) -> Done:
         raise _skipped(wish.connection, recorded[0].event.reason)
     if recorded:
         words = "retry requested" + ("" if wish.force else _waits(desk, subject))
-        return done(desk, asked_for(recorded), words)
+        return done(desk, _requests(recorded), words)
     asked = connection.schedule.request is not None
     return done(desk, [], "a sync is already requested" if asked else "nothing failed")
 
@@ -190,7 +190,7 @@ async def room(desk: Desk) -> None:
     )
 
 
-def asked_for(recorded: list[Recorded]) -> list[Recorded]:
+def _requests(recorded: list[Recorded]) -> list[Recorded]:
     """The request itself, without what it stands in for."""
     return [each for each in recorded if isinstance(each.event, SyncRequested)]
 

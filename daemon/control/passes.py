@@ -5,9 +5,10 @@ from daemon.control.account_messages import SyncAllWish
 from daemon.control.act import done, durable, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
+from daemon.decide import vain
 from daemon.decide.passes import PASSES_MAX
 from daemon.decide.retry import refusal
-from events.terms import Caller, Kind
+from events.terms import Caller
 from projections.connection import Connection
 
 BATCH = 256  # requests between two looks at whether the writer keeps up
@@ -50,7 +51,7 @@ def _sorted(desk: Desk, wish: SyncAllWish) -> tuple[list[int], dict[int, str]]:
         if known.removed or not _is_meant(desk, wish, known):
             continue
         asked = known.schedule.request
-        if asked and asked.kind is not Kind.FAILOVER:
+        if asked and not vain.gives_way(asked):
             left_out[subject] = f"{desk.vault.name(subject)} ({REQUESTED})"
         elif reason := refusal(known, world):
             left_out[subject] = f"{desk.vault.name(subject)} ({reason})"

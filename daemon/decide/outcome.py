@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.commands import Capture, Crash, Finish, Interrupt, NoteCall
-from daemon.decide import breaker, doubt, failure, passes, retry
+from daemon.decide import breaker, doubt, failure, passes, retry, vain
 from daemon.decide.decisions import Decisions
 from daemon.decide.rotation import next_due
 from events.schema import (
@@ -17,7 +17,6 @@ from events.schema import (
     SyncFailed,
     SyncInterrupted,
     SyncScheduled,
-    SyncSkipped,
     SyncSucceeded,
 )
 from events.terms import (
@@ -170,8 +169,7 @@ def interrupted(subject: int, run: Run, reason: InterruptReason, world: World) -
     )
     if served is None or in_vain is None:
         return [(subject, event)]
-    skip = SyncSkipped(reason=in_vain, due=served.at, request=served.seq, pass_=served.pass_)
-    return [(subject, event), (subject, skip)]
+    return [(subject, event), (subject, vain.skip(served, in_vain))]
 
 
 def stands_for_due(run: Run) -> bool:
