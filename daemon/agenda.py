@@ -19,8 +19,8 @@ from projections.world import World
 Entry = tuple[Rank, datetime, int, int]
 """(rank of the connection, due, subject, generation): the least runs first."""
 
-_Start = tuple[datetime, bool, bool]
-"""When, whether somebody asked for it, and whether that one is forced."""
+_Start = tuple[datetime, bool, bool, datetime | None]
+"""When, whether somebody asked for it, and whether that one is forced; when a grant wants care."""
 
 UNRANKED = (0, 0)  # what is not due yet comes by time alone
 STALE_LEAST = 64  # entries that a heap may hold before it is looked whether they mean anything
@@ -104,7 +104,9 @@ class Agenda:
         """Take in a connection's new state. True where its next start is another one now."""
         at = next_work(connection)
         asked = connection.schedule.request
-        start = None if at is None else (at, asked is not None, asked is not None and asked.forced)
+        forced = asked is not None and asked.forced
+        tended = connection.grant.renew_by
+        start = None if at is None else (at, asked is not None, forced, tended)
         if start == self._starts.get(subject):
             return False
         generation = self._generations.get(subject, 0) + 1
@@ -169,12 +171,13 @@ class Agenda:
     def next_at(self, now: datetime) -> datetime | None:
         """When the next connection falls due, or a provider with some that are due opens.
 
-        What is due already and could start does not count.
+        That is now where one has opened since `pop` was last asked.
         """
         firsts = [entry[1] for lane in self._lanes.values() if (entry := lane.coming.first())]
         for provider, lane in self._lanes.items():
-            opens = opens_at(self._world, provider, now) if lane.ready.first() else None
-            firsts += [opens] if opens and opens < NEVER else []
+            if lane.ready.first():
+                opens = opens_at(self._world, provider, now) or now
+                firsts += [opens] if opens < NEVER else []
         return min(firsts, default=None)
 
     def _foremost(self, lane: _Lane, now: datetime, *, full: bool) -> tuple[Entry, _Heap] | None:

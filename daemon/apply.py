@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from daemon import commands, policy_file
 from daemon.account import CLIENT, NO_TENANT
@@ -30,6 +29,7 @@ from daemon.strict_toml import ConfigurationError
 from daemon.vault import Vault
 from events.envelope import Recorded
 from events.policy import Settings
+from events.schema import FLEET
 
 
 def settings(journal: Journal, configuration: Configuration) -> None:
@@ -62,21 +62,19 @@ def policies(journal: Journal, vault: Vault, configuration: Configuration) -> No
 def _check_zones(journal: Journal, vault: Vault) -> None:
     """Raise ConfigurationError for one that was known when it was set, and is not any more."""
     world = journal.world
-    zones = {0: world.fleet.policy.timezone}
+    zones = {FLEET: world.fleet.policy.timezone}
     zones |= {
         subject: zone
         for subject, scope in world.scopes.items()
         if isinstance(zone := scope.values.get("timezone"), str)
     }
     for subject, zone in zones.items():
-        try:
-            ZoneInfo(zone)
-        except (ValueError, OSError, KeyError):
-            of = vault.name(subject) if subject else "the fleet"
+        if not policy_file.is_zone(zone):
+            of = "the fleet" if subject == FLEET else vault.name(subject)
             raise ConfigurationError(
                 f"the time zone {zone}, set for {of}, is not known on this host any more: install "
                 "its time zone data (Debian: tzdata, tzdata-legacy), or configure another one"
-            ) from None
+            )
 
 
 def providers(

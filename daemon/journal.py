@@ -95,10 +95,10 @@ class Journal:
         return not self.holds and self.world.seq - self.head.seq < ROOM_EVENTS
 
     async def room(self) -> None:
-        """Wait until new work may begin."""
+        """Wait until new work may begin; it may when this returns, and until the next await."""
+        await trio.lowlevel.checkpoint()
         while not self.has_room:
             await self._room.wait()
-        await trio.lowlevel.checkpoint()
 
     def hold(self, file: str) -> bool:
         """Begin nothing new: the disk has no room for this file. False where that was known."""

@@ -68,11 +68,17 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     breaker_connections: Annotated[int, Meta(ge=1, le=64)] | None = None
 
     def __post_init__(self) -> None:
-        if self.timezone is not None:
-            try:
-                ZoneInfo(self.timezone)
-            except (ValueError, OSError, KeyError):
-                raise ValueError("timezone is not known; write one as Europe/Madrid") from None
+        if self.timezone is not None and not is_zone(self.timezone):
+            raise ValueError("timezone is not known; write one as Europe/Madrid")
+
+
+def is_zone(name: str) -> bool:
+    """Whether this host knows a time zone of that name."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
 
 
 NAMES = tuple(name for name in PolicyTable.__struct_fields__ if name != "stream_intervals")

@@ -56,14 +56,16 @@ class Scheduler:
             self._wake = trio.Event()
             self._heed_settings()
             self._start_due()
+            if not self._journal.has_room:
+                continue  # nothing else would wake us when there is room again
             with trio.move_on_after(self._nap_s()):
                 await self._wake.wait()
 
     def _start_due(self) -> None:
         """Start what is due while there are places; choosing and recording are one step."""
-        world, now = self._journal.world, self._journal.clock.now()
+        world = self._journal.world
         while self._journal.has_room and not is_full(world):
-            subject = self._agenda.pop(now)
+            subject = self._agenda.pop(self._journal.clock.now())
             if subject is None:
                 return
             if self._supervisor.is_busy(subject):

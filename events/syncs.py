@@ -236,11 +236,15 @@ class SyncFailed(Fact, frozen=True, kw_only=True, tag="sync-failed"):
 
 
 class SyncCancelled(Fact, frozen=True, kw_only=True, tag="sync-cancelled"):
-    """Somebody took back a running sync, or (`sync` is None) one that had not started."""
+    """Somebody took back a running sync, or (`sync` is None) one that had not started.
+
+    One that is `replaced` was a request; the next one stands in for it.
+    """
 
     sync: int | None = None
     by: Caller | None = None
     pass_: int | None = None
+    replaced: bool = False
 
 
 class SyncInterrupted(Fact, frozen=True, kw_only=True, tag="sync-interrupted"):

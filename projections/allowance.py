@@ -19,17 +19,20 @@ from projections import window
 from projections.window import Moment, Window
 
 PERCENT_MAX = 100
+NO_TIME = timedelta(0)
 
 
 class Allowance(Struct, frozen=True, kw_only=True):
     """`windows` are those of the spans in force; `percent` is how much of each limit is used.
 
-    `held_until` is in steady time; `lowered_at` is when trouble last had less used.
+    `held_until` and `held_since` are in steady time; `lowered_at` is when trouble last had less
+    used.
     """
 
     windows: tuple[Window, ...] = ()
     percent: int = PERCENT_MAX
     held_until: datetime | None = None
+    held_since: datetime | None = None
     adapted_at: datetime | None = None
     lowered_at: datetime | None = None
 
@@ -43,7 +46,7 @@ def evolve(allowance: Allowance, recorded: Recorded) -> Allowance:
             moment = Moment(wall=recorded.at, ahead=ahead)
             return replace(allowance, windows=_taken(allowance, spans, 0, moment))
         case LimitHeld(until=until, ahead=ahead):
-            return replace(allowance, held_until=until - ahead)
+            return replace(allowance, held_until=until - ahead, held_since=recorded.at - ahead)
         case LimitAdapted(percent=percent, reason=AdaptReason.HEALTHY):
             return replace(allowance, percent=percent, adapted_at=recorded.at)
         case LimitAdapted(percent=percent):
@@ -73,6 +76,12 @@ def held_for(allowance: Allowance, moment: Moment) -> timedelta:
     if allowance.held_until is None:
         return timedelta()
     return max(timedelta(), allowance.held_until - moment.steady)
+
+
+def shuts(allowance: Allowance, moment: Moment) -> bool:
+    """Whether a hold that began before now is in force: one from a clock that was wrong is not."""
+    since = allowance.held_since
+    return since is not None and since <= moment.steady and held_for(allowance, moment) > NO_TIME
 
 
 def limit(allowance: Allowance, policy: LimitPolicy) -> int:

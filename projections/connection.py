@@ -243,6 +243,7 @@ def _finished(
         connection,
         run=None,
         crashes=0 if succeeded else connection.crashes,
+        schedule=schedule.evolve(connection.schedule, recorded),
         health=health.evolve(connection.health, recorded),
         breaker=breaker.evolve(connection.breaker, recorded),
         streams=streams.ended(connection.streams, recorded, ran),

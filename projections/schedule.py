@@ -19,12 +19,14 @@ from events.schema import (
     RetryScheduled,
     SyncCancelled,
     SyncDeferred,
+    SyncFailed,
     SyncRequested,
     SyncScheduled,
     SyncSkipped,
     SyncStarted,
+    SyncSucceeded,
 )
-from events.terms import HoldReason, Kind, RunOptions, ScheduleReason
+from events.terms import HoldReason, Kind, RunOptions, StreamFailure
 from projections.backfill import Backfill
 
 NO_SPREAD = timedelta(0)
@@ -63,8 +65,12 @@ class Hold(Struct, frozen=True, kw_only=True):
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """The provider asked, then, to be left alone until then. A forced sync asks it anew."""
+    """The provider asked, then, to be left alone until then: what the last sync heard of it.
 
+    `event` is the number of that sync's end.
+    """
+
+    event: int
     since: datetime
     until: datetime
 
@@ -90,26 +96,36 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
     match recorded.event:
-        case SyncScheduled(reason=ScheduleReason.ASKED_TO_WAIT, due=until) as event:
-            wait = Wait(since=recorded.at, until=until)
-            return replace(_planned_anew(schedule, recorded, event), wait=wait)
-        case SyncScheduled() as event:
-            return _planned_anew(schedule, recorded, event)
-        case SyncStarted(attempt=attempt, request=request, forced=forced):
+        case SyncScheduled(due=due, spread=spread, streams=streams):
             return replace(
                 schedule,
-                wait=None if forced else schedule.wait,
+                due=due,
+                planned=recorded.seq,
+                spread=spread,
+                streams=streams,
+                hold=None,
+                rest_until=None,
+            )
+        case SyncStarted(attempt=attempt, request=request):
+            return replace(
+                schedule,
                 request=schedule.request if request is None else None,
                 retry=None if attempt else schedule.retry,
                 rest_until=None,
             )
         case SyncRequested() as event:
             return replace(schedule, request=_asked(recorded, event))
-        case RetryScheduled(hint=timedelta() as hint) as event:
-            wait = Wait(since=recorded.at, until=recorded.at + hint)
-            return replace(schedule, retry=_retry(event), wait=wait)
         case RetryScheduled() as event:
-            return replace(schedule, retry=_retry(event))
+            retry = Retry(
+                due=event.due,
+                attempt=event.attempt,
+                priority=event.priority,
+                streams=event.streams,
+                options=event.options,
+            )
+            return replace(schedule, retry=retry)
+        case SyncSucceeded(failures=failures) | SyncFailed(failures=failures):
+            return replace(schedule, wait=_wait(recorded, failures))
         case RetryMoved(due=due) if schedule.retry:
             return replace(schedule, retry=replace(schedule.retry, due=due))
         case SyncDeferred(reason=reason, until=until):
@@ -144,8 +160,10 @@ def next_start(
     asked = schedule.request
     planned = _planned(schedule)
     wishes = [planned] if planned else []
-    wishes += [backfill.due] if backfill else []
-    wishes += [_asked_for(schedule, asked)] if asked and asked.kind is not Kind.FAILOVER else []
+    if backfill:
+        wishes += [max(backfill.due, schedule.wait.until) if schedule.wait else backfill.due]
+    if asked and asked.kind is not Kind.FAILOVER:
+        wishes += [_asked_for(schedule, asked)]
     if not wishes:
         return None
     bounds = [schedule.rest_until]
@@ -154,11 +172,17 @@ def next_start(
 
 
 def _asked_for(schedule: Schedule, asked: Request) -> datetime:
-    """When what a person asked for may start; a clock that stepped back makes no wait longer."""
+    """When it may start. A wait noted before it that lies ahead of it was a wrong clock's."""
     wait = schedule.wait
-    if wait is None or asked.forced:
+    if wait is None or asked.forced or (wait.event < asked.seq and asked.at < wait.since):
         return asked.at
-    return max(asked.at, min(wait.until, asked.at + (wait.until - wait.since)))
+    return max(asked.at, wait.until)
+
+
+def _wait(recorded: Recorded, failures: tuple[StreamFailure, ...]) -> Wait | None:
+    hint = max((each.retry_after for each in failures if each.retry_after), default=None)
+    at = recorded.at
+    return Wait(event=recorded.seq, since=at, until=at + hint) if hint else None
 
 
 def is_held(schedule: Schedule, now: datetime) -> bool:
@@ -172,34 +196,12 @@ def _planned(schedule: Schedule) -> datetime | None:
     asked, retry, hold = schedule.request, schedule.retry, schedule.hold
     wishes = [schedule.due] if schedule.due else []
     wishes += [retry.due] if retry else []
-    wishes += [asked.at] if asked and asked.kind is Kind.FAILOVER else []
+    wishes += [_asked_for(schedule, asked)] if asked and asked.kind is Kind.FAILOVER else []
     if not wishes:
         return None
     if hold is None:
         return min(wishes)
     return max(min(wishes), hold.until) if hold.until else None
-
-
-def _planned_anew(schedule: Schedule, recorded: Recorded, event: SyncScheduled) -> Schedule:
-    return replace(
-        schedule,
-        due=event.due,
-        planned=recorded.seq,
-        spread=event.spread,
-        streams=event.streams,
-        hold=None,
-        rest_until=None,
-    )
-
-
-def _retry(event: RetryScheduled) -> Retry:
-    return Retry(
-        due=event.due,
-        attempt=event.attempt,
-        priority=event.priority,
-        streams=event.streams,
-        options=event.options,
-    )
 
 
 def _asked(recorded: Recorded, event: SyncRequested) -> Request:

@@ -117,6 +117,8 @@ def ending(event: Ending, by: str) -> str:
             others = [each for each in event.failures[1:] if each.message != message]
             words = [f"sync {sync} failed after {took}: {message}", *_lost(others)]
             return "; ".join(words)
+        case SyncCancelled(replaced=True):
+            return f"requested sync replaced by another one{by}"
         case SyncCancelled(sync=sync):
             return f"{f'sync {sync}' if sync else 'requested sync'} cancelled{by}"
         case SyncInterrupted(sync=sync, reason=reason):

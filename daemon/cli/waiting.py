@@ -85,7 +85,7 @@ class Pursuit:
         match view.event:
             case SyncSucceeded(sync=sync) | SyncFailed(sync=sync):
                 return sync == self._sync
-            case SyncCancelled(sync=sync):
+            case SyncCancelled(sync=sync, replaced=False):
                 return sync == self._sync  # both None: what had not started was taken back
             case SyncSkipped(request=int(request)):
                 return self._request in {None, request}

@@ -13,7 +13,7 @@ from daemon.keyring import KeyFixed
 from daemon.stream_file import Window
 from daemon.vault import VaultFull, VaultUnusable
 from events.envelope import Recorded
-from events.schema import BackfillEnded, SyncSkipped
+from events.schema import BackfillEnded, SyncRequested, SyncSkipped
 from events.terms import Caller, RunOptions, SkipReason
 from projections import policy
 from projections.connection import Connection
@@ -54,7 +54,7 @@ async def sync(desk: Desk, wish: SyncWish, by: Caller) -> Done:
     words += "" if wish.force else _waits(desk, subject)
     if options and not recorded:
         words += "; what you ask for this one alone is not heeded: ask again once that one runs"
-    return done(desk, recorded, words)
+    return done(desk, _requests(recorded), words)
 
 
 async def retry(desk: Desk, wish: RetryWish, by: Caller) -> Done:
@@ -64,7 +64,8 @@ async def retry(desk: Desk, wish: RetryWish, by: Caller) -> Done:
     if recorded and isinstance(recorded[0].event, SyncSkipped):
         raise _skipped(wish.connection, recorded[0].event.reason)
     if recorded:
-        return done(desk, recorded, f"retry requested{'' if wish.force else _waits(desk, subject)}")
+        words = "retry requested" + ("" if wish.force else _waits(desk, subject))
+        return done(desk, _requests(recorded), words)
     asked = connection.schedule.request is not None
     return done(desk, [], "a sync is already requested" if asked else "nothing failed")
 
@@ -187,6 +188,11 @@ async def room(desk: Desk) -> None:
         "the log cannot take anything new (the disk is full, or very slow); free some space: "
         "`rounds status` says when it goes on",
     )
+
+
+def _requests(recorded: list[Recorded]) -> list[Recorded]:
+    """The request itself, without what it stands in for."""
+    return [each for each in recorded if isinstance(each.event, SyncRequested)]
 
 
 def done(desk: Desk, recorded: list[Recorded], message: str) -> Done:

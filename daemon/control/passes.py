@@ -5,6 +5,7 @@ from daemon.control.account_messages import SyncAllWish
 from daemon.control.act import done, durable, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
+from daemon.decide import vain
 from daemon.decide.passes import PASSES_MAX
 from daemon.decide.retry import refusal
 from events.terms import Caller
@@ -49,7 +50,8 @@ def _sorted(desk: Desk, wish: SyncAllWish) -> tuple[list[int], dict[int, str]]:
     for subject, known in world.connections.items():
         if known.removed or not _is_meant(desk, wish, known):
             continue
-        if known.schedule.request:
+        asked = known.schedule.request
+        if asked and not vain.gives_way(asked):
             left_out[subject] = f"{desk.vault.name(subject)} ({REQUESTED})"
         elif reason := refusal(known, world):
             left_out[subject] = f"{desk.vault.name(subject)} ({reason})"

@@ -26,7 +26,7 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
     counters, last = connection.health, connection.last
     provider = world.providers.get(connection.provider)
     word = condition.of_connection(connection, provider, now)
-    start, held = hindrance.start(world, subject, now), hindrance.of(world, subject, now)
+    start, held = hindrance.outlook(world, subject, now)
     return ConnectionView(
         connection=desk.vault.name(subject),
         subject=subject,
@@ -161,8 +161,8 @@ def running(desk: Desk, subject: int) -> RunView | None:
 def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
     """Its place in the queue; none where nothing is to come, or people paused it."""
     world = desk.journal.world
-    known, held = world.connections[subject], hindrance.of(world, subject, now)
-    run, start = known.run, hindrance.start(world, subject, now)
+    known, (start, held) = world.connections[subject], hindrance.outlook(world, subject, now)
+    run = known.run
     if known.removed or not (run or start or (held and held.why not in hindrance.SET_ASIDE)):
         return None
     turn = turn_of(world, subject, now)

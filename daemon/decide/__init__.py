@@ -132,7 +132,7 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
         case BeginPass():
             return passes.begin(command, world)
         case FillPass():
-            return passes.fill(command, world, now)
+            return passes.fill(command, world)
         case Retry():
             return retry.by_hand(command, world, now)
         case Review():
@@ -212,7 +212,7 @@ def _of_policy(command: PolicyCommand, world: World) -> Decisions:
 def _of_host(command: HostCommand, world: World, now: datetime) -> Decisions:
     match command:
         case Recover():
-            return host.recover(command, world, now)
+            return host.recover(command, world)
         case SetPolicy():
             return host.set_policy(command, world)
         case NoteVaultKey():

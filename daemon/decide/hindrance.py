@@ -58,9 +58,7 @@ class Held(Struct, frozen=True, kw_only=True):
 
 def of(world: World, subject: int, now: datetime) -> Held | None:
     """What holds back longest what would start else; where a sync runs, what its calls wait for."""
-    if world.connections[subject].run:
-        return _asked_to_wait(world, subject, now)
-    return _kept(world, subject, now) or _waits(world, subject, now)
+    return outlook(world, subject, now)[1]
 
 
 def start(world: World, subject: int, now: datetime) -> datetime | None:
@@ -69,12 +67,24 @@ def start(world: World, subject: int, now: datetime) -> datetime | None:
     That is when it is due for a place: there may be none then.
     """
     at = connection.next_start(world.connections[subject])
+    return None if at is None else _after(at, _kept(world, subject, now))
+
+
+def outlook(world: World, subject: int, now: datetime) -> tuple[datetime | None, Held | None]:
+    """Return both: when it may start, and what holds it back."""
+    known = world.connections[subject]
+    if known.run:
+        return None, _asked_to_wait(world, subject, now)
+    at, kept = connection.next_start(known), _kept(world, subject, now)
     if at is None:
-        return None
-    held = _kept(world, subject, now)
-    if held is None:
+        return None, kept
+    return _after(at, kept), kept or _waits(world, subject, at, now)
+
+
+def _after(at: datetime, kept: Held | None) -> datetime | None:
+    if kept is None:
         return at
-    return max(at, held.until) if held.until else None
+    return max(at, kept.until) if kept.until else None
 
 
 def is_late(held: Held | None, turn: Turn, now: datetime) -> bool:
@@ -99,11 +109,8 @@ def _kept(world: World, subject: int, now: datetime) -> Held | None:
     return endless or max(found, key=lambda each: each.until or now, default=None)
 
 
-def _waits(world: World, subject: int, now: datetime) -> Held | None:
+def _waits(world: World, subject: int, at: datetime, now: datetime) -> Held | None:
     """What is due waits for a place; and whoever starts, for leave to ask the provider."""
-    at = connection.next_start(world.connections[subject])
-    if at is None:
-        return None
     if at <= now:
         return _full(world, subject, now)
     asked = world.connections[subject].schedule.request

@@ -19,22 +19,21 @@ from projections.grant import Phase
 from projections.world import World
 
 
-def recover(command: Recover, world: World, now: datetime) -> Decisions:
+def recover(command: Recover, world: World) -> Decisions:
     """Every sync that was running when the last life ended has been interrupted."""
     open_runs = [
-        (subject, interrupted(known, known.run, InterruptReason.DIED))
+        event
         for subject in sorted(world.fleet.running)
-        if (known := world.connections[subject]).run
+        if (run := world.connections[subject].run)
+        for event in interrupted(subject, run, InterruptReason.DIED, world)
     ]
-    return [*open_runs, (FLEET, DaemonStarted(version=command.version)), *_filled(world, now)]
+    return [*open_runs, (FLEET, DaemonStarted(version=command.version)), *_filled(world)]
 
 
-def _filled(world: World, now: datetime) -> Decisions:
+def _filled(world: World) -> Decisions:
     """A pass whose requests were cut short by the last life's end is as large as it came to be."""
     numbers = [each.number for each in world.fleet.passes if each.number is not None]
-    return [
-        event for number in numbers for event in passes.fill(FillPass(number=number), world, now)
-    ]
+    return [event for number in numbers for event in passes.fill(FillPass(number=number), world)]
 
 
 def set_policy(command: SetPolicy, world: World) -> Decisions:

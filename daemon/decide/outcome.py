@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.commands import Capture, Crash, Finish, Interrupt, NoteCall
-from daemon.decide import breaker, doubt, failure, passes, retry
+from daemon.decide import breaker, doubt, failure, passes, retry, vain
 from daemon.decide.decisions import Decisions
 from daemon.decide.rotation import next_due
 from events.schema import (
@@ -147,21 +147,29 @@ def interrupt(command: Interrupt, world: World) -> Decisions:
     known = world.connections.get(command.subject)
     if known is None or known.run is None or known.run.sync != command.sync:
         return []
-    return [(command.subject, interrupted(known, known.run, command.reason))]
+    return interrupted(command.subject, known.run, command.reason, world)
 
 
-def interrupted(known: Connection, run: Run, reason: InterruptReason) -> SyncInterrupted:
-    """Close a run; what it served, a request or a retry, stands again, if there is no later one."""
-    request = None if known.schedule.request else run.request
-    retry_ = run.attempt if run.attempt and not known.schedule.retry else None
-    return SyncInterrupted(
+def interrupted(subject: int, run: Run, reason: InterruptReason, world: World) -> Decisions:
+    """Close a run; what it served, a request or a retry, stands again, if there is no later one.
+
+    A request that nothing can come of any more does not: it is skipped.
+    """
+    known = world.connections[subject]
+    served = run.asked if run.request is not None and not known.schedule.request else None
+    in_vain = retry.refusal(known, world, forced=served.forced) if served else None
+    stands = served.seq if served and not in_vain else None
+    event = SyncInterrupted(
         sync=run.sync,
         reason=reason,
-        request=request,
-        options=run.options if request else None,
-        retry=retry_,
-        pass_=None if request else part_of(run),
+        request=stands,
+        options=run.options if stands else None,
+        retry=run.attempt if run.attempt and not known.schedule.retry else None,
+        pass_=None if served else part_of(run),
     )
+    if served is None or in_vain is None:
+        return [(subject, event)]
+    return [(subject, event), (subject, vain.skip(served, in_vain))]
 
 
 def stands_for_due(run: Run) -> bool:

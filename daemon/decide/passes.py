@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from daemon.commands import BeginPass, FillPass
 from daemon.decide.decisions import Decisions
 from events.envelope import Recorded
@@ -29,15 +31,12 @@ def begin(command: BeginPass, world: World) -> Decisions:
     return [] if full else [(FLEET, PassBegun(by=command.by))]
 
 
-def fill(command: FillPass, world: World, now: datetime) -> Decisions:
-    """All requests are made; those that ended meanwhile may have been the last."""
+def fill(command: FillPass, world: World) -> Decisions:
+    """All requests are made."""
     under_way = next((each for each in world.fleet.passes if each.number == command.number), None)
     if under_way is None or under_way.wanted is not None:
         return []
-    filled = PassFilled(number=command.number, wanted=under_way.requested)
-    if tally.ended(under_way) < under_way.requested:
-        return [(FLEET, filled)]
-    return [(FLEET, filled), (FLEET, _summary(under_way, now))]
+    return [(FLEET, PassFilled(number=command.number, wanted=under_way.requested))]
 
 
 def ended(decided: Decisions, world: World, now: datetime) -> Decisions:
@@ -46,7 +45,9 @@ def ended(decided: Decisions, world: World, now: datetime) -> Decisions:
     for under_way in world.fleet.passes:
         after = under_way
         for subject, event in decided:
-            if number_of(event) == under_way.number:
+            if isinstance(event, PassFilled) and event.number == under_way.number:
+                after = replace(after, wanted=event.wanted)
+            elif number_of(event) == under_way.number:
                 after = _counted(after, subject, event, now)
         whole = after.wanted is not None and tally.ended(after) >= after.wanted
         if after is not under_way and whole:

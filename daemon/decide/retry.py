@@ -103,7 +103,7 @@ def by_hand(command: Retry, world: World, now: datetime) -> Decisions:
     if known is None or known.removed:
         return []
     asked, pending = known.schedule.request, known.schedule.retry
-    if asked and not (command.forced and not asked.forced):
+    if asked and not vain.gives_way(asked, Kind.RETRY, forced=command.forced):
         return []
     failing = tuple(name for name, stream in known.streams.items() if stream.failure)
     if pending is None and not failing and not known.health.consecutive_failures:

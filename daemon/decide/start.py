@@ -23,7 +23,6 @@ from events.terms import BackfillEnd, HoldReason, Kind, ScheduleReason
 from projections import connection, policy
 from projections.breaker import Breaker
 from projections.connection import Connection
-from projections.schedule import Request as Asked
 from projections.schedule import Schedule
 from projections.world import World
 
@@ -73,7 +72,7 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
     if known is None or known.removed:
         return []
     pending = known.schedule.request
-    if pending and not _does_more(command, pending):
+    if pending and not vain.gives_way(pending, command.kind, forced=command.forced):
         return []
     if reason := retry.refusal(known, world, forced=command.forced):
         return [(subject, SyncSkipped(reason=reason, due=now))]
@@ -85,11 +84,6 @@ def request(command: Request, world: World, now: datetime) -> Decisions:
         pass_=command.pass_,
     )
     return [*vain.left_out(subject, pending, command.by), (subject, asked)]
-
-
-def _does_more(command: Request, pending: Asked) -> bool:
-    person = command.kind is not Kind.FAILOVER
-    return (pending.kind is Kind.FAILOVER and person) or (command.forced and not pending.forced)
 
 
 def cancel(command: Cancel, world: World, now: datetime) -> Decisions:

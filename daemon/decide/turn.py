@@ -143,10 +143,11 @@ def opens_at(world: World, provider: int, now: datetime) -> datetime | None:
     limit, what the provider asked of one holds for all.
     """
     known, ahead = world.providers[provider], world.fleet.ahead
-    held = allowance.held_for(known.allowance, Moment(wall=now, ahead=ahead))
-    if held:
-        return max(now + held, _opens(world, provider, known, now) or now)
-    return _opens(world, provider, known, now)
+    moment = Moment(wall=now, ahead=ahead)
+    opens = _opens(world, provider, known, now)
+    if not allowance.shuts(known.allowance, moment):
+        return opens
+    return max(now + allowance.held_for(known.allowance, moment), opens or now)
 
 
 def _opens(world: World, provider: int, known: Provider, now: datetime) -> datetime | None:

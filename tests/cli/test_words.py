@@ -264,3 +264,10 @@ def test_the_fleets_settings_are_said_with_those_that_are_not_as_they_ship():
 def test_a_turn_that_settings_moved_says_so():
     moved = SyncScheduled(due=NOW, reason=ScheduleReason.SETTINGS)
     assert words.sentence(view(12, moved)).endswith(" (settings changed)")
+
+
+@pytest.mark.parametrize("request_", [12, None])
+def test_a_request_that_another_one_stands_in_for_ends_nothing(request_):
+    pursuit = Pursuit(request_)
+    assert not pursuit.ends(view(11, SyncCancelled(pass_=9, replaced=True)))
+    assert pursuit.ends(view(11, SyncCancelled(pass_=9)))

@@ -151,7 +151,7 @@ def test_what_is_due_can_be_ranked_little_by_little():
     play = Play((PROVIDER, DECLARED), *(each for n in range(5) for each in added(10 + n, NOON)))
     assert not play.agenda.admit(NOON, 3)
     assert play.agenda.admit(NOON, 3)
-    assert play.agenda.next_at(NOON) is None, "all of it is due"
+    assert play.agenda.next_at(NOON) == NOON, "all of it is due, and could start"
     assert [play.agenda.pop(NOON) for _ in range(6)] == [10, 11, 12, 13, 14, None]
 
 
@@ -180,3 +180,29 @@ def test_a_way_out_of_a_doubt_waits_for_no_breaker_though_a_sync_was_due_before_
     assert play.agenda.pop(NOON) is None
     assert play.agenda.next_at(NOON) == play.world.connections[ONE].grant.renew_by
     assert play.agenda.pop(NOON + 5 * A_SECOND) == ONE
+
+
+@pytest.mark.requirement("C1")
+def test_a_grant_that_came_while_a_sync_was_due_is_kept_alive_in_time():
+    """The start stays where it was, and is in nobody's way: its provider lets nothing start."""
+    shut = (PROVIDER, schema.BreakerOpened(reason=BreakerReason.BY_HAND, until=None))
+    play = Play(*account(PERSON), shut)
+    assert play.agenda.pop(NOON) is None
+    play.record(ONE, authorised(renew_by=NOON + HOUR))
+    assert play.agenda.pop(NOON) is None
+    assert play.agenda.next_at(NOON) == NOON + HOUR
+    assert play.agenda.pop(NOON + HOUR) == ONE
+
+
+# -- providers that open --------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("E1")
+def test_a_provider_that_has_opened_since_it_was_last_asked_is_not_slept_through():
+    """Between the last look at what may start and the nap that follows, time passes."""
+    opened = schema.BreakerOpened(reason=BreakerReason.CALLS, until=NOON + A_SECOND)
+    play = Play((PROVIDER, DECLARED), *added(FIRST, NOON), (PROVIDER, opened))
+    assert play.agenda.pop(NOON) is None
+    assert play.agenda.next_at(NOON) == NOON + A_SECOND
+    assert play.agenda.next_at(NOON + A_SECOND) == NOON + A_SECOND
+    assert play.agenda.pop(NOON + A_SECOND) == FIRST

@@ -1,14 +1,17 @@
 """Does what a provider asked for hold, whatever else is decided anew meanwhile?"""
 
+from datetime import timedelta
+
 import pytest
+from msgspec.structs import replace
 
 from daemon import commands
 from daemon.decide import hindrance
 from daemon.decide.hindrance import Held, Hindrance
 from events.limits import HoldReason as LimitHoldReason
 from events.limits import LimitHeld
-from events.schema import ConnectionChanged, RetryScheduled, SyncRequested, SyncScheduled
-from events.terms import FailureClass, ScheduleReason
+from events.schema import BackfillRequested, ConnectionChanged, SyncRequested, SyncScheduled
+from events.terms import FailureClass, Kind, ScheduleReason
 from tests.policy.transcript import (
     HOUR,
     KNOWN,
@@ -17,31 +20,37 @@ from tests.policy.transcript import (
     ONE,
     PROVIDER,
     TENANT,
+    failed,
     given,
+    lost,
     scheduled,
     setting,
+    started,
     succeeded,
 )
 
+DAY = NOON.date() - timedelta(days=40)
 RECONSIDER = commands.Reconsider(subject=ONE)
 UNTIL = NOON + 9 * HOUR
-WAITS = (*KNOWN, (ONE, scheduled(UNTIL, ScheduleReason.ASKED_TO_WAIT)))
-"""Asked at noon for longer than the interval of six hours."""
+
+
+def failing(wait):
+    loss = replace(lost(cause=FailureClass.RATE_LIMITED), retry_after=wait)
+    return failed(4, loss)
+
+
+def told(wait, *past, due=NOON + 6 * HOUR, at=NOON):
+    """A sync has just ended, and heard of that wait; the next turn is at `due`."""
+    ran = (*past, (ONE, started()))
+    return (*ran, (ONE, failing(wait), at), (ONE, scheduled(due), at))
+
+
+WAITS = told(9 * HOUR, *KNOWN, due=UNTIL)
+"""Asked at noon for longer than the interval of six hours: events 4 to 6."""
 
 
 def anew(due, reason=ScheduleReason.SETTINGS, **more):
     return ONE, SyncScheduled(due=due, reason=reason, **more)
-
-
-def retry(due, hint=None):
-    return RetryScheduled(
-        due=due,
-        attempt=1,
-        cause=FailureClass.RATE_LIMITED,
-        priority=6,
-        delay=5 * MINUTE,
-        hint=hint,
-    )
 
 
 @pytest.mark.requirement("E10")
@@ -72,11 +81,9 @@ def test_after_a_step_back_to_before_it_was_asked_a_wait_counts_for_nothing():
 @pytest.mark.requirement("E10")
 def test_a_wait_that_is_shorter_than_the_interval_holds_when_that_becomes_shorter_still():
     """No turn had to move for it; the retry alone waits for as long."""
-    waits = (*KNOWN, (ONE, scheduled(NOON + 6 * HOUR)), (ONE, retry(NOON + 3 * HOUR, 3 * HOUR)))
-    shorter = (ONE, setting(interval=HOUR, failover_enabled=True))
-    given(*waits, shorter).when(RECONSIDER).then(anew(NOON + 3 * HOUR))
-    unasked = (*waits[:-1], (ONE, retry(NOON + 3 * HOUR)))
-    given(*unasked, shorter).when(RECONSIDER).then(anew(NOON + HOUR))
+    shorter = (ONE, setting(interval=HOUR))
+    given(*told(3 * HOUR, *KNOWN), shorter).when(RECONSIDER).then(anew(NOON + 3 * HOUR))
+    given(*told(None, *KNOWN), shorter).when(RECONSIDER).then(anew(NOON + HOUR))
 
 
 # -- people ---------------------------------------------------------------------------------------
@@ -94,8 +101,34 @@ def test_what_a_person_asks_for_waits_as_well_unless_it_is_forced():
     assert started[1].kind == "manual"
     ((_, forced),) = given(*WAITS, asked(forced=True)).when(start).decided
     assert forced.forced
-    after = (*WAITS, asked(forced=True), (ONE, forced), (ONE, succeeded(6)), asked())
+    after = (*WAITS, asked(forced=True), (ONE, forced), (ONE, succeeded(8)), asked())
     assert given(*after).when(start, NOON + MINUTE).decided, "its newest answer asked for nothing"
+
+
+@pytest.mark.requirement("E10")
+def test_it_waits_also_where_no_turn_and_no_retry_had_to_move_for_it():
+    past = (*told(HOUR, *KNOWN), asked())
+    given(*past).when(commands.Start(subject=ONE), NOON + HOUR - MINUTE).then()
+    assert given(*past).when(commands.Start(subject=ONE), NOON + HOUR).decided
+
+
+@pytest.mark.requirement("E10")
+def test_what_was_asked_for_while_the_sync_ran_that_heard_of_it_waits_too():
+    past = (*KNOWN, (ONE, started()), asked(NOON), (ONE, failing(HOUR), NOON + MINUTE))
+    plan = (*past, (ONE, scheduled(NOON + 6 * HOUR)))
+    given(*plan).when(commands.Start(subject=ONE), NOON + HOUR).then()
+    assert given(*plan).when(commands.Start(subject=ONE), NOON + HOUR + MINUTE).decided
+
+
+@pytest.mark.requirement("A10")
+@pytest.mark.requirement("E10")
+def test_neither_a_failover_nor_days_of_the_past_start_before_it_is_over():
+    failover = (ONE, SyncRequested(kind=Kind.FAILOVER))
+    start = commands.Start(subject=ONE)
+    given(*WAITS, failover).when(start, UNTIL - MINUTE).then()
+    days = (ONE, BackfillRequested(first=DAY, last=DAY, batch=1))
+    given(*WAITS, days).when(start, UNTIL - MINUTE).then()
+    given(*WAITS, days, asked()).when(start, UNTIL - MINUTE).then()
 
 
 def test_what_a_persons_request_waits_for_is_said():
@@ -107,8 +140,7 @@ def test_what_a_persons_request_waits_for_is_said():
 
 def test_a_clock_that_steps_back_makes_no_wait_of_a_person_longer():
     before = NOON - 100 * HOUR
-    past = given(*WAITS, asked(before)).when(commands.Start(subject=ONE), before + 9 * HOUR)
-    assert past.decided
+    assert given(*WAITS, asked(before)).when(commands.Start(subject=ONE), before).decided
 
 
 @pytest.mark.requirement("E10")
@@ -118,3 +150,5 @@ def test_where_connections_share_a_limit_what_one_was_told_holds_for_all():
     given(*KNOWN, held).when(start, NOON + HOUR - MINUTE).then()
     assert given(*KNOWN, held).when(start, NOON + HOUR).decided
     assert given(*KNOWN, held, asked(forced=True)).when(start).decided
+    before = NOON - 700 * 24 * HOUR
+    assert given(*KNOWN, held, asked(before)).when(start, before).decided, "a clock was wrong"

@@ -15,6 +15,7 @@ from events.schema import FLEET, RetryScheduled, SyncDeferred
 from events.terms import FailureClass, Kind
 from events.terms import HoldReason as Deferred
 from projections import policy
+from tests.policy.holding import held, start
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -51,14 +52,6 @@ ONE_AT_THE_PROVIDER = (PROVIDER, setting(provider_concurrency=1))
 UNTIL = NOON + 5 * MINUTE
 ASKED = LimitHeld(until=UNTIL, reason=HoldReason.HINT)
 LEFT_ALONE = Held(why=Hindrance.ASKED_TO_WAIT, until=UNTIL)
-
-
-def held(*past, now=NOON):
-    return hindrance.of(given(*KNOWN, *past).world, ONE, now)
-
-
-def start(*past, now=NOON):
-    return hindrance.start(given(*KNOWN, *past).world, ONE, now)
 
 
 # -- places ---------------------------------------------------------------------------------------

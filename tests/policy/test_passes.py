@@ -298,7 +298,7 @@ def test_a_forced_retry_stands_in_for_a_request_which_is_no_part_of_its_pass_any
     failing = (*FIRST, (OTHER, failed(8, lost())))
     forced = commands.Retry(subject=OTHER, by=BY, forced=True)
     decided = given(*failing).when(forced, NOON + MINUTE).decided
-    assert decided[0] == (OTHER, schema.SyncCancelled(by=BY, pass_=PASS))
+    assert decided[0] == (OTHER, schema.SyncCancelled(by=BY, pass_=PASS, replaced=True))
     assert decided[-1] == ended(successful=1, others=1, records=3)
 
 
@@ -314,3 +314,23 @@ def test_who_has_to_be_authorised_anew_keeps_no_pass_from_ending():
     decided = given(machine, *ran, *grants).when(dead, NOON + MINUTE).decided
     assert schema.SyncSkipped in [type(event) for _, event in decided]
     assert decided[-1] == ended(successful=1, others=1, records=3)
+
+
+def test_a_death_before_all_were_requested_ends_the_pass_where_what_ran_counts_no_more():
+    """A later request stands in for the one that ran: that one is not put back."""
+    ran = (*BOTH, wanted(ONE), (ONE, started(NOON, 1, request=7)))
+    later = (*ran, (ONE, schema.SyncRequested(by=BY)))
+    decided = given(*later).when(commands.Recover(version="2"), NOON + MINUTE).decided
+    assert decided[-1] == ended(total=1, successful=0, others=1, records=0)
+
+
+@pytest.mark.parametrize("reason", [terms.SkipReason.PAUSED, terms.SkipReason.BREAKER])
+def test_what_is_interrupted_and_cannot_start_again_is_skipped(reason):
+    stop = schema.BreakerOpened(reason=BreakerReason.BY_HAND, until=None)
+    kept = schema.ConnectionPaused() if reason is terms.SkipReason.PAUSED else stop
+    past = (*SECOND, (OTHER, kept))
+    cut = commands.Interrupt(subject=OTHER, sync=12, reason=terms.InterruptReason.SHUTDOWN)
+    decided = given(*past).when(cut, NOON + MINUTE).decided
+    skip = schema.SyncSkipped(reason=reason, due=NOON, request=8, pass_=PASS)
+    assert decided[1:] == [(OTHER, skip), ended(successful=1, others=1, records=3)]
+    assert given(*past, *decided).world.connections[OTHER].schedule.request is None

@@ -158,7 +158,7 @@ def test_a_forced_request_stands_in_for_one_that_is_not_and_no_other_does():
     forced, asked = commands.Request(subject=ONE, forced=True), replace(REQUESTED, pass_=3)
     instead = replace(REQUESTED, forced=True)
     given(*ASLEEP, (ONE, asked)).when(forced).then(
-        (ONE, schema.SyncCancelled(pass_=3)), (ONE, instead)
+        (ONE, schema.SyncCancelled(pass_=3, replaced=True)), (ONE, instead)
     )
     given(*ASLEEP, (ONE, REQUESTED)).when(forced).then((ONE, instead))
     given(*ASLEEP, (ONE, asked), (ONE, instead)).when(forced).then()

@@ -19,6 +19,7 @@ from events.schema import (
     SyncScheduled,
 )
 from events.terms import Caller, FailureClass, HoldReason, Kind, NeedReason, ScheduleReason
+from tests.policy.holding import held, start
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -61,14 +62,6 @@ OFF = settings(enabled=False)
 
 def shut(until, subject=ONE):
     return (subject, BreakerOpened(reason=BreakerReason.CALLS, until=until, failures=5))
-
-
-def held(*past, now=NOON):
-    return hindrance.of(given(*KNOWN, *past).world, ONE, now)
-
-
-def start(*past, now=NOON):
-    return hindrance.start(given(*KNOWN, *past).world, ONE, now)
 
 
 # -- what holds back ------------------------------------------------------------------------------

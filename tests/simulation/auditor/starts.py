@@ -77,8 +77,7 @@ def _hours(reading: Reading, each: Recorded, start: SyncStarted) -> Iterator[str
         yield f"it says quiet={start.quiet}, and that is wrong"
     line = reading.lines[each.subject]
     until = line.asked_to_wait
-    forced = start.forced or start.kind is Kind.FAILOVER
-    if not forced and until is not None and each.at < until:
+    if not start.forced and until is not None and each.at < until:
         yield f"a {start.kind} sync starts before {until}, as its provider asked"
     if start.request is not None and start.kind is not Kind.FAILOVER:
         return
