@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from daemon import apply, commands
 from daemon.actor import Actor
+from daemon.cache.cache import Cache
 from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
@@ -58,6 +59,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     bridge: Callable[[Journal], Listener]
     state: Path | None
     version: str
+    cache: Cache
     chance: Callable[[], float] = random.SystemRandom().random
 
 
@@ -133,8 +135,16 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             limiter=limiter,
             chance=parts.chance,
         )
+        nursery.start_soon(parts.cache.run)
         gateway = Gateway(
-            journal, parts.vault, keeper, providers, limiter=limiter, chance=parts.chance
+            journal,
+            parts.vault,
+            keeper,
+            providers,
+            limiter=limiter,
+            cache=parts.cache,
+            nursery=nursery,
+            chance=parts.chance,
         )
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
@@ -149,6 +159,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         scheduling.cancel()
         await stop(journal, supervisor, parts.configuration)
+        await parts.cache.flush()
         nursery.cancel_scope.cancel()
         _tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())

@@ -58,6 +58,12 @@ class OurClient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_secret_file: FilePath | None = None
 
 
+class CacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of the answers to programs' calls is kept; with 0 nothing is."""
+
+    bytes_max: Annotated[int, Meta(ge=0, le=2**40)] = 256 * 1024**2
+
+
 class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For how long a token must still be good when a sync begins, else it is refreshed first."""
 
@@ -73,6 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sync: SyncSettings = SyncSettings()
     crash: CrashSettings = CrashSettings()
     tokens: TokenSettings = TokenSettings()
+    cache: CacheSettings = CacheSettings()
     policy: PolicyTables = PolicyTables()
     providers: dict[str, OurClient] = {}
     connections: dict[str, Declared] = {}

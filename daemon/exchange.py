@@ -19,7 +19,8 @@ class Request(Struct, frozen=True, kw_only=True):
     `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics;
     `url` may hold what providers put into their links, and is fit for the wire alone. With
     `spooled` the answer's body goes to a file; with `keeps_refusal` so much of a refusal's body
-    as REFUSAL_BYTES_MAX is kept on the CallLost.
+    as REFUSAL_BYTES_MAX is kept on the CallLost. `cut_short` says that whoever asks gives it less
+    time than is fair: that it does not suffice is nobody's failure.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     spooled: bool = False
     keeps_refusal: bool = False
+    cut_short: bool = False
 
     def __repr__(self) -> str:
         return f"Request({self.endpoint}, stream={self.stream})"
@@ -68,7 +70,7 @@ class CallLost(Exception):
     words, nor a query string, nor a secret. `bytes` counts what arrived of the body. `sent` says
     that the request may have reached the provider; `refusal` is the body of a refusal, where the
     request asked to keep it, and `headers` those that came with it: the provider's words, to be
-    looked at, and shown to nobody but the program that asked.
+    looked at, and shown to nobody but the program that asked. `attempts` counts the exchanges.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class CallLost(Exception):
         sent: bool = True,
         refusal: builtins.bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
+        attempts: int = 1,
     ) -> None:
         super().__init__(message)
         self.cause = cause
@@ -94,6 +97,22 @@ class CallLost(Exception):
         self.sent = sent
         self.refusal = refusal
         self.headers = headers
+        self.attempts = attempts
+
+    def copy(self) -> "CallLost":
+        """Return the same loss, to be raised by somebody else who shares it."""
+        return CallLost(
+            self.cause,
+            self.message,
+            status=self.status,
+            retry_after=self.retry_after,
+            duration_ms=self.duration_ms,
+            bytes=self.bytes,
+            sent=self.sent,
+            refusal=self.refusal,
+            headers=self.headers,
+            attempts=self.attempts,
+        )
 
     def reworded(self, cause: FailureClass, message: str) -> "CallLost":
         """Return the same loss in the words of one who knows more, without the provider's."""

@@ -4,9 +4,9 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
+from daemon import http_date
 from daemon.addresses import Forbidden
 from events.terms import FailureClass
 
@@ -103,12 +103,8 @@ def _seconds(value: str, now: datetime) -> timedelta | None:
 
 
 def _until_date(value: str, now: datetime) -> timedelta | None:
-    try:
-        moment = parsedate_to_datetime(value)
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return aware - now
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    moment = http_date.read(value)
+    return None if moment is None else moment - now
 
 
 def no_connection(error: Exception) -> tuple[FailureClass, str]:

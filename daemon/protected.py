@@ -11,10 +11,11 @@ from msgspec import Struct, structs
 
 from daemon import answers, rate_hint
 from daemon.auth_file import OAuth2
-from daemon.exchange import CallLost, Request, Response
+from daemon.exchange import NO_HEADERS, CallLost, Request, Response, malformed
 from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
+from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.tokens import Access, Keeper
 from events.terms import FailureClass
@@ -22,6 +23,11 @@ from events.terms import FailureClass
 REFRESHES_MAX = 5  # for refusals: a provider that takes no token is not asked for ever
 REFUSED_PATIENCE_S = 10.0  # who was refused fails, and comes again when it may
 READS = frozenset({"GET", "HEAD"})
+SECRET_MIN = 8  # characters: what is shorter stands in many an answer by chance
+REPEATED = (
+    "the provider's answer repeats the credential that it was sent, so it is not passed on; this"
+    " path is not one to be called through rounds"
+)
 SLOW_SHARE = 0.8  # of the time that a call may take: a provider that comes near is overloaded
 
 
@@ -126,10 +132,12 @@ class Protected:
         self._witness.leaves()
         try:
             response = await self._provider.send(request)
-            answers.check(file.errors, response)
+            _check(file, request, response)
         except CallLost as lost:
             self._witness.lost(request, lost)
             self._limiter.answered(subject, cause=lost.cause, retry_after=lost.retry_after)
+            if _repeats(request, lost):
+                lost.refusal, lost.headers = b"", NO_HEADERS
             if lost.cause is FailureClass.RATE_LIMITED:
                 self._patience_s = min(self._patience_s, REFUSED_PATIENCE_S)
             raise
@@ -139,6 +147,32 @@ class Protected:
         self._limiter.answered(subject, retry_after=used_up, slow=slow)
         self._witness.answered(request, response)
         return response
+
+
+def _check(file: ProviderFile, request: Request, response: Response) -> None:
+    """Raise CallLost for what is no good, though it came as that.
+
+    What is passed on holds no secret of ours, also where a provider repeats what it was sent.
+    """
+    if request.keeps_refusal and _repeats(request, response):
+        raise malformed(response, REPEATED)
+    try:
+        answers.check(file.errors, response)
+    except CallLost as lost:
+        if request.keeps_refusal:
+            lost.refusal, lost.headers = response.body, response.headers
+        raise
+
+
+def _repeats(request: Request, answer: Response | CallLost) -> bool:
+    """Whether an answer holds a credential that its request was signed with."""
+    body = answer.refusal if isinstance(answer, CallLost) else answer.body
+    text = "\n".join(answer.headers.values())
+    for secret in (*request.secret_headers.values(), *request.secret_params.values()):
+        value = secret.reveal().rpartition(" ")[2]  # after `Bearer`, or `Basic`
+        if len(value) >= SECRET_MIN and (value.encode() in body or value in text):
+            return True
+    return False
 
 
 def _signed(request: Request, auth: OAuth2, access: Access) -> Request:

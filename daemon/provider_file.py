@@ -12,11 +12,13 @@ from msgspec import Meta
 from daemon import strict_toml
 from daemon.auth_file import Auth, NoAuth, OAuth2
 from daemon.decide.waiting import ITS_CONNECTION
+from daemon.endpoint_file import Endpoint
 from daemon.file_table import (
     Name,
     Scalar,
     Table,
     Text,
+    UrlPath,
     check_expression,
     check_url,
     placeholders,
@@ -99,12 +101,6 @@ class Setting(Table, frozen=True, kw_only=True):
         return re.fullmatch(self.pattern, value) is not None
 
 
-class Endpoint(Table, frozen=True, kw_only=True):
-    """What is said of a path that programs call: a title, for people."""
-
-    title: str = ""
-
-
 class Retired(Table, frozen=True, kw_only=True):
     """The provider was switched off; `successor` is the provider to link instead."""
 
@@ -131,7 +127,7 @@ class ProviderFile(Table, frozen=True, kw_only=True):
     limits: Limits = Limits()
     rate: Rate = Rate()
     errors: AnswerErrors | None = None
-    endpoints: dict[Text, Endpoint] = {}
+    endpoints: dict[UrlPath, Endpoint] = {}
     idempotency_header: Text | None = None
     retired: Retired | None = None
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
+from daemon import http_date
 from daemon.rate_file import Rate, RateHeaders, RateWindow
 
 HINT_MAX = timedelta(days=31)  # a monthly quota is the longest that providers count by
@@ -52,11 +52,8 @@ def _wait(
 
 def _until(value: str, dialect: RateHeaders, now: datetime) -> timedelta | None:
     if dialect.reset_as == "date":
-        try:
-            moment = parsedate_to_datetime(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
-        except (ValueError, TypeError, OverflowError, IndexError):
-            return None
+        moment = http_date.read(value)
+        return None if moment is None else moment - now
     if not re.fullmatch(NUMBER, value):
         return None
     number = int(value)

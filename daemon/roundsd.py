@@ -23,6 +23,8 @@ from msgspec.structs import replace
 
 from daemon import configuration, core_dumps, host_lock, logs, places, rotation
 from daemon.app import Daemon, Parts, running
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.clock import SystemClock
 from daemon.configuration import Configuration
 from daemon.control.desk import Desk
@@ -207,6 +209,9 @@ def _open(
     stack.callback(event_log.close)
     store = Store(found.state / "data")
     stack.callback(store.close)
+    shelf = Shelf(found.state / "cache")
+    stack.callback(shelf.close)
+    cache = Cache(shelf, OneThread(), settings.settings.cache.bytes_max)
 
     def connect(file: ProviderFile) -> Provider:
         return ways[file.name]
@@ -225,6 +230,7 @@ def _open(
         bridge=bridge,
         state=found.state,
         version=version("rounds"),
+        cache=cache,
     )
 
 

@@ -28,6 +28,12 @@ CLOSE_S = 5.0  # saying goodbye to a peer that does not listen must end
 USER_AGENT = "rounds/0.1"
 NO_RATE = Rate()
 
+UNCHANGED = 304
+CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
+"""Who sent one of these has the answer already, if it is still good."""
+
+CUT_SHORT = "the time that the program gave was over before the provider answered"
+
 NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -159,6 +165,8 @@ class Transport:
                 return await self._exchange(request, content, began)
         except trio.TooSlowError:
             cause, message, sent = *_too_slow(timeout_s), True
+            if request.cut_short:
+                cause, message = FailureClass.CANCELLED, CUT_SHORT
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             cause, message = _classify(error, timeout_s)
             sent = not isinstance(error, NEVER_SENT)
@@ -173,7 +181,8 @@ class Transport:
         try:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             encoding = headers.get("content-encoding", "")
-            if not 200 <= answer.status_code < 300:
+            unchanged = answer.status_code == UNCHANGED and CONDITIONS & request.headers.keys()
+            if not (200 <= answer.status_code < 300 or unchanged):
                 refusal = body.Body(REFUSAL_BYTES_MAX)
                 if request.keeps_refusal:
                     await _receive(answer, refusal, encoding)

@@ -50,7 +50,8 @@ class Grant(Struct, frozen=True, kw_only=True):
     after for its own sake; `refused` says that the provider took the access token no more before
     it was to be refreshed; `tries` counts how often a token in doubt was sent; `beginning` says
     that somebody was sent to the provider to authorise; `refreshes` and `refreshed_at` are of the
-    connection's whole life.
+    connection's whole life; `account` is the number of the event that last said whose account this
+    is.
     """
 
     phase: Phase = Phase.NONE
@@ -68,6 +69,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     refreshed_at: datetime | None = None
     reason: NeedReason | None = None
     error: str = ""
+    account: int = 0
 
 
 def evolve(grant: Grant, recorded: Recorded) -> Grant:
@@ -102,9 +104,14 @@ def evolve(grant: Grant, recorded: Recorded) -> Grant:
         case AuthorisationBegun():
             return replace(grant, beginning=True)
         case ConnectionAuthorised() as event:
-            return replace(_paired(grant, event), authorised_at=recorded.at, beginning=False)
+            return replace(
+                _paired(grant, event),
+                authorised_at=recorded.at,
+                beginning=False,
+                account=recorded.seq,
+            )
         case CredentialSet(purpose="credential") | AuthorisationWaived():
-            return again(grant)
+            return replace(again(grant), account=recorded.seq)
         case _:
             return grant
 

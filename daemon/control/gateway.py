@@ -8,7 +8,7 @@ from daemon.control.gateway_messages import RequestAnswer, RequestWish
 from daemon.decide.calling import Held
 from daemon.exchange import CallLost
 from daemon.gateway.asking import Wish
-from daemon.gateway.gateway import HeldBack
+from daemon.gateway.call import HeldBack
 from events.gateway import CallKind
 from events.terms import Caller, FailureClass, SkipReason
 
@@ -37,6 +37,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         kind=CallKind(wish.kind) if wish.kind else None,
         key=wish.key,
         timeout_s=wish.timeout_s,
+        fresh=wish.fresh,
     )
     try:
         answer = await desk.gateway.call(subject, asked, by)
@@ -45,15 +46,21 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
     except CallLost as lost:
         code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
         raise Refused(code, lost.message) from None
-    text = _text(answer.body)
+    brought = answer.brought
+    text = _text(brought.body)
     return RequestAnswer(
         seq=desk.journal.head.seq,
-        status=answer.status,
-        headers=dict(answer.headers),
+        status=brought.status,
+        headers=dict(brought.headers),
         body=text,
-        body_base64=None if text is not None else base64.b64encode(answer.body).decode(),
-        attempts=answer.attempts,
+        body_base64=None if text is not None else base64.b64encode(brought.body).decode(),
+        source=brought.source.value,
+        age_s=None if brought.age is None else brought.age.total_seconds(),
+        stale=brought.stale,
+        attempts=brought.attempts,
         duration_ms=answer.duration_ms,
+        cause=answer.cause,
+        message=answer.message,
     )
 
 

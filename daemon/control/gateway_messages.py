@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from events.terms import FailureClass
+
 DEADLINE_S_MAX = 300.0
 BODY_CHARACTERS_MAX = 48 * 1024  # as much as a request on the socket may hold, with its quotes
 
@@ -12,7 +14,8 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Make one call as a connection. `path` goes on from the provider's base URL.
 
     `body` is the text to be sent, `key` makes a write one that may be sent twice, where its
-    provider's file names a header for it. `kind` is told from the method where it is left out.
+    provider's file names a header for it. `kind` is told from the method where it is left out. With
+    `fresh` the provider itself has to answer.
     """
 
     connection: str
@@ -23,12 +26,15 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     kind: Literal["read", "write", "rpc"] | None = None
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}\Z")] | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=DEADLINE_S_MAX)] = 30.0
+    fresh: bool = False
 
 
 class RequestAnswer(Struct, frozen=True, kw_only=True):
     """What the provider answered, whatever its status.
 
-    `body` is text; what is none is in `body_base64`. `source` says where it comes from.
+    `body` is text; what is none is in `body_base64`. `source` says where it comes from: the
+    `provider`, `shared` with somebody who asked the same, or the `cache`, which says how old it is,
+    and whether it is `stale`: no longer as good as new. `cause` and `message` say what is wrong.
     """
 
     seq: int
@@ -37,5 +43,9 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     body: str | None
     body_base64: str | None = None
     source: str = "provider"
+    age_s: float | None = None
+    stale: bool = False
     attempts: int = 1
     duration_ms: int = 0
+    cause: FailureClass | None = None
+    message: str = ""

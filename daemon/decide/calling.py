@@ -69,6 +69,18 @@ def held(
     return None
 
 
+def shut(subject: int, began: int, world: World, now: datetime) -> Held | None:
+    """Why a call that waited for its turn may not leave after all: a breaker opened meanwhile.
+
+    `began` is the number of the last event when it was let in.
+    """
+    known = world.connections[subject]
+    for stop in (known.breaker, world.providers[known.provider].breaker):
+        if stop.event > began and breaker.phase(stop, now) is Phase.OPEN:
+            return Held(reason=SkipReason.BREAKER, until=stop.until)
+    return None
+
+
 def probes(subject: int, world: World, now: datetime) -> frozenset[int]:
     """Of which breakers a call that leaves now is the probe: the connection's, its provider's."""
     known = world.connections[subject]

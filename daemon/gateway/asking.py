@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     """What a program asks for. `path` goes on from the provider's base URL, and may hold a query.
 
     A call that changes something is sent twice only with a `key`, where the provider heeds one.
+    With `fresh` the provider itself has to answer.
     """
 
     method: str
@@ -35,12 +37,11 @@ class Wish(Struct, frozen=True, kw_only=True):
     kind: CallKind | None = None
     key: str | None = None
     timeout_s: float = 30.0
+    fresh: bool = False
 
 
-def build(
-    file: ProviderFile, wish: Wish, credential: Secret | None, values: Values
-) -> tuple[Request, CallKind]:
-    """Return the request, and what it is to the provider. Raises CallLost: nothing was sent."""
+def build(file: ProviderFile, wish: Wish, credential: Secret | None, values: Values) -> Request:
+    """Return the request. Raises CallLost: nothing was sent."""
     _check_path(wish.path)
     first_request.check_settings(file, values)
     first_request.check_allowed(file, values)
@@ -49,10 +50,10 @@ def build(
     _check_headers(headers)
     if wish.key is not None and file.idempotency_header is not None:
         headers[file.idempotency_header.lower()] = wish.key
-    request = Request(
+    return Request(
         method=wish.method,
         url=placeholders.url(file.base_url.rstrip("/"), values) + wish.path,
-        endpoint=endpoint(file, wish.method, wish.path),
+        endpoint=f"{wish.method} {template(file, wish.method, wish.path) or UNDECLARED}",
         stream="",
         headers={"accept": "*/*", **headers},
         body=wish.body,
@@ -60,20 +61,19 @@ def build(
         secret_params=secret_params,
         keeps_refusal=True,
     )
-    return request, wish.kind or kind_of(wish.method)
 
 
 def kind_of(method: str) -> CallKind:
     return CallKind.READ if method in SAFE_METHODS else CallKind.WRITE
 
 
-def endpoint(file: ProviderFile, method: str, path: str) -> str:
+def template(file: ProviderFile, method: str, path: str) -> str | None:
     """Return the file's template for a path, fit for events and metrics: no path itself is."""
     bare = path.partition("?")[0]
-    for declared_method, template in _templates(file):
-        if declared_method in (method, "") and _pattern(template).fullmatch(bare):
-            return f"{method} {template}"
-    return f"{method} {UNDECLARED}"
+    for declared_method, declared in _templates(file):
+        if declared_method in (method, "") and pattern(declared).fullmatch(bare):
+            return declared
+    return None
 
 
 def _templates(file: ProviderFile) -> Iterator[tuple[str, str]]:
@@ -84,9 +84,11 @@ def _templates(file: ProviderFile) -> Iterator[tuple[str, str]]:
         yield stream.method, stream.path
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+@cache
+def pattern(template: str) -> re.Pattern[str]:
+    """What matches its paths, with a group for each placeholder's value."""
     parts = PLACEHOLDER.split(template)  # texts, with the names between them
-    return re.compile("[^/]+".join(re.escape(text) for text in parts[::2]))
+    return re.compile("([^/]+)".join(re.escape(text) for text in parts[::2]))
 
 
 def _check_path(path: str) -> None:

@@ -17,6 +17,8 @@ from trio.testing import MockClock
 from daemon.account import CLIENT, NO_TENANT
 from daemon.app import Daemon, Parts
 from daemon.auth_file import OAuth2
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings, TokenSettings
 from daemon.exchange import Request, Response
 from daemon.policy_file import PolicyTables
@@ -142,6 +144,7 @@ class Host:
             log=log,
             store=Store(None),
             run=_run,
+            cache=Cache(Shelf(None), _run),
             vault=self.vault,
             clock=self.clock,
             configuration=self._configuration(),

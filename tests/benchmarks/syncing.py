@@ -21,6 +21,8 @@ import sqlite_utils
 import trio
 
 from daemon.app import Parts, running
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.clock import SystemClock
 from daemon.configuration import Configuration, Declared, Settings
 from daemon.journal import Bridge
@@ -127,6 +129,7 @@ async def _sync_once(url: str, state: Path, wanted: int) -> float:
             log=SqliteLog(state),
             store=Store(state / "data"),
             run=OneThread(),
+            cache=Cache(Shelf(None), OneThread()),
             vault=Vault(state / "vault", os.urandom(32)),
             clock=clock,
             configuration=Configuration(

@@ -19,6 +19,8 @@ from msgspec.structs import replace
 from daemon import account, oauth, placeholders
 from daemon.app import Daemon, Parts
 from daemon.auth_file import OAuth2
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.commands import CloseBreaker
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import CallLost
@@ -198,6 +200,7 @@ class Life:
             log=log,
             store=self._store,
             run=OneThread(),
+            cache=Cache(Shelf(None), OneThread()),
             vault=self._vault,
             clock=self._clock,
             configuration=Configuration(

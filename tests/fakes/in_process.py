@@ -10,6 +10,8 @@ import trio
 from trio.testing import MockClock
 
 from daemon.app import Daemon, Parts, running
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.clock import TrioClock
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import Request, Response
@@ -69,6 +71,7 @@ class InProcess:
             log=log,
             store=self.store,
             run=_run,
+            cache=Cache(Shelf(None), _run),
             vault=self.vault,
             clock=self.clock,
             configuration=Configuration(

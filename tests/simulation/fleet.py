@@ -12,6 +12,8 @@ import trio
 
 from daemon.app import Daemon, Parts
 from daemon.auth_file import ApiKey
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.paging_file import OffsetPaging
 from daemon.policy_file import PolicyTable, PolicyTables
@@ -188,6 +190,7 @@ class Fleet:
             log=log,
             store=self.host.store,
             run=freezer,
+            cache=Cache(Shelf(None), freezer),
             vault=self.host.vault,
             clock=self.host.clock,
             configuration=self._configuration(),

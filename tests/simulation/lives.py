@@ -9,6 +9,8 @@ import trio
 from daemon.account import CLIENT, GRANT, NO_TENANT
 from daemon.app import Daemon, Parts
 from daemon.auth_file import ApiKey, OAuth2
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.commands import Backfill, Cancel, Command, Pause, Request, Resume
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.control import accounts
@@ -202,6 +204,7 @@ class Month:
             log=log,
             store=self.store,
             run=freezer,
+            cache=Cache(Shelf(None), freezer),
             vault=self.vault,
             clock=self.clock,
             configuration=self.configuration(),

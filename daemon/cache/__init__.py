@@ -1,0 +1,1 @@
+"""What did providers last answer, and may that be given once more?"""

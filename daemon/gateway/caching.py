@@ -1,0 +1,236 @@
+"""Does a kept answer do? The outermost layer: as `decide` says, it gives, asks anew, falls back.
+
+              FRESH: given
+find ─► use ─ STALE: given, and asked anew behind the caller's back
+              OLD:   asked anew, if-none-match ─► not to be had ─► given, marked, with its age
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+import structlog
+import trio
+from msgspec.structs import replace
+
+from daemon import cache_headers
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Kept, Label
+from daemon.decide import caching, calling
+from daemon.decide.caching import Rules, Use
+from daemon.endpoint_file import Endpoint
+from daemon.exchange import CallLost
+from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source
+from daemon.journal import Journal
+from daemon.transport import CONDITIONS, UNCHANGED
+from events.gateway import CallKind
+from events.terms import FailureClass
+
+KEY_BYTES = 16  # which is as much salt as BLAKE2b takes, and too much to collide
+RENEWALS_MAX = 64  # answers asked anew at once behind their callers' backs
+KEPT_HEADERS = (
+    "content-type",
+    "content-language",
+    "etag",
+    "last-modified",
+    "location",
+    "link",
+)
+"""Headers of an answer that are kept, and that a program sees."""
+
+log = structlog.get_logger()
+
+
+class Caching:
+    """Renewals run in the nursery."""
+
+    def __init__(
+        self, inner: Exchange, journal: Journal, cache: Cache, nursery: trio.Nursery
+    ) -> None:
+        self._inner = inner
+        self._journal = journal
+        self._cache = cache
+        self._nursery = nursery
+        self._renewing: set[bytes] = set()
+        self._changes: dict[int, int] = {}  # connection → how many changes began or ended
+
+    async def __call__(self, call: Call) -> Brought:
+        if call.kind is not CallKind.READ:
+            return await self._changing(call)
+        if not call.only_asks or not call.endpoint.cached or _asks_itself(call):
+            return await self._inner(call)
+        key = _key(call)
+        label = self._cache.find(key)
+        found = self._use(label)
+        does = label is not None and not call.fresh and self._does(found, call)
+        kept = await self._cache.read(key) if does else None
+        if label is not None and kept is not None:
+            if found is not Use.FRESH:
+                self._renew(call, key)
+            return self._given(label, kept, found)
+        why: HeldBack | CallLost
+        try:
+            return await self._asked(call, key)
+        except HeldBack as held:
+            why = held
+        except CallLost as lost:
+            why = lost
+        return await self._instead(call, key, why)
+
+    async def _changing(self, call: Call) -> Brought:
+        """What it may change is in doubt before it leaves, durably, and what is read meanwhile."""
+        await self.doubt(call.subject, call.path)
+        try:
+            return await self._inner(call)
+        finally:
+            self._doubt(call.subject, call.path)
+
+    async def doubt(self, connection: int, path: str) -> None:
+        """Pass nothing off as good that a change may touch which is about to leave."""
+        if self._doubt(connection, path):
+            await self._cache.flush()
+
+    def _doubt(self, connection: int, path: str) -> bool:
+        self._changes[connection] = self._changes.get(connection, 0) + 1
+        return self._cache.doubt(connection, path)
+
+    def _use(self, label: Label | None) -> Use:
+        if label is None:
+            return Use.NONE
+        now = self._journal.clock.now()
+        return caching.use(label.lifetime, label.at, now, doubted=label.doubted)
+
+    def _does(self, found: Use, call: Call) -> bool:
+        """Whether the kept answer is given at once. Nobody waits for a probe who need not."""
+        if found is Use.OLD:
+            world, now = self._journal.world, self._journal.clock.now()
+            return bool(calling.probes(call.subject, world, now))
+        return found is not Use.NONE
+
+    async def _asked(self, call: Call, key: bytes) -> Brought:
+        """Ask the provider: whether the kept answer is still good, where there is one."""
+        changes = self._changes.get(call.subject, 0)
+        label = self._cache.find(key)
+        brought = await self._inner(_conditional(call, label))
+        sound = changes == self._changes.get(call.subject, 0)
+        if brought.status != UNCHANGED:
+            self._keep(call, key, brought, sound=sound)
+            return brought
+        label, kept = self._cache.find(key), await self._cache.read(key)
+        if label is None or kept is None:  # it was given up meanwhile
+            return await self._inner(call)
+        said = cache_headers.read(brought.headers)
+        lifetime = caching.lifetime(caching.KEPT_STATUS, said, _rules(call.endpoint))
+        if lifetime is None:
+            self._cache.drop([key])
+        else:
+            now = self._journal.clock.now()
+            self._cache.relabel(replace(label, at=now, lifetime=lifetime, doubted=not sound))
+        return Brought(
+            status=caching.KEPT_STATUS,
+            headers=kept.headers,
+            body=kept.body,
+            source=Source.CACHE,
+            attempts=brought.attempts,
+            age=timedelta(),
+        )
+
+    def _keep(self, call: Call, key: bytes, brought: Brought, *, sound: bool) -> None:
+        said = cache_headers.read(brought.headers)
+        lifetime = caching.lifetime(brought.status, said, _rules(call.endpoint))
+        if lifetime is None:
+            self._cache.drop([key])
+            return
+        label = Label(
+            key=key,
+            tenant=call.tenant,
+            connection=call.subject,
+            endpoint=call.request.endpoint,
+            path=call.path,
+            at=self._journal.clock.now(),
+            lifetime=lifetime,
+            size=len(brought.body),
+            etag=brought.headers.get("etag"),
+            last_modified=brought.headers.get("last-modified"),
+            doubted=not sound,
+        )
+        self._cache.put(label, Kept(headers=shown(brought.headers), body=brought.body))
+
+    async def _instead(self, call: Call, key: bytes, why: HeldBack | CallLost) -> Brought:
+        """The kept answer, where that is better than none. Raises what is wrong, else."""
+        reason = why.held if isinstance(why, HeldBack) else why.cause
+        if reason is FailureClass.NOT_FOUND:
+            self._cache.drop([key])
+        label = self._cache.find(key)
+        found = self._use(label)
+        if label is None or call.fresh or not caching.falls_back(found, reason):
+            raise why
+        kept = await self._cache.read(key)
+        if kept is None:
+            raise why
+        attempts = why.attempts if isinstance(why, CallLost) else 0
+        return replace(self._given(label, kept, found), stale=True, attempts=attempts)
+
+    def _given(self, label: Label, kept: Kept, found: Use) -> Brought:
+        return Brought(
+            status=caching.KEPT_STATUS,
+            headers=kept.headers,
+            body=kept.body,
+            source=Source.CACHE,
+            attempts=0,
+            age=max(timedelta(), self._journal.clock.now() - label.at),
+            stale=found is not Use.FRESH,
+        )
+
+    def _renew(self, call: Call, key: bytes) -> None:
+        """Ask anew, once, behind the caller's back."""
+        if key in self._renewing or len(self._renewing) >= RENEWALS_MAX:
+            return
+        self._renewing.add(key)
+        deadline = trio.current_time() + call.way.file.limits.timeout_s
+        self._nursery.start_soon(self._renewed, replace(call, deadline=deadline), key)
+
+    async def _renewed(self, call: Call, key: bytes) -> None:
+        try:
+            await self._asked(call, key)
+        except (CallLost, HeldBack) as why:
+            log.info("renewal-lost", subject=call.subject, reason=type(why).__name__)
+        except Exception:
+            log.exception("renewal-failed", subject=call.subject)
+        finally:
+            self._renewing.discard(key)
+
+
+def shown(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in KEPT_HEADERS if name in headers}
+
+
+def _asks_itself(call: Call) -> bool:
+    """Whether the program keeps answers itself, and asks if its own is still good."""
+    return bool(CONDITIONS & call.request.headers.keys())
+
+
+def _conditional(call: Call, label: Label | None) -> Call:
+    if label is None or call.fresh:
+        return call
+    conditions = {"if-none-match": label.etag, "if-modified-since": label.last_modified}
+    given = {name: value for name, value in conditions.items() if value is not None}
+    return replace(call, request=replace(call.request, headers={**call.request.headers, **given}))
+
+
+def _key(call: Call) -> bytes:
+    return hashlib.blake2b(msgspec.json.encode(call.identity), digest_size=KEY_BYTES).digest()
+
+
+def _rules(endpoint: Endpoint) -> Rules:
+    return Rules(
+        cached=endpoint.cached,
+        fresh=_time(endpoint.fresh_s),
+        while_revalidate=_time(endpoint.stale_while_revalidate_s),
+        if_error=_time(endpoint.stale_if_error_s),
+    )
+
+
+def _time(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
