@@ -23,7 +23,11 @@ HELD = {
         "stands behind an open breaker; `rounds breaker list` shows it",
     ),
 }
-PROBLEMS = {FailureClass.RATE_LIMITED: "limited", FailureClass.TIMEOUT: "timed-out"}
+PROBLEMS = {
+    FailureClass.RATE_LIMITED: "limited",
+    FailureClass.TIMEOUT: "timed-out",
+    FailureClass.CANCELLED: "timed-out",
+}
 """How a call that brought no answer is called; the others are the provider's."""
 
 

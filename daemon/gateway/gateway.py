@@ -27,6 +27,9 @@ from daemon.vault import Vault
 from events.terms import Caller, FailureClass
 
 GRACE_S = 0.5  # what is late by less than this says itself why it is
+OURS = frozenset({FailureClass.AUTH, FailureClass.MALFORMED})
+"""What is wrong between the provider and us: what it said of that is not passed on."""
+
 NO_ENDPOINT = Endpoint()
 
 
@@ -75,7 +78,7 @@ class Gateway:
             try:
                 brought = await self._layers(call)
             except CallLost as lost:
-                if lost.status is None or lost.cause is FailureClass.AUTH:
+                if not _is_answer(lost):
                     raise
                 return _refused(lost, began)
             return Answer(
@@ -117,6 +120,12 @@ class Gateway:
             by=by,
             fresh=wish.fresh,
         )
+
+
+def _is_answer(lost: CallLost) -> bool:
+    """Whether the provider said something that is the program's business."""
+    said = lost.status is not None and (lost.status >= 400 or lost.refusal != b"")
+    return said and lost.cause not in OURS
 
 
 def _refused(lost: CallLost, began: float) -> Answer:

@@ -30,14 +30,16 @@ DAY_S = 86_400
 
 
 class InProcess:
-    """One connection, its vault, its store and its log. `send` is its provider."""
+    """Its connections, vault, store, kept answers and log. `send` is their provider."""
 
     file: ProviderFile
+    names = (NAME,)
 
     def __init__(self) -> None:
         self.clock = TrioClock(EPOCH)
         self.disk = Disk()
         self.store = Store(None)
+        self.shelf = Shelf(None)
         self.vault = Vault(None, bytes(32))
         self.dice = random.Random(1)
         self.interval = "9999d"
@@ -51,7 +53,10 @@ class InProcess:
 
     @property
     def subject(self) -> int:
-        subject = self.vault.subject("connection", NAME)
+        return self.known_as(NAME)
+
+    def known_as(self, name: str) -> int:
+        subject = self.vault.subject("connection", name)
         assert subject is not None, "it is declared"
         return subject
 
@@ -66,12 +71,15 @@ class InProcess:
 
     def _parts(self, log: MemoryLog) -> Parts:
         declared = Declared(interval=self.interval, credential_file=self.credential_file)
-        settings = Settings(sync=SyncSettings(stop_within="1s"), connections={NAME: declared})
+        settings = Settings(
+            sync=SyncSettings(stop_within="1s"),
+            connections=dict.fromkeys(self.names, declared),
+        )
         return Parts(
             log=log,
             store=self.store,
             run=_run,
-            cache=Cache(Shelf(None), _run),
+            cache=Cache(self.shelf, _run),
             vault=self.vault,
             clock=self.clock,
             configuration=Configuration(
