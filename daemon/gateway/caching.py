@@ -2,7 +2,7 @@
 
               FRESH: given
 find ─► use ─ STALE: given, and asked anew behind the caller's back
-              OLD:   asked anew, if-none-match ─► not to be had ─► given, marked, with its age
+              OLD:   asked anew, if-none-match ─► not to be had soon ─► given, with its age
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from datetime import timedelta
 import msgspec
 import structlog
 import trio
+from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon import cache_headers
@@ -21,13 +22,14 @@ from daemon.decide import caching, calling
 from daemon.decide.caching import Rules, Use
 from daemon.endpoint_file import Endpoint
 from daemon.exchange import CallLost
-from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source
+from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source, anew
 from daemon.journal import Journal
 from daemon.transport import CONDITIONS, UNCHANGED
 from events.gateway import CallKind
 from events.terms import FailureClass
 
 KEY_BYTES = 16  # which is as much salt as BLAKE2b takes, and too much to collide
+SLOW = "the provider did not answer soon enough"
 RENEWALS_MAX = 64  # answers asked anew at once behind their callers' backs
 KEPT_HEADERS = (
     "content-type",
@@ -42,6 +44,14 @@ KEPT_HEADERS = (
 log = structlog.get_logger()
 
 
+class _Renewal(Struct, kw_only=True, eq=False):
+    """Somebody asks anew; what came of it is there when it is `done`."""
+
+    done: trio.Event
+    brought: Brought | None = None
+    lost: HeldBack | CallLost | None = None
+
+
 class Caching:
     """Renewals run in the nursery."""
 
@@ -52,7 +62,7 @@ class Caching:
         self._journal = journal
         self._cache = cache
         self._nursery = nursery
-        self._renewing: set[bytes] = set()
+        self._renewing: dict[bytes, _Renewal] = {}
         self._changes: dict[int, int] = {}  # connection → how many changes began or ended
 
     async def __call__(self, call: Call) -> Brought:
@@ -63,19 +73,32 @@ class Caching:
         key = _key(call)
         label = self._cache.find(key)
         found = self._use(label)
-        does = label is not None and not call.fresh and self._does(found, call)
-        kept = await self._cache.read(key) if does else None
-        if label is not None and kept is not None:
-            if found is not Use.FRESH:
-                self._renew(call, key)
-            return self._given(label, kept, found)
-        why: HeldBack | CallLost
-        try:
+        if label is None or found is Use.NONE or call.fresh:
             return await self._asked(call, key)
-        except HeldBack as held:
-            why = held
-        except CallLost as lost:
-            why = lost
+        if found is Use.OLD:
+            return await self._old(call, key)
+        kept = await self._cache.read(key)
+        if kept is None:
+            return await self._asked(call, key)
+        if found is Use.STALE:
+            self._renew(call, key)
+        return self._given(label, kept, found)
+
+    async def _old(self, call: Call, key: bytes) -> Brought:
+        """Ask anew, with some patience, and with none where that is a breaker's probe."""
+        world, now = self._journal.world, self._journal.clock.now()
+        if held := calling.held(call.subject, world, now):
+            return await self._instead(call, key, HeldBack(held))
+        renewal = self._renew(call, key)
+        if renewal is None:
+            return await self._asked(call, key)
+        probes = calling.probes(call.subject, world, now)
+        patience_s = 0.0 if probes else call.endpoint.patience_s
+        with trio.move_on_after(min(patience_s, call.left_s())):
+            await renewal.done.wait()
+        if renewal.brought is not None:
+            return renewal.brought
+        why = renewal.lost or CallLost(FailureClass.TIMEOUT, SLOW)
         return await self._instead(call, key, why)
 
     async def _changing(self, call: Call) -> Brought:
@@ -101,18 +124,16 @@ class Caching:
         now = self._journal.clock.now()
         return caching.use(label.lifetime, label.at, now, doubted=label.doubted)
 
-    def _does(self, found: Use, call: Call) -> bool:
-        """Whether the kept answer is given at once. Nobody waits for a probe who need not."""
-        if found is Use.OLD:
-            world, now = self._journal.world, self._journal.clock.now()
-            return bool(calling.probes(call.subject, world, now))
-        return found is not Use.NONE
-
     async def _asked(self, call: Call, key: bytes) -> Brought:
         """Ask the provider: whether the kept answer is still good, where there is one."""
         changes = self._changes.get(call.subject, 0)
         label = self._cache.find(key)
-        brought = await self._inner(_conditional(call, label))
+        try:
+            brought = await self._inner(_conditional(call, label))
+        except CallLost as lost:
+            if lost.cause is FailureClass.NOT_FOUND:
+                self._cache.drop([key])
+            raise
         sound = changes == self._changes.get(call.subject, 0)
         if brought.status != UNCHANGED:
             self._keep(call, key, brought, sound=sound)
@@ -160,15 +181,11 @@ class Caching:
     async def _instead(self, call: Call, key: bytes, why: HeldBack | CallLost) -> Brought:
         """The kept answer, where that is better than none. Raises what is wrong, else."""
         reason = why.held if isinstance(why, HeldBack) else why.cause
-        if reason is FailureClass.NOT_FOUND:
-            self._cache.drop([key])
         label = self._cache.find(key)
         found = self._use(label)
-        if label is None or call.fresh or not caching.falls_back(found, reason):
-            raise why
-        kept = await self._cache.read(key)
-        if kept is None:
-            raise why
+        kept = await self._cache.read(key) if caching.falls_back(found, reason) else None
+        if label is None or kept is None:
+            raise anew(why)
         attempts = why.attempts if isinstance(why, CallLost) else 0
         return replace(self._given(label, kept, found), stale=True, attempts=attempts)
 
@@ -183,23 +200,27 @@ class Caching:
             stale=found is not Use.FRESH,
         )
 
-    def _renew(self, call: Call, key: bytes) -> None:
-        """Ask anew, once, behind the caller's back."""
-        if key in self._renewing or len(self._renewing) >= RENEWALS_MAX:
-            return
-        self._renewing.add(key)
-        deadline = trio.current_time() + call.way.file.limits.timeout_s
-        self._nursery.start_soon(self._renewed, replace(call, deadline=deadline), key)
+    def _renew(self, call: Call, key: bytes) -> "_Renewal | None":
+        """Have somebody ask anew whom no caller's end ends; None where there are too many."""
+        if (under_way := self._renewing.get(key)) is not None:
+            return under_way
+        if len(self._renewing) >= RENEWALS_MAX:
+            return None
+        renewal = self._renewing[key] = _Renewal(done=trio.Event())
+        deadline = trio.current_time() + max(call.left_s(), call.way.file.limits.timeout_s)
+        self._nursery.start_soon(self._renewed, replace(call, deadline=deadline), key, renewal)
+        return renewal
 
-    async def _renewed(self, call: Call, key: bytes) -> None:
+    async def _renewed(self, call: Call, key: bytes, renewal: "_Renewal") -> None:
         try:
-            await self._asked(call, key)
+            renewal.brought = await self._asked(call, key)
         except (CallLost, HeldBack) as why:
-            log.info("renewal-lost", subject=call.subject, reason=type(why).__name__)
+            renewal.lost = why
         except Exception:
             log.exception("renewal-failed", subject=call.subject)
         finally:
-            self._renewing.discard(key)
+            del self._renewing[key]
+            renewal.done.set()
 
 
 def shown(headers: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from daemon.decide.calling import Held
 from daemon.endpoint_file import Endpoint
-from daemon.exchange import Request
+from daemon.exchange import CallLost, Request
 from daemon.provider import Provider
 from events.gateway import CallKind
 from events.terms import Caller
@@ -107,6 +107,11 @@ class Brought(Struct, frozen=True, kw_only=True):
 
 Exchange: TypeAlias = Callable[[Call], Awaitable[Brought]]
 """All layers below one. Raises CallLost, HeldBack."""
+
+
+def anew(lost: CallLost | HeldBack) -> CallLost | HeldBack:
+    """The same, as an exception of the task that raises it."""
+    return HeldBack(lost.held) if isinstance(lost, HeldBack) else lost.copy()
 
 
 def _pairs(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.exchange import CallLost
-from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Identity, Source
+from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Identity, Source, anew
 from events.gateway import CallKind
 from events.terms import FailureClass
 
@@ -55,7 +55,7 @@ class Sharing:
             if joins and flight.brought is not None:
                 return replace(flight.brought, source=Source.SHARED)
             if joins and flight.lost is not None:
-                raise _anew(flight.lost)
+                raise anew(flight.lost)
 
     async def _lead(
         self, flights: dict[int, dict[Identity, _Flight]], identity: Identity, call: Call
@@ -113,8 +113,3 @@ async def _gather(flight: _Flight, debounce_s: float) -> None:
     while seen != flight.asked and trio.current_time() < ends:
         seen = flight.asked
         await trio.sleep(min(debounce_s, ends - trio.current_time()))
-
-
-def _anew(lost: CallLost | HeldBack) -> CallLost | HeldBack:
-    """The same, as an exception of this task's own."""
-    return HeldBack(lost.held) if isinstance(lost, HeldBack) else lost.copy()

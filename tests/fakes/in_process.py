@@ -69,11 +69,13 @@ class InProcess:
         async with alive(self.disk, self.dice, self._parts) as daemon:
             yield daemon
 
+    def declared(self, name: str) -> Declared:
+        return Declared(interval=self.interval, credential_file=self.credential_file)
+
     def _parts(self, log: MemoryLog) -> Parts:
-        declared = Declared(interval=self.interval, credential_file=self.credential_file)
         settings = Settings(
             sync=SyncSettings(stop_within="1s"),
-            connections=dict.fromkeys(self.names, declared),
+            connections={name: self.declared(name) for name in self.names},
         )
         return Parts(
             log=log,

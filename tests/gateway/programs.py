@@ -36,6 +36,7 @@ class Arrived(Struct, frozen=True, kw_only=True):
     path: str
     headers: Mapping[str, str]
     body: bytes | None
+    credential: str | None = None
 
 
 class Programs(InProcess):
@@ -63,6 +64,7 @@ class Programs(InProcess):
             path=request.url.removeprefix(self.file.base_url),
             headers=request.headers,
             body=request.body,
+            credential=next((each.reveal() for each in request.secret_headers.values()), None),
         )
         self.arrived.append(arrived)
         said = self.answer(arrived)

@@ -86,9 +86,7 @@ def test_nothing_is_given_instead_of_what_was_never_known():
 
 def test_a_stale_answer_is_given_at_once_and_asked_anew_behind_it():
     async def scene():
-        programs = Programs(
-            endpoints={"/days": {"fresh_s": 10, "stale_while_revalidate_s": 100}}
-        )
+        programs = Programs(endpoints={"/days": {"fresh_s": 10, "stale_while_revalidate_s": 100}})
         async with programs.life() as daemon:
             await programs.ask(daemon, "/days")
             await trio.sleep(20)
