@@ -3,6 +3,7 @@
 import trio
 
 from daemon.commands import NoteCall
+from daemon.decide import calling
 from daemon.exchange import CallLost, Request, Response, malformed
 from daemon.failures import retry_after
 from daemon.journal import Journal
@@ -11,12 +12,16 @@ from daemon.protected import Protected, Whose
 from daemon.provider import Provider
 from daemon.tokens import Keeper
 from events.schema import CallFailed
-from events.terms import CallTotal
+from events.terms import CallTotal, FailureClass
 
 ACCEPTED = 202
 NOT_YET = (
     "the provider took the request and has not answered it yet (202); only a GET is asked again:"
     " check method and path in its file"
+)
+SHUT = (
+    "a breaker opened in the middle of this sync, so nothing more was sent; `rounds breaker list`"
+    " says why, and the next sync comes when it lets one through"
 )
 POLLS_MAX = 1000  # how often a report that is being made is asked for
 
@@ -38,6 +43,7 @@ class Calls:
         self._provider = provider
         self._subject = whose.connection
         self._sync = whose.sync
+        self._forced = whose.forced
         self._last: Request | None = None  # what was answered well, if the last call was
         self._way = Protected(
             journal,
@@ -84,7 +90,10 @@ class Calls:
         self.lost(request, lost)
 
     def leaves(self) -> None:
-        """A sync's calls began with the sync."""
+        """Raise CallLost where a breaker opened since the sync began, unless a person forced it."""
+        world, now = self._journal.world, self._journal.clock.now()
+        if not self._forced and calling.shut(self._subject, self._sync, world, now):
+            raise CallLost(FailureClass.SERVER, SHUT, sent=False)
 
     def answered(self, request: Request, response: Response) -> None:
         self._last = request

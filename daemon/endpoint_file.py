@@ -39,9 +39,9 @@ class Endpoint(Table, frozen=True, kw_only=True):
 
     `fresh_s` is for how long an answer is as good as new, where the provider's own word (the
     Cache-Control of its answer) is not to count; for `stale_while_revalidate_s` more it is given
-    while a new one is fetched, and for `stale_if_error_s` more where none can be had within `patience_s`. Of the `same`
-    GETs at once one is sent. With `debounce_s` a GET or PUT waits until no same one came for that
-    long, and the last one goes for all.
+    while a new one is fetched, and for `stale_if_error_s` more where none can be had within
+    `patience_s`. Where it is `shared`, one of the same GETs at once is sent. With `debounce_s` a
+    GET or PUT waits until no same one came for that long, and the last one goes for all.
     """
 
     title: str = ""

@@ -8,7 +8,6 @@ def read(text: str) -> datetime | None:
     """Return the moment of an HTTP date (RFC 9110, section 5.6.7); None where it is none."""
     try:
         moment = parsedate_to_datetime(text)
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return aware.astimezone(UTC)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

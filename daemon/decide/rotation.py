@@ -98,8 +98,8 @@ def within(
         for name, at in before.streams.items()
         if name in intervals
     }
-    if streams:
-        return SyncScheduled(due=min(streams.values()), reason=reason, streams=streams)
+    if streams:  # what a step of the clock made due before any of them stays so
+        return SyncScheduled(due=min(due, *streams.values()), reason=reason, streams=streams)
     interval = min(intervals.values(), default=rules.interval)
     sooner = bounded(due, interval)
     moved = _spread(subject, interval, rules.spread)

@@ -88,7 +88,7 @@ class Caching:
         """Ask anew, with some patience, and with none where that is a breaker's probe."""
         world, now = self._journal.world, self._journal.clock.now()
         if held := calling.held(call.subject, world, now):
-            return await self._instead(call, key, HeldBack(held))
+            return await self._instead(key, HeldBack(held))
         renewal = self._renew(call, key)
         if renewal is None:
             return await self._asked(call, key)
@@ -99,7 +99,7 @@ class Caching:
         if renewal.brought is not None:
             return renewal.brought
         why = renewal.lost or CallLost(FailureClass.TIMEOUT, SLOW)
-        return await self._instead(call, key, why)
+        return await self._instead(key, why)
 
     async def _changing(self, call: Call) -> Brought:
         """What it may change is in doubt before it leaves, durably, and what is read meanwhile."""
@@ -178,7 +178,7 @@ class Caching:
         )
         self._cache.put(label, Kept(headers=shown(brought.headers), body=brought.body))
 
-    async def _instead(self, call: Call, key: bytes, why: HeldBack | CallLost) -> Brought:
+    async def _instead(self, key: bytes, why: HeldBack | CallLost) -> Brought:
         """The kept answer, where that is better than none. Raises what is wrong, else."""
         reason = why.held if isinstance(why, HeldBack) else why.cause
         label = self._cache.find(key)

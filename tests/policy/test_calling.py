@@ -229,3 +229,14 @@ def test_what_the_clock_went_back_from_counts_as_of_now():
 def test_another_event_is_no_traffic():
     paused = Recorded(seq=1, at=NOON, subject=ONE, event=PAUSED)
     assert traffic.evolve((), paused) == ()
+
+
+@pytest.mark.requirement("E2")
+def test_a_breaker_that_opened_while_a_call_waited_holds_it_back():
+    opened = given(*KNOWN, (ONE, OPENED)).world
+    event = opened.connections[ONE].breaker.event
+    assert calling.shut(ONE, event - 1, opened, NOON) == Held(
+        reason=SkipReason.BREAKER, until=UNTIL
+    )
+    assert calling.shut(ONE, event, opened, NOON) is None
+    assert calling.shut(ONE, event - 1, opened, UNTIL) is None

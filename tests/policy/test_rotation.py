@@ -228,3 +228,13 @@ def test_a_clock_that_stepped_back_leaves_turns_spread():
     assert event.reason is ScheduleReason.CLOCK_STEPPED
     assert event.spread > timedelta(0)
     assert event.due + event.spread == NOON - DAY + HOUR
+
+
+@pytest.mark.requirement("A19")
+def test_settings_put_nothing_off_that_a_step_made_due_before_its_streams():
+    own = (ONE, setting(interval=HOUR, stream_intervals={"days": DAY}))
+    plan = SyncScheduled(
+        due=NOON, reason=ScheduleReason.CLOCK_STEPPED, streams={"days": NOON + DAY}
+    )
+    past = (*KNOWN[:2], own, (ONE, plan))
+    given(*past).when(RECONSIDER).then()

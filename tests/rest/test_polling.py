@@ -15,7 +15,9 @@ from daemon.protected import Whose
 from daemon.provider import Provider
 from daemon.secret import Secret
 from daemon.tokens import Access
+from events.breakers import BreakerOpened, BreakerReason
 from events.terms import CallTotal, FailureClass
+from tests.policy.transcript import KNOWN, MINUTE, ONE, RUNNING, given
 from tests.rest.provider import NOW, declared
 
 pytestmark = pytest.mark.requirement("B11")
@@ -33,6 +35,7 @@ class Noted:
 
     def __init__(self):
         self.clock = TrioClock(NOW)
+        self.world = given(*KNOWN).world
         self.calls = []
 
     def execute(self, command):
@@ -79,7 +82,7 @@ class Scene:
         self.records = []
         self.began = trio.current_time()
         provider = Provider(file=self.file, send=self.send, send_token=self.send)
-        whose = Whose(connection=7, sync=4)
+        whose = Whose(connection=ONE, sync=4)
         self.calls = Calls(self.journal, self.tokens, provider, whose, limiter)
 
     async def send(self, request):
@@ -305,3 +308,14 @@ async def test_waiting_takes_no_time_from_a_call(autojump_clock):
     scene = Scene(*[later()] * 9, ready(), limits={"sync_timeout_s": 200}, seconds=10)
     assert (await scene.fetch()).records == 1
     assert trio.current_time() - scene.began == 10 * 10 + 9 * 5
+
+
+@pytest.mark.requirement("E2")
+async def test_a_breaker_that_opens_in_the_middle_of_a_sync_ends_its_calls(autojump_clock):
+    opened = BreakerOpened(reason=BreakerReason.CALLS, until=NOW + MINUTE)
+    scene = Scene(ready())
+    scene.journal.world = given(*RUNNING, (ONE, opened)).world
+    with pytest.raises(CallLost, match="breaker opened in the middle") as caught:
+        await scene.fetch()
+    assert (caught.value.cause, caught.value.sent) == (FailureClass.SERVER, False)
+    assert scene.asked == scene.journal.calls == []
