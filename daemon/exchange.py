@@ -126,6 +126,16 @@ class CallLost(Exception):
         )
 
 
+class PoolStatistics(Struct, frozen=True, kw_only=True):
+    """Calls since the start, the connections opened for them, and what there is now."""
+
+    calls: int = 0
+    opened: int = 0
+    open: int = 0
+    under_way: int = 0
+    waiting: int = 0
+
+
 Send: TypeAlias = Callable[[Request], Awaitable[Response]]
 """Carries one request out, or raises CallLost."""
 

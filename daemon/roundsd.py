@@ -191,6 +191,7 @@ async def _connect(
             file=file,
             send=(await stack.enter_async_context(wire)).send,
             send_token=(await stack.enter_async_context(token_wire)).send,
+            statistics=wire.statistics,
         )
     return ways
 
@@ -241,6 +242,7 @@ def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
         storage=daemon.storage,
         keeper=daemon.keeper,
         gateway=daemon.gateway,
+        cache=parts.cache,
         vault=parts.vault,
         configuration=parts.configuration,
         providers=daemon.providers,

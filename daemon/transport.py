@@ -13,10 +13,17 @@ from urllib.parse import urlencode
 import httpcore
 import httpx
 import trio
-from msgspec import Struct, structs
+from msgspec import structs
 
 from daemon import addresses, body, failures, rate_hint, spool
-from daemon.exchange import NO_HEADERS, REFUSAL_BYTES_MAX, CallLost, Request, Response
+from daemon.exchange import (
+    NO_HEADERS,
+    REFUSAL_BYTES_MAX,
+    CallLost,
+    PoolStatistics,
+    Request,
+    Response,
+)
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
 from events.terms import FailureClass
@@ -43,16 +50,6 @@ NEVER_SENT = (
     UnicodeError,
 )
 """After these the provider has certainly seen nothing of the request."""
-
-
-class PoolStatistics(Struct, frozen=True, kw_only=True):
-    """Calls since the start, the connections opened for them, and what there is now."""
-
-    calls: int
-    opened: int
-    open: int
-    under_way: int
-    waiting: int
 
 
 class _Wire(httpx.AsyncHTTPTransport):

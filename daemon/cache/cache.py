@@ -5,7 +5,6 @@ Writing goes on behind the back of who calls: until it is done the body is in me
 """
 
 import math
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -15,7 +14,7 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemon.cache.shelf import Kept, Label, Shelf
+from daemon.cache.shelf import Kept, Label, Shelf, ShelfUnusable
 from daemon.store.storage import Run
 
 BYTES_MAX = 256 * 1024**2  # of bodies
@@ -42,7 +41,7 @@ class Cache:
     def __init__(self, shelf: Shelf, run: Run, bytes_max: int = BYTES_MAX) -> None:
         self._shelf = shelf
         self._run = run
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()  # used last: last
         self._of: dict[int, OrderedDict[bytes, None]] = {}  # connection → its keys, likewise
         self._bytes: dict[int, int] = {}
@@ -85,7 +84,7 @@ class Cache:
     def put(self, label: Label, kept: Kept) -> None:
         """Keep an answer, unless it is too large, or the disk does not keep up."""
         resting = trio.current_time() < self._rests_until
-        large = label.size + LABEL_BYTES > self._bytes_max // ANSWER_SHARE
+        large = label.size + LABEL_BYTES > self.bytes_max // ANSWER_SHARE
         if large or resting or len(self._put) >= UNWRITTEN_MAX:
             self.drop([label.key])
             return
@@ -122,6 +121,10 @@ class Cache:
     def of(self, connection: int) -> list[Label]:
         """What is kept of a connection, the one used last at the end."""
         return [self._entries[key].label for key in self._of.get(connection, ())]
+
+    def connections(self) -> list[int]:
+        """Those of which anything is kept."""
+        return sorted(self._of)
 
     def drop(self, keys: Iterable[bytes]) -> None:
         for key in keys:
@@ -165,8 +168,8 @@ class Cache:
     async def _tried(self, call: Callable[[], T]) -> T | None:
         try:
             return await self._run(call)
-        except sqlite3.Error as error:
-            log.warning("cache-unusable", error=type(error).__name__, reason=str(error))
+        except ShelfUnusable as error:
+            log.warning("cache-unusable", reason=str(error))
             return None
 
     def _enter(self, entry: _Entry) -> None:
@@ -191,17 +194,18 @@ class Cache:
         """Give up what was not used for the longest."""
         if self._entries:
             newest = next(reversed(self._entries.values())).label.connection
-            while self._bytes.get(newest, 0) > self._bytes_max // SHARE:
+            while self._bytes.get(newest, 0) > self.bytes_max // SHARE:
                 self.drop([next(iter(self._of[newest]))])
-        while self._total > self._bytes_max:
+        while self._total > self.bytes_max:
             self.drop([next(iter(self._entries))])
 
 
 def _touches(written: str, path: str) -> bool:
     """Whether one is the other, or lies below it."""
-    return _is_below(written, path) or _is_below(path, written)
+    return is_below(written, path) or is_below(path, written)
 
 
-def _is_below(path: str, above: str) -> bool:
+def is_below(path: str, above: str) -> bool:
+    """Whether it is that path, or goes on from it."""
     trunk = above.rstrip("/")
     return path.rstrip("/") == trunk or path.startswith(trunk + "/")

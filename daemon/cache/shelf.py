@@ -5,8 +5,8 @@ Synchronous, one call at a time. A lost power supply may cost the last answers, 
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,34 +51,39 @@ class Kept(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class ShelfUnusable(Exception):
+    """The file cannot be read or written, for now or for good; what is kept may be lost."""
+
+
 class Shelf:
-    """Raises sqlite3.Error wherever the file cannot be used."""
+    """Raises ShelfUnusable out of everything."""
 
     def __init__(self, path: Path | None) -> None:
         """Open the file, in memory where `path` is None; one that is damaged is made anew."""
         try:
             self._connection = _open(path)
         except sqlite3.DatabaseError:
-            if path is None:
-                raise
-            for suffix in ("", "-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    path.with_name(path.name + suffix).unlink()
-            self._connection = _open(path)
+            if path is not None:
+                for suffix in ("", "-wal", "-shm"):
+                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+            with _guarded():
+                self._connection = _open(path)
 
     def close(self) -> None:
         self._connection.close()
 
     def labels(self) -> list[Label]:
         """All there are, those first that were good the longest ago."""
-        rows = self._connection.execute(f"SELECT {', '.join(_LABEL)} FROM answer ORDER BY at")
-        return [_label(dict(zip(_LABEL, row, strict=True))) for row in rows]
+        with _guarded():
+            rows = self._connection.execute(f"SELECT {', '.join(_LABEL)} FROM answer ORDER BY at")
+            return [_label(dict(zip(_LABEL, row, strict=True))) for row in rows]
 
     def read(self, key: bytes) -> Kept | None:
         """None also for one that is not what was put there: disks rot."""
-        row = self._connection.execute(
-            "SELECT headers, body, digest FROM answer WHERE key = ?", (key,)
-        ).fetchone()
+        with _guarded():
+            row = self._connection.execute(
+                "SELECT headers, body, digest FROM answer WHERE key = ?", (key,)
+            ).fetchone()
         if row is None or row[2] != _digest(key, row[0], row[1]):
             return None
         return Kept(headers=msgspec.json.decode(row[0]), body=row[1])
@@ -90,13 +95,21 @@ class Shelf:
         dropped: Iterable[bytes],
     ) -> None:
         """Put answers, write labels anew, and drop answers; all of it or nothing."""
-        with self._connection:
+        with _guarded(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
                 "DELETE FROM answer WHERE key = ?", [(key,) for key in dropped]
             )
             self._connection.executemany(_PUT, [_row(label, kept) for label, kept in put])
             self._connection.executemany(_RELABEL, [_columns(label) for label in labels])
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ShelfUnusable(str(error)) from error
 
 
 def _open(path: Path | None) -> sqlite3.Connection:

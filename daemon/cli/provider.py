@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from daemon.cli import act, arguments, client, screen, token_words
+from daemon.cli import act, arguments, client, screen, times, token_words
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.credential import ask, given, options
@@ -186,7 +186,39 @@ def _facts(view: ProviderView) -> list[tuple[str, str]]:
     ]
     streams = ", ".join(f"{name} ({mode})" for name, mode in view.modes.items())
     facts += [("streams", streams), ("connections", f"{view.connections:,}")]
+    facts += _calls(view)
     return [*facts, ("documentation", view.documentation)] if view.documentation else facts
+
+
+def _calls(view: ProviderView) -> list[tuple[str, str]]:
+    """The pool since the daemon started, and what programs asked for in the last hour."""
+    pool, programs = view.pool, view.programs
+    facts = []
+    if pool.calls:
+        waiting = f", {pool.waiting} waiting" if pool.waiting else ""
+        facts.append(
+            (
+                "pool",
+                (
+                    f"{times.count(pool.calls, 'call')} over"
+                    f" {times.count(pool.opened, 'connection')} since the start;"
+                    f" {pool.open} open, {pool.under_way} in use{waiting}"
+                ),
+            )
+        )
+    if programs is not None and programs.calls:
+        mean = times.milliseconds(programs.mean_ms or 0)
+        facts.append(
+            (
+                "programs",
+                (
+                    f"{times.count(programs.calls, 'call')} in the last hour,"
+                    f" {programs.failed} failed, {programs.retries} were retries;"
+                    f" {mean} each on average"
+                ),
+            )
+        )
+    return facts
 
 
 def _oauth(view: ProviderView, oauth: OAuthView) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import base64
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -32,6 +33,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
     help="What the call is to its provider, where the method does not tell.",
 )
 @click.option("--key", help="An idempotency key: with it a write may be sent again.")
+@click.option("--fresh", is_flag=True, help="No kept answer will do: the provider has to answer.")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -53,6 +55,7 @@ def request(
     headers: tuple[str, ...],
     kind: str | None,
     key: str | None,
+    fresh: bool,
     timeout_s: float,
     as_json: bool,
 ) -> None:
@@ -70,6 +73,7 @@ def request(
         kind=kind,  # type: ignore[arg-type]
         key=key,
         timeout_s=timeout_s,
+        fresh=fresh,
     )
     answer = client.reach(socket).post("request", wish, timeout_s + ANSWER_S)
     found = client.read(answer, RequestAnswer)
@@ -85,12 +89,24 @@ def _show(found: RequestAnswer) -> None:
     again = f", {times.count(found.attempts, 'attempt')}" if found.attempts > 1 else ""
     kind = found.headers.get("content-type", "no content type")
     took = times.milliseconds(found.duration_ms)
-    click.echo(f"{found.status} from the {found.source} in {took}{again}; {kind}", err=True)
+    click.echo(f"{found.status} {_origin(found)} in {took}{again}; {kind}", err=True)
+    if found.message:
+        click.echo(found.message, err=True)
     if found.body_base64 is not None:
         sys.stdout.buffer.write(base64.b64decode(found.body_base64))
         return
     text = found.body or ""
     click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
+
+
+def _origin(found: RequestAnswer) -> str:
+    """Where the answer comes from, and how old it is."""
+    if found.source == "shared":
+        return "from the provider, for all who asked the same,"
+    if found.age_s is None:
+        return f"from the {found.source}"
+    age = times.about(timedelta(seconds=found.age_s))
+    return f"from the {found.source}, {age} old" + (", no longer fresh," if found.stale else ",")
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ async def show(desk: Desk, _: Nothing, by: Caller) -> Breakers:
 
 async def open_(desk: Desk, wish: BreakerOf, by: Caller) -> Done:
     recorded = await execute(desk, commands.OpenBreaker(subject=_subject(desk, wish), by=by))
-    words = "breaker open: nothing starts until somebody closes it; what runs goes on"
+    words = "breaker open: nothing starts until somebody closes it; what runs sends nothing more"
     return done(desk, recorded, words if recorded else "was open already, until somebody closes it")
 
 

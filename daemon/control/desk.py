@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from daemon.authorisation import Authorisations
+from daemon.cache.cache import Cache
 from daemon.commands import DeclareProvider
 from daemon.configuration import Configuration
 from daemon.connect import declaration
@@ -43,6 +44,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     configuration: Configuration
     keeper: Keeper
     gateway: Gateway
+    cache: Cache
     providers: Mapping[int, Provider]
     places: Places
     version: str

@@ -1,5 +1,6 @@
 """What is said over the control socket of calls that programs make through us?"""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -49,3 +50,61 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     duration_ms: int = 0
     cause: FailureClass | None = None
     message: str = ""
+
+
+class CacheQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept: how much of which connection, and each answer of one that is named."""
+
+    connection: str | None = None
+
+
+class CacheView(Struct, frozen=True, kw_only=True):
+    connection: str
+    bytes: int
+    answers: int
+
+
+class KeptView(Struct, frozen=True, kw_only=True):
+    """A kept answer: when it was last good, and what it is good for now.
+
+    `doubted` says that a write may have changed it since.
+    """
+
+    path: str
+    endpoint: str
+    at: datetime
+    use: Literal["fresh", "stale", "old", "none"]
+    doubted: bool
+    bytes: int
+
+
+class KeptAnswers(Struct, frozen=True, kw_only=True):
+    """`answers` are those of the connection that was named, the one used last first."""
+
+    seq: int
+    bytes: int
+    bytes_max: int
+    connections: list[CacheView]
+    answers: list[KeptView] = []
+
+
+class CacheOf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of a connection, or what lies at a path and below it."""
+
+    connection: str
+    path: str | None = None
+
+
+class CacheDropped(Struct, frozen=True, kw_only=True):
+    seq: int
+    answers: int
+
+
+class ProgramsView(Struct, frozen=True, kw_only=True):
+    """Exchanges for programs in the last hour; `mean_ms` is how long one took on average."""
+
+    calls: int
+    failed: int
+    retries: int
+    bytes: int
+    mean_ms: int | None

@@ -12,6 +12,7 @@ from daemon.auth_file import Auth, OAuth2
 from daemon.control import views, whose
 from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
 from daemon.control.desk import Desk, Refused
+from daemon.control.gateway_messages import ProgramsView
 from daemon.control.messages import (
     ConnectionAnswer,
     ConnectionName,
@@ -37,8 +38,9 @@ from events.envelope import Recorded
 from events.log import READ_EVENTS
 from events.subscription import Subscription
 from events.terms import Caller
-from projections import policy
+from projections import policy, traffic
 from projections.grant import Phase
+from projections.traffic import Traffic
 from projections.world import World
 
 DATA_ROWS_MAX = 1000
@@ -133,6 +135,7 @@ async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
 
 def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:
     known, file = desk.journal.world.providers.get(subject), provider.file
+    now = desk.journal.clock.now()
     return ProviderView(
         provider=file.name,
         title=file.title,
@@ -151,6 +154,19 @@ def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:
         oauth=_oauth(file.auth),
         retired=file.retired.on if file.retired else None,
         successor=file.retired.successor if file.retired else None,
+        pool=provider.statistics(),
+        programs=_programs(known.traffic, now) if known else None,
+    )
+
+
+def _programs(calls: Traffic, now: datetime) -> ProgramsView:
+    recent = traffic.last_hour(calls, now)
+    return ProgramsView(
+        calls=recent.calls,
+        failed=recent.failed,
+        retries=recent.retries,
+        bytes=recent.bytes,
+        mean_ms=round(recent.duration_ms / recent.calls) if recent.calls else None,
     )
 
 

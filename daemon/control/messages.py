@@ -10,7 +10,9 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from daemon.control.account_messages import BackfillView, GrantView, OAuthView, SettingView
+from daemon.control.gateway_messages import ProgramsView
 from daemon.control.policy_messages import BreakerView
+from daemon.exchange import PoolStatistics
 from events.schema import Event
 from events.terms import FailureClass, Kind, Mode
 
@@ -222,7 +224,8 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     """One provider. `own` is False for what ships with rounds, unless a file goes before it.
 
     `client` says whether our own id and secret are known, None where none is needed; `settings`
-    gives what a connection says beside its credential, `modes` how each stream is fetched.
+    gives what a connection says beside its credential, `modes` how each stream is fetched; `pool`
+    is of all calls, `programs` of those that programs made.
     """
 
     provider: str
@@ -239,6 +242,8 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     oauth: OAuthView | None = None
     retired: date | None = None
     successor: str | None = None
+    pool: PoolStatistics = PoolStatistics()
+    programs: ProgramsView | None = None
 
 
 class Providers(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from daemon.cache.cache import LABEL_BYTES, Cache
-from daemon.cache.shelf import Kept, Label, Shelf
+from daemon.cache.shelf import Kept, Label, Shelf, ShelfUnusable
 from daemon.decide.caching import Lifetime
 from tests.fakes.in_process import play
 
@@ -185,7 +185,7 @@ class Full(Shelf):
 
     def write(self, put, labels, dropped):
         if self.full:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise ShelfUnusable("database or disk is full")
         super().write(put, labels, dropped)
 
 

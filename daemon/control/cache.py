@@ -1,0 +1,65 @@
+"""What is kept of providers' answers to programs, and how do people give it up?"""
+
+from daemon.cache.cache import is_below
+from daemon.cache.shelf import Label
+from daemon.control.desk import Desk, Refused
+from daemon.control.gateway_messages import (
+    CacheDropped,
+    CacheOf,
+    CacheQuery,
+    CacheView,
+    KeptAnswers,
+    KeptView,
+)
+from daemon.decide import caching
+from events.terms import Caller
+
+SHOWN_MAX = 1000  # answers
+
+
+async def show(desk: Desk, query: CacheQuery, by: Caller) -> KeptAnswers:
+    world, cache = desk.journal.world, desk.cache
+    found: list[Label] = []
+    if query.connection is not None:
+        (subject, _) = desk.find(query.connection)
+        found = cache.of(subject)[::-1]
+    return KeptAnswers(
+        seq=world.seq,
+        bytes=cache.size(),
+        bytes_max=cache.bytes_max,
+        connections=[
+            CacheView(
+                connection=desk.vault.name(each),
+                bytes=cache.size(each),
+                answers=len(cache.of(each)),
+            )
+            for each in cache.connections()
+        ],
+        answers=[_view(desk, each) for each in found[:SHOWN_MAX]],
+    )
+
+
+async def drop(desk: Desk, wish: CacheOf, by: Caller) -> CacheDropped:
+    (subject, _) = desk.find(wish.connection)
+    if wish.path is not None and not wish.path.startswith("/"):
+        raise Refused("invalid", "a path begins with a slash, as in `rounds request`")
+    keys = [
+        each.key
+        for each in desk.cache.of(subject)
+        if wish.path is None or is_below(each.path, wish.path)
+    ]
+    desk.cache.drop(keys)
+    await desk.cache.flush()
+    return CacheDropped(seq=desk.journal.world.seq, answers=len(keys))
+
+
+def _view(desk: Desk, label: Label) -> KeptView:
+    now = desk.journal.clock.now()
+    return KeptView(
+        path=label.path,
+        endpoint=label.endpoint,
+        at=label.at,
+        use=caching.use(label.lifetime, label.at, now, doubted=label.doubted).value,
+        doubted=label.doubted,
+        bytes=label.size,
+    )
