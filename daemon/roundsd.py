@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from daemon import configuration, core_dumps, host_lock, logs, places, rotation
 from daemon.app import Daemon, Parts, running
 from daemon.cache.cache import Cache
-from daemon.cache.shelf import Shelf
+from daemon.cache.shelf import Shelf, ShelfUnusable
 from daemon.clock import SystemClock
 from daemon.configuration import Configuration
 from daemon.control.desk import Desk
@@ -210,7 +210,7 @@ def _open(
     stack.callback(event_log.close)
     store = Store(found.state / "data")
     stack.callback(store.close)
-    shelf = Shelf(found.state / "cache")
+    shelf = _shelf(found.state / "cache")
     stack.callback(shelf.close)
     cache = Cache(shelf, OneThread(), settings.settings.cache.bytes_max)
 
@@ -233,6 +233,15 @@ def _open(
         version=version("rounds"),
         cache=cache,
     )
+
+
+def _shelf(path: Path) -> Shelf:
+    """Nothing depends on what is kept there: a file that cannot be used stops nobody."""
+    try:
+        return Shelf(path)
+    except ShelfUnusable as error:
+        log.warning("cache-unusable", path=str(path), reason=str(error))
+        return Shelf(None)
 
 
 def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:

@@ -20,6 +20,7 @@ from daemon.decide.caching import Lifetime
 
 migrations = Migrations("rounds-cache")
 
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -60,13 +61,14 @@ class Shelf:
 
     def __init__(self, path: Path | None) -> None:
         """Open the file, in memory where `path` is None; one that is damaged is made anew."""
-        try:
-            self._connection = _open(path)
-        except sqlite3.DatabaseError:
-            if path is not None:
+        with _guarded():
+            try:
+                self._connection = _open(path)
+            except sqlite3.DatabaseError as error:
+                if path is None or error.sqlite_errorcode not in DAMAGED:
+                    raise
                 for suffix in ("", "-wal", "-shm"):
                     path.with_name(path.name + suffix).unlink(missing_ok=True)
-            with _guarded():
                 self._connection = _open(path)
 
     def close(self) -> None:

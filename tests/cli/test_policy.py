@@ -188,7 +188,8 @@ def breakers(daemon):
 def test_a_breaker_is_opened_listed_and_closed_by_hand(daemon):
     assert "acme/weather" not in breakers(daemon)
     assert daemon.rounds("breaker", "open", "acme/weather").out == (
-        "acme/weather: breaker open: nothing starts until somebody closes it; what runs sends nothing more\n"
+        "acme/weather: breaker open: nothing starts until somebody closes it; what runs sends "
+        "nothing more\n"
     )
     assert breakers(daemon)["acme/weather"].startswith("open by hand closed by hand 0 of ")
     again = daemon.rounds("breaker", "open", "acme/weather")

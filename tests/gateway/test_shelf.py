@@ -216,3 +216,10 @@ def test_a_full_disk_costs_what_was_to_be_kept_and_nothing_else():
 
 def _fields(label_):
     return {name: getattr(label_, name) for name in label_.__struct_fields__}
+
+
+def test_a_file_that_cannot_be_opened_is_said_to_be_unusable_and_left_alone(tmp_path):
+    (tmp_path / "cache").mkdir()
+    with pytest.raises(ShelfUnusable):
+        Shelf(tmp_path / "cache")
+    assert (tmp_path / "cache").is_dir()
