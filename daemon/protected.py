@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct, structs
 
-from daemon import answers, rate_hint
+from daemon import answers, echo, rate_hint
 from daemon.auth_file import OAuth2
 from daemon.exchange import NO_HEADERS, CallLost, Request, Response, malformed
 from daemon.journal import Journal
@@ -23,7 +23,6 @@ from events.terms import FailureClass
 REFRESHES_MAX = 5  # for refusals: a provider that takes no token is not asked for ever
 REFUSED_PATIENCE_S = 10.0  # who was refused fails, and comes again when it may
 READS = frozenset({"GET", "HEAD"})
-SECRET_MIN = 8  # characters: what is shorter stands in many an answer by chance
 REPEATED = (
     "the provider's answer repeats the credential that it was sent, so it is not passed on; this"
     " path is not one to be called through rounds"
@@ -165,14 +164,9 @@ def _check(file: ProviderFile, request: Request, response: Response) -> None:
 
 
 def _repeats(request: Request, answer: Response | CallLost) -> bool:
-    """Whether an answer holds a credential that its request was signed with."""
     body = answer.refusal if isinstance(answer, CallLost) else answer.body
-    text = "\n".join(answer.headers.values())
-    for secret in (*request.secret_headers.values(), *request.secret_params.values()):
-        value = secret.reveal().rpartition(" ")[2]  # after `Bearer`, or `Basic`
-        if len(value) >= SECRET_MIN and (value.encode() in body or value in text):
-            return True
-    return False
+    secrets = (*request.secret_headers.values(), *request.secret_params.values())
+    return echo.repeats(secrets, answer.headers, body)
 
 
 def _signed(request: Request, auth: OAuth2, access: Access) -> Request:

@@ -1,12 +1,14 @@
 """How do programs call a provider through us?"""
 
 import base64
+import math
 from datetime import datetime
 
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import RequestAnswer, RequestWish
 from daemon.decide.calling import Held
 from daemon.exchange import CallLost
+from daemon.failures import NEXT_SYNC
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import HeldBack
 from events.gateway import CallKind
@@ -49,7 +51,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
     except CallLost as lost:
         code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
-        raise Refused(code, lost.message) from None
+        raise Refused(code, lost.message.removesuffix(NEXT_SYNC)) from None
     brought = answer.brought
     text = _text(brought.body)
     return RequestAnswer(
@@ -70,8 +72,8 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
 
 def _held(name: str, held: Held, now: datetime) -> Refused:
     code, why = HELD[held.reason]
-    wait = f"; it opens for a probe at {held.until:%H:%M:%S} UTC" if held.until else ""
-    soon = wait if held.until and held.until > now else ""
+    left_s = math.ceil((held.until - now).total_seconds()) if held.until else 0
+    soon = f"; it lets a call through in {left_s} s" if left_s > 0 else ""
     return Refused(code, f"nothing was sent: {name} {why.format(name=name)}{soon}")
 
 

@@ -10,6 +10,7 @@ from daemon import account
 from daemon.cache.cache import Cache
 from daemon.endpoint_file import Endpoint
 from daemon.exchange import CallLost
+from daemon.failures import NEXT_SYNC
 from daemon.gateway import asking
 from daemon.gateway.asking import Wish
 from daemon.gateway.batching import Batching
@@ -137,7 +138,10 @@ def _refused(lost: CallLost, began: float) -> Answer:
         attempts=lost.attempts,
     )
     return Answer(
-        brought=brought, duration_ms=_since(began), cause=lost.cause, message=lost.message
+        brought=brought,
+        duration_ms=_since(began),
+        cause=lost.cause,
+        message=lost.message.removesuffix(NEXT_SYNC),
     )
 
 

@@ -346,6 +346,20 @@ async def recover(day: Day, daemon: Daemon) -> None:
     await day.sync(daemon, "acme/fitness")
 
 
+async def call_through(day: Day, daemon: Daemon) -> None:
+    """Programs call providers that repeat to them whatever they were sent."""
+    for name in ("keyed", "queried", "basic", "health"):
+        for mood in ("good", *sorted({*FAILURES, *ODDITIES}, key="429".__eq__)):  # that holds all
+            for method, path in (("GET", "/records"), ("GET", f"/{mood}"), ("POST", "/records")):
+                await day.tell(daemon, "breaker-reset", connection=f"acme/{name}")
+                day.parrot.next(f"/{name}{path}", *[mood] * 3)
+                wish = {"connection": f"acme/{name}", "method": method, "path": path}
+                await day.call(daemon, "POST", "request", json=wish | {"timeout_s": 2})
+                day.parrot.moods.clear()
+    await day.rounds("cache", "list", "acme/keyed")
+    await day.call(daemon, "GET", "cache", params={"connection": "acme/keyed"})
+
+
 async def crash(day: Day, daemon: Daemon) -> None:
     """Our own code fails, with every secret in what it says."""
     for name in ("planted", "planted_pair"):
@@ -414,6 +428,7 @@ async def test_no_secret_of_a_day_is_anywhere_but_where_it_belongs(home):
             await add(day, daemon)
             await authorise(day, daemon)
             await go_wrong(day, daemon)
+            await call_through(day, daemon)
             await crash(day, daemon)
             await look_around(day, daemon)
             await day.rounds("vault", "rotate")
