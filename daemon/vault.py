@@ -13,11 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
 from cryptography.exceptions import InvalidTag
-from sqlite_utils import Migrations
 
-from daemon import keyring, private_file
+from daemon import keyring, vault_file
 from daemon.keyring import KEY_BYTES, Ring, Sealed, VaultFull, VaultUnusable
 from daemon.names import Names
 from daemon.secret import Secret
@@ -26,39 +24,11 @@ from events.writer import FULL
 __all__ = ["Vault", "VaultFull", "VaultUnusable", "open_vault"]
 
 CHECK = "check"  # the purpose of the sealed constant by which a wrong key is noticed
+READ_MAX = 4096  # secrets, sealed as they lie in the file
 UTF_8 = ("utf-8", "surrogatepass")  # whatever text there is can be sealed
 
 Row = tuple[int, bytes, bytes, int, str]
 """(key version, nonce, ciphertext with its tag, subject, purpose)"""
-
-migrations = Migrations("rounds-vault")
-
-
-@migrations()
-def create_vault(db: sqlite_utils.Database) -> None:
-    db.execute(
-        """
-        CREATE TABLE name (
-            subject INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice
-            kind    TEXT NOT NULL,
-            name    TEXT NOT NULL,
-            UNIQUE (kind, name)
-        ) STRICT
-        """
-    )
-    db.execute(
-        """
-        CREATE TABLE secret (
-            subject INTEGER NOT NULL,
-            purpose TEXT NOT NULL,
-            tenant  INTEGER NOT NULL,
-            key     INTEGER NOT NULL,  -- version of the master key
-            nonce   BLOB NOT NULL,
-            sealed  BLOB NOT NULL,
-            PRIMARY KEY (subject, purpose)
-        ) STRICT
-        """
-    )
 
 
 def open_vault(state: Path, credentials: Path | None) -> "Vault":
@@ -85,7 +55,8 @@ class Vault:
         self.ring = key if isinstance(key, Ring) else keyring.single(key)
         self._path = path
         self._broken = ""  # why it can no longer be trusted
-        self._connection = _connect(path)
+        self._read: dict[tuple[int, str], Sealed | None] = {}  # what nobody wrote since
+        self._connection = vault_file.connect(path)
         try:
             self._check_key()
             self._scrub()  # what a life left that ended before it could
@@ -93,7 +64,7 @@ class Vault:
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error):
-                raise _why_closed(path, error) from error
+                raise vault_file.why_closed(path, error) from error
             raise
         self.subject = self._names.subject
         self.name = self._names.name
@@ -208,11 +179,14 @@ class Vault:
             ) from None
 
     def _sealed(self, subject: int, purpose: str) -> Sealed | None:
-        found: Sealed | None = self._connection.execute(
-            "SELECT key, nonce, sealed FROM secret WHERE subject = ? AND purpose = ?",
-            (subject, purpose),
-        ).fetchone()
-        return found
+        which = subject, purpose
+        if which not in self._read:
+            if len(self._read) >= READ_MAX:
+                self._read.clear()
+            self._read[which] = self._connection.execute(
+                "SELECT key, nonce, sealed FROM secret WHERE subject = ? AND purpose = ?", which
+            ).fetchone()
+        return self._read[which]
 
     def _check_key(self) -> None:
         """Raise VaultUnusable where the key is not this vault's."""
@@ -249,6 +223,7 @@ class Vault:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         self._check_trust()
+        self._read.clear()
         try:
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -257,6 +232,8 @@ class Vault:
             if error.sqlite_errorcode in FULL:
                 raise VaultFull from error
             raise self._distrust(error) from error
+        finally:
+            self._read.clear()
 
     def _distrust(self, error: sqlite3.Error) -> VaultUnusable:
         """After a failed sync SQLite would go on upon pages that never reached the disk."""
@@ -269,30 +246,3 @@ class Vault:
     def _check_trust(self) -> None:
         if self._broken:
             raise VaultUnusable(self._broken)
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    try:
-        if path is not None:
-            private_file.make(path)
-            for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-                private_file.shut(each)
-        connection = sqlite3.connect(
-            path or ":memory:", isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        migrations.apply(sqlite_utils.Database(connection))
-    except (sqlite3.Error, OSError) as error:
-        raise _why_closed(path, error) from error
-    return connection
-
-
-def _why_closed(path: Path | None, error: Exception) -> VaultFull | VaultUnusable:
-    if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in FULL:
-        return VaultFull()
-    return VaultUnusable(
-        f"the vault {path} cannot be opened ({error}); check the disk and the permissions, or put "
-        "the vault back from your backup, with its key"
-    )

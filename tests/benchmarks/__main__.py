@@ -10,6 +10,7 @@ import structlog
 
 from tests.benchmarks import (
     appending,
+    calling,
     deciding,
     freshness,
     idling,
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
     "syncing": syncing,
+    "calling": calling,
     "deciding": deciding,
     "scheduling": scheduling,
     "idling": idling,
