@@ -44,7 +44,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
     except CallLost as lost:
         code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
-        raise Refused(code, lost.message) from None
+        raise Refused(code, lost.message, retry_after=lost.retry_after) from None
     text = _text(answer.body)
     return RequestAnswer(
         seq=desk.journal.head.seq,

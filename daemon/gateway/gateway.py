@@ -14,7 +14,7 @@ import trio
 from msgspec import Struct
 
 from daemon import account
-from daemon.commands import NoteCallMade
+from daemon.commands import NoteCallMade, ProgramCall
 from daemon.decide import calling
 from daemon.decide.calling import Held
 from daemon.exchange import CallLost, Request, Response
@@ -130,7 +130,7 @@ class Gateway:
                 self._journal,
                 self._keeper,
                 provider,
-                Whose(connection=subject, priority=URGENT),
+                Whose(connection=subject, priority=URGENT, program=made.program(request)),
                 limiter=self._limiter,
                 witness=made,
                 patience_s=_left_s(),
@@ -179,6 +179,12 @@ class _Made:
         self._kind = kind
         self._by = by
         self._began = journal.world.seq
+
+    def program(self, request: Request) -> ProgramCall:
+        """As what its tenant's limits count it."""
+        _, _, template = request.endpoint.partition(" ")
+        role = self._by.role if self._by else None
+        return ProgramCall(endpoint=template, kind=self._kind, role=role)
 
     def leaves(self) -> None:
         self._began = self._journal.world.seq
