@@ -16,20 +16,18 @@ from datetime import timedelta
 import trio
 
 from daemon.commands import NoteAnswer, ProgramCall
-from daemon.decide.accounts import FIGURES
 from daemon.exchange import CallLost
 from daemon.journal import Journal
+from daemon.program_turns import REST_MIN, ProgramTurns
 from daemon.purses import Asking, Closed, Purse, Purses
 from daemon.transport import CONNECTIONS_MAX
-from daemon.waiting_room import Appointments, Lane, Waiter
+from daemon.waiting_room import Lane, Waiter
 from events.terms import FailureClass
 
 PLACES = CONNECTIONS_MAX  # calls under way at a provider: what leaves here waits nowhere else
 WAIT_S_MAX = 300.0  # who would wait for longer gives its place back, and comes again
 FULL_REST = timedelta(minutes=1)  # when to come back to a room that is full
-REST_MIN = timedelta(seconds=1)  # when to come back where others went first for all that time
 NAP_S_MAX = 60.0  # a clock that stepped opens an aligned window within this
-EVEN_S = 0.001  # two clocks read the same instant so much apart
 
 
 class Limiter:
@@ -39,7 +37,7 @@ class Limiter:
         self._journal = journal
         self._purses = Purses(journal)
         self._lanes: dict[int, Lane] = {}
-        self._appointments = Appointments()
+        self._programs = ProgramTurns(self._purses)
         self._turns = itertools.count()
         self._wake = trio.Event()
         self._alarm = math.inf
@@ -164,24 +162,8 @@ class Limiter:
             if full:
                 raise _kept(waiter, FULL_REST)
             return
-        better = sum(each.purse == purse and each.order < waiter.order for each in lane.waiting)
-        wait = self._purses.comes_in(waiter.asking, better)
-        if wait:
-            better += self._appointments.ahead(purse)
-            wait = self._purses.comes_in(waiter.asking, better)
-        if full or trio.current_time() + wait.total_seconds() > waiter.deadline:
-            raise self._appointed(waiter, purse, lane.alike()[purse])
-
-    def _appointed(self, waiter: Waiter, purse: Purse, others: int) -> CallLost:
-        """The loss of a program's call for its tenant's limit: it is told when its turn comes.
-
-        That is after the `others` who wait, and after those who were told before.
-        """
-        before = others + self._appointments.ahead(purse)
-        wait = self._purses.comes_in(waiter.asking, before)
-        rest = timedelta(seconds=math.ceil(max(wait, REST_MIN).total_seconds() + EVEN_S))
-        self._appointments.note(purse, trio.current_time() + rest.total_seconds())
-        return _full(purse, rest)
+        if full or self._programs.leaves_at(lane, waiter, purse) > waiter.deadline:
+            raise self._programs.lost(waiter, purse, lane.alike()[purse])
 
     def _reconsider(self, lane: Lane, waiter: Waiter) -> None:
         """Patience is over. Who waits for a place alone is not kept by the limits, and waits on."""
@@ -191,7 +173,7 @@ class Limiter:
             return
         if closed and closed.purse == waiter.purse:
             others = lane.alike()[closed.purse] - 1
-            waiter.lost = self._appointed(waiter, closed.purse, others)
+            waiter.lost = self._programs.lost(waiter, closed.purse, others)
         else:
             waiter.lost = _kept(waiter, max(closed.wait, REST_MIN) if closed else REST_MIN)
         waiter.told.set()
@@ -215,8 +197,7 @@ class Limiter:
         lane = self._lanes.get(provider)
         if lane is None:
             return
-        for waiter in lane.waiting:  # its tenant may have other limits by now
-            waiter.purse = self._purses.of_program(waiter.asking)
+        self._programs.look_up(lane)
         now, closed = trio.current_time(), dict[Purse, float]()
         alike, before = lane.alike(), Counter[Purse | None]()  # who come after, who wait before
         still: list[Waiter] = []
@@ -243,10 +224,11 @@ class Limiter:
     def _too_late(self, waiter: Waiter, wait_s: float, before: int, after: int) -> CallLost | None:
         """The loss of a call whose turn comes after its deadline; so many are alike."""
         left_s = waiter.deadline - trio.current_time()
-        if waiter.purse is not None:
+        if waiter.purse is not None and before > waiter.before:
+            waiter.before = before
             wait = self._purses.comes_in(waiter.asking, before)
             if wait.total_seconds() > left_s:
-                return self._appointed(waiter, waiter.purse, before + after)
+                return self._programs.lost(waiter, waiter.purse, before + after)
         return _kept(waiter, timedelta(seconds=wait_s)) if wait_s > left_s else None
 
     def _ask(
@@ -280,19 +262,5 @@ def _kept(waiter: Waiter, wait: timedelta) -> CallLost:
         f"the provider's limits leave no room for this call now; {again}; to use"
         " less of them, sync less often, or fewer connections",
         retry_after=timedelta(seconds=rest_s),
-        sent=False,
-    )
-
-
-def _full(purse: Purse, rest: timedelta) -> CallLost:
-    assert purse.called is not None, "a program calls something"
-    called = purse.called
-    many = "call" if purse.calls == 1 else "calls"
-    return CallLost(
-        FailureClass.RATE_LIMITED,
-        f"nothing was sent: this tenant's programs may make {purse.calls} {many} of kind"
-        f" {called.kind.value} a minute to {called.endpoint}, and these are used up; come back in"
-        f" {rest.total_seconds():.0f} s, or raise {FIGURES[called.kind]} with `rounds policy set`",
-        retry_after=rest,
         sent=False,
     )

@@ -94,7 +94,7 @@ class Purses:
         them are programs' calls that go on the same purse.
         """
         closed = self.closed(asking)
-        if closed and self._journal.execute(Recount(subject=asking.subject, ahead=self.ahead())):
+        if closed and self.recounted(asking):
             closed = self.closed(asking)
         return closed or self._spent(asking, more, alike)
 
@@ -130,6 +130,10 @@ class Purses:
         if self._has_some(account, moment, asking):
             left = self._blocks[_purse(account, asking)].left
         return accounts.comes_in(account, moment, before - left) if before >= left else timedelta()
+
+    def recounted(self, asking: Asking) -> bool:
+        """Whether it was for a clock that stepped back that a call has to wait."""
+        return bool(self._journal.execute(Recount(subject=asking.subject, ahead=self.ahead())))
 
     def may_leave(self, subject: int, blocks: list[Block]) -> bool:
         """Whether what was spent is still good: a commit takes its time, and a hold may come."""
