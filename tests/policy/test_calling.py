@@ -229,3 +229,10 @@ def test_what_the_clock_went_back_from_counts_as_of_now():
 def test_another_event_is_no_traffic():
     paused = Recorded(seq=1, at=NOON, subject=ONE, event=PAUSED)
     assert traffic.evolve((), paused) == ()
+
+
+@pytest.mark.requirement("E3")
+def test_whom_our_own_limits_sent_away_is_not_tried_again():
+    ours = replace(LOST, cause=FailureClass.RATE_LIMITED, sent=False, retry_after=SECOND)
+    assert again(ours) is None
+    assert again(replace(ours, sent=True)) == SECOND
