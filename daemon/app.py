@@ -71,6 +71,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     storage: Storage
     keeper: Keeper
     gateway: Gateway
+    cache: Cache
     providers: Mapping[int, Provider]
 
 
@@ -155,6 +156,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             storage=storage,
             keeper=keeper,
             gateway=gateway,
+            cache=parts.cache,
             providers=providers,
         )
         scheduling.cancel()

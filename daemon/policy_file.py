@@ -23,6 +23,7 @@ Value: TypeAlias = str | int | float | bool | list[str] | dict[str, str]
 """A setting as it is typed, or stands in JSON."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
+CallsAMinute = Annotated[int, Meta(ge=1, le=10_000)]
 Pause = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,6}(ms|s|m|h))\Z")]
 """`0`, `100ms`, `10s`, `5m`, `1h`."""
 
@@ -66,6 +67,11 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     breaker_syncs_in_a_row: Annotated[int, Meta(ge=1, le=20)] | None = None
     breaker_syncs_share: Annotated[float, Meta(gt=0, le=1)] | None = None
     breaker_connections: Annotated[int, Meta(ge=1, le=64)] | None = None
+    caller_reads: CallsAMinute | None = None
+    caller_writes: CallsAMinute | None = None
+    caller_rpcs: CallsAMinute | None = None
+    caller_auths: CallsAMinute | None = None
+    caller_operator_share: Annotated[float, Meta(gt=0, le=1)] | None = None
 
     def __post_init__(self) -> None:
         if self.timezone is not None and not is_zone(self.timezone):
@@ -91,6 +97,11 @@ PROVIDER_ALONE = frozenset(
     {"provider_concurrency", "breaker_connections", "retry_budget", "batch_size", "batch_pause"}
 )
 """What is counted over a provider's connections; the fleet's holds where it says nothing."""
+
+TENANT_ALONE = frozenset(
+    {"caller_reads", "caller_writes", "caller_rpcs", "caller_auths", "caller_operator_share"}
+)
+"""What is counted over a tenant's programs; the fleet's holds where it says nothing."""
 
 CONNECTION_ALONE = frozenset({"fallback"})
 
@@ -142,6 +153,8 @@ def is_misplaced(name: str, place: str) -> str | None:
         return f"{name} is the fleet's alone"
     if name in PROVIDER_ALONE and place not in {"fleet", "provider"}:
         return f"{name} is a provider's, or the fleet's"
+    if name in TENANT_ALONE and place not in {"fleet", "tenant"}:
+        return f"{name} is a tenant's, or the fleet's"
     if name in CONNECTION_ALONE and place != "connection":
         return f"{name} is a connection's alone"
     return None

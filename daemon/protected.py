@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from daemon import answers, echo, rate_hint
 from daemon.auth_file import OAuth2
+from daemon.commands import ProgramCall
 from daemon.exchange import NO_HEADERS, CallLost, Request, Response, malformed
 from daemon.journal import Journal
 from daemon.limiter import Limiter
@@ -33,13 +34,15 @@ SLOW_SHARE = 0.8  # of the time that a call may take: a provider that comes near
 class Whose(Struct, frozen=True, kw_only=True):
     """Whose calls: the connection's subject, and the number of the sync that makes them, if any.
 
-    Of those that wait the lowest `priority` goes first. `forced` ones heed no limit.
+    Of those that wait the lowest `priority` goes first. `forced` ones heed no limit; a `program`'s
+    heed its tenant's as well.
     """
 
     connection: int
     sync: int | None = None
     priority: int = 5
     forced: bool = False
+    program: ProgramCall | None = None
 
 
 class Witness(Protocol):
@@ -123,6 +126,7 @@ class Protected:
             priority=self._whose.priority,
             forced=self._whose.forced,
             patience_s=self._patience_s,
+            program=self._whose.program,
         ):
             return await self._exchange(request)
 

@@ -10,13 +10,15 @@ import trio
 from msgspec import Struct
 
 from daemon.clock import Clock
-from daemon.commands import NoteSteps, Recount, TakeAllowance
-from daemon.decide import limits
-from daemon.decide.limits import Account
+from daemon.commands import NoteSteps, ProgramCall, Recount, TakeAllowance
+from daemon.decide import accounts, limits
+from daemon.decide.accounts import Account
 from daemon.journal import Journal
 from events.envelope import Recorded
+from events.gateway import CallerAllowanceTaken
 from events.limits import AllowanceTaken, Scope
 from projections import allowance
+from projections.callers import Called
 from projections.window import EPOCH, Moment
 
 BLOCKS_MAX = 4096  # in memory; the one taken first is given up, since it counts as used anyway
@@ -38,20 +40,41 @@ class Block(Struct, kw_only=True, eq=False):
         return self.since <= wall < self.until and trio.current_time() < self.expires
 
 
-class Closed(Struct, frozen=True, kw_only=True):
-    """Nothing may leave of this subject's allowance for so long."""
+class Purse(Struct, frozen=True, kw_only=True):
+    """Whose allowance a call goes on, and which.
+
+    A provider's and a connection's is for reads and for the rest apart; a tenant's for what its
+    programs call, up to so many `calls` a minute.
+    """
 
     subject: int
+    reads: bool = False
+    called: Called | None = None
+    calls: int = 0
+
+
+class Closed(Struct, frozen=True, kw_only=True):
+    """Nothing may leave of this purse for so long."""
+
+    purse: Purse
     wait: timedelta
 
 
+class Asking(Struct, frozen=True, kw_only=True):
+    """For whom is asked: a call of this connection, maybe of a program."""
+
+    subject: int
+    reads: bool
+    program: ProgramCall | None = None
+
+
 class Purses:
-    """All that is left, by whose it is, for reads and for the rest apart."""
+    """All that is left, by whose it is."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._steps = _Steps(journal.clock, journal.world.fleet.ahead)
-        self._blocks: dict[tuple[int, bool], Block] = {}
+        self._blocks: dict[Purse, Block] = {}
 
     def ahead(self) -> timedelta:
         """By how much steps have put the wall clock ahead of the steady time.
@@ -64,87 +87,127 @@ class Purses:
             self._journal.execute(NoteSteps(ahead=ahead))
         return ahead
 
-    def spend(self, subject: int, *, reads: bool, more: int) -> list[Block] | Closed:
+    def spend(self, asking: Asking, *, more: int, alike: int = 1) -> list[Block] | Closed:
         """Let one call go: the blocks that it goes on, or whose allowance there is none of.
 
-        `more` is how many calls wait, this one included: a block is taken for them too.
+        `more` is how many calls wait, this one included: a block is taken for them too. `alike` of
+        them are programs' calls that go on the same purse.
         """
-        closed = self.closed(subject, reads=reads)
-        if closed and self._journal.execute(Recount(subject=subject, ahead=self.ahead())):
-            closed = self.closed(subject, reads=reads)
-        return closed or self._spent(subject, reads=reads, more=more)
+        closed = self.closed(asking)
+        if closed and self.recounted(asking):
+            closed = self.closed(asking)
+        return closed or self._spent(asking, more, alike)
 
     def force(self, subject: int, *, reads: bool) -> list[Recorded]:
         """Let one call go whatever the limits say: what is to be durable first."""
         wish = TakeAllowance(subject=subject, reads=reads, forced=True, ahead=self.ahead())
         return self._journal.execute(wish)
 
-    def closed(self, subject: int, *, reads: bool) -> Closed | None:
+    def closed(self, asking: Asking) -> Closed | None:
         """Whose allowance there is none of; None where a call may leave now."""
         moment = self._moment()
-        for account in limits.accounts(self._journal.world, subject, reads=reads):
-            if account.policies and not self._has_some(account, moment, reads=reads):
-                wait = limits.opens_in(account, moment)
+        for account in self._accounts(asking, moment):
+            if account.policies and not self._has_some(account, moment, asking):
+                wait = accounts.opens_in(account, moment)
             else:
                 wait = allowance.held_for(account.allowance, moment)
             if wait:
-                return Closed(subject=account.subject, wait=wait)
+                return Closed(purse=_purse(account, asking), wait=wait)
         return None
+
+    def of_program(self, asking: Asking) -> Purse | None:
+        """The tenant's purse that a program's call goes on; None for a sync's."""
+        if asking.program is None:
+            return None
+        account = self._program_account(asking, self._moment())
+        return _purse(account, asking)
+
+    def comes_in(self, asking: Asking, before: int) -> timedelta:
+        """After how long a program's call leaves before which so many go on the same purse."""
+        moment = self._moment()
+        account = self._program_account(asking, moment)
+        left = 0
+        if self._has_some(account, moment, asking):
+            left = self._blocks[_purse(account, asking)].left
+        return accounts.comes_in(account, moment, before - left) if before >= left else timedelta()
+
+    def recounted(self, asking: Asking) -> bool:
+        """Whether it was for a clock that stepped back that a call has to wait."""
+        return bool(self._journal.execute(Recount(subject=asking.subject, ahead=self.ahead())))
 
     def may_leave(self, subject: int, blocks: list[Block]) -> bool:
         """Whether what was spent is still good: a commit takes its time, and a hold may come."""
         moment = self._moment()
-        both = limits.accounts(self._journal.world, subject, reads=True)
+        both = accounts.accounts(self._journal.world, subject, reads=True)
         held = any(allowance.held_for(each.allowance, moment) for each in both)
         return not held and all(each.is_good(moment.wall) for each in blocks)
 
     def _moment(self) -> Moment:
         return Moment(wall=self._journal.clock.now(), ahead=self.ahead())
 
-    def _has_some(self, account: Account, moment: Moment, *, reads: bool) -> bool:
-        block = self._blocks.get((account.subject, reads))
+    def _accounts(self, asking: Asking, moment: Moment) -> tuple[Account, ...]:
+        world, program = self._journal.world, asking.program
+        return accounts.asked(world, asking.subject, moment, reads=asking.reads, program=program)
+
+    def _program_account(self, asking: Asking, moment: Moment) -> Account:
+        assert asking.program is not None, "a sync's call is asked of no tenant"
+        known = self._journal.world.connections[asking.subject]
+        return accounts.of_program(self._journal.world, known, asking.program, moment)
+
+    def _has_some(self, account: Account, moment: Moment, asking: Asking) -> bool:
+        block = self._blocks.get(_purse(account, asking))
         return block is not None and block.left > 0 and block.is_good(moment.wall)
 
-    def _spent(self, subject: int, *, reads: bool, more: int) -> list[Block] | Closed:
-        moment, both = self._moment(), limits.accounts(self._journal.world, subject, reads=reads)
-        counting = [each for each in both if each.policies]
-        lacking = [each for each in counting if not self._has_some(each, moment, reads=reads)]
-        wanted = {each.scope: self._wanted(each, moment, reads, more) for each in lacking}
-        owned = [self._blocks[each.subject, reads] for each in counting if each not in lacking]
-        taken = self._take(subject, wanted, reads=reads) if lacking else []
+    def _spent(self, asking: Asking, more: int, alike: int) -> list[Block] | Closed:
+        moment = self._moment()
+        counting = [each for each in self._accounts(asking, moment) if each.policies]
+        lacking = [each for each in counting if not self._has_some(each, moment, asking)]
+        wanted = {
+            each.scope: self._wanted(each, moment, asking, more) if each.scope else alike
+            for each in lacking
+        }
+        owned = [self._blocks[_purse(each, asking)] for each in counting if each not in lacking]
+        purses = [_purse(each, asking) for each in lacking]
+        taken = self._take(asking, purses, wanted) if lacking else []
         if lacking and not taken:
-            return Closed(subject=lacking[0].subject, wait=AGAIN)
+            return Closed(purse=purses[0], wait=AGAIN)
         blocks = [*owned, *taken]
         for block in blocks:
             block.left -= 1
         return blocks
 
-    def _wanted(self, account: Account, moment: Moment, reads: bool, more: int) -> int:
+    def _wanted(self, account: Account, moment: Moment, asking: Asking, more: int) -> int:
         """Twice the last block where that was used up before its time, else what was used of it.
 
-        So a busy account takes few large blocks, and a quiet one wastes little of its limit.
+        So a busy account takes few large blocks, and a quiet one wastes little of its limit. A
+        program's wastes none, since those who come later have been told when.
         """
-        last, want = self._blocks.get((account.subject, reads)), 1
+        last, want = self._blocks.get(_purse(account, asking)), 1
         if last is not None:
             want = 2 * last.calls if last.is_good(moment.wall) else last.calls - last.left
         return min(limits.BLOCK_MAX, max(more, want, 1))
 
-    def _take(self, subject: int, wanted: dict[Scope, int], *, reads: bool) -> list[Block]:
+    def _take(
+        self, asking: Asking, purses: list[Purse], wanted: dict[Scope | None, int]
+    ) -> list[Block]:
         recorded = self._journal.execute(
             TakeAllowance(
-                subject=subject,
-                reads=reads,
+                subject=asking.subject,
+                reads=asking.reads,
                 application=wanted.get(Scope.APPLICATION, 0),
                 own=wanted.get(Scope.CONNECTION, 0),
+                program=asking.program,
+                callers=wanted.get(None, 0),
                 ahead=self.ahead(),
             )
         )
-        return [self._keep((each.subject, reads), each) for each in recorded]
+        return [self._keep(*each) for each in zip(purses, recorded, strict=True)]
 
-    def _keep(self, key: tuple[int, bool], recorded: Recorded) -> Block:
+    def _keep(self, key: Purse, recorded: Recorded) -> Block:
         """Remember a block; where there are too many, one that is forgotten counts as used."""
         taken = recorded.event
-        assert isinstance(taken, AllowanceTaken), "allowance is taken, or it is not"
+        both = AllowanceTaken | CallerAllowanceTaken
+        assert isinstance(taken, both), "allowance is taken, or it is not"
         self._blocks.pop(key, None)
         block = self._blocks[key] = Block(
             recorded=[recorded],
@@ -157,6 +220,13 @@ class Purses:
         if len(self._blocks) > BLOCKS_MAX:
             del self._blocks[next(iter(self._blocks))]
         return block
+
+
+def _purse(account: Account, asking: Asking) -> Purse:
+    if account.called is None:
+        return Purse(subject=account.subject, reads=asking.reads)
+    (limit,) = account.policies
+    return Purse(subject=account.subject, called=account.called, calls=limit.calls)
 
 
 class _Steps:

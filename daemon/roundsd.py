@@ -251,7 +251,7 @@ def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
         storage=daemon.storage,
         keeper=daemon.keeper,
         gateway=daemon.gateway,
-        cache=parts.cache,
+        cache=daemon.cache,
         vault=parts.vault,
         configuration=parts.configuration,
         providers=daemon.providers,

@@ -34,6 +34,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     and equal ones are none. `retry_jitter` draws a delay between nothing and what it would be. A
     retry budget allows so many retries an hour and provider as a share of its other starts. At one
     provider, at most `batch_size` syncs start within a `batch_pause`.
+    A tenant's programs make so many calls of each kind a minute at one endpoint; those of operators
+    use that share of it.
     """
 
     interval: timedelta
@@ -71,6 +73,11 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     breaker_syncs_in_a_row: int = 5
     breaker_syncs_share: float = 0.5
     breaker_connections: int = 3
+    caller_reads: int = 100
+    caller_writes: int = 30
+    caller_rpcs: int = 20
+    caller_auths: int = 10
+    caller_operator_share: float = 1.0
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,6 +120,11 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     breaker_syncs_in_a_row: int | None = None
     breaker_syncs_share: float | None = None
     breaker_connections: int | None = None
+    caller_reads: int | None = None
+    caller_writes: int | None = None
+    caller_rpcs: int | None = None
+    caller_auths: int | None = None
+    caller_operator_share: float | None = None
 
 
 class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):

@@ -35,7 +35,7 @@ from events.accounts import (
 )
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.fact import Fact
-from events.gateway import CallMade
+from events.gateway import CallerAllowanceTaken, CallMade
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -86,6 +86,7 @@ __all__ = [
     "BreakerReset",
     "CallFailed",
     "CallMade",
+    "CallerAllowanceTaken",
     "ClockStepped",
     "ConnectionAdded",
     "ConnectionAuthorised",
@@ -280,6 +281,7 @@ Event: TypeAlias = (
     | SyncStarted
     | CallFailed
     | CallMade
+    | CallerAllowanceTaken
     | RecordsCaptured
     | RecordsRefused
     | SyncSucceeded

@@ -38,6 +38,10 @@ def of_provider(world: World, subject: int) -> PolicySet:
     return _over(world, FLEET, subject)
 
 
+def of_tenant(world: World, subject: int) -> PolicySet:
+    return _over(world, FLEET, subject)
+
+
 def of_fleet(world: World) -> PolicySet:
     return _over(world, FLEET)
 

@@ -90,6 +90,16 @@ def left(span: Span, moment: Moment) -> timedelta:
     return (end - _time(span, moment)) * MICROSECOND
 
 
+def is_empty(window: Window, moment: Moment) -> bool:
+    """Whether all of it has left."""
+    return not window.buckets or window.buckets[-1][0] < _first(window.span, moment)
+
+
+def longest(span: Span) -> timedelta:
+    """For how long at most a call counts in a sliding window, from when it was taken."""
+    return span.per + 2 * _width(span) * MICROSECOND
+
+
 def is_ahead(window: Window, moment: Moment) -> bool:
     """Whether the clock stepped back so far that the window would wait for longer than it may."""
     return bool(window.buckets) and window.buckets[-1][0] > _index(window.span, moment) + 1

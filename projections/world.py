@@ -153,6 +153,9 @@ def fold(world: World, recorded: Recorded) -> None:
             world.fleet = fleet.of_pass(world.fleet, recorded)
         if type(event) in CONCERNS_CONNECTION_ALONE:
             return
+    elif subject in world.tenants:
+        world.tenants[subject] = tenant.evolve(world.tenants[subject], recorded)
+        return
     elif isinstance(event, ConnectionAdded):
         world.connections[subject] = connection.added(event)
         _fold_above(world, world.connections[subject], recorded)

@@ -26,12 +26,6 @@ PURE = re.compile(
 NO_NOUNS = {"utils", "helpers", "common", "base", "misc", "types", "models", "constants"}
 HTTPX = {"daemon/transport.py"}
 SQLITE = ("events/", "daemon/vault", "daemon/store/", "daemon/cache/shelf.py")
-    "events/",
-    "daemon/vault.py",
-    "daemon/vault_file.py",
-    "daemon/store/",
-    "daemon/cache/shelf.py",
-)
 """Who may import sqlite3: a file, or all in a folder."""
 CLOCK = {"daemon/clock.py"}
 CLOCK_READS = {"now", "utcnow", "today"}

@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from daemon import limiter, purses
-from daemon.limiter import NAP_S_MAX, PLACES, ROOM_MAX, WAIT_S_MAX
+from daemon.limiter import NAP_S_MAX, PLACES, WAIT_S_MAX
+from daemon.waiting_room import ROOM_MAX
 from events.limits import AllowanceTaken, LimitAdapted, LimitHeld, Scope, StepsSummed
 from events.terms import FailureClass
 from tests.conversations.haste import Prompt

@@ -26,8 +26,13 @@ NUMBERS = {
     "breaker_successes": (1, 10),
     "breaker_syncs_in_a_row": (1, 20),
     "breaker_connections": (1, 64),
+    "caller_reads": (1, 10_000),
+    "caller_writes": (1, 10_000),
+    "caller_rpcs": (1, 10_000),
+    "caller_auths": (1, 10_000),
 }
 SHARES = {"spread": (0, 0.5), "retry_budget": (0, 1), "breaker_syncs_share": (0, 1)}
+SHARES["caller_operator_share"] = (0, 1)
 SWITCHES = ("enabled", "failover_enabled", "retry_jitter", "notification_enabled")
 SWITCHES += ("breaker_doubling",)
 
@@ -180,9 +185,11 @@ FLEET = {"concurrency", "retries_at_once"}
 PROVIDER = {
     *("provider_concurrency", "breaker_connections", "retry_budget", "batch_size", "batch_pause")
 }
+TENANT = {name for name in NAMES if name.startswith("caller_")}
 REASONS = {
     **dict.fromkeys(FLEET, "is the fleet's alone"),
     **dict.fromkeys(PROVIDER, "is a provider's, or the fleet's"),
+    **dict.fromkeys(TENANT, "is a tenant's, or the fleet's"),
     "fallback": "is a connection's alone",
 }
 
@@ -192,9 +199,9 @@ REASONS = {
     ("place", "not_there"),
     [
         ("fleet", {"fallback"}),
-        ("provider", {"fallback", *FLEET}),
+        ("provider", {"fallback", *FLEET, *TENANT}),
         ("tenant", {"fallback", *FLEET, *PROVIDER}),
-        ("connection", {*FLEET, *PROVIDER}),
+        ("connection", {*FLEET, *PROVIDER, *TENANT}),
     ],
 )
 def test_each_setting_has_its_places(place, not_there):

@@ -93,6 +93,11 @@ def test_policy_goes_before_what_the_same_file_says_of_syncs(load):
             "[policy.tenants.acme]\nconcurrency = 3",
             "policy.tenants.acme: concurrency is the fleet's alone",
         ),
+        ("[policy.tenants.acme]\ncaller_reads = 0", "policy.tenants.acme.caller_reads is 0"),
+        (
+            "[policy.providers.weather]\ncaller_writes = 3",
+            "policy.providers.weather: caller_writes is a tenant's, or the fleet's",
+        ),
         (
             '[policy.connections."acme/weather"]\nretry_budget = 0.1',
             "policy.connections.acme/weather: retry_budget is a provider's, or the fleet's",

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from daemon.cli import times
+from events.gateway import CallerAllowanceTaken
 from events.limits import (
     AdaptReason,
     AllowanceRecounted,
@@ -28,11 +29,19 @@ ADAPTED = {
 
 
 def limit(
-    event: AllowanceTaken | AllowanceRecounted | LimitHeld | LimitAdapted | StepsSummed,
+    event: AllowanceTaken
+    | CallerAllowanceTaken
+    | AllowanceRecounted
+    | LimitHeld
+    | LimitAdapted
+    | StepsSummed,
 ) -> str:
     match event:
         case AllowanceTaken(calls=calls, until=until):
             return f"{times.count(calls, 'call')} may leave until {times.local(until)}"
+        case CallerAllowanceTaken(calls=calls, endpoint=endpoint, kind=kind, until=until):
+            many = times.count(calls, f"{kind.value} call")
+            return f"{many} of programs to {endpoint} may leave until {times.local(until)}"
         case AllowanceRecounted():
             return "limits counted anew, as if all had just been used: the clock jumped back"
         case StepsSummed(ahead=ahead):

@@ -29,8 +29,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 @click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="May be repeated.")
 @click.option(
     "--kind",
-    type=click.Choice(["read", "write", "rpc"]),
-    help="What the call is to its provider, where the method does not tell.",
+    type=click.Choice(["read", "write", "rpc", "auth"]),
+    help="What the call is to its provider, where the method does not tell; limits go by it.",
 )
 @click.option("--key", help="An idempotency key: with it a write may be sent again.")
 @click.option("--fresh", is_flag=True, help="No kept answer will do: the provider has to answer.")

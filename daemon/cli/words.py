@@ -24,6 +24,7 @@ from events.schema import (
     BreakerOpened,
     BreakerProbed,
     BreakerReset,
+    CallerAllowanceTaken,
     CallFailed,
     CallMade,
     ClockStepped,
@@ -180,7 +181,14 @@ def sentence(view: EventView) -> str:
             return sync_words.start(event, view.seq, _who(event), view.names)
         case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
             return sync_words.ending(event, _who(event))
-        case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted() | StepsSummed():
+        case (
+            AllowanceTaken()
+            | CallerAllowanceTaken()
+            | AllowanceRecounted()
+            | LimitHeld()
+            | LimitAdapted()
+            | StepsSummed()
+        ):
             return limit_words.limit(event)
         case _:
             return account_words.account(event, _who(event))

@@ -25,7 +25,14 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
-from daemon.commands.limits import LimitCommand, NoteAnswer, NoteSteps, Recount, TakeAllowance
+from daemon.commands.limits import (
+    LimitCommand,
+    NoteAnswer,
+    NoteSteps,
+    ProgramCall,
+    Recount,
+    TakeAllowance,
+)
 from daemon.commands.membership import (
     Connect,
     MembershipCommand,
@@ -99,6 +106,7 @@ __all__ = [
     "Pair",
     "Pause",
     "PolicyCommand",
+    "ProgramCall",
     "Reconsider",
     "Recount",
     "Recover",

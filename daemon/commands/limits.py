@@ -8,20 +8,34 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from events.gateway import CallKind
 from events.terms import FailureClass
+
+
+class ProgramCall(Struct, frozen=True, kw_only=True):
+    """A call that a program makes through us: its tenant allows so many of them as well.
+
+    `endpoint` is a path's template; `role` is the caller's, None where nobody has asked for it.
+    """
+
+    endpoint: str
+    kind: CallKind
+    role: str | None = None
 
 
 class TakeAllowance(Struct, frozen=True, kw_only=True):
     """Let calls leave: so many of what all connections share, so many of the connection's own.
 
-    `reads` says that they are GET or HEAD. A `forced` one leaves whatever the limits say, and is
-    counted.
+    Those of a `program` are so many of its tenant's as well. `reads` says that they are GET or
+    HEAD. A `forced` one leaves whatever the limits say, and is counted.
     """
 
     subject: int
     reads: bool
     application: int = 0
     own: int = 0
+    program: ProgramCall | None = None
+    callers: int = 0
     forced: bool = False
     ahead: timedelta = timedelta()
 

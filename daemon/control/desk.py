@@ -1,6 +1,7 @@
 """What do all operations work with, and how are names and subjects told apart?"""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 from msgspec import Struct
@@ -26,12 +27,16 @@ from projections.connection import Connection
 
 
 class Refused(Exception):
-    """An operation is not carried out. The code is stable, the sentence says what to do."""
+    """An operation is not carried out. The code is stable, the sentence says what to do.
 
-    def __init__(self, code: str, message: str) -> None:
+    `retry_after` is when it may be, where that is known.
+    """
+
+    def __init__(self, code: str, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retry_after = retry_after
 
 
 class Desk(Struct, frozen=True, kw_only=True):

@@ -51,7 +51,8 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
     except CallLost as lost:
         code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
-        raise Refused(code, lost.message.removesuffix(NEXT_SYNC)) from None
+        message = lost.message.removesuffix(NEXT_SYNC)
+        raise Refused(code, message, retry_after=lost.retry_after) from None
     brought = answer.brought
     text = _text(brought.body)
     return RequestAnswer(

@@ -15,8 +15,8 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Make one call as a connection. `path` goes on from the provider's base URL.
 
     `body` is the text to be sent, `key` makes a write one that may be sent twice, where its
-    provider's file names a header for it. `kind` is told from the method where it is left out. With
-    `fresh` the provider itself has to answer.
+    provider's file names a header for it. `kind` is told from the method where it is left out; its
+    tenant's limits on programs are by kind. With `fresh` the provider itself has to answer.
     """
 
     connection: str
@@ -24,7 +24,7 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     path: str
     headers: dict[str, str] = {}
     body: Annotated[str, Meta(max_length=BODY_CHARACTERS_MAX)] | None = None
-    kind: Literal["read", "write", "rpc"] | None = None
+    kind: Literal["read", "write", "rpc", "auth"] | None = None
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}\Z")] | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=DEADLINE_S_MAX)] = 30.0
     fresh: bool = False

@@ -1,5 +1,6 @@
 """How does a request become an operation, and its answer a response?"""
 
+import math
 import os
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
@@ -54,7 +55,7 @@ def application(desk: Desk, role: Role) -> Starlette:
         try:
             _caller(request, role, Role.VIEWER)
         except Refused as refused:
-            return _problem(refused.code, refused.message)
+            return _refused(refused)
         return _json(200, document)
 
     return Starlette(routes=[*routes, Route(f"{PREFIX}openapi.json", describe)])
@@ -67,7 +68,7 @@ def _operation(desk: Desk, role: Role, operation: Operation) -> Route:
             wish = await _read(request, operation.takes)
             return _json(200, await operation.call(desk, wish, by))
         except Refused as refused:
-            return _problem(refused.code, refused.message)
+            return _refused(refused)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:
@@ -86,7 +87,7 @@ def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
             wish = await _read(request, stream.takes)
             items = stream.open(desk, wish)
         except Refused as refused:
-            return _problem(refused.code, refused.message)
+            return _refused(refused)
         return StreamingResponse(_events(items), media_type="text/event-stream")
 
     return Route(f"{PREFIX}{stream.name}", endpoint, methods=["GET"])
@@ -137,6 +138,13 @@ async def _body(request: Request) -> bytes:
 
 def _json(status: int, answer: Any) -> Response:
     return Response(msgspec.json.encode(answer), status, media_type="application/json")
+
+
+def _refused(refused: Refused) -> Response:
+    answer = _problem(refused.code, refused.message)
+    if refused.retry_after is not None:
+        answer.headers["retry-after"] = str(math.ceil(refused.retry_after.total_seconds()))
+    return answer
 
 
 def _problem(code: str, message: str) -> Response:

@@ -99,8 +99,11 @@ def again(
     """After which rest the call is made once more (requirement E2); None: not again.
 
     Only where trying again may help, does no harm, ends before the deadline, and is within the
-    provider's budget: an outage must not become a storm.
+    provider's budget: an outage must not become a storm. Whom our own limits sent away was told
+    when to come back, and has had its wait.
     """
+    if lost.cause is FailureClass.RATE_LIMITED and not lost.sent:
+        return None
     harmless = lost.repeatable or (not lost.sent and lost.cause in UNLESS_SENT)
     if not harmless or not failure.is_retried(lost.cause) or lost.attempt >= ATTEMPTS_MAX:
         return None

@@ -1,14 +1,11 @@
-"""May a call leave for its provider, and what do the provider's answers mean for the next ones?
-
-Two are asked: the provider, of which all its connections take, and the connection itself.
-"""
+"""May a call leave for its provider, and what do the provider's answers mean for the next ones?"""
 
 from datetime import datetime, timedelta
 
-from msgspec import Struct
-
 from daemon.commands.limits import NoteAnswer, NoteSteps, Recount, TakeAllowance
+from daemon.decide.accounts import CALLERS_SPAN, Account, accounts, asked, opens_in
 from daemon.decide.decisions import Decisions
+from events.gateway import CallerAllowanceTaken
 from events.limits import (
     AdaptReason,
     AllowanceRecounted,
@@ -24,7 +21,7 @@ from events.limits import (
 from events.schema import FLEET, Event
 from events.terms import FailureClass
 from projections import allowance, window
-from projections.allowance import PERCENT_MAX, Allowance
+from projections.allowance import PERCENT_MAX
 from projections.window import Moment
 from projections.world import World
 
@@ -43,51 +40,6 @@ TROUBLE = {
     FailureClass.TIMEOUT: AdaptReason.SLOW,
 }
 """What shows that a provider is asked for too much (requirement E10)."""
-
-
-class Account(Struct, frozen=True, kw_only=True):
-    """Whose calls are counted, what was taken, and under which limits."""
-
-    subject: int
-    scope: Scope
-    allowance: Allowance
-    policies: tuple[LimitPolicy, ...]
-
-
-def accounts(world: World, subject: int, *, reads: bool) -> tuple[Account, ...]:
-    """Return the provider's and the connection's own, with the limits that such a call counts in.
-
-    None where the connection is not known.
-    """
-    known = world.connections.get(subject)
-    if known is None:
-        return ()
-    provider = world.providers[known.provider]
-    counting = [each for each in provider.limits if reads or not each.span.reads_only]
-    shared = tuple(each for each in counting if each.scope is Scope.APPLICATION)
-    own = tuple(each for each in counting if each.scope is Scope.CONNECTION)
-    return (
-        Account(
-            subject=known.provider,
-            scope=Scope.APPLICATION,
-            allowance=provider.allowance,
-            policies=shared,
-        ),
-        Account(subject=subject, scope=Scope.CONNECTION, allowance=known.allowance, policies=own),
-    )
-
-
-def opens_in(account: Account, moment: Moment) -> timedelta:
-    """How long it takes until another call may be taken; zero where one may be now."""
-    waits = [
-        window.wait(
-            allowance.counted(account.allowance, each.span, moment),
-            allowance.limit(account.allowance, each),
-            moment,
-        )
-        for each in account.policies
-    ]
-    return max([allowance.held_for(account.allowance, moment), *waits])
 
 
 def opens_at(
@@ -112,13 +64,15 @@ def take(command: TakeAllowance, world: World, now: datetime) -> Decisions:
     """Take a block of each account that is asked, or of none: nothing leaves on half of them."""
     moment = Moment(wall=now, ahead=command.ahead)
     taken: Decisions = []
-    for account in accounts(world, command.subject, reads=command.reads):
+    for account in asked(
+        world, command.subject, moment, reads=command.reads, program=command.program
+    ):
         if command.forced:
             taken += [(account.subject, _taken(account, 1, moment))] if account.policies else []
             continue
         if allowance.held_for(account.allowance, moment):
             return []
-        wanted = command.application if account.scope is Scope.APPLICATION else command.own
+        wanted = _wanted(command, account)
         if not wanted or not account.policies:
             continue
         if opens_in(account, moment):
@@ -128,9 +82,25 @@ def take(command: TakeAllowance, world: World, now: datetime) -> Decisions:
     return taken
 
 
-def _taken(account: Account, calls: int, moment: Moment) -> AllowanceTaken:
+def _wanted(command: TakeAllowance, account: Account) -> int:
+    if account.called is not None:
+        return command.callers
+    return command.application if account.scope is Scope.APPLICATION else command.own
+
+
+def _taken(account: Account, calls: int, moment: Moment) -> AllowanceTaken | CallerAllowanceTaken:
     spans = _spans(account.policies)
     until = moment.wall + min(window.left(each, moment) for each in spans)
+    if account.called is not None:
+        return CallerAllowanceTaken(
+            provider=account.called.provider,
+            endpoint=account.called.endpoint,
+            kind=account.called.kind,
+            calls=calls,
+            span=spans[0],
+            until=until,
+            ahead=moment.ahead,
+        )
     return AllowanceTaken(calls=calls, spans=spans, until=until, ahead=moment.ahead)
 
 
@@ -149,7 +119,16 @@ def recount(command: Recount, world: World, now: datetime) -> Decisions:
                 until=now + HOLD_MAX, reason=HoldReason.CLOCK_STEPPED, ahead=command.ahead
             )
             recounted.append((account.subject, held))
-    return recounted
+    return [*recounted, *_programs_recounted(command, world, moment)]
+
+
+def _programs_recounted(command: Recount, world: World, moment: Moment) -> Decisions:
+    known = world.connections.get(command.subject)
+    counted = world.tenants[known.tenant].callers if known else ()
+    if known is None or not any(window.is_ahead(each.window, moment) for each in counted):
+        return []
+    again = AllowanceRecounted(spans=(CALLERS_SPAN,), ahead=command.ahead)
+    return [(known.tenant, again)]
 
 
 def note_steps(command: NoteSteps, world: World) -> Decisions:

@@ -5,7 +5,7 @@ limits: a place, its allowance durable ─► may it still leave? ─► token �
 
 from msgspec.structs import replace
 
-from daemon.commands import NoteCallMade
+from daemon.commands import NoteCallMade, ProgramCall
 from daemon.decide import calling
 from daemon.exchange import CallLost, Request, Response
 from daemon.gateway.call import Brought, Call, HeldBack
@@ -37,13 +37,20 @@ class Sending:
             self._journal,
             self._keeper,
             call.way,
-            Whose(connection=call.subject, priority=URGENT),
+            Whose(connection=call.subject, priority=URGENT, program=_program(call)),
             limiter=self._limiter,
             witness=witness,
             patience_s=left_s,
         )
         response = await way.send(request)
         return Brought(status=response.status, headers=response.headers, body=response.body)
+
+
+def _program(call: Call) -> ProgramCall:
+    """As what its tenant's limits count it."""
+    _, _, template = call.request.endpoint.partition(" ")
+    role = call.by.role if call.by else None
+    return ProgramCall(endpoint=template, kind=call.kind, role=role)
 
 
 class _Witness:

@@ -15,6 +15,7 @@ from daemon.cache.shelf import Shelf
 from daemon.clock import TrioClock
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import Request, Response
+from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.store.core import Store
@@ -43,6 +44,7 @@ class InProcess:
         self.vault = Vault(None, bytes(32))
         self.dice = random.Random(1)
         self.interval = "9999d"
+        self.policy = PolicyTables()
         self.credential_file: str | None = None
 
     async def send(self, request: Request) -> Response:
@@ -75,6 +77,7 @@ class InProcess:
     def _parts(self, log: MemoryLog) -> Parts:
         settings = Settings(
             sync=SyncSettings(stop_within="1s"),
+            policy=self.policy,
             connections={name: self.declared(name) for name in self.names},
         )
         return Parts(

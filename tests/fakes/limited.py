@@ -4,6 +4,7 @@ One provider with some connections; its lives share a disk and end by being kill
 noted by Trio's clock, which never steps, and by the wall clock.
 """
 
+from collections import Counter, defaultdict
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -12,12 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.clock import TrioClock
-from daemon.commands import Connect, DeclareProvider
+from daemon.commands import Connect, DeclareProvider, ProgramCall, SetSettings
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.limiter import Limiter
 from events.codec import decode
+from events.gateway import CallerAllowanceTaken
 from events.limits import AllowanceTaken, LimitPolicy, Scope, Span, WindowKind
+from events.policy import Settings
+from events.schema import FLEET
 from projections import world as worlds
 from projections.world import World
 from tests.conversations.haste import Prompt
@@ -43,6 +47,7 @@ class Left(Struct, frozen=True, kw_only=True):
     subject: int
     reads: bool
     name: object
+    program: ProgramCall | None = None
 
 
 class Host:
@@ -54,7 +59,10 @@ class Host:
         self.began = trio.current_time()
         self.left = []
         self.refused = []
+        self.settings = Settings()
+        self.tenants = dict.fromkeys(SUBJECTS, TENANT)
         self._read = []
+        self._unused = Counter()
 
     @property
     def after(self):
@@ -77,8 +85,10 @@ class Host:
             declared = replace(DECLARED, limits=self.policies)
             self.journal.execute(DeclareProvider(subject=PROVIDER, declaration=declared))
             for subject in SUBJECTS:
-                wish = Connect(subject=subject, tenant=TENANT, provider=PROVIDER)
+                tenant = self.tenants[subject]
+                wish = Connect(subject=subject, tenant=tenant, provider=PROVIDER)
                 recorded = self.journal.execute(wish)
+            self.set(self.settings)
             await self.journal.durable(recorded)
             self.limiter = Limiter(self.journal)
             nursery.start_soon(self.limiter.run)
@@ -86,19 +96,24 @@ class Host:
             log.kill()
             nursery.cancel_scope.cancel()
 
+    def set(self, settings, subject=FLEET):
+        self.journal.execute(SetSettings(subject=subject, settings=settings))
+
     async def call(
         self, subject=ONE, *, reads=True, priority=5, lasts_s=0.0, name=None, **patience
     ):
-        """Make one call; what becomes of it is noted."""
+        """Make one call; what becomes of it is noted, and its loss returned, if it is lost."""
         asked = self.after
         try:
             async with self.limiter.place(subject, reads=reads, priority=priority, **patience):
-                self._leaves(subject, reads, name)
+                self._leaves(subject, reads, name, patience.get("program"))
                 await trio.sleep(lasts_s)
         except CallLost as lost:
             self.refused.append((name, round(self.after - asked, 3), lost))
+            return lost
+        return None
 
-    def _leaves(self, subject, reads, name):
+    def _leaves(self, subject, reads, name, program):
         self.left.append(
             Left(
                 after=trio.current_time() - self.began,
@@ -106,6 +121,7 @@ class Host:
                 subject=subject,
                 reads=reads,
                 name=name,
+                program=program,
             )
         )
         self._check_licence()
@@ -119,7 +135,8 @@ class Host:
 
     def _check_licence(self):
         """Every call that has left goes on a block that was on disk before."""
-        self._read += map(decode, self.disk.rows[len(self._read) :])
+        new = [decode(row) for row in self.disk.rows[len(self._read) :]]
+        self._read += new
         for policy in self.policies:
             for account, left in self.counted(policy).items():
                 blocks = [
@@ -130,6 +147,25 @@ class Host:
                     and policy.span in each.event.spans
                 ]
                 assert sum(blocks) >= len(left), "a call leaves on durable allowance alone"
+        for each in new:
+            match each.event:
+                case CallerAllowanceTaken(endpoint=endpoint, kind=kind, calls=calls):
+                    self._unused[each.subject, endpoint, kind] += calls
+        last = self.left[-1]
+        if last.program is not None:
+            self._unused[self._called(last)] -= 1
+            assert self._unused[self._called(last)] >= 0, "a program's call does, too"
+
+    def programs(self):
+        """The programs' calls that left, by what is counted together."""
+        found = defaultdict(list)
+        for each in self.left:
+            if each.program is not None:
+                found[self._called(each)].append(each)
+        return found
+
+    def _called(self, left):
+        return self.tenants[left.subject], left.program.endpoint, left.program.kind
 
     @property
     def names(self):

@@ -13,6 +13,7 @@ from daemon.app import Daemon
 from daemon.exchange import CallLost, Request, Response
 from daemon.gateway.asking import Wish
 from daemon.gateway.gateway import Answer
+from daemon.policy_file import PolicyTables
 from daemon.provider_file import ProviderFile
 from events.terms import FailureClass
 from tests.fakes.in_process import NAME, InProcess
@@ -52,6 +53,7 @@ class Programs(InProcess):
         self.file = msgspec.convert(FILE | file, ProviderFile)
         self.arrived: list[Arrived] = []
         self.answer: Callable[[Arrived], Any] = lambda asked: asked.path.encode()
+        self.policy = PolicyTables(caller_reads=10_000, caller_writes=10_000)
         self.latency_s = 0.01
         self.began = trio.current_time()
 

@@ -42,6 +42,8 @@ def sharing(test, *, latency_s=1.0, **file):
         programs = Programs(**file)
         programs.latency_s = latency_s
         async with programs.life() as daemon, trio.open_nursery() as nursery:
+            await trio.sleep(60)  # the first sync is over
+            programs.began = trio.current_time()
             await test(programs, Asked(programs, daemon, nursery))
 
     play(scene)

@@ -19,10 +19,8 @@ What is meant to be the same, and where they differ:
 """
 
 import random
-import threading
 from collections import Counter
 from datetime import timedelta
-from types import SimpleNamespace
 
 import limits as peer
 import pytest
@@ -271,33 +269,6 @@ def test_what_is_over_the_limit_goes_in_order_of_priority(allowed, told, dice):
 
 BUCKET_S = 10
 gaps = st.lists(st.integers(0, 40_000), min_size=1, max_size=150)  # milliseconds
-
-
-class NoTimer:
-    """The peer tidies up in a thread; what has expired it leaves out of its answers anyway."""
-
-    def __init__(self, *_):
-        pass
-
-    def start(self):
-        pass
-
-    def is_alive(self):
-        return True
-
-
-@pytest.fixture
-def at(monkeypatch):
-    """The peer's clock: what it says is in `now`."""
-    clock = SimpleNamespace(now=NOON)
-
-    def time():
-        return clock.now.timestamp()
-
-    monkeypatch.setattr(memory, "time", SimpleNamespace(time=time))
-    quiet = SimpleNamespace(Timer=NoTimer, RLock=threading.RLock)
-    monkeypatch.setattr(memory, "threading", quiet)
-    return clock
 
 
 def admits(ours, limit, now):

@@ -240,3 +240,10 @@ def test_a_breaker_that_opened_while_a_call_waited_holds_it_back():
     )
     assert calling.shut(ONE, event, opened, NOON) is None
     assert calling.shut(ONE, event - 1, opened, UNTIL) is None
+
+
+@pytest.mark.requirement("E3")
+def test_whom_our_own_limits_sent_away_is_not_tried_again():
+    ours = replace(LOST, cause=FailureClass.RATE_LIMITED, sent=False, retry_after=SECOND)
+    assert again(ours) is None
+    assert again(replace(ours, sent=True)) == SECOND

@@ -26,7 +26,7 @@ class Asked:
         self.told = []
 
     @asynccontextmanager
-    async def place(self, subject, *, reads, priority, patience_s, forced):
+    async def place(self, subject, *, reads, priority, patience_s, forced, program):
         self.asked.append((subject, reads, priority, patience_s))
         if len(self.asked) > self.lets:
             wait = timedelta(hours=1)

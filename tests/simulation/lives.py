@@ -274,6 +274,7 @@ class Month:
             vault=self.vault,
             keeper=daemon.keeper,
             gateway=daemon.gateway,
+            cache=daemon.cache,
             configuration=self.configuration(),
             providers=daemon.providers,
             places=Places(config=nowhere, state=nowhere, socket=nowhere),
