@@ -19,6 +19,7 @@ PLACES = {
     "cancel": "daemon.cli.act:cancel",
     "retry": "daemon.cli.act:retry",
     "request": "daemon.cli.request:request",
+    "outbox": "daemon.cli.outbox:outbox",
     "breaker": "daemon.cli.breaker:breaker",
     "policy": "daemon.cli.policy:policy",
     "connection": "daemon.cli.connection:connection",

@@ -4,7 +4,16 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, limit_words, pass_words, policy_words, sync_words, times
+from daemon.cli import (
+    account_words,
+    limit_words,
+    outbox_words,
+    pass_words,
+    policy_words,
+    sync_words,
+    times,
+)
+from daemon.cli.causes import CAUSES
 from daemon.control.messages import EventView
 from events.limits import (
     AllowanceRecounted,
@@ -13,6 +22,7 @@ from events.limits import (
     LimitHeld,
     StepsSummed,
 )
+from events.outbox import OutboxEvent
 from events.schema import (
     ActorCrashed,
     AuthorisationNeeded,
@@ -70,20 +80,6 @@ from events.terms import (
     ScheduleReason,
 )
 
-CAUSES = {
-    FailureClass.NETWORK: "the provider was not reached",
-    FailureClass.TIMEOUT: "it took too long",
-    FailureClass.RATE_LIMITED: "too many requests",
-    FailureClass.SERVER: "the provider failed",
-    FailureClass.AUTH: "the credential was refused",
-    FailureClass.NOT_FOUND: "nothing is there",
-    FailureClass.INVALID: "the request was refused",
-    FailureClass.MALFORMED: "the answer is not what the provider's file declares",
-    FailureClass.EMPTY: "the answer was empty",
-    FailureClass.RETIRED: "it was switched off for good",
-    FailureClass.CANCELLED: "it was cancelled",
-    FailureClass.INTERNAL: "rounds itself failed",
-}
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
     ScheduleReason.INTERVAL: "",
@@ -103,6 +99,8 @@ def line(view: EventView, width: int = 0) -> str:
 
 def tone(event: Event) -> str | None:
     """A colour for what a person should see: red for failures, yellow for what did not happen."""
+    if isinstance(event, OutboxEvent):
+        return outbox_words.tone(event)
     match event:
         case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused() | RefreshFailed():
             return "red"
@@ -133,6 +131,8 @@ def tone(event: Event) -> str | None:
 
 def sentence(view: EventView) -> str:
     event = view.event
+    if isinstance(event, OutboxEvent):
+        return outbox_words.told(event, _who(event))
     match event:
         case DaemonStarted(version=version):
             return f"rounds {version} started"

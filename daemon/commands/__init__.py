@@ -33,6 +33,18 @@ from daemon.commands.membership import (
     Remove,
     Resume,
 )
+from daemon.commands.outbox import (
+    AbandonWrite,
+    BeginWrite,
+    DeliverWrite,
+    DropWrite,
+    LoseWrite,
+    MissWrite,
+    OutboxCommand,
+    QueueWrite,
+    RetryWrite,
+    SettleWrite,
+)
 from daemon.commands.policy import (
     CloseBreaker,
     DeclareSettings,
@@ -64,12 +76,14 @@ from daemon.commands.syncs import (
 )
 
 __all__ = [
+    "AbandonWrite",
     "Activate",
     "Advance",
     "Authorise",
     "Backfill",
     "BeginAuthorisation",
     "BeginPass",
+    "BeginWrite",
     "Cancel",
     "Capture",
     "CloseBreaker",
@@ -79,6 +93,8 @@ __all__ = [
     "DayCount",
     "DeclareProvider",
     "DeclareSettings",
+    "DeliverWrite",
+    "DropWrite",
     "FillPass",
     "Finish",
     "GatewayCommand",
@@ -88,7 +104,9 @@ __all__ = [
     "Introspection",
     "LimitCommand",
     "LoseRefresh",
+    "LoseWrite",
     "MembershipCommand",
+    "MissWrite",
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
@@ -96,9 +114,11 @@ __all__ = [
     "NoteVaultKey",
     "OfferDays",
     "OpenBreaker",
+    "OutboxCommand",
     "Pair",
     "Pause",
     "PolicyCommand",
+    "QueueWrite",
     "Reconsider",
     "Recount",
     "Recover",
@@ -109,11 +129,13 @@ __all__ = [
     "ResetSettings",
     "Resume",
     "Retry",
+    "RetryWrite",
     "Review",
     "SetClient",
     "SetPolicy",
     "SetSettings",
     "Settle",
+    "SettleWrite",
     "Start",
     "StepClock",
     "Stop",
@@ -130,4 +152,5 @@ Command: TypeAlias = (
     | PolicyCommand
     | LimitCommand
     | GatewayCommand
+    | OutboxCommand
 )

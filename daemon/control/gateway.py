@@ -9,6 +9,7 @@ from daemon.decide.calling import Held
 from daemon.exchange import CallLost
 from daemon.gateway.asking import Wish
 from daemon.gateway.gateway import HeldBack
+from daemon.gateway.outbox import NotQueued, Queued
 from events.gateway import CallKind
 from events.terms import Caller, FailureClass, SkipReason
 
@@ -23,6 +24,7 @@ HELD = {
         "stands behind an open breaker; `rounds breaker list` shows it",
     ),
 }
+ACCEPTED = 202  # it is on disk, and its outcome is yet to come
 PROBLEMS = {FailureClass.RATE_LIMITED: "limited", FailureClass.TIMEOUT: "timed-out"}
 """How a call that brought no answer is called; the others are the provider's."""
 
@@ -39,12 +41,25 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         timeout_s=wish.timeout_s,
     )
     try:
-        answer = await desk.gateway.call(subject, asked, by)
+        way = desk.outbox if wish.queue else desk.gateway
+        answer = await way.call(subject, asked, by)
+    except NotQueued as refused:
+        raise Refused(refused.code, refused.message) from None
     except HeldBack as back:
         raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
     except CallLost as lost:
         code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
         raise Refused(code, lost.message) from None
+    if isinstance(answer, Queued):
+        return RequestAnswer(
+            seq=desk.journal.head.seq,
+            status=ACCEPTED,
+            headers={},
+            body=None,
+            source="outbox",
+            attempts=0,
+            write=answer.write,
+        )
     text = _text(answer.body)
     return RequestAnswer(
         seq=desk.journal.head.seq,

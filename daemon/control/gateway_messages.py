@@ -13,6 +13,7 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     `body` is the text to be sent, `key` makes a write one that may be sent twice, where its
     provider's file names a header for it. `kind` is told from the method where it is left out.
+    Without `queue` a write is not delivered later where its provider is down: it fails.
     """
 
     connection: str
@@ -23,12 +24,14 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     kind: Literal["read", "write", "rpc"] | None = None
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}\Z")] | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=DEADLINE_S_MAX)] = 30.0
+    queue: bool = True
 
 
 class RequestAnswer(Struct, frozen=True, kw_only=True):
     """What the provider answered, whatever its status.
 
-    `body` is text; what is none is in `body_base64`. `source` says where it comes from.
+    `body` is text; what is none is in `body_base64`. `source` says where it comes from: of the
+    outbox it is a 202, and `write` the number of a write that is delivered later.
     """
 
     seq: int
@@ -39,3 +42,4 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     source: str = "provider"
     attempts: int = 1
     duration_ms: int = 0
+    write: int | None = None

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from daemon.control.account_messages import BackfillView, GrantView, OAuthView, SettingView
+from daemon.control.outbox_messages import WritesView
 from daemon.control.policy_messages import BreakerView
 from events.schema import Event
 from events.terms import FailureClass, Kind, Mode
@@ -151,6 +152,7 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     held_until: datetime | None = None
     breakers: list[BreakerView] = []
     stream_intervals: dict[str, timedelta] = {}
+    writes: WritesView | None = None
 
 
 class Connections(Struct, frozen=True, kw_only=True):
@@ -188,6 +190,7 @@ class Status(Struct, frozen=True, kw_only=True):
     trouble: list[str]
     unauthorised: int = 0
     held: int = 0
+    writes: WritesView | None = None
 
 
 class QueueItem(Struct, frozen=True, kw_only=True):

@@ -75,6 +75,11 @@ class Gateway:
         self._chance = chance
         self._probing: set[int] = set()
 
+    @property
+    def probing(self) -> set[int]:
+        """The connections and providers of which a call finds out whether a breaker may close."""
+        return self._probing
+
     async def call(self, subject: int, wish: Wish, by: Caller | None) -> Answer:
         """Make a connection's call for a program, within its deadline.
 
@@ -93,14 +98,14 @@ class Gateway:
             account.settings(self._vault, known, subject, provider.file),
         )
         keyed = wish.key is not None and provider.file.idempotency_header is not None
-        made = _Made(self._journal, subject, kind, by, repeatable=kind is CallKind.READ or keyed)
+        made = Made(self._journal, subject, kind, by, repeatable=kind is CallKind.READ or keyed)
         with trio.move_on_after(wish.timeout_s):
             return await self._answered(made, provider, request)
         raise CallLost(
             FailureClass.TIMEOUT, f"there was no answer within {wish.timeout_s:g} s, our deadline"
         )
 
-    async def _answered(self, made: "_Made", provider: Provider, request: Request) -> Answer:
+    async def _answered(self, made: "Made", provider: Provider, request: Request) -> Answer:
         """Exchange, and again where that may help. Raises HeldBack, CallLost."""
         subject, began = made.subject, trio.current_time()
         while True:
@@ -118,7 +123,7 @@ class Gateway:
             await trio.sleep(rest)
             made.attempt += 1
 
-    async def _once(self, made: "_Made", provider: Provider, request: Request) -> Response:
+    async def _once(self, made: "Made", provider: Provider, request: Request) -> Response:
         """One exchange, where breakers let it: while one is half-open, it is the only one."""
         world, now, subject = self._journal.world, self._journal.clock.now(), made.subject
         if held := calling.held(subject, world, now, probing=self._probing):
@@ -138,7 +143,7 @@ class Gateway:
         finally:
             self._probing -= probes
 
-    def _rest(self, made: "_Made", lost: CallLost) -> float | None:
+    def _rest(self, made: "Made", lost: CallLost) -> float | None:
         """For how many seconds to rest before the next attempt; None where there is none."""
         rest = calling.again(
             calling.Lost(
@@ -160,7 +165,7 @@ class Gateway:
 AUTH = FailureClass.AUTH
 
 
-class _Made:
+class Made:
     """One call's exchanges, as they are recorded; nobody waits for that."""
 
     def __init__(
