@@ -22,7 +22,8 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
     """A program's write waits for its provider; its `row` in the data store holds all of it.
 
     `keyed` says that the provider knows it again by a key, so that sending it twice does no harm.
-    `cause` is what kept it from being made at once; None where others wait before it.
+    `cause` is how it was lost when it was made at once, so that it rests until `due`; None where
+    others wait before it, or a breaker was open.
     """
 
     row: int
@@ -32,6 +33,7 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
     keyed: bool = False
     bytes: int = 0
     cause: FailureClass | None = None
+    due: datetime | None = None
     by: Caller | None = None
 
 

@@ -95,6 +95,7 @@ def _queued(recorded: Recorded, event: WriteQueued) -> Write:
         kind=event.kind,
         keyed=event.keyed,
         bytes=event.bytes,
+        due=event.due,
         cause=event.cause,
     )
 

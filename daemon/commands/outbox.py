@@ -10,7 +10,10 @@ from events.terms import Caller, FailureClass
 
 
 class QueueWrite(Struct, frozen=True, kw_only=True):
-    """A program's write is to wait; all of it lies in that row of the data store."""
+    """A program's write is to wait; all of it lies in that row of the data store.
+
+    `cause` is how it was lost when it was made at once, if it was; `jitter` is drawn of [0, 1).
+    """
 
     subject: int
     row: int
@@ -19,6 +22,7 @@ class QueueWrite(Struct, frozen=True, kw_only=True):
     kind: CallKind
     keyed: bool
     bytes: int
+    jitter: float
     cause: FailureClass | None = None
     by: Caller | None = None
 

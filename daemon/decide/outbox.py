@@ -111,7 +111,7 @@ def ready(
 def decide(command: OutboxCommand, world: World, now: datetime) -> Decisions:
     match command:
         case QueueWrite():
-            return _queue(command, world)
+            return _queue(command, world, now)
         case BeginWrite():
             return _begin(command, world, now)
         case DeliverWrite(subject=subject, write=number, status=status):
@@ -165,7 +165,7 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
     ]
 
 
-def _queue(command: QueueWrite, world: World) -> Decisions:
+def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
     known = world.connections.get(command.subject)
     if known is None or known.removed or is_full(command.subject, world):
         return []
@@ -177,6 +177,7 @@ def _queue(command: QueueWrite, world: World) -> Decisions:
         keyed=command.keyed,
         bytes=command.bytes,
         cause=command.cause,
+        due=now + command.jitter * DELAY if command.cause else None,
         by=command.by,
     )
     return [(command.subject, queued)]

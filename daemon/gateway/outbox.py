@@ -149,6 +149,7 @@ class Outbox:
                 kind=CallKind.WRITE,
                 keyed=drafted.keyed,
                 bytes=len(wish.body or b""),
+                jitter=self._chance(),
                 cause=cause,
                 by=by,
             )

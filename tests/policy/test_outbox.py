@@ -91,6 +91,7 @@ def queue(subject=ONE, row=7, *, keyed=False, **more):
         kind=CallKind.WRITE,
         keyed=keyed,
         bytes=0,
+        jitter=0.5,
         **more,
     )
 
@@ -123,9 +124,12 @@ def ready(*past, now=NOON, probing=()):
 
 def test_a_write_is_queued_with_what_kept_it():
     wish = queue(cause=NETWORK, by=BY)
-    given(*KNOWN).when(wish).then((ONE, queued(cause=NETWORK, by=BY)))
-    (write,) = of((*KNOWN, (ONE, queued(cause=NETWORK, by=BY))))
+    event = queued(cause=NETWORK, due=NOON + DELAY / 2, by=BY)
+    given(*KNOWN).when(wish).then((ONE, event))
+    (write,) = of((*KNOWN, (ONE, event)))
     assert (write.number, write.row, write.phase, write.cause) == (W, 7, Phase.QUEUED, NETWORK)
+    assert opens(*KNOWN, (ONE, event)) == NOON + DELAY / 2
+    given(*waiting()).when(queue(row=8)).then((ONE, queued(8)))
 
 
 def test_a_line_has_an_end_and_a_connection_that_is_gone_has_none():
