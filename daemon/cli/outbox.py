@@ -104,7 +104,8 @@ def show(socket: Path | None, write: int, as_json: bool) -> None:
         sys.stdout.buffer.write(base64.b64decode(found.body_base64))
     elif found.body:
         screen.line()
-        screen.line(found.body)
+        for line in found.body.splitlines():
+            screen.line(line)
 
 
 @click.command(epilog=examples("rounds outbox retry 1204"))

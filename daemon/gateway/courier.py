@@ -37,10 +37,14 @@ class NotNow(Exception):
 
 
 class _Attempt(Made):
-    """One write's exchanges. `left` says that one began, `lost_by` how the last one was lost."""
+    """One write's exchanges. `left` says that one began, `lost_by` how the last one was lost.
+
+    `probes` are the connection and provider whose breakers it finds out about.
+    """
 
     left = False
     lost_by: CallLost | None = None
+    probes: frozenset[int] = frozenset()
 
     def lost(self, request: Request, lost: CallLost) -> None:
         super().lost(request, lost)
@@ -84,24 +88,34 @@ class Courier:
         if letter is None:
             self._journal.execute(MissWrite(subject=subject, write=write.number))
             return True
-        if self._ready(subject) != write:
-            return True
-        probes = calling.probes(subject, self._journal.world, self._journal.clock.now())
-        self.probing |= probes
-        try:
-            return await self._sent(subject, write, letter)
-        finally:
-            self.probing -= probes
-
-    def _ready(self, subject: int) -> Write | None:
-        now = self._journal.clock.now()
-        return outbox.ready(subject, self._journal.world, now, probing=self.probing)
-
-    async def _sent(self, subject: int, write: Write, letter: Letter) -> bool:
         attempt = _Attempt(
             self._journal, subject, CallKind(letter.kind), None, repeatable=write.keyed
         )
         attempt.attempt = write.attempts + 1
+        if not self._lets_go(attempt, write):
+            return True
+        try:
+            return await self._sent(attempt, write, letter)
+        finally:
+            self.probing -= attempt.probes
+
+    def _ready(self, subject: int, own: frozenset[int] = frozenset()) -> Write | None:
+        now = self._journal.clock.now()
+        others = self.probing - own
+        return outbox.ready(subject, self._journal.world, now, probing=others)
+
+    def _lets_go(self, attempt: _Attempt, write: Write) -> bool:
+        """Whether it may leave; where a breaker is half-open by now, as the one that finds out."""
+        subject = attempt.subject
+        if self._ready(subject, attempt.probes) != write:
+            return False
+        probes = calling.probes(subject, self._journal.world, self._journal.clock.now())
+        attempt.probes |= probes
+        self.probing |= probes
+        return True
+
+    async def _sent(self, attempt: _Attempt, write: Write, letter: Letter) -> bool:
+        subject = attempt.subject
         try:
             drafted = self._drafted(subject, letter)
             response = await self._way(attempt, write, drafted).send(drafted.request)
@@ -134,10 +148,11 @@ class Courier:
         async def leave(request: Request) -> Response:
             nonlocal begun
             if not begun:  # else its token was refused, and it goes out again with another one
+                if not self._lets_go(attempt, write):
+                    raise NotNow
                 wish = BeginWrite(subject=attempt.subject, write=write.number)
                 recorded = self._journal.execute(wish)
-                if not recorded:
-                    raise NotNow
+                assert recorded, "what may leave may begin"
                 begun = True
                 await self._journal.durable(recorded)
             attempt.left = True

@@ -10,6 +10,7 @@ from daemon.decide.outbox import OUTBOX_MAX
 from daemon.exchange import CallLost
 from daemon.gateway.gateway import Answer, HeldBack
 from daemon.gateway.outbox import NotQueued, Queued
+from daemon.gateway.postman import PLACES
 from daemon.store.core import StoreFull
 from events.gateway import CallMade
 from events.outbox import (
@@ -25,7 +26,7 @@ from events.outbox import (
 from events.schema import DaemonStopped
 from events.terms import FailureClass
 from projections.outbox import Phase
-from tests.fakes.in_process import play
+from tests.fakes.in_process import NAME, play
 from tests.fakes.ledger import HALF_S, LedgerHost, entry
 
 pytestmark = pytest.mark.requirement("E6")
@@ -251,6 +252,37 @@ def test_a_breaker_that_somebody_closes_lets_them_go_at_once():
             daemon.journal.execute(commands.CloseBreaker(subject=provider))
             await until_empty(host, daemon, 10)
             assert host.ledger.entries == ["a", "b"]
+
+    play(scene)
+
+
+def test_one_finds_out_for_all_and_then_each_line_goes_in_its_order():
+    """Forty connections behind a provider's breaker: probes come one by one, then eight at once."""
+    others = tuple(f"acme/health/{number}" for number in range(39))
+
+    async def scene():
+        host = LedgerHost(*others)
+        async with host.life() as daemon:
+            world = daemon.journal.world
+            provider = world.connections[host.subject].provider
+            await trio.sleep(60)
+            opened = commands.OpenBreaker(subject=provider)
+            daemon.journal.execute(opened)
+            for name in (NAME, *others):
+                for number in range(3):
+                    assert isinstance(await host.write(daemon, f"{name} {number}", name), Queued)
+            daemon.journal.execute(commands.CloseBreaker(subject=provider))
+            host.ledger.mood = "unreachable"
+            await until(lambda: world.providers[provider].breaker.until)
+            await until(lambda: not host.ledger.at_once)
+            host.ledger.mood, host.ledger.at_once_max = "up", 0
+            await until(lambda: host.ledger.entries)
+            assert host.ledger.at_once_max == 1
+            await until(lambda: not world.outboxes)
+            assert host.ledger.at_once_max == PLACES
+            for name in (NAME, *others):
+                line = [text for text in host.ledger.entries if text.startswith(f"{name} ")]
+                assert line == [f"{name} {number}" for number in range(3)]
 
     play(scene)
 

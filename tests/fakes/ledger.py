@@ -5,12 +5,13 @@ from functools import partial
 
 import msgspec
 import trio
+from msgspec.structs import replace
 
 from daemon.exchange import CallLost, Response
 from daemon.gateway.asking import Wish
 from daemon.provider_file import ProviderFile
 from events.terms import Caller, FailureClass
-from tests.fakes.in_process import InProcess
+from tests.fakes.in_process import NAME, InProcess
 
 BY = Caller(uid=0, role="operator")
 KEY_HEADER = "Idempotency-Key"
@@ -40,6 +41,7 @@ class Ledger:
         self.entries = []
         self.arrived = []
         self.tries = 0
+        self.at_once = self.at_once_max = 0
         self.dead = lambda: False
         self._keys = set()
 
@@ -47,6 +49,14 @@ class Ledger:
         if request.method == "GET":
             return Response(status=200, headers={}, body=b"[]", duration_ms=1)
         self.tries += 1
+        self.at_once += 1
+        self.at_once_max = max(self.at_once_max, self.at_once)
+        try:
+            return await self._written(request)
+        finally:
+            self.at_once -= 1
+
+    async def _written(self, request):
         await self._way()
         mood = self.mood
         if mood in LOSSES:
@@ -97,18 +107,27 @@ def entry(text, **more):
 
 
 class LedgerHost(InProcess):
-    """One connection to a ledger."""
+    """Some connections to a ledger; most scenes have one."""
 
-    def __init__(self, *, keyed=False, **more):
+    def __init__(self, *others, keyed=False, **more):
         super().__init__()
         self.file = declared(keyed=keyed, **more)
         self.ledger = Ledger()
+        self.others = others
+
+    def _parts(self, log):
+        parts = super()._parts(log)
+        one = parts.configuration.settings.connections[NAME]
+        connections = dict.fromkeys((NAME, *self.others), one)
+        settings = replace(parts.configuration.settings, connections=connections)
+        return replace(parts, configuration=replace(parts.configuration, settings=settings))
 
     async def send(self, request):
         return await self.ledger.send(request)
 
-    async def write(self, daemon, text, **more):
-        return await daemon.outbox.call(self.subject, entry(text, **more), BY)
+    async def write(self, daemon, text, name=NAME, **more):
+        subject = self.vault.subject("connection", name)
+        return await daemon.outbox.call(subject, entry(text, **more), BY)
 
     def waiting(self, daemon):
         return daemon.journal.world.outboxes.get(self.subject, ())
