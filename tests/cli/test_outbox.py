@@ -93,6 +93,9 @@ def test_a_doubt_is_named_everywhere_and_settled(daemon, write):
     settle_in_doubt(daemon, write)
     assert "1 write waiting, 1 in doubt" in daemon.rounds("status").out
     assert "somebody must look whether it arrived" in daemon.rounds("outbox", "list").out
+    health = daemon.rounds("health").out
+    assert "1 connection has a write in doubt" in health
+    assert "rounds outbox list acme/orders" in health
     told = daemon.rounds("log", "show", "--connection", "acme/orders").out
     assert f"write {write} may have arrived, or not" in told
     settled = daemon.rounds("outbox", "delivered", write)

@@ -32,7 +32,7 @@ from tests.fakes.ledger import HALF_S, LedgerHost, entry
 pytestmark = pytest.mark.requirement("E6")
 
 DAY_S = 86_400
-DOWN = ("unreachable", "busy", "limited")
+DOWN = ("unreachable", "busy", "limited", "gone")
 """In these ways it certainly takes nothing."""
 
 
@@ -188,6 +188,24 @@ def test_what_the_provider_refuses_is_over_and_the_next_one_goes():
         (failed,) = host.events(WriteFailed)
         assert (failed.event.cause, failed.event.status) == (FailureClass.INVALID, 422)
         assert "refused it (422)" in failed.event.message
+
+    play(scene)
+
+
+def test_what_our_credential_was_refused_for_waits_for_another_one():
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            first = (await host.write(daemon, "a")).write
+            host.ledger.mood = "distrusting"
+            await until(lambda: host.waiting(daemon)[0].cause is FailureClass.AUTH)
+            await trio.sleep(DAY_S)
+            assert host.ledger.tries < 300, "it is tried a few times an hour"
+            host.ledger.mood = "up"
+            daemon.journal.execute(commands.RetryWrite(subject=host.subject, write=first))
+            await until_empty(host, daemon, 60)
+            assert host.ledger.entries == ["a"]
 
     play(scene)
 
@@ -378,6 +396,43 @@ def test_a_full_disk_takes_nothing_and_says_so():
             host.store.put_letter = put
             assert not host.waiting(daemon)
             assert isinstance(await host.write(daemon, "a"), Queued)
+
+    play(scene)
+
+
+def test_while_the_disk_is_full_none_leaves_and_then_they_go():
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            for text in "ab":
+                await host.write(daemon, text)
+            daemon.journal.hold("log")
+            host.ledger.mood = "up"
+            await trio.sleep(DAY_S)
+            assert len(host.ledger.entries) <= 1, "the one that was under way"
+            daemon.journal.release("log")
+            await until_empty(host, daemon, 3600)
+            assert host.ledger.entries == ["a", "b"]
+
+    play(scene)
+
+
+def test_a_row_that_a_full_disk_keeps_goes_with_the_next_one():
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            for text in "ab":
+                await host.write(daemon, text)
+            discard, host.store.discard_letters = host.store.discard_letters, full
+            host.ledger.mood = "up"
+            await until(lambda: not host.waiting(daemon))
+            assert host.rows() == 2
+            host.store.discard_letters, host.ledger.mood = discard, "busy"
+            await host.write(daemon, "c")
+            host.ledger.mood = "up"
+            await until_empty(host, daemon, 3600)
 
     play(scene)
 

@@ -16,8 +16,7 @@ from tests.fakes.in_process import NAME, InProcess
 BY = Caller(uid=0, role="operator")
 KEY_HEADER = "Idempotency-Key"
 HALF_S = 0.05  # on the way there, and back
-NAMES = ("up", "unreachable", "busy", "limited", "silent", "failing", "refusing")
-"""unreachable, busy (503), limited (429) and refusing (422) take nothing; silent and failing do."""
+CONNECT_S = 10.0  # how long a host is tried that does not answer at all
 
 
 def declared(*, keyed, **more):
@@ -34,7 +33,11 @@ def declared(*, keyed, **more):
 
 
 class Ledger:
-    """`entries` are what it carried out, `arrived` all that came to it."""
+    """`entries` are what it carried out, `arrived` all that came to it.
+
+    It is `up`, or in a mood of LOSSES, in which it takes nothing, or in one of LATE: then it does,
+    and does not say so.
+    """
 
     def __init__(self):
         self.mood = "up"
@@ -59,6 +62,8 @@ class Ledger:
     async def _written(self, request):
         await self._way()
         mood = self.mood
+        if mood == "gone":
+            await trio.sleep(CONNECT_S)
         if mood in LOSSES:
             lost = LOSSES[mood]()
             raise lost
@@ -91,9 +96,11 @@ def _lost(cause, **more):
 
 
 LOSSES = {
+    "gone": _lost(FailureClass.TIMEOUT, sent=False),
     "unreachable": _lost(FailureClass.NETWORK, sent=False),
     "busy": _lost(FailureClass.SERVER, status=503),
     "limited": _lost(FailureClass.RATE_LIMITED, status=429),
+    "distrusting": _lost(FailureClass.AUTH, status=401),
     "refusing": _lost(FailureClass.INVALID, status=422),
 }
 LATE = {

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from daemon import commands
-from daemon.decide import fate, outbox
+from daemon.decide import fate, outbox, system
 from daemon.decide.calling import Held
 from daemon.decide.fate import CONFLICTS_MAX, Fate, Loss
 from daemon.decide.outbox import DELAY, DELAY_MAX, MISSING, OUTBOX_MAX, PROBE_REST
@@ -398,6 +398,16 @@ def test_a_wait_goes_back_with_the_clock():
 
     assert told(-MINUTE) == [(ONE, moved)]
     assert told(MINUTE) == []
+
+
+def test_a_doubt_is_a_reason_why_not_all_is_well():
+    def reasons(past):
+        sum_ = system.Sum()
+        system.add_writes(sum_, ONE, of(past))
+        return {reason: found.examples for reason, found in sum_.reasons.items()}
+
+    assert reasons(two(begun(), in_doubt())) == {system.Reason.IN_DOUBT: [ONE]}
+    assert reasons(two()) == {}
 
 
 # -- who has any ----------------------------------------------------------------------------------
