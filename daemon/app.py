@@ -5,7 +5,7 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 
 import gc
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,12 @@ from daemon.cache.cache import Cache
 from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
+from daemon.gateway.courier import Courier
+from daemon.gateway.drafting import Means
 from daemon.gateway.gateway import Gateway
+from daemon.gateway.outbox import Outbox
+from daemon.gateway.postman import Postman
+from daemon.gateway.sweeper import Sweeper
 from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
@@ -71,6 +76,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     storage: Storage
     keeper: Keeper
     gateway: Gateway
+    outbox: Outbox
     cache: Cache
     providers: Mapping[int, Provider]
 
@@ -96,15 +102,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
     world = replay(parts.log)
     parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
-    behind = parts.store.reconcile(_captured(world), world.seq)
-    parts.store.name_all(
-        {
-            subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
-            for subject, each in world.connections.items()
-        }
-    )
-    for subject in behind:
-        log.warning("store-behind", subject=subject, seq=world.seq)
+    missing = _reconcile(parts, world)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
     storage = Storage(parts.store, parts.run)
@@ -112,7 +110,9 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.start_soon(journal.watch)
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(_narrate, narrated)
+        nursery.start_soon(Sweeper(journal, storage).run)
         begun = journal.execute(commands.Recover(version=parts.version))
+        _miss(journal, missing)
         note = commands.NoteVaultKey(version=parts.vault.key_version, sealed=parts.vault.count())
         journal.execute(note)
         apply.settings(journal, parts.configuration)
@@ -128,25 +128,16 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         limiter = Limiter(journal)
         nursery.start_soon(limiter.run)
         actor = Actor(
-            journal,
-            storage,
-            parts.vault,
-            keeper,
-            providers,
-            limiter=limiter,
-            chance=parts.chance,
+            journal, storage, parts.vault, keeper, providers, limiter=limiter, chance=parts.chance
         )
-        nursery.start_soon(parts.cache.run)
-        gateway = Gateway(
-            journal,
-            parts.vault,
-            keeper,
-            providers,
+        means = Means(
+            journal=journal,
+            vault=parts.vault,
+            keeper=keeper,
+            providers=providers,
             limiter=limiter,
-            cache=parts.cache,
-            nursery=nursery,
-            chance=parts.chance,
         )
+        gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
@@ -156,21 +147,52 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             storage=storage,
             keeper=keeper,
             gateway=gateway,
+            outbox=outbox,
             cache=parts.cache,
             providers=providers,
         )
         scheduling.cancel()
-        await stop(journal, supervisor, parts.configuration)
+        await stop(journal, supervisor, postman, parts.configuration)
         await parts.cache.flush()
         nursery.cancel_scope.cancel()
         _tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
-async def stop(journal: Journal, supervisor: Supervisor, configuration: Configuration) -> None:
+def _reconcile(parts: Parts, world: World) -> Collection[int]:
+    """Make the store agree with the log; which rows of writes that wait are missing in it."""
+    for subject in parts.store.reconcile(_captured(world), world.seq):
+        log.warning("store-behind", subject=subject, seq=world.seq)
+    parts.store.name_all(
+        {
+            subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
+            for subject, each in world.connections.items()
+        }
+    )
+    return parts.store.reconcile_letters(_waiting(world))
+
+
+def _gateway(
+    parts: Parts, means: Means, storage: Storage, nursery: trio.Nursery
+) -> tuple[Gateway, Outbox, Postman]:
+    """The way out for programs, what waits before it, and who lets that go."""
+    gateway = Gateway(means, parts.cache, nursery, parts.chance)
+    outbox = Outbox(means, storage, gateway, parts.chance)
+    courier = Courier(means, storage, gateway, parts.chance)
+    postman = Postman(means.journal, courier, nursery, means.providers)
+    nursery.start_soon(parts.cache.run)
+    nursery.start_soon(postman.run)
+    return gateway, outbox, postman
+
+
+async def stop(
+    journal: Journal, supervisor: Supervisor, postman: Postman, configuration: Configuration
+) -> None:
     """Finish or interrupt what runs, and note the end, each within its bound."""
     within = duration(configuration.settings.sync.stop_within)
-    interrupted = await supervisor.stop(within)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(postman.stop, within)
+        interrupted = await supervisor.stop(within)
     recorded = journal.execute(commands.Stop(interrupted=interrupted))
     with trio.move_on_after(LAST_COMMIT_S):
         await journal.durable(recorded)
@@ -207,6 +229,23 @@ def _fields(recorded: Recorded) -> dict[str, object]:
             fields[name] = value.isoformat()
     fields["at"] = recorded.at.isoformat()
     return fields
+
+
+def _waiting(world: World) -> dict[int, int]:
+    """The rows of what has yet to be written, and whose they are."""
+    return {write.row: subject for subject, outbox in world.outboxes.items() for write in outbox}
+
+
+def _miss(journal: Journal, rows: Collection[int]) -> None:
+    """What the log says waits, and the data store does not hold, cannot be delivered."""
+    lost = [
+        commands.MissWrite(subject=subject, write=write.number)
+        for subject, outbox in journal.world.outboxes.items()
+        for write in outbox
+        if write.row in rows
+    ]
+    for wish in lost:
+        journal.execute(wish)
 
 
 def _captured(world: World) -> dict[tuple[int, str], int]:

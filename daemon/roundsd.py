@@ -252,6 +252,7 @@ def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
         keeper=daemon.keeper,
         gateway=daemon.gateway,
         cache=daemon.cache,
+        outbox=daemon.outbox,
         vault=parts.vault,
         configuration=parts.configuration,
         providers=daemon.providers,

@@ -44,6 +44,7 @@ from events.limits import (
     LimitPolicy,
     StepsSummed,
 )
+from events.outbox import OutboxEvent
 from events.passes import PassBegun, PassEnded, PassFilled
 from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
 from events.syncs import (
@@ -282,6 +283,7 @@ Event: TypeAlias = (
     | CallFailed
     | CallMade
     | CallerAllowanceTaken
+    | OutboxEvent
     | RecordsCaptured
     | RecordsRefused
     | SyncSucceeded

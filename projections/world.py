@@ -5,10 +5,12 @@ make each event cost what the fleet costs. The slices themselves never change.
 """
 
 from datetime import datetime
+from typing import get_args
 
 from msgspec import Struct, field
 
 from events.envelope import Recorded
+from events.outbox import OutboxEvent
 from events.schema import (
     FLEET,
     ActorCrashed,
@@ -50,16 +52,20 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
-from projections import connection, fleet, provider, settings, tenant
+from projections import connection, fleet, outbox, provider, settings, tenant
 from projections.connection import Connection
 from projections.fleet import Fleet
+from projections.outbox import Outbox
 from projections.provider import Provider
 from projections.settings import Scope
 from projections.tenant import Tenant
 
 
 class World(Struct, kw_only=True):
-    """All state, as of event `seq`, recorded at `at`."""
+    """All state, as of event `seq`, recorded at `at`.
+
+    `outboxes` has the connections alone whose writes wait.
+    """
 
     seq: int = 0
     at: datetime | None = None
@@ -68,6 +74,7 @@ class World(Struct, kw_only=True):
     providers: dict[int, Provider] = field(default_factory=dict)
     tenants: dict[int, Tenant] = field(default_factory=dict)
     scopes: dict[int, Scope] = field(default_factory=dict)
+    outboxes: dict[int, Outbox] = field(default_factory=dict)
 
 
 BREAKERS = (BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
@@ -127,6 +134,9 @@ PARTS_OF_PASS = (
 )
 """What can be part of a pass that somebody asked for."""
 
+OF_OUTBOX = frozenset(get_args(OutboxEvent))
+"""What a connection's outbox alone reads: folding it anywhere else would change nothing."""
+
 SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})
 """What any subject can have: the fleet, a provider, a tenant, a connection."""
 
@@ -140,6 +150,9 @@ def fold(world: World, recorded: Recorded) -> None:
     if type(event) in SETTINGS:
         scope = world.scopes.get(subject, Scope())
         world.scopes[subject] = settings.evolve(scope, recorded)
+        return
+    if type(event) in OF_OUTBOX:
+        _fold_outbox(world, recorded)
         return
     slice_ = world.connections.get(subject)
     if slice_ is not None:
@@ -166,6 +179,12 @@ def fold(world: World, recorded: Recorded) -> None:
     else:
         assert subject == FLEET, f"event {recorded.seq} speaks of {subject}, which is not known"
     world.fleet = fleet.evolve(world.fleet, recorded)
+
+
+def _fold_outbox(world: World, recorded: Recorded) -> None:
+    after = outbox.evolve(world.outboxes.pop(recorded.subject, ()), recorded)
+    if after:
+        world.outboxes[recorded.subject] = after
 
 
 def _fold_above(world: World, slice_: Connection, recorded: Recorded) -> None:

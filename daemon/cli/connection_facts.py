@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from daemon.cli import rows, screen, times
+from daemon.cli import outbox, rows, screen, times
 from daemon.cli.policy_words import OPENED
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.messages import ConnectionView, StreamView
@@ -36,6 +36,8 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
     if run := view.running:
         far = f"{times.count(run.pages, 'page')}, {times.count(run.records, 'record')}"
         found.append(("running", f"sync {run.sync} ({run.kind}), {run.stream}: {far}"))
+    if view.writes:
+        found.append(("outbox", f"{outbox.summary(view.writes)} {view.connection}"))
     return [*found, *_past(view, now)]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import client, held_words, rows, screen, times
+from daemon.cli import client, held_words, outbox, rows, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.control.messages import Connections, Queue, QueueItem, Status
 
@@ -94,6 +94,7 @@ def _summary(now: Status) -> list[screen.Part]:
             ("connections", ", ".join([f"{now.connections:,}", *counts])),
             ("syncs", f"{now.succeeded:,} succeeded, {now.failed:,} failed"),
             ("next start", soon),
+            *([("outbox", outbox.summary(now.writes))] if now.writes else []),
         )
     ]
 

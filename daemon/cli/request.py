@@ -43,6 +43,11 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
     metavar="SECONDS",
     help="How long all of it may take, attempts and waiting included.",
 )
+@click.option(
+    "--no-queue",
+    is_flag=True,
+    help="Fail where the provider is down, rather than deliver a write later.",
+)
 @as_json
 @click.pass_obj
 def request(
@@ -57,12 +62,14 @@ def request(
     key: str | None,
     fresh: bool,
     timeout_s: float,
+    no_queue: bool,
     as_json: bool,
 ) -> None:
     """Make one call as CONNECTION, and print what its provider answers.
 
     The body goes to standard output as it came, what is said about it to standard error. A status
-    of 400 or more ends with exit code 1.
+    of 400 or more ends with exit code 1. A write that its provider does not take, since it is down,
+    is queued on disk (202) and delivered once it is back; `rounds outbox` shows it.
     """
     wish = RequestWish(
         connection=connection,
@@ -74,6 +81,7 @@ def request(
         key=key,
         timeout_s=timeout_s,
         fresh=fresh,
+        queue=not no_queue,
     )
     answer = client.reach(socket).post("request", wish, timeout_s + ANSWER_S)
     found = client.read(answer, RequestAnswer)
@@ -86,6 +94,13 @@ def request(
 
 
 def _show(found: RequestAnswer) -> None:
+    if found.write is not None:
+        click.echo(
+            f"{found.status} queued as write {found.write}: it is delivered once its provider is "
+            f"back; rounds outbox show {found.write}",
+            err=True,
+        )
+        return
     again = f", {times.count(found.attempts, 'attempt')}" if found.attempts > 1 else ""
     kind = found.headers.get("content-type", "no content type")
     took = times.milliseconds(found.duration_ms)

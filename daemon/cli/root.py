@@ -20,6 +20,7 @@ PLACES = {
     "retry": "daemon.cli.act:retry",
     "request": "daemon.cli.request:request",
     "cache": "daemon.cli.cache:cache",
+    "outbox": "daemon.cli.outbox:outbox",
     "breaker": "daemon.cli.breaker:breaker",
     "policy": "daemon.cli.policy:policy",
     "connection": "daemon.cli.connection:connection",

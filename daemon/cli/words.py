@@ -4,7 +4,16 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, limit_words, pass_words, policy_words, sync_words, times
+from daemon.cli import (
+    account_words,
+    limit_words,
+    outbox_words,
+    pass_words,
+    policy_words,
+    sync_words,
+    times,
+)
+from daemon.cli.causes import CAUSES
 from daemon.control.messages import EventView
 from events.limits import (
     AllowanceRecounted,
@@ -13,6 +22,7 @@ from events.limits import (
     LimitHeld,
     StepsSummed,
 )
+from events.outbox import OutboxEvent
 from events.schema import (
     ActorCrashed,
     AuthorisationNeeded,
@@ -71,20 +81,6 @@ from events.terms import (
     ScheduleReason,
 )
 
-CAUSES = {
-    FailureClass.NETWORK: "the provider was not reached",
-    FailureClass.TIMEOUT: "it took too long",
-    FailureClass.RATE_LIMITED: "too many requests",
-    FailureClass.SERVER: "the provider failed",
-    FailureClass.AUTH: "the credential was refused",
-    FailureClass.NOT_FOUND: "nothing is there",
-    FailureClass.INVALID: "the request was refused",
-    FailureClass.MALFORMED: "the answer is not what the provider's file declares",
-    FailureClass.EMPTY: "the answer was empty",
-    FailureClass.RETIRED: "it was switched off for good",
-    FailureClass.CANCELLED: "it was cancelled",
-    FailureClass.INTERNAL: "rounds itself failed",
-}
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
     ScheduleReason.INTERVAL: "",
@@ -104,6 +100,8 @@ def line(view: EventView, width: int = 0) -> str:
 
 def tone(event: Event) -> str | None:
     """A colour for what a person should see: red for failures, yellow for what did not happen."""
+    if isinstance(event, OutboxEvent):
+        return outbox_words.tone(event)
     match event:
         case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused() | RefreshFailed():
             return "red"
@@ -134,6 +132,8 @@ def tone(event: Event) -> str | None:
 
 def sentence(view: EventView) -> str:
     event = view.event
+    if isinstance(event, OutboxEvent):
+        return outbox_words.told(event, _who(event))
     match event:
         case DaemonStarted(version=version):
             return f"rounds {version} started"
@@ -147,15 +147,14 @@ def sentence(view: EventView) -> str:
         case PolicySet():
             return policy_words.fleet(event)
         case VaultKeyRotated(version=version, sealed=sealed):
-            anew = f"{times.count(sealed, 'secret')} sealed anew"
-            return f"the vault's key is now key {version}{by(event.by)}; {anew}"
+            return _rotated(version, sealed, event.by)
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
         case SyncScheduled(due=due, reason=reason):
             return f"next sync at {times.local(due)}{REASONS[reason]}{by(event.by)}"
         case ActorCrashed(error=error, crashes=crashes, until=until):
-            times_ = _if(crashes > 1, f", {crashes} times in a row")
-            return f"rounds itself failed ({error}){times_}; rests until {times.local(until)}"
+            again = _if(crashes > 1, f", {crashes} times in a row")
+            return f"rounds itself failed ({error}){again}; rests until {times.local(until)}"
         case (
             ConnectionAdded()
             | ConnectionChanged()
@@ -192,6 +191,11 @@ def sentence(view: EventView) -> str:
             return limit_words.limit(event)
         case _:
             return account_words.account(event, _who(event))
+
+
+def _rotated(version: int, sealed: int, caller: Caller | None) -> str:
+    anew = f"{times.count(sealed, 'secret')} sealed anew"
+    return f"the vault's key is now key {version}{by(caller)}; {anew}"
 
 
 def _who(event: Event) -> str:

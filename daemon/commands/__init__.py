@@ -40,6 +40,18 @@ from daemon.commands.membership import (
     Remove,
     Resume,
 )
+from daemon.commands.outbox import (
+    AbandonWrite,
+    BeginWrite,
+    DeliverWrite,
+    DropWrite,
+    LoseWrite,
+    MissWrite,
+    OutboxCommand,
+    QueueWrite,
+    RetryWrite,
+    SettleWrite,
+)
 from daemon.commands.policy import (
     CloseBreaker,
     DeclareSettings,
@@ -71,12 +83,14 @@ from daemon.commands.syncs import (
 )
 
 __all__ = [
+    "AbandonWrite",
     "Activate",
     "Advance",
     "Authorise",
     "Backfill",
     "BeginAuthorisation",
     "BeginPass",
+    "BeginWrite",
     "Cancel",
     "Capture",
     "CloseBreaker",
@@ -86,6 +100,8 @@ __all__ = [
     "DayCount",
     "DeclareProvider",
     "DeclareSettings",
+    "DeliverWrite",
+    "DropWrite",
     "FillPass",
     "Finish",
     "GatewayCommand",
@@ -95,7 +111,9 @@ __all__ = [
     "Introspection",
     "LimitCommand",
     "LoseRefresh",
+    "LoseWrite",
     "MembershipCommand",
+    "MissWrite",
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
@@ -103,10 +121,12 @@ __all__ = [
     "NoteVaultKey",
     "OfferDays",
     "OpenBreaker",
+    "OutboxCommand",
     "Pair",
     "Pause",
     "PolicyCommand",
     "ProgramCall",
+    "QueueWrite",
     "Reconsider",
     "Recount",
     "Recover",
@@ -117,11 +137,13 @@ __all__ = [
     "ResetSettings",
     "Resume",
     "Retry",
+    "RetryWrite",
     "Review",
     "SetClient",
     "SetPolicy",
     "SetSettings",
     "Settle",
+    "SettleWrite",
     "Start",
     "StepClock",
     "Stop",
@@ -138,4 +160,5 @@ Command: TypeAlias = (
     | PolicyCommand
     | LimitCommand
     | GatewayCommand
+    | OutboxCommand
 )

@@ -13,6 +13,7 @@ from daemon.configuration import Configuration
 from daemon.connect import declaration
 from daemon.control.messages import EventView
 from daemon.gateway.gateway import Gateway
+from daemon.gateway.outbox import Outbox
 from daemon.journal import Journal
 from daemon.places import Places
 from daemon.provider import Provider
@@ -50,6 +51,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     keeper: Keeper
     gateway: Gateway
     cache: Cache
+    outbox: Outbox
     providers: Mapping[int, Provider]
     places: Places
     version: str

@@ -11,6 +11,7 @@ from daemon.exchange import CallLost
 from daemon.failures import NEXT_SYNC
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import HeldBack
+from daemon.gateway.outbox import NotQueued, Queued
 from events.gateway import CallKind
 from events.terms import Caller, FailureClass, SkipReason
 
@@ -25,6 +26,7 @@ HELD = {
         "stands behind an open breaker; `rounds breaker list` shows it",
     ),
 }
+ACCEPTED = 202  # it is on disk, and its outcome is yet to come
 PROBLEMS = {
     FailureClass.RATE_LIMITED: "limited",
     FailureClass.TIMEOUT: "timed-out",
@@ -46,13 +48,26 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         fresh=wish.fresh,
     )
     try:
-        answer = await desk.gateway.call(subject, asked, by)
+        way = desk.outbox if wish.queue else desk.gateway
+        answer = await way.call(subject, asked, by)
+    except NotQueued as refused:
+        raise Refused(refused.code, refused.message) from None
     except HeldBack as back:
         raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
     except CallLost as lost:
         code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
         message = lost.message.removesuffix(NEXT_SYNC)
         raise Refused(code, message, retry_after=lost.retry_after) from None
+    if isinstance(answer, Queued):
+        return RequestAnswer(
+            seq=desk.journal.head.seq,
+            status=ACCEPTED,
+            headers={},
+            body=None,
+            source="outbox",
+            attempts=0,
+            write=answer.write,
+        )
     brought = answer.brought
     text = _text(brought.body)
     return RequestAnswer(

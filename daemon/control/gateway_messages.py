@@ -16,7 +16,8 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     `body` is the text to be sent, `key` makes a write one that may be sent twice, where its
     provider's file names a header for it. `kind` is told from the method where it is left out; its
-    tenant's limits on programs are by kind. With `fresh` the provider itself has to answer.
+    tenant's limits on programs are by kind. With `fresh` the provider itself has to answer. Without
+    `queue` a write is not delivered later where its provider is down: it fails.
     """
 
     connection: str
@@ -28,6 +29,7 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}\Z")] | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=DEADLINE_S_MAX)] = 30.0
     fresh: bool = False
+    queue: bool = True
 
 
 class RequestAnswer(Struct, frozen=True, kw_only=True):
@@ -35,7 +37,8 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
 
     `body` is text; what is none is in `body_base64`. `source` says where it comes from: the
     `provider`, `shared` with somebody who asked the same, or the `cache`, which says how old it is,
-    and whether it is `stale`: no longer as good as new. `cause` and `message` say what is wrong.
+    and whether it is `stale`: no longer as good as new; from the `outbox` comes a 202, and `write`
+    is the number of a write that is delivered later. `cause` and `message` say what is wrong.
     """
 
     seq: int
@@ -50,6 +53,7 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     duration_ms: int = 0
     cause: FailureClass | None = None
     message: str = ""
+    write: int | None = None
 
 
 class CacheQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,6 +35,10 @@ WORDS = {
         "1 connection needs a person to mend what is wrong",
         "{} connections need a person to mend what is wrong",
     ),
+    Reason.IN_DOUBT: (
+        "1 connection has a write in doubt: somebody must look whether it arrived",
+        "{} connections have a write in doubt: somebody must look whether it arrived",
+    ),
     Reason.CHRONIC: (
         f"1 connection keeps failing ({CHRONIC} times in a row or more)",
         f"{{}} connections keep failing ({CHRONIC} times in a row or more)",
@@ -58,6 +62,7 @@ COMMANDS = {
     Reason.BREAKERS: "rounds breaker list",
     Reason.TO_BE_AUTHORISED: "rounds connection authorize {}",
     Reason.PERSON: "rounds connection show {}",
+    Reason.IN_DOUBT: "rounds outbox list {}",
     Reason.CHRONIC: "rounds log show --connection {}",
     Reason.UNHEALTHY: "rounds health {}",
     Reason.DEGRADED: "rounds health {}",
@@ -79,6 +84,7 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
     system.add_providers(sum_, providers, now)
     async for subject, known in whose.unhurried(found):
         system.add(sum_, subject, known, world.providers.get(known.provider), now)
+        system.add_writes(sum_, subject, world.outboxes.get(subject, ()))
     holds = sorted(desk.journal.holds)
     full = [_full(desk, holds)] if holds else []
     helps = OF_ONE if wish.provider and len(found) == 1 else COMMANDS

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from daemon.account import CLIENT, NO_TENANT
 from daemon.auth_file import Auth, OAuth2
-from daemon.control import views, whose
+from daemon.control import outbox, views, whose
 from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import ProgramsView
@@ -83,6 +83,7 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
         unauthorised=sum(each.grant.phase is Phase.NEEDED for each in live),
         held=late,
+        writes=outbox.counted_all(desk),
     )
 
 

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from daemon.control.account_messages import BackfillView, GrantView, OAuthView, SettingView
 from daemon.control.gateway_messages import ProgramsView
+from daemon.control.outbox_messages import WritesView
 from daemon.control.policy_messages import BreakerView
 from daemon.exchange import PoolStatistics
 from events.schema import Event
@@ -153,6 +154,7 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     held_until: datetime | None = None
     breakers: list[BreakerView] = []
     stream_intervals: dict[str, timedelta] = {}
+    writes: WritesView | None = None
 
 
 class Connections(Struct, frozen=True, kw_only=True):
@@ -190,6 +192,7 @@ class Status(Struct, frozen=True, kw_only=True):
     trouble: list[str]
     unauthorised: int = 0
     held: int = 0
+    writes: WritesView | None = None
 
 
 class QueueItem(Struct, frozen=True, kw_only=True):

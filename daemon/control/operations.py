@@ -16,6 +16,7 @@ from daemon.control import (
     health,
     look,
     membership,
+    outbox,
     passes,
     past,
     policies,
@@ -23,6 +24,7 @@ from daemon.control import (
 )
 from daemon.control import gateway_messages as g
 from daemon.control import messages as m
+from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import rotation_messages as r
 from daemon.control.desk import Desk
@@ -127,6 +129,11 @@ OPERATIONS = (
     _get("cache", g.CacheQuery, g.KeptAnswers, cache.show),
     _post("cache-drop", Role.OPERATOR, g.CacheOf, cache.drop, g.CacheDropped),
     _post("request", Role.OPERATOR, g.RequestWish, gateway.request, g.RequestAnswer),
+    _get("outbox", o.OutboxQuery, o.Writes, outbox.show_all),
+    _get("outbox-write", o.WriteName, o.WriteAnswer, outbox.show, Role.OPERATOR),
+    _post("outbox-retry", Role.OPERATOR, o.WriteName, outbox.retry),
+    _post("outbox-delivered", Role.OPERATOR, o.WriteName, outbox.delivered),
+    _post("outbox-drop", Role.OPERATOR, o.WriteName, outbox.drop),
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),

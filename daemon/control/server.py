@@ -34,6 +34,7 @@ STATUS = {
     "declared": 409,
     "not-authorised": 409,
     "no-client": 409,
+    "outbox-full": 409,
     "limited": 429,
     "provider": 502,
     "timed-out": 504,

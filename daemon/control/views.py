@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from daemon.control import breakers
+from daemon.control import breakers, outbox
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
@@ -57,6 +57,7 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         held_until=held.until if held else None,
         breakers=_breakers(desk, subject, connection, now),
         stream_intervals=policy.stream_intervals(world, subject),
+        writes=outbox.counted(world.outboxes.get(subject, ())),
     )
 
 

@@ -36,6 +36,7 @@ from daemon.commands import (
     NoteVaultKey,
     OfferDays,
     OpenBreaker,
+    OutboxCommand,
     Pause,
     PolicyCommand,
     Reconsider,
@@ -68,6 +69,7 @@ from daemon.decide import (
     host,
     limits,
     membership,
+    outbox,
     outcome,
     passes,
     retry,
@@ -104,6 +106,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_limit(command, world, now)
     if isinstance(command, GatewayCommand):
         return calling.note(command, world, now)
+    if isinstance(command, OutboxCommand):
+        return outbox.decide(command, world, now)
     return _of_host(command, world, now)
 
 
@@ -212,7 +216,7 @@ def _of_policy(command: PolicyCommand, world: World) -> Decisions:
 def _of_host(command: HostCommand, world: World, now: datetime) -> Decisions:
     match command:
         case Recover():
-            return host.recover(command, world)
+            return host.recover(command, world, now)
         case SetPolicy():
             return host.set_policy(command, world)
         case NoteVaultKey():

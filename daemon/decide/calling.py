@@ -17,6 +17,7 @@ from projections.world import World
 
 ATTEMPTS_MAX = 3  # exchanges for one call
 DELAY = timedelta(milliseconds=200)  # doubled for each retry, and a part of it drawn
+CONNECT = timedelta(seconds=10)  # what an exchange takes that reaches nobody: transport.CONNECT_S
 BUDGET_LEAST = 10  # retries an hour and provider that no budget forbids
 UNLESS_SENT = frozenset({FailureClass.NETWORK, FailureClass.TIMEOUT, FailureClass.SERVER})
 """What a call that changes something is made again for, if certainly nothing was sent."""
@@ -109,7 +110,8 @@ def again(
         return None
     longest = DELAY * 2 ** (lost.attempt - 1)
     rest = max(longest * jitter, lost.retry_after or timedelta(0))
-    if rest >= lost.left or held(subject, world, now) is not None:
+    needs = rest if lost.repeatable else rest + CONNECT  # cut short, nobody knew if it was sent
+    if needs >= lost.left or held(subject, world, now) is not None:
         return None
     known = world.connections[subject]
     recent = traffic.last_hour(world.providers[known.provider].traffic, now)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import DeclareProvider, FillPass, NoteVaultKey, Recover, SetPolicy
-from daemon.decide import passes
+from daemon.decide import outbox, passes
 from daemon.decide.decisions import Decisions
 from daemon.decide.doubt import RETRY
 from daemon.decide.outcome import interrupted
@@ -19,15 +19,19 @@ from projections.grant import Phase
 from projections.world import World
 
 
-def recover(command: Recover, world: World) -> Decisions:
-    """Every sync that was running when the last life ended has been interrupted."""
+def recover(command: Recover, world: World, now: datetime) -> Decisions:
+    """Every sync that was running when the last life ended has been interrupted.
+
+    So has every write that was under way.
+    """
     open_runs = [
         event
         for subject in sorted(world.fleet.running)
         if (run := world.connections[subject].run)
         for event in interrupted(subject, run, InterruptReason.DIED, world)
     ]
-    return [*open_runs, (FLEET, DaemonStarted(version=command.version)), *_filled(world)]
+    closed = [*open_runs, *outbox.recovered(world, now)]
+    return [*closed, (FLEET, DaemonStarted(version=command.version)), *_filled(world)]
 
 
 def _filled(world: World) -> Decisions:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
-from daemon.decide import doubt, retry, vain
+from daemon.decide import doubt, outbox, retry, vain
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of
@@ -62,7 +62,7 @@ def connect(command: Connect, world: World, now: datetime) -> Decisions:
 
 
 def remove(command: Remove, world: World, now: datetime) -> Decisions:
-    """What runs is cancelled, what was requested or due is skipped."""
+    """What runs is cancelled, what was requested or due skipped, what was to be written dropped."""
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed:
         return []
@@ -73,6 +73,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
         *_overdue(subject, known, now),
         *retry.ended(subject, known, command.by),
         *ended(subject, known, BackfillEnd.CANCELLED, command.by),
+        *outbox.removed(command, world),
         (subject, ConnectionRemoved(by=command.by)),
     ]
 

@@ -98,8 +98,10 @@ def within(
         for name, at in before.streams.items()
         if name in intervals
     }
-    if streams:  # what a step of the clock made due before any of them stays so
-        return SyncScheduled(due=min(due, *streams.values()), reason=reason, streams=streams)
+    if streams:
+        stepped = [] if due in before.streams.values() else [due]  # sooner than any, for a request
+        first = min([*stepped, *streams.values()])
+        return SyncScheduled(due=first, reason=reason, streams=streams)
     interval = min(intervals.values(), default=rules.interval)
     sooner = bounded(due, interval)
     moved = _spread(subject, interval, rules.spread)

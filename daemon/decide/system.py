@@ -12,10 +12,11 @@ from msgspec import Struct, field
 
 from daemon.decide import condition, failure
 from daemon.decide.condition import Condition
-from projections import breaker, connection
+from projections import breaker, connection, outbox
 from projections.breaker import Breaker, Phase
 from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
+from projections.outbox import Outbox
 from projections.provider import Provider
 
 OVERDUE = timedelta(minutes=5)  # the documents' cron looked that often: later was late there too
@@ -30,6 +31,7 @@ class Reason(StrEnum):
     BREAKERS = "breakers-open"
     TO_BE_AUTHORISED = "to-be-authorised"
     PERSON = "waiting-for-a-person"
+    IN_DOUBT = "writes-in-doubt"
     CHRONIC = "chronic-failures"
     UNHEALTHY = "unhealthy"
     DEGRADED = "degraded"
@@ -67,6 +69,12 @@ def add(sum_: Sum, subject: int, known: Connection, at: Provider | None, now: da
     if is_overdue(known, at, now):
         _note(sum_, Reason.OVERDUE, subject)
     _note_breaker(sum_, subject, known.breaker, now)
+
+
+def add_writes(sum_: Sum, subject: int, waiting: Outbox) -> None:
+    """And at what the connection has yet to write."""
+    if outbox.doubtful(waiting):
+        _note(sum_, Reason.IN_DOUBT, subject)
 
 
 def add_providers(sum_: Sum, providers: Mapping[int, Provider], now: datetime) -> None:

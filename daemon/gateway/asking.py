@@ -40,8 +40,14 @@ class Wish(Struct, frozen=True, kw_only=True):
     fresh: bool = False
 
 
-def build(file: ProviderFile, wish: Wish, credential: Secret | None, values: Values) -> Request:
-    """Return the request. Raises CallLost: nothing was sent."""
+def build(
+    file: ProviderFile,
+    wish: Wish,
+    template: str | None,
+    credential: Secret | None,
+    values: Values,
+) -> Request:
+    """Return the request to a path of that template. Raises CallLost: nothing was sent."""
     _check_path(wish.path)
     first_request.check_settings(file, values)
     first_request.check_allowed(file, values)
@@ -53,7 +59,7 @@ def build(file: ProviderFile, wish: Wish, credential: Secret | None, values: Val
     return Request(
         method=wish.method,
         url=placeholders.url(file.base_url.rstrip("/"), values) + wish.path,
-        endpoint=f"{wish.method} {template(file, wish.method, wish.path) or UNDECLARED}",
+        endpoint=f"{wish.method} {template or UNDECLARED}",
         stream="",
         headers={"accept": "*/*", **headers},
         body=wish.body,

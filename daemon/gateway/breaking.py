@@ -6,20 +6,20 @@ from daemon.journal import Journal
 
 
 class Breaking:
-    """While a breaker is half-open, one call at a time finds out."""
+    """While a breaker is half-open, one call at a time finds out: `probing` are whose does."""
 
     def __init__(self, inner: Exchange, journal: Journal) -> None:
         self._inner = inner
         self._journal = journal
-        self._probing: set[int] = set()
+        self.probing: set[int] = set()
 
     async def __call__(self, call: Call) -> Brought:
         world, now = self._journal.world, self._journal.clock.now()
-        if held := calling.held(call.subject, world, now, probing=self._probing):
+        if held := calling.held(call.subject, world, now, probing=self.probing):
             raise HeldBack(held)
         probes = calling.probes(call.subject, world, now)
-        self._probing |= probes
+        self.probing |= probes
         try:
             return await self._inner(call)
         finally:
-            self._probing -= probes
+            self.probing -= probes

@@ -107,14 +107,15 @@ class Caching:
         try:
             return await self._inner(call)
         finally:
-            self._doubt(call.subject, call.path)
+            self.doubted(call.subject, call.path)
 
     async def doubt(self, connection: int, path: str) -> None:
         """Pass nothing off as good that a change may touch which is about to leave."""
-        if self._doubt(connection, path):
+        if self.doubted(connection, path):
             await self._cache.flush()
 
-    def _doubt(self, connection: int, path: str) -> bool:
+    def doubted(self, connection: int, path: str) -> bool:
+        """What is kept may have changed, and what is being read; says whether that is news."""
         self._changes[connection] = self._changes.get(connection, 0) + 1
         return self._cache.doubt(connection, path)
 

@@ -1,37 +1,28 @@
 """How do programs call a provider through us? All layers, from the outermost to the wire."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import trio
 from msgspec import Struct, structs
 
-from daemon import account
 from daemon.cache.cache import Cache
-from daemon.endpoint_file import Endpoint
 from daemon.exchange import CallLost
 from daemon.failures import NEXT_SYNC
-from daemon.gateway import asking
 from daemon.gateway.asking import Wish
 from daemon.gateway.batching import Batching
 from daemon.gateway.breaking import Breaking
 from daemon.gateway.caching import Caching, shown
-from daemon.gateway.call import Brought, Call
+from daemon.gateway.call import Brought
+from daemon.gateway.drafting import Means, draft
 from daemon.gateway.retrying import Retrying
 from daemon.gateway.sending import Sending
 from daemon.gateway.sharing import Sharing
-from daemon.journal import Journal
-from daemon.limiter import Limiter
-from daemon.provider import Provider
-from daemon.tokens import Keeper
-from daemon.vault import Vault
 from events.terms import Caller, FailureClass
 
 GRACE_S = 0.5  # what is late by less than this says itself why it is
 OURS = frozenset({FailureClass.AUTH, FailureClass.MALFORMED})
 """What is wrong between the provider and us: what it said of that is not passed on."""
-
-NO_ENDPOINT = Endpoint()
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -50,23 +41,23 @@ class Gateway:
     """One for the daemon."""
 
     def __init__(
-        self,
-        journal: Journal,
-        vault: Vault,
-        keeper: Keeper,
-        providers: Mapping[int, Provider],
-        *,
-        limiter: Limiter,
-        cache: Cache,
-        nursery: trio.Nursery,
-        chance: Callable[[], float],
+        self, means: Means, cache: Cache, nursery: trio.Nursery, chance: Callable[[], float]
     ) -> None:
-        self._journal = journal
-        self._vault = vault
-        self._providers = providers
-        sending = Sending(journal, keeper, limiter)
-        retrying = Retrying(Breaking(sending, journal), journal, chance)
-        self._layers = Caching(Sharing(Batching(retrying)), journal, cache, nursery)
+        self._means = means
+        breaking = Breaking(Sending(means), means.journal)
+        self.probing = breaking.probing
+        self._sharing = Sharing(Batching(Retrying(breaking, means.journal, chance)))
+        self._layers = Caching(self._sharing, means.journal, cache, nursery)
+
+    async def changes(self, subject: int, path: str) -> None:
+        """A change is about to leave by another way: nothing passes for good that it may touch."""
+        self._sharing.part(subject)
+        await self._layers.doubt(subject, path)
+
+    def changed(self, subject: int, path: str) -> None:
+        """It has come to its end, however: what was read meanwhile is not known to be good."""
+        self._sharing.part(subject)
+        self._layers.doubted(subject, path)
 
     async def call(self, subject: int, wish: Wish, by: Caller | None) -> Answer:
         """Make a connection's call for a program, within its deadline.
@@ -74,7 +65,7 @@ class Gateway:
         Raises HeldBack, and CallLost where no answer came.
         """
         began = trio.current_time()
-        call = self._call(subject, wish, by)
+        call = draft(self._means, subject, wish, by)
         with trio.move_on_at(call.deadline + GRACE_S):
             try:
                 brought = await self._layers(call)
@@ -88,38 +79,6 @@ class Gateway:
             )
         raise CallLost(
             FailureClass.TIMEOUT, f"there was no answer within {wish.timeout_s:g} s, our deadline"
-        )
-
-    def _call(self, subject: int, wish: Wish, by: Caller | None) -> Call:
-        """Raises CallLost: nothing was sent."""
-        known = self._journal.world.connections[subject]
-        provider = self._providers.get(known.provider)
-        if provider is None:
-            raise CallLost(
-                FailureClass.INVALID, "the provider's file is gone; nothing was sent", sent=False
-            )
-        file = provider.file
-        request = asking.build(
-            file,
-            wish,
-            account.credential(self._vault, known, subject),
-            account.settings(self._vault, known, subject, file),
-        )
-        template = asking.template(file, wish.method, wish.path)
-        return Call(
-            subject=subject,
-            tenant=known.tenant,
-            account=known.grant.account,
-            provider=known.provider,
-            way=provider,
-            request=request,
-            kind=wish.kind or asking.kind_of(wish.method),
-            path=wish.path.partition("?")[0],
-            endpoint=file.endpoints.get(template or "", NO_ENDPOINT),
-            keyed=wish.key is not None and file.idempotency_header is not None,
-            deadline=trio.current_time() + wish.timeout_s,
-            by=by,
-            fresh=wish.fresh,
         )
 
 

@@ -9,10 +9,9 @@ from daemon.commands import NoteCallMade, ProgramCall
 from daemon.decide import calling
 from daemon.exchange import CallLost, Request, Response
 from daemon.gateway.call import Brought, Call, HeldBack
+from daemon.gateway.drafting import Means
 from daemon.journal import Journal
-from daemon.limiter import Limiter
 from daemon.protected import Protected, Whose
-from daemon.tokens import Keeper
 from events.gateway import CallMade
 
 URGENT = 1  # of those that wait for a provider's limits, a program's call goes with a person's
@@ -22,24 +21,21 @@ FAIR_S = 10.0  # who gives a provider less than this, or its file's own time, ca
 class Sending:
     """The lowest layer that is the gateway's own; below it lies what syncs use too."""
 
-    def __init__(self, journal: Journal, keeper: Keeper, limiter: Limiter) -> None:
-        self._journal = journal
-        self._keeper = keeper
-        self._limiter = limiter
+    def __init__(self, means: Means) -> None:
+        self._means = means
 
     async def __call__(self, call: Call) -> Brought:
         left_s, own_s = call.left_s(), call.way.file.limits.timeout_s
         request = replace(
             call.request, timeout_s=min(left_s, own_s), cut_short=left_s < min(own_s, FAIR_S)
         )
-        witness = _Witness(self._journal, call)
         way = Protected(
-            self._journal,
-            self._keeper,
+            self._means.journal,
+            self._means.keeper,
             call.way,
             Whose(connection=call.subject, priority=URGENT, program=_program(call)),
-            limiter=self._limiter,
-            witness=witness,
+            limiter=self._means.limiter,
+            witness=Made(self._means.journal, call),
             patience_s=left_s,
         )
         response = await way.send(request)
@@ -53,33 +49,33 @@ def _program(call: Call) -> ProgramCall:
     return ProgramCall(endpoint=template, kind=call.kind, role=role)
 
 
-class _Witness:
+class Made:
     """One call's exchanges, as they are recorded; nobody waits for that."""
 
     def __init__(self, journal: Journal, call: Call) -> None:
-        self._journal = journal
-        self._call = call
-        self._asked = self._began = journal.world.seq
+        self.journal = journal
+        self.call = call
+        self._asked = self.began = journal.world.seq
 
     def leaves(self) -> None:
         """Raise HeldBack where a breaker opened while the call waited for its turn."""
-        world, now = self._journal.world, self._journal.clock.now()
-        if held := calling.shut(self._call.subject, self._asked, world, now):
+        world, now = self.journal.world, self.journal.clock.now()
+        if held := calling.shut(self.call.subject, self._asked, world, now):
             raise HeldBack(held)
-        self._began = world.seq
+        self.began = world.seq
 
     def answered(self, request: Request, response: Response) -> None:
         self._note(
             CallMade(
                 endpoint=request.endpoint,
                 method=request.method,
-                kind=self._call.kind,
-                began=self._began,
-                attempt=self._call.attempt,
+                kind=self.call.kind,
+                began=self.began,
+                attempt=self.call.attempt,
                 status=response.status,
                 duration_ms=response.duration_ms,
                 bytes=response.size,
-                by=self._call.by,
+                by=self.call.by,
             )
         )
 
@@ -88,17 +84,17 @@ class _Witness:
             CallMade(
                 endpoint=request.endpoint,
                 method=request.method,
-                kind=self._call.kind,
-                began=self._began,
-                attempt=self._call.attempt,
+                kind=self.call.kind,
+                began=self.began,
+                attempt=self.call.attempt,
                 status=lost.status,
                 cause=lost.cause,
                 duration_ms=lost.duration_ms,
                 bytes=lost.bytes,
                 retry_after=lost.retry_after,
-                by=self._call.by,
+                by=self.call.by,
             )
         )
 
     def _note(self, call: CallMade) -> None:
-        self._journal.execute(NoteCallMade(subject=self._call.subject, call=call))
+        self.journal.execute(NoteCallMade(subject=self.call.subject, call=call))

@@ -87,11 +87,15 @@ class Sharing:
         """Nobody who asks after a change is told what was answered before it."""
         if call.kind is CallKind.READ:
             return await self._inner(call)
-        self._reads.pop(call.subject, None)
+        self.part(call.subject)
         try:
             return await self._inner(call)
         finally:
-            self._reads.pop(call.subject, None)
+            self.part(call.subject)
+
+    def part(self, subject: int) -> None:
+        """Whoever reads from now on does not share with those who did before."""
+        self._reads.pop(subject, None)
 
 
 def _identity(call: Call) -> Identity | None:

@@ -1,7 +1,7 @@
 """What can be done with the data store? Synchronous, on one connection, one call at a time."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, heads, schema, views
+from daemon.store import drafts, heads, outbox, schema, views
 from daemon.store.drafts import DayCount, Difference, Draft
+from daemon.store.outbox import Letter
 from daemon.store.schema import StoreUnusable
 from events.terms import Mode
 from events.writer import FULL
@@ -205,6 +206,24 @@ class Store:
             records=[msgspec.json.decode(body) for _, body in found],
             after=found[-1][0] if more else None,
         )
+
+    def put_letter(self, connection: int, letter: Letter) -> int:
+        """Keep what is to be written; its row, once that is on disk."""
+        with self._writing():
+            return outbox.put(self._connection, connection, letter)
+
+    def letter(self, connection: int, row: int) -> Letter | None:
+        with self._guarded():
+            return outbox.get(self._connection, connection, row)
+
+    def discard_letters(self, rows: Iterable[int]) -> None:
+        with self._writing():
+            outbox.discard(self._connection, rows)
+
+    def reconcile_letters(self, waiting: Mapping[int, int]) -> Collection[int]:
+        """Make the outbox agree with the log; which rows (row → connection) are missing."""
+        with self._writing():
+            return outbox.reconcile(self._connection, waiting)
 
     def _some(self, stream: int, after: str, limit: int) -> tuple[list[tuple[str, str]], bool]:
         """Some current rows (key, body), one at least; and whether there may be more."""

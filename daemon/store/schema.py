@@ -26,6 +26,11 @@ def know_days_and_types(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def keep_writes(db: sqlite_utils.Database) -> None:
+    db.execute(_OUTBOX)
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open, or make, the one writing connection of the store; in memory where `path` is None."""
     try:
@@ -130,6 +135,19 @@ _DAYS_AND_TYPES = (
     ) STRICT, WITHOUT ROWID
     """,
 )
+
+_OUTBOX = """
+    CREATE TABLE outbox (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: events speak of it
+        connection INTEGER NOT NULL,
+        method     TEXT NOT NULL,
+        path       TEXT NOT NULL,  -- with its query, from the provider's base URL on
+        headers    TEXT NOT NULL,  -- JSON
+        body       BLOB,
+        kind       TEXT NOT NULL,
+        key        TEXT            -- by which the provider knows it again
+    ) STRICT
+    """
 
 _TEMPORARY = (
     "CREATE TEMP TABLE page (key TEXT PRIMARY KEY, digest BLOB, body TEXT) WITHOUT ROWID",

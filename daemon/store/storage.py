@@ -1,6 +1,6 @@
 """How do tasks use the data store without holding up the loop? One call at a time, off it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -8,6 +8,7 @@ import trio
 
 from daemon.store.core import Page, Position, Store
 from daemon.store.drafts import DayCount, Difference, Draft
+from daemon.store.outbox import Letter
 from events.terms import Mode
 
 T = TypeVar("T")
@@ -86,3 +87,12 @@ class Storage:
         return await self._run(
             partial(self._store.show, connection, stream, after=after, limit=limit)
         )
+
+    async def put_letter(self, connection: int, letter: Letter) -> int:
+        return await self._run(partial(self._store.put_letter, connection, letter))
+
+    async def letter(self, connection: int, row: int) -> Letter | None:
+        return await self._run(partial(self._store.letter, connection, row))
+
+    async def discard_letters(self, rows: Iterable[int]) -> None:
+        await self._run(partial(self._store.discard_letters, rows))

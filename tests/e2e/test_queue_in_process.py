@@ -49,6 +49,7 @@ class Slow(InProcess):
             keeper=daemon.keeper,
             gateway=daemon.gateway,
             cache=daemon.cache,
+            outbox=daemon.outbox,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),

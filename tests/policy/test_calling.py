@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from daemon import commands
 from daemon.decide import calling
-from daemon.decide.calling import ATTEMPTS_MAX, BUDGET_LEAST, DELAY, Held, Lost
+from daemon.decide.calling import ATTEMPTS_MAX, BUDGET_LEAST, CONNECT, DELAY, Held, Lost
 from events import terms
 from events.breakers import BreakerClosed, BreakerOpened, BreakerProbed, BreakerReason
 from events.envelope import Recorded
@@ -162,8 +162,9 @@ def test_a_call_that_may_be_repeated_is_after_a_rest_that_doubles_and_is_drawn()
 def test_a_write_is_made_again_only_where_certainly_nothing_was_sent():
     write = replace(LOST, repeatable=False)
     assert again(write) is None
-    unsent = replace(write, cause=FailureClass.NETWORK, sent=False)
+    unsent = replace(write, cause=FailureClass.NETWORK, sent=False, left=MINUTE)
     assert again(unsent) == DELAY / 2
+    assert again(replace(unsent, left=CONNECT)) is None, "the deadline must not cut it short"
     assert again(replace(unsent, cause=FailureClass.RATE_LIMITED)) is None
 
 

@@ -275,6 +275,7 @@ class Month:
             keeper=daemon.keeper,
             gateway=daemon.gateway,
             cache=daemon.cache,
+            outbox=daemon.outbox,
             configuration=self.configuration(),
             providers=daemon.providers,
             places=Places(config=nowhere, state=nowhere, socket=nowhere),

@@ -32,6 +32,7 @@ class Idle(InProcess):
             keeper=daemon.keeper,
             gateway=daemon.gateway,
             cache=daemon.cache,
+            outbox=daemon.outbox,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

@@ -32,6 +32,7 @@ def desk(month: Month, daemon: Daemon, tmp_path) -> Desk:
         keeper=daemon.keeper,
         gateway=daemon.gateway,
         cache=daemon.cache,
+        outbox=daemon.outbox,
         configuration=month.configuration(),
         providers=daemon.providers,
         places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

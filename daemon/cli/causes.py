@@ -1,0 +1,18 @@
+"""What went wrong with a call or a sync, in a few words?"""
+
+from events.terms import FailureClass
+
+CAUSES = {
+    FailureClass.NETWORK: "the provider was not reached",
+    FailureClass.TIMEOUT: "it took too long",
+    FailureClass.RATE_LIMITED: "too many requests",
+    FailureClass.SERVER: "the provider failed",
+    FailureClass.AUTH: "the credential was refused",
+    FailureClass.NOT_FOUND: "nothing is there",
+    FailureClass.INVALID: "the request was refused",
+    FailureClass.MALFORMED: "the answer is not what the provider's file declares",
+    FailureClass.EMPTY: "the answer was empty",
+    FailureClass.RETIRED: "it was switched off for good",
+    FailureClass.CANCELLED: "it was cancelled",
+    FailureClass.INTERNAL: "rounds itself failed",
+}

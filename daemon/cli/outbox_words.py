@@ -1,0 +1,69 @@
+"""What does an event about a write that waits say, in one plain line?"""
+
+from typing import assert_never
+
+from daemon.cli import times
+from daemon.cli.causes import CAUSES
+from events.outbox import (
+    OutboxEvent,
+    WriteBegun,
+    WriteDeferred,
+    WriteDelivered,
+    WriteDropped,
+    WriteFailed,
+    WriteInDoubt,
+    WriteQueued,
+    WriteRetried,
+    WriteSettled,
+)
+from events.terms import FailureClass
+
+SETTLE = "look there, then type: rounds outbox retry, delivered or drop"
+
+
+def tone(event: OutboxEvent) -> str | None:
+    match event:
+        case WriteFailed() | WriteInDoubt():
+            return "red"
+        case WriteQueued() | WriteDeferred() | WriteDropped():
+            return "yellow"
+        case WriteDelivered() | WriteSettled():
+            return "green"
+        case _:
+            return None
+
+
+def told(event: OutboxEvent, who: str) -> str:
+    match event:
+        case WriteQueued(endpoint=endpoint, bytes=size):
+            why = _why(event.cause) or "others wait before it"
+            return f"write queued{who}: {endpoint}, {times.size(size)}; {why}"
+        case WriteBegun(write=write, attempt=attempt):
+            again = f", attempt {attempt}" if attempt > 1 else ""
+            return f"write {write} leaves{again}"
+        case WriteDelivered(write=write):
+            return f"write {write} delivered{_status(event)}"
+        case WriteFailed(write=write, message=message):
+            return f"write {write} failed: {message}"
+        case WriteDeferred(write=write, due=due, cause=cause):
+            why = _why(cause) or "rounds ended, or the clock jumped"
+            return f"write {write} put off until {times.local(due)}: {why}{_status(event)}"
+        case WriteInDoubt(write=write, cause=cause):
+            why = _why(cause) or "rounds ended before the answer came"
+            return f"write {write} may have arrived, or not ({why}{_status(event)}); {SETTLE}"
+        case WriteDropped(write=write):
+            return f"write {write} dropped{who}"
+        case WriteRetried(write=write):
+            return f"write {write} is to be sent again{who}"
+        case WriteSettled(write=write):
+            return f"write {write} did arrive, as was found{who}"
+        case _:
+            assert_never(event)
+
+
+def _why(cause: FailureClass | None) -> str | None:
+    return CAUSES[cause] if cause else None
+
+
+def _status(event: WriteDelivered | WriteDeferred | WriteInDoubt) -> str:
+    return f" ({event.status})" if event.status else ""

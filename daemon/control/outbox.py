@@ -1,0 +1,156 @@
+"""Which writes wait for their provider, and how do people move them?"""
+
+import base64
+from datetime import datetime
+
+import trio
+
+from daemon import commands
+from daemon.control.act import done, execute
+from daemon.control.desk import Desk, Refused
+from daemon.control.messages import Done
+from daemon.control.outbox_messages import (
+    OutboxQuery,
+    WriteAnswer,
+    WriteName,
+    Writes,
+    WritesView,
+    WriteView,
+)
+from daemon.decide import outbox as deciding
+from events.terms import Caller
+from projections import outbox
+from projections.outbox import Outbox, Phase, Write
+
+LISTED_MAX = 10_000  # writes in one answer: who has more asks for a connection's
+LOOKS = 256  # connections looked at between two turns of the loop
+UNDER_WAY = "write {number} is under way: wait for what becomes of it"
+NO_DOUBT = "write {number} is not in doubt: it has not reached the provider, and will be sent"
+
+
+async def show_all(desk: Desk, query: OutboxQuery, by: Caller) -> Writes:
+    world, now = desk.journal.world, desk.journal.clock.now()
+    seq, only = world.seq, desk.find(query.connection)[0] if query.connection else None
+    found: list[WriteView] = []
+    waiting = [*world.outboxes.items()] if only is None else [(only, world.outboxes.get(only, ()))]
+    for count, (subject, each) in enumerate(waiting, 1):
+        found += _views(desk, subject, each, now)
+        if count % LOOKS == 0:
+            await trio.lowlevel.checkpoint()
+    found.sort(key=lambda view: (view.connection, view.place))
+    return Writes(seq=seq, now=now, writes=found[:LISTED_MAX])
+
+
+async def show(desk: Desk, name: WriteName, by: Caller) -> WriteAnswer:
+    subject, write = _find(desk, name.write)
+    now, seq = desk.journal.clock.now(), desk.journal.world.seq
+    views = _views(desk, subject, desk.journal.world.outboxes[subject], now)
+    view = next(each for each in views if each.write == write.number)
+    letter = await desk.storage.letter(subject, write.row)
+    if letter is None:
+        return WriteAnswer(seq=seq, now=now, write=view, path=None)
+    text, raw = _text(letter.body)
+    return WriteAnswer(
+        seq=seq,
+        now=now,
+        write=view,
+        path=letter.path,
+        headers=dict(letter.headers),
+        body=text,
+        body_base64=raw,
+        key=letter.key,
+    )
+
+
+async def retry(desk: Desk, name: WriteName, by: Caller) -> Done:
+    subject, write = _find(desk, name.write)
+    wish = commands.RetryWrite(subject=subject, write=write.number, by=by)
+    return await _move(desk, wish, write, "sent again as soon as its connection may")
+
+
+async def delivered(desk: Desk, name: WriteName, by: Caller) -> Done:
+    subject, write = _find(desk, name.write)
+    if write.phase is Phase.QUEUED:
+        raise Refused("invalid", NO_DOUBT.format(number=write.number))
+    wish = commands.SettleWrite(subject=subject, write=write.number, by=by)
+    return await _move(desk, wish, write, "settled: it counts as delivered")
+
+
+async def drop(desk: Desk, name: WriteName, by: Caller) -> Done:
+    subject, write = _find(desk, name.write)
+    wish = commands.DropWrite(subject=subject, write=write.number, by=by)
+    return await _move(desk, wish, write, "dropped: it is not sent any more")
+
+
+def counted(waiting: Outbox) -> WritesView | None:
+    """How many of a connection wait; None where none does."""
+    if not waiting:
+        return None
+    return WritesView(waiting=len(waiting), in_doubt=outbox.doubtful(waiting))
+
+
+def counted_all(desk: Desk) -> WritesView | None:
+    outboxes = desk.journal.world.outboxes.values()
+    waiting = sum(map(len, outboxes))
+    doubtful = sum(map(outbox.doubtful, outboxes))
+    return WritesView(waiting=waiting, in_doubt=doubtful) if waiting else None
+
+
+async def _move(
+    desk: Desk,
+    wish: commands.RetryWrite | commands.SettleWrite | commands.DropWrite,
+    write: Write,
+    words: str,
+) -> Done:
+    recorded = await execute(desk, wish)
+    if not recorded:
+        _find(desk, write.number)  # it may have come to its end meanwhile
+        raise Refused("running", UNDER_WAY.format(number=write.number))
+    return done(desk, recorded, words)
+
+
+def _find(desk: Desk, number: int) -> tuple[int, Write]:
+    """Raise Refused (not-found)."""
+    world = desk.journal.world
+    subject = outbox.whose(world.outboxes, number)
+    write = outbox.find(world.outboxes.get(subject, ()), number) if subject else None
+    if subject is None or write is None:
+        raise Refused(
+            "not-found",
+            f"no write {number} waits; `rounds outbox list` shows those that do, `rounds log show` "
+            "what became of others",
+        )
+    return subject, write
+
+
+def _views(desk: Desk, subject: int, waiting: Outbox, now: datetime) -> list[WriteView]:
+    world, name = desk.journal.world, desk.vault.name(subject)
+    return [
+        WriteView(
+            write=each.number,
+            connection=name,
+            endpoint=each.endpoint,
+            method=each.method,
+            phase=each.phase,
+            keyed=each.keyed,
+            bytes=each.bytes,
+            queued_at=each.at,
+            place=place,
+            attempts=each.attempts,
+            due=deciding.opens(subject, world, now) if place == 1 else None,
+            held_by=deciding.held_by(subject, world, now) if place == 1 else "earlier",
+            cause=each.cause,
+            status=each.status,
+        )
+        for place, each in enumerate(waiting, 1)
+    ]
+
+
+def _text(body: bytes | None) -> tuple[str | None, str | None]:
+    """As text, or else in base 64."""
+    if body is None:
+        return None, None
+    try:
+        return body.decode(), None
+    except UnicodeDecodeError:
+        return None, base64.b64encode(body).decode()

@@ -1,0 +1,68 @@
+"""What becomes of a write that was lost on its way: did it arrive, was it refused, or neither?"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from daemon.decide import failure
+from events.terms import FailureClass
+
+CONFLICTS_MAX = 5  # how often a provider may say that it still works on the first copy of a write
+
+NOT_TAKEN = frozenset({429, 503})
+"""Statuses by which a provider says that it did not take what was sent."""
+
+UNKNOWN = frozenset(
+    {
+        FailureClass.NETWORK,
+        FailureClass.TIMEOUT,
+        FailureClass.SERVER,
+        FailureClass.MALFORMED,
+        FailureClass.CANCELLED,
+        FailureClass.INTERNAL,
+    }
+)
+"""After these what was sent may have been carried out, or not."""
+
+
+class Fate(StrEnum):
+    """What becomes of a write that was lost on its way."""
+
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    IN_DOUBT = "in-doubt"
+    FAILED = "failed"
+
+
+class Loss(Struct, frozen=True, kw_only=True):
+    """How a write was lost: `sent` says that it may have reached its provider."""
+
+    cause: FailureClass
+    status: int | None = None
+    sent: bool = True
+
+
+def may_wait(loss: Loss, *, keyed: bool) -> bool:
+    """Whether what a program has just lost may be sent later: it does no harm, and may help.
+
+    Whom our own limits sent away is told when to come back: the outbox is no way around them.
+    """
+    limited = loss.cause is FailureClass.RATE_LIMITED and not loss.sent
+    passes = failure.is_retried(loss.cause) or loss.cause is FailureClass.CANCELLED
+    return passes and not limited and of(loss, keyed=keyed) is Fate.DEFERRED
+
+
+def of(loss: Loss, *, keyed: bool, attempts: int = 1) -> Fate:
+    """By what is known of it: that it did not arrive, that it was refused, or neither."""
+    answered_well = loss.status is not None and 200 <= loss.status < 300
+    refused_as_such = loss.cause is FailureClass.AUTH and loss.status != 403
+    busy = keyed and loss.status == 409 and attempts <= CONFLICTS_MAX
+    if not loss.sent or loss.status in NOT_TAKEN or loss.cause is FailureClass.RATE_LIMITED:
+        return Fate.DEFERRED
+    if answered_well and loss.cause is FailureClass.MALFORMED:
+        return Fate.DELIVERED  # its answer cannot be read, but for its status
+    if refused_as_such or busy:
+        return Fate.DEFERRED  # another credential may do; its first copy is being worked on
+    if loss.cause in UNKNOWN:
+        return Fate.DEFERRED if keyed else Fate.IN_DOUBT
+    return Fate.FAILED

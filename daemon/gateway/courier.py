@@ -1,0 +1,182 @@
+"""How does one write that waited get to its provider, so that no crash makes it arrive twice?
+
+row ─► token ─► limits ─► WriteBegun, durable ─► exchange ─► what became of it
+  └────── crash: it waits on ──────┘                 └── crash: again with its key, or in doubt
+"""
+
+from collections.abc import Callable
+
+import structlog
+from msgspec.structs import replace
+
+from daemon.commands import BeginWrite, DeliverWrite, LoseWrite, MissWrite
+from daemon.decide import calling, outbox
+from daemon.exchange import CallLost, Request, Response
+from daemon.gateway.asking import Wish
+from daemon.gateway.call import Call
+from daemon.gateway.drafting import Means, draft
+from daemon.gateway.gateway import Gateway
+from daemon.gateway.sending import Made
+from daemon.protected import Protected, Whose
+from daemon.store.outbox import Letter
+from daemon.store.storage import Storage
+from events.gateway import CallKind
+from projections.outbox import Write
+
+PRIORITY = 2  # of those that wait for a provider's limits: after those who are waited for
+PATIENCE_S = 60.0  # whom the limits keep for longer comes again when they may let it go
+
+log = structlog.get_logger()
+
+
+class NotNow(Exception):
+    """It may not leave after all: somebody took it back, or keeps it. Nothing was sent."""
+
+
+class _Attempt(Made):
+    """One write's exchanges. `left` says that one began, `lost_by` how the last one was lost.
+
+    `probes` are the connection and provider whose breakers it finds out about.
+    """
+
+    left = False
+    lost_by: CallLost | None = None
+    probes: frozenset[int] = frozenset()
+
+    def leaves(self) -> None:
+        """It was asked whether it may when it was begun, which is after its turn had come."""
+        self.began = self.journal.world.seq
+
+    def lost(self, request: Request, lost: CallLost) -> None:
+        super().lost(request, lost)
+        self.lost_by = lost
+
+
+class Courier:
+    """One for the daemon."""
+
+    def __init__(
+        self, means: Means, storage: Storage, gateway: Gateway, chance: Callable[[], float]
+    ) -> None:
+        """It shares with `gateway` who finds out whether a breaker may close."""
+        self._means = means
+        self._journal = means.journal
+        self._storage = storage
+        self._gateway = gateway
+        self._chance = chance
+        self.probing = gateway.probing
+
+    async def carry(self, subject: int) -> bool:
+        """Send the connection's first write, if it may leave; what became of it is recorded.
+
+        False where none may, or not any more.
+        """
+        write = self._ready(subject)
+        if write is None:
+            return False
+        letter = await self._storage.letter(subject, write.row)
+        if letter is None:
+            self._journal.execute(MissWrite(subject=subject, write=write.number))
+            return True
+        try:
+            call = self._drafted(subject, letter)
+        except CallLost as lost:
+            self._lost(subject, write, lost)
+            return True
+        attempt = _Attempt(self._journal, replace(call, attempt=write.attempts + 1))
+        if not self._lets_go(attempt, write):
+            return True
+        try:
+            return await self._sent(attempt, write)
+        finally:
+            self._gateway.changed(subject, call.path)
+            self.probing -= attempt.probes
+
+    def _ready(self, subject: int, own: frozenset[int] = frozenset()) -> Write | None:
+        now = self._journal.clock.now()
+        others = self.probing - own
+        return outbox.ready(subject, self._journal.world, now, probing=others)
+
+    def _lets_go(self, attempt: _Attempt, write: Write) -> bool:
+        """Whether it may leave; where a breaker is half-open by now, as the one that finds out."""
+        subject = attempt.call.subject
+        if self._ready(subject, attempt.probes) != write:
+            return False
+        probes = calling.probes(subject, self._journal.world, self._journal.clock.now())
+        attempt.probes |= probes
+        self.probing |= probes
+        return True
+
+    async def _sent(self, attempt: _Attempt, write: Write) -> bool:
+        subject = attempt.call.subject
+        try:
+            response = await self._way(attempt, write).send(attempt.call.request)
+        except NotNow:
+            return False
+        except CallLost as lost:
+            self._lost(subject, write, lost, attempt)
+        else:
+            status = response.status
+            wish = DeliverWrite(subject=subject, write=write.number, status=status)
+            self._journal.execute(wish)
+        return True
+
+    def _drafted(self, subject: int, letter: Letter) -> Call:
+        wish = Wish(
+            method=letter.method,
+            path=letter.path,
+            headers=letter.headers,
+            body=letter.body,
+            kind=CallKind(letter.kind),
+            key=letter.key,
+        )
+        return draft(self._means, subject, wish)
+
+    def _way(self, attempt: _Attempt, write: Write) -> Protected:
+        """As for any call; but nothing leaves before it is on disk that it was begun."""
+        call, begun = attempt.call, False
+
+        async def leave(request: Request) -> Response:
+            nonlocal begun
+            if not begun:  # else its token was refused, and it goes out again with another one
+                await self._gateway.changes(call.subject, call.path)
+                if not self._lets_go(attempt, write):
+                    raise NotNow
+                wish = BeginWrite(subject=call.subject, write=write.number)
+                recorded = self._journal.execute(wish)
+                assert recorded, "what may leave may begin"
+                begun = True
+                await self._journal.durable(recorded)
+            attempt.left = True
+            return await call.way.send(request)
+
+        return Protected(
+            self._journal,
+            self._means.keeper,
+            replace(call.way, send=leave),
+            Whose(connection=call.subject, priority=PRIORITY),
+            limiter=self._means.limiter,
+            witness=attempt,
+            patience_s=PATIENCE_S,
+        )
+
+    def _lost(
+        self, subject: int, write: Write, lost: CallLost, attempt: _Attempt | None = None
+    ) -> None:
+        """What its last exchange came to counts, unless what it was signed with was refused.
+
+        Before one began, and once we were told so, it has certainly not arrived.
+        """
+        told = attempt.lost_by if attempt and attempt.lost_by else lost
+        self._journal.execute(
+            LoseWrite(
+                subject=subject,
+                write=write.number,
+                cause=told.cause,
+                status=told.status,
+                sent=attempt is not None and attempt.left and told.sent and lost.sent,
+                retry_after=told.retry_after or lost.retry_after,
+                jitter=self._chance(),
+            )
+        )
+        log.info("write-lost", subject=subject, write=write.number, cause=told.cause)

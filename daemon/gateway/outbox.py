@@ -1,0 +1,177 @@
+"""What becomes of a program's write while its provider is down?
+
+write ─► others wait? ─► gateway ─► answer
+             │              └─► lost, and may be sent later ─┐
+             └───────────────────────────────────────────────┴─► row ─► WriteQueued, durable ─► 202
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import trio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from daemon.commands import QueueWrite
+from daemon.decide import fate, outbox
+from daemon.decide.fate import Loss
+from daemon.decide.outbox import OUTBOX_MAX
+from daemon.exchange import CallLost
+from daemon.gateway import asking
+from daemon.gateway.asking import Wish
+from daemon.gateway.call import Call, HeldBack
+from daemon.gateway.drafting import Means, draft
+from daemon.gateway.gateway import Answer, Gateway
+from daemon.store.core import StoreFull
+from daemon.store.outbox import Letter
+from daemon.store.storage import Storage
+from events.gateway import CallKind
+from events.terms import Caller, FailureClass
+
+ROOM_WAIT_S = 2.0  # how long a write waits for a busy writer before it is refused
+DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
+KEY_BITS = 53  # of one drawn number; a key is two of them
+FULL = (
+    f"{OUTBOX_MAX} writes of this connection wait already, and this one was not queued; "
+    "`rounds outbox list` says what they wait for"
+)
+NO_ROOM = (
+    "the disk is full, or very slow: the provider did not say that it took the write, and it "
+    "cannot be queued; free some space, then write it anew"
+)
+NOT_WRITTEN = (
+    "the disk is full, so the write is not queued for certain; it is delivered if there is room "
+    "before rounds stops: free some space, and look whether it arrived"
+)
+REMOVED = "the connection was removed meanwhile; nothing was queued"
+
+
+class NotQueued(Exception):
+    """A write that its provider did not take was not queued either; the sentence says why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Queued(Struct, frozen=True, kw_only=True):
+    """It is on disk, and is delivered once it may be."""
+
+    write: int
+
+
+Outcome: TypeAlias = Answer | Queued
+
+
+class Outbox:
+    """One for the daemon, before its gateway."""
+
+    def __init__(
+        self, means: Means, storage: Storage, gateway: Gateway, chance: Callable[[], float]
+    ) -> None:
+        self._means = means
+        self._journal = means.journal
+        self._storage = storage
+        self._gateway = gateway
+        self._chance = chance
+
+    async def call(self, subject: int, wish: Wish, by: Caller | None) -> Outcome:
+        """Make a connection's call; a write waits where its provider is down.
+
+        Raises HeldBack, CallLost and NotQueued.
+        """
+        if (wish.kind or asking.kind_of(wish.method)) is not CallKind.WRITE:
+            return await self._gateway.call(subject, wish, by)
+        world, now = self._journal.world, self._journal.clock.now()
+        if held := outbox.keeps_out(subject, world, now):
+            raise HeldBack(held)
+        wish, drafted = self._drafted(subject, wish)
+        if outbox.waits(subject, world):
+            return await self._queue(subject, wish, drafted, None, by)
+        cause: FailureClass | None = None
+        try:
+            answer = await self._gateway.call(subject, wish, by)
+        except HeldBack:
+            if outbox.keeps_out(subject, world, self._journal.clock.now()):
+                raise
+        except CallLost as lost:
+            loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
+            if not fate.may_wait(loss, keyed=drafted.keyed):
+                raise
+            cause = lost.cause
+        else:
+            if answer.cause is None:
+                return answer
+            cause = answer.cause
+            if not fate.may_wait(
+                Loss(cause=cause, status=answer.brought.status), keyed=drafted.keyed
+            ):
+                return answer
+        return await self._queue(subject, wish, drafted, cause, by)
+
+    def _drafted(self, subject: int, wish: Wish) -> tuple[Wish, Call]:
+        """With a key of ours where the provider knows keys and the program gave none."""
+        drafted = draft(self._means, subject, wish)
+        if drafted.keyed or drafted.way.file.idempotency_header is None:
+            return wish, drafted
+        return replace(wish, key=self._key()), replace(drafted, keyed=True)
+
+    def _key(self) -> str:
+        one, other = (int(self._chance() * 2**KEY_BITS) for _ in range(2))
+        return f"rounds-{one:014x}{other:014x}"
+
+    async def _queue(
+        self,
+        subject: int,
+        wish: Wish,
+        drafted: Call,
+        cause: FailureClass | None,
+        by: Caller | None,
+    ) -> Queued:
+        """Have it on disk: all of it in the data store, then that it waits in the log."""
+        row = await self._kept(subject, wish)
+        recorded = self._journal.execute(
+            QueueWrite(
+                subject=subject,
+                row=row,
+                endpoint=drafted.request.endpoint,
+                method=wish.method,
+                kind=CallKind.WRITE,
+                keyed=drafted.keyed,
+                bytes=len(wish.body or b""),
+                jitter=self._chance(),
+                cause=cause,
+                by=by,
+            )
+        )
+        if not recorded:
+            await self._storage.discard_letters([row])
+            self._check_room(subject)
+            raise CallLost(FailureClass.CANCELLED, REMOVED, sent=False)
+        with trio.move_on_after(DURABLE_WAIT_S):
+            await self._journal.durable(recorded)
+            return Queued(write=recorded[0].seq)
+        raise NotQueued("disk-full", NOT_WRITTEN)
+
+    async def _kept(self, subject: int, wish: Wish) -> int:
+        """The row that holds the write, on disk. Raises NotQueued."""
+        self._check_room(subject)
+        letter = Letter(
+            method=wish.method,
+            path=wish.path,
+            headers=wish.headers,
+            body=wish.body,
+            kind=CallKind.WRITE,
+            key=wish.key,
+        )
+        try:
+            with trio.fail_after(ROOM_WAIT_S):
+                await self._journal.room()
+            return await self._storage.put_letter(subject, letter)
+        except (trio.TooSlowError, StoreFull):
+            raise NotQueued("disk-full", NO_ROOM) from None
+
+    def _check_room(self, subject: int) -> None:
+        if outbox.is_full(subject, self._journal.world):
+            raise NotQueued("outbox-full", FULL)

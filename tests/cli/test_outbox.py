@@ -1,0 +1,115 @@
+"""Are people told what waits for a provider that is down, and can they settle what is in doubt?"""
+
+import pytest
+
+from tests.cli.world import world
+from tests.e2e.daemon import TOLERANT
+
+pytestmark = pytest.mark.requirement("E6")
+
+ENTRY = ("request", "acme/orders", "POST", "/entries", "--data", "a line")
+
+
+@pytest.fixture(scope="module")
+def daemon():
+    with world("acme/orders", "acme/weather", sync={"stop_within": "1s"}, policy=TOLERANT) as made:
+        made.home.provide(
+            "orders",
+            made.provider.url,
+            streams={"days": {"path": "/days", "primary_key": ["date"]}},
+            endpoints={"/entries": {}},
+        )
+        made.answer = (503, {})
+        made.provider.forms["/entries"] = lambda _: made.answer
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def write(daemon):
+    """The number of a write that waits; it is gone afterwards."""
+    daemon.answer = (503, {})
+    typed = daemon.rounds(*ENTRY, "--json")
+    assert typed.code == 0
+    number = str(typed.document["write"])
+    yield number
+    daemon.rounds("outbox", "drop", number)
+
+
+def settle_in_doubt(daemon, number):
+    daemon.answer = (500, {})
+    while True:
+        daemon.rounds("outbox", "retry", number)
+        found = daemon.rounds("outbox", "list", "--json").document["writes"]
+        if found[0]["phase"] == "in-doubt":
+            return
+
+
+def test_a_write_is_queued_where_its_provider_is_down_and_says_its_number(daemon):
+    daemon.answer = (503, {})
+    typed = daemon.rounds(*ENTRY)
+    assert (typed.code, typed.out) == (0, "")
+    assert "202 queued as write " in typed.err
+    number = typed.err.split("write ")[1].split(":")[0]
+    assert daemon.rounds("outbox", "drop", number).code == 0
+
+
+def test_who_would_rather_hear_of_it_does(daemon):
+    daemon.answer = (503, {})
+    typed = daemon.rounds(*ENTRY, "--no-queue")
+    assert typed.code == 1
+    assert "503 from the provider" in typed.err
+    assert "no write waits" in daemon.rounds("outbox", "list").out
+
+
+def test_what_waits_is_listed_and_shown_whole(daemon, write):
+    out = daemon.rounds("outbox", "list").out
+    assert write in out
+    assert "POST /entries" in out
+    assert "the provider failed" in out
+    assert daemon.rounds("outbox", "list", "acme/weather").out == "no write waits\n"
+    shown = daemon.rounds("outbox", "show", write).out
+    assert "POST /entries" in shown
+    assert "none: it is never sent twice by itself" in shown
+    assert "a line" in shown
+    document = daemon.rounds("outbox", "show", write, "--json").document
+    assert (document["path"], document["body"]) == ("/entries", "a line")
+
+
+def test_status_and_connection_show_mention_it_in_a_line(daemon, write):
+    line = "1 write waiting: rounds outbox list"
+    assert line in daemon.rounds("status").out
+    assert f"{line} acme/orders" in daemon.rounds("connection", "show", "acme/orders").out
+    assert "outbox" not in daemon.rounds("connection", "show", "acme/weather").out
+
+
+def test_what_has_not_arrived_cannot_be_called_delivered(daemon, write):
+    typed = daemon.rounds("outbox", "delivered", write)
+    assert typed.code == 2
+    assert "is not in doubt" in typed.err
+
+
+def test_a_doubt_is_named_everywhere_and_settled(daemon, write):
+    settle_in_doubt(daemon, write)
+    assert "1 write waiting, 1 in doubt" in daemon.rounds("status").out
+    assert "somebody must look whether it arrived" in daemon.rounds("outbox", "list").out
+    health = daemon.rounds("health").out
+    assert "1 connection has a write in doubt" in health
+    assert "rounds outbox list acme/orders" in health
+    told = daemon.rounds("log", "show", "--connection", "acme/orders").out
+    assert f"write {write} may have arrived, or not" in told
+    settled = daemon.rounds("outbox", "delivered", write)
+    assert settled.out == f"write {write}: settled: it counts as delivered\n"
+    assert "no write waits" in daemon.rounds("outbox", "list").out
+
+
+def test_a_number_that_is_none_is_not_found(daemon):
+    typed = daemon.rounds("outbox", "show", "1")
+    assert typed.code == 3
+    assert "no write 1 waits" in typed.err
+
+
+def test_a_dropped_one_is_not_sent(daemon, write):
+    dropped = daemon.rounds("outbox", "drop", write)
+    assert dropped.out == f"write {write}: dropped: it is not sent any more\n"
+    assert daemon.rounds("outbox", "show", write).code == 3

@@ -1,0 +1,427 @@
+"""Which writes wait, in which order do they leave, and what follows from how that went?"""
+
+from datetime import timedelta
+
+import pytest
+
+from daemon import commands
+from daemon.decide import fate, outbox, system
+from daemon.decide.calling import Held
+from daemon.decide.fate import CONFLICTS_MAX, Fate, Loss
+from daemon.decide.outbox import DELAY, DELAY_MAX, MISSING, OUTBOX_MAX, PROBE_REST
+from events import terms
+from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
+from events.gateway import CallKind
+from events.outbox import (
+    WriteBegun,
+    WriteDeferred,
+    WriteDelivered,
+    WriteDropped,
+    WriteFailed,
+    WriteInDoubt,
+    WriteQueued,
+    WriteRetried,
+    WriteSettled,
+)
+from events.schema import DaemonStarted
+from events.terms import FailureClass, SkipReason
+from projections.outbox import Phase, doubtful, find, first, whose
+from tests.policy.transcript import (
+    DECLARED,
+    KNOWN,
+    MINUTE,
+    NOON,
+    ONE,
+    OTHER,
+    PAUSED,
+    PROVIDER,
+    REMOVED,
+    RESUMED,
+    SECOND,
+    given,
+    needed,
+)
+
+pytestmark = pytest.mark.requirement("E6")
+
+BY = terms.Caller(uid=1000, role="operator")
+UNTIL = NOON + 30 * SECOND
+OPENED = BreakerOpened(reason=BreakerReason.CALLS, until=UNTIL, failures=5)
+SHUT = BreakerOpened(reason=BreakerReason.BY_HAND, until=None)
+GONE = BreakerOpened(reason=BreakerReason.RETIRED, until=None, failures=1)
+NETWORK, SERVER, TIMEOUT = FailureClass.NETWORK, FailureClass.SERVER, FailureClass.TIMEOUT
+W = len(KNOWN) + 1
+"""The number of the first write that is queued."""
+
+
+def queued(row=7, *, keyed=False, **more):
+    return WriteQueued(
+        row=row, endpoint="POST /orders", method="POST", kind=CallKind.WRITE, keyed=keyed, **more
+    )
+
+
+def begun(write=W, attempt=1):
+    return WriteBegun(write=write, attempt=attempt)
+
+
+def in_doubt(write=W, **more):
+    return WriteInDoubt(write=write, **more)
+
+
+def deferred(write=W, due=NOON, **more):
+    return WriteDeferred(write=write, due=due, **more)
+
+
+def waiting(*events, keyed=False):
+    """KNOWN, then a write (event W) that waits, and what happened to it."""
+    return (*KNOWN, (ONE, queued(keyed=keyed)), *((ONE, each) for each in events))
+
+
+def two(*events, keyed=False):
+    """Two writes of one connection, W and W + 1."""
+    return (*waiting(keyed=keyed), (ONE, queued(8)), *((ONE, each) for each in events))
+
+
+def queue(subject=ONE, row=7, *, keyed=False, **more):
+    return commands.QueueWrite(
+        subject=subject,
+        row=row,
+        endpoint="POST /orders",
+        method="POST",
+        kind=CallKind.WRITE,
+        keyed=keyed,
+        bytes=0,
+        jitter=0.5,
+        **more,
+    )
+
+
+def begin(write=W):
+    return commands.BeginWrite(subject=ONE, write=write)
+
+
+def lose(cause=SERVER, status=None, write=W, jitter=0.5, **more):
+    return commands.LoseWrite(
+        subject=ONE, write=write, cause=cause, status=status, jitter=jitter, **more
+    )
+
+
+def of(past):
+    return given(*past).world.outboxes.get(ONE, ())
+
+
+def opens(*past, now=NOON, probing=()):
+    return outbox.opens(ONE, given(*past).world, now, probing=probing)
+
+
+def ready(*past, now=NOON, probing=()):
+    found = outbox.ready(ONE, given(*past).world, now, probing=probing)
+    return found.number if found else None
+
+
+# -- may it wait ----------------------------------------------------------------------------------
+
+
+def test_a_write_is_queued_with_what_kept_it():
+    wish = queue(cause=NETWORK, by=BY)
+    event = queued(cause=NETWORK, due=NOON + DELAY / 2, by=BY)
+    given(*KNOWN).when(wish).then((ONE, event))
+    (write,) = of((*KNOWN, (ONE, event)))
+    assert (write.number, write.row, write.phase, write.cause) == (W, 7, Phase.QUEUED, NETWORK)
+    assert opens(*KNOWN, (ONE, event)) == NOON + DELAY / 2
+    given(*waiting()).when(queue(row=8)).then((ONE, queued(8)))
+
+
+def test_a_line_has_an_end_and_a_connection_that_is_gone_has_none():
+    full = (*KNOWN, *((ONE, queued(row)) for row in range(OUTBOX_MAX)))
+    given(*full).when(queue()).then()
+    assert outbox.is_full(ONE, given(*full).world)
+    assert not outbox.is_full(ONE, given(*full[:-1]).world)
+    given(*KNOWN).when(queue(subject=99)).then()
+    given(*KNOWN, (ONE, REMOVED)).when(queue()).then()
+
+
+def test_what_a_person_has_to_see_to_is_not_waited_for():
+    """A paused connection, a grant that is needed, a provider that was switched off for good."""
+
+    def keeps(*events):
+        return outbox.keeps_out(ONE, given(*KNOWN, *events).world, NOON)
+
+    assert keeps() is None
+    assert keeps((ONE, PAUSED)) == Held(reason=SkipReason.PAUSED)
+    assert keeps((ONE, needed(terms.NeedReason.NEW))) == Held(reason=SkipReason.NOT_AUTHORISED)
+    assert keeps((ONE, OPENED)) is None
+    assert keeps((PROVIDER, SHUT)) is None
+    assert keeps((PROVIDER, GONE)) == Held(reason=SkipReason.BREAKER)
+    assert keeps((ONE, GONE)) == Held(reason=SkipReason.BREAKER)
+
+
+def test_a_write_goes_behind_those_that_wait():
+    assert not outbox.waits(ONE, given(*KNOWN).world)
+    assert outbox.waits(ONE, given(*waiting()).world)
+    assert outbox.waits(ONE, given(*waiting(begun(), in_doubt())).world)
+    assert not outbox.waits(ONE, given(*waiting(begun(), WriteDelivered(write=W))).world)
+
+
+@pytest.mark.parametrize(
+    ("loss", "plain", "keyed"),
+    [
+        (Loss(cause=NETWORK, sent=False), True, True),
+        (Loss(cause=TIMEOUT, sent=False), True, True),
+        (Loss(cause=FailureClass.RATE_LIMITED, status=429), True, True),
+        (Loss(cause=FailureClass.RATE_LIMITED, sent=False), False, False),
+        (Loss(cause=FailureClass.CANCELLED), False, True),
+        (Loss(cause=SERVER, status=503), True, True),
+        (Loss(cause=SERVER, status=500), False, True),
+        (Loss(cause=SERVER, status=504), False, True),
+        (Loss(cause=NETWORK), False, True),
+        (Loss(cause=TIMEOUT), False, True),
+        (Loss(cause=FailureClass.AUTH, status=401), False, False),
+        (Loss(cause=FailureClass.INVALID, status=422), False, False),
+        (Loss(cause=FailureClass.INVALID, sent=False), False, False),
+    ],
+)
+def test_what_a_program_has_just_lost_waits_where_that_helps_and_does_no_harm(loss, plain, keyed):
+    assert fate.may_wait(loss, keyed=False) is plain
+    assert fate.may_wait(loss, keyed=True) is keyed
+
+
+# -- when it leaves -------------------------------------------------------------------------------
+
+
+def test_the_first_of_a_line_leaves_when_nothing_keeps_it():
+    assert opens(*KNOWN) is None
+    assert ready(*KNOWN) is None
+    assert opens(*two()) == NOON
+    assert ready(*two()) == W
+    given(*two()).when(begin()).then((ONE, begun()))
+    given(*two()).when(begin(W + 1)).then()
+    given(*KNOWN).when(begin()).then()
+
+
+def test_what_was_put_off_leaves_when_it_is_due_and_nothing_goes_before_it():
+    past = two(begun(), deferred(due=UNTIL))
+    assert opens(*past) == UNTIL
+    assert ready(*past) is None
+    given(*past).when(begin()).then()
+    assert ready(*past, now=UNTIL) == W
+    given(*past).when(begin(), UNTIL).then((ONE, begun(attempt=2)))
+
+
+def test_what_is_in_doubt_or_under_way_holds_up_its_line():
+    assert opens(*two(begun())) is None
+    assert opens(*two(begun(), in_doubt())) is None
+    given(*two(begun(), in_doubt())).when(begin(W + 1)).then()
+
+
+def test_what_keeps_a_connection_keeps_its_writes():
+    assert opens(*waiting(), (ONE, PAUSED)) is None
+    assert opens(*waiting(), (ONE, PAUSED), (ONE, RESUMED)) == NOON
+    assert opens(*waiting(), (PROVIDER, SHUT)) is None
+    assert opens(*waiting(), (PROVIDER, GONE), (PROVIDER, BreakerClosed(by=BY))) == NOON
+    given(*waiting(), (ONE, PAUSED)).when(begin()).then()
+
+
+def test_a_breaker_keeps_them_until_one_may_find_out():
+    past = (*waiting(), (PROVIDER, OPENED))
+    assert opens(*past) == UNTIL
+    assert ready(*past, now=UNTIL) == W
+    assert opens(*past, now=UNTIL, probing={PROVIDER}) == UNTIL + PROBE_REST
+    later = (*waiting(deferred(due=NOON + MINUTE)), (PROVIDER, OPENED))
+    assert opens(*later) == NOON + MINUTE
+
+
+def test_one_word_says_what_keeps_a_line():
+    def word(*past):
+        return outbox.held_by(ONE, given(*past).world, NOON)
+
+    assert word(*waiting()) is None
+    assert word(*waiting(), (ONE, PAUSED)) == "paused"
+    assert word(*waiting(begun())) is None
+    assert word(*waiting(begun(), in_doubt())) == "in-doubt"
+
+
+# -- what follows ---------------------------------------------------------------------------------
+
+
+def test_what_was_delivered_is_over():
+    wish = commands.DeliverWrite(subject=ONE, write=W, status=201)
+    given(*two(begun())).when(wish).then((ONE, WriteDelivered(write=W, status=201)))
+    given(*KNOWN).when(wish).then()
+    (left,) = of(two(begun(), WriteDelivered(write=W)))
+    assert left.number == W + 1
+
+
+def test_what_did_not_arrive_stays_first_and_rests_for_longer_each_time():
+    unsent = lose(NETWORK, sent=False)
+    after = deferred(due=NOON + DELAY / 2, cause=NETWORK)
+    given(*two(begun())).when(unsent).then((ONE, after))
+    again = (*two(begun()), (ONE, after), (ONE, begun(attempt=2)))
+    given(*again).when(unsent).then((ONE, deferred(due=NOON + DELAY, cause=NETWORK)))
+    often = (*two(), *((ONE, after),) * 20)
+    longest = deferred(due=NOON + DELAY_MAX, cause=NETWORK)
+    given(*often).when(lose(NETWORK, sent=False, jitter=1.0)).then((ONE, longest))
+    assert first(of(often)).number == W
+
+
+def test_a_hint_is_never_shortened():
+    hinted = lose(FailureClass.RATE_LIMITED, 429, retry_after=timedelta(hours=2))
+    due = NOON + timedelta(hours=2)
+    expected = deferred(due=due, cause=FailureClass.RATE_LIMITED, status=429)
+    given(*waiting(begun())).when(hinted).then((ONE, expected))
+
+
+@pytest.mark.parametrize(("cause", "status"), [(SERVER, 500), (TIMEOUT, None), (NETWORK, None)])
+def test_what_may_have_arrived_is_in_doubt_without_a_key_and_sent_again_with_one(cause, status):
+    wish = lose(cause, status)
+    given(*waiting(begun())).when(wish).then((ONE, in_doubt(cause=cause, status=status)))
+    expected = deferred(due=NOON + DELAY / 2, cause=cause, status=status)
+    given(*waiting(begun(), keyed=True)).when(wish).then((ONE, expected))
+    (write,) = of(waiting(begun(), in_doubt(cause=cause, status=status)))
+    assert (write.phase, write.cause, write.status) == (Phase.IN_DOUBT, cause, status)
+
+
+@pytest.mark.parametrize(
+    ("cause", "status"),
+    [
+        (FailureClass.INVALID, 422),
+        (FailureClass.NOT_FOUND, 404),
+        (FailureClass.RETIRED, 410),
+        (FailureClass.AUTH, 403),
+        (FailureClass.INVALID, 200),
+    ],
+)
+def test_what_the_provider_refused_for_good_is_over(cause, status):
+    message = outbox.REFUSED.format(status=status)
+    failed = WriteFailed(write=W, cause=cause, message=message, status=status)
+    given(*two(begun())).when(lose(cause, status)).then((ONE, failed))
+    assert len(of((*two(begun()), (ONE, failed)))) == 1
+
+
+def test_an_answer_that_cannot_be_read_was_an_answer():
+    wish = lose(FailureClass.MALFORMED, 201)
+    given(*waiting(begun())).when(wish).then((ONE, WriteDelivered(write=W, status=201)))
+    assert fate.of(Loss(cause=FailureClass.MALFORMED), keyed=False) is Fate.IN_DOUBT
+
+
+def test_another_credential_may_do_where_one_was_refused():
+    expected = deferred(due=NOON + DELAY / 2, cause=FailureClass.AUTH, status=401)
+    given(*waiting(begun())).when(lose(FailureClass.AUTH, 401)).then((ONE, expected))
+
+
+def test_while_its_first_copy_is_worked_on_a_keyed_write_waits_but_not_for_ever():
+    conflict = Loss(cause=FailureClass.INVALID, status=409)
+    assert fate.of(conflict, keyed=True, attempts=CONFLICTS_MAX) is Fate.DEFERRED
+    assert fate.of(conflict, keyed=True, attempts=CONFLICTS_MAX + 1) is Fate.FAILED
+    assert fate.of(conflict, keyed=False) is Fate.FAILED
+
+
+def test_what_was_dropped_meanwhile_is_no_more():
+    given(*waiting(begun(), WriteDropped(write=W))).when(lose()).then()
+
+
+def test_what_the_data_store_does_not_hold_has_failed_but_for_a_doubt():
+    wish = commands.MissWrite(subject=ONE, write=W)
+    failed = WriteFailed(write=W, cause=FailureClass.INTERNAL, message=MISSING)
+    given(*waiting()).when(wish).then((ONE, failed))
+    given(*waiting(begun(), in_doubt())).when(wish).then()
+    given(*KNOWN).when(wish).then()
+
+
+# -- our own end ----------------------------------------------------------------------------------
+
+
+def test_a_crash_leaves_in_doubt_what_was_under_way_or_sends_it_again_with_its_key():
+    started = (0, DaemonStarted(version="1"))
+    recover = commands.Recover(version="1")
+    given(*two(begun())).when(recover).then((ONE, in_doubt()), started)
+    given(*two(begun(), keyed=True)).when(recover).then((ONE, deferred()), started)
+    given(*two()).when(recover).then(started)
+    given(*two(begun(), in_doubt())).when(recover).then(started)
+
+
+def test_so_does_a_stop():
+    abandon = commands.AbandonWrite(subject=ONE)
+    given(*two(begun())).when(abandon).then((ONE, in_doubt()))
+    given(*KNOWN).when(abandon).then()
+
+
+# -- people ---------------------------------------------------------------------------------------
+
+
+def by_hand(wish, write=W):
+    return wish(subject=ONE, write=write, by=BY)
+
+
+def test_a_person_settles_a_doubt_in_one_of_three_ways():
+    past = two(begun(), in_doubt(cause=TIMEOUT))
+    retried, settled = WriteRetried(write=W, by=BY), WriteSettled(write=W, by=BY)
+    given(*past).when(by_hand(commands.RetryWrite)).then((ONE, retried))
+    given(*past).when(by_hand(commands.SettleWrite)).then((ONE, settled))
+    dropped = WriteDropped(write=W, by=BY)
+    given(*past).when(by_hand(commands.DropWrite)).then((ONE, dropped))
+    assert ready(*past, (ONE, retried)) == W
+    given(*past, (ONE, retried)).when(begin()).then((ONE, begun(attempt=2)))
+    assert ready(*past, (ONE, settled)) == ready(*past, (ONE, dropped)) == W + 1
+
+
+def test_what_waits_can_be_hastened_or_dropped_but_has_not_arrived():
+    past = two(deferred(due=UNTIL))
+    assert ready(*past, (ONE, WriteRetried(write=W))) == W
+    given(*past).when(by_hand(commands.RetryWrite)).then((ONE, WriteRetried(write=W, by=BY)))
+    given(*past).when(by_hand(commands.DropWrite, W + 1)).then(
+        (ONE, WriteDropped(write=W + 1, by=BY))
+    )
+    given(*past).when(by_hand(commands.SettleWrite)).then()
+
+
+@pytest.mark.parametrize(
+    "wish", [commands.RetryWrite, commands.SettleWrite, commands.DropWrite], ids=str
+)
+def test_nobody_moves_what_is_under_way_or_over(wish):
+    given(*two(begun())).when(by_hand(wish)).then()
+    given(*two()).when(by_hand(wish, 99)).then()
+
+
+def test_with_a_connection_go_its_writes():
+    decided = given(*two(begun())).when(commands.Remove(subject=ONE, by=BY)).decided
+    dropped = [event.write for _, event in decided if isinstance(event, WriteDropped)]
+    assert dropped == [W, W + 1]
+
+
+def test_a_wait_goes_back_with_the_clock():
+    past = two(deferred(due=UNTIL, cause=SERVER, status=503))
+    moved = deferred(due=UNTIL - MINUTE, cause=SERVER, status=503)
+
+    def told(by):
+        decided = given(*past).when(commands.Review(subject=ONE, by=by)).decided
+        return [each for each in decided if isinstance(each[1], WriteDeferred)]
+
+    assert told(-MINUTE) == [(ONE, moved)]
+    assert told(MINUTE) == []
+
+
+def test_a_doubt_is_a_reason_why_not_all_is_well():
+    def reasons(past):
+        sum_ = system.Sum()
+        system.add_writes(sum_, ONE, of(past))
+        return {reason: found.examples for reason, found in sum_.reasons.items()}
+
+    assert reasons(two(begun(), in_doubt())) == {system.Reason.IN_DOUBT: [ONE]}
+    assert reasons(two()) == {}
+
+
+# -- who has any ----------------------------------------------------------------------------------
+
+
+def test_only_connections_whose_writes_wait_are_kept_apart():
+    world = given((PROVIDER, DECLARED), *two(begun(), in_doubt())[1:]).world
+    assert set(world.outboxes) == {ONE}
+    assert doubtful(world.outboxes[ONE]) == 1
+    assert whose(world.outboxes, W + 1) == ONE
+    assert whose(world.outboxes, 99) is None
+    assert find(world.outboxes[ONE], W + 1).row == 8
+    over = (WriteFailed(write=W, cause=SERVER, message="no"), WriteSettled(write=W + 1))
+    assert given(*two(*over)).world.outboxes == {}
+    assert first(()) is None
+    assert OTHER not in world.outboxes
