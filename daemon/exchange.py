@@ -13,13 +13,24 @@ from events.terms import FailureClass
 REFUSAL_BYTES_MAX = 64 * 1024  # an OAuth error is some hundred bytes
 
 
+READS = frozenset({"GET", "HEAD"})
+"""Methods after which nothing at the provider is another."""
+
+
+class Trail(Struct, frozen=True, kw_only=True):
+    """The redirects that led to a request: where it has been, and how long that took."""
+
+    urls: tuple[str, ...] = ()
+    spent_s: float = 0.0
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """What is asked. Credentials travel apart from the rest; only the transport reveals them.
 
     `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics;
     `url` may hold what providers put into their links, and is fit for the wire alone. With
     `spooled` the answer's body goes to a file; with `keeps_refusal` so much of a refusal's body
-    as REFUSAL_BYTES_MAX is kept on the CallLost.
+    as REFUSAL_BYTES_MAX is kept on the CallLost. `timeout_s` is for all of its `trail` together.
     """
 
     method: str
@@ -36,6 +47,7 @@ class Request(Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     spooled: bool = False
     keeps_refusal: bool = False
+    trail: Trail = Trail()
 
     def __repr__(self) -> str:
         return f"Request({self.endpoint}, stream={self.stream})"
@@ -107,8 +119,26 @@ class CallLost(Exception):
         )
 
 
+class Moved(CallLost):
+    """The provider sent us on within its origin: it answered, and `onward` is what to ask next.
+
+    To whoever does not follow, it is a call that brought nothing.
+    """
+
+    def __init__(self, response: Response, onward: Request) -> None:
+        super().__init__(
+            FailureClass.INVALID,
+            f"the provider sent us elsewhere on its host ({response.status}), and a call like this "
+            "follows no redirect; check the URLs in its file",
+            status=response.status,
+            duration_ms=response.duration_ms,
+        )
+        self.response = response
+        self.onward = onward
+
+
 Send: TypeAlias = Callable[[Request], Awaitable[Response]]
-"""Carries one request out, or raises CallLost."""
+"""Carries one request out, or raises CallLost, Moved among them."""
 
 
 def malformed(response: Response, message: str) -> CallLost:

@@ -3,15 +3,18 @@
 send ─► token ─► limits: a place, its allowance durable ─► transport ─► what the answer says
           ▲                                                                    │
           └──────────────── refused once: another token ◄─────────────────────┘
+
+A redirect costs the provider a call like any other: each hop takes its own place in the limits and
+is counted. The time for a call is for all of its hops; waiting for a place is not part of it.
 """
 
 from typing import Protocol
 
 from msgspec import Struct, structs
 
-from daemon import answers, rate_hint
+from daemon import answers, rate_hint, refusals
 from daemon.auth_file import OAuth2
-from daemon.exchange import CallLost, Request, Response
+from daemon.exchange import READS, CallLost, Moved, Request, Response
 from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
@@ -21,7 +24,6 @@ from events.terms import FailureClass
 
 REFRESHES_MAX = 5  # for refusals: a provider that takes no token is not asked for ever
 REFUSED_PATIENCE_S = 10.0  # who was refused fails, and comes again when it may
-READS = frozenset({"GET", "HEAD"})
 SLOW_SHARE = 0.8  # of the time that a call may take: a provider that comes near is overloaded
 
 
@@ -111,6 +113,10 @@ class Protected:
         raise loss
 
     async def _once(self, request: Request) -> Response:
+        """Exchange, and go on where redirects lead."""
+        return await refusals.followed(self._placed, request)
+
+    async def _placed(self, request: Request) -> Response:
         """Exchange when the limits let it. What they refuse was never sent: no call failed."""
         async with self._limiter.place(
             self._whose.connection,
@@ -127,18 +133,25 @@ class Protected:
         try:
             response = await self._provider.send(request)
             answers.check(file.errors, response)
+        except Moved as moved:
+            self._count(request, moved.response)
+            raise
         except CallLost as lost:
             self._witness.lost(request, lost)
             self._limiter.answered(subject, cause=lost.cause, retry_after=lost.retry_after)
             if lost.cause is FailureClass.RATE_LIMITED:
                 self._patience_s = min(self._patience_s, REFUSED_PATIENCE_S)
             raise
+        self._count(request, response)
+        return response
+
+    def _count(self, request: Request, response: Response) -> None:
+        file, subject = self._provider.file, self._whose.connection
         now, limit_s = self._journal.clock.now(), request.timeout_s or file.limits.timeout_s
         used_up = rate_hint.wait(response.headers, file.rate, now, refused=False)
         slow = response.duration_ms >= 1000 * limit_s * SLOW_SHARE
         self._limiter.answered(subject, retry_after=used_up, slow=slow)
         self._witness.answered(request, response)
-        return response
 
 
 def _signed(request: Request, auth: OAuth2, access: Access) -> Request:

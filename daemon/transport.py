@@ -15,8 +15,8 @@ import httpx
 import trio
 from msgspec import Struct, structs
 
-from daemon import addresses, body, failures, rate_hint, spool
-from daemon.exchange import NO_HEADERS, REFUSAL_BYTES_MAX, CallLost, Request, Response
+from daemon import addresses, body, failures, refusals, spool
+from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, Request, Response
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
 from events.terms import FailureClass
@@ -155,7 +155,7 @@ class Transport:
     async def _tried(self, request: Request, content: body.Body) -> Response | CallLost:
         began, timeout_s = trio.current_time(), request.timeout_s or self._limits.timeout_s
         try:
-            with trio.fail_after(timeout_s):
+            with trio.fail_after(max(0.0, timeout_s - request.trail.spent_s)):
                 return await self._exchange(request, content, began)
         except trio.TooSlowError:
             cause, message, sent = *_too_slow(timeout_s), True
@@ -177,51 +177,37 @@ class Transport:
                 refusal = body.Body(REFUSAL_BYTES_MAX)
                 if request.keeps_refusal:
                     await _receive(answer, refusal, encoding)
-                return self._refused(
-                    answer.status_code, headers, began, refusal.whole(), keeps=request.keeps_refusal
+                return refusals.outcome(
+                    request,
+                    _response(answer, headers, refusal, began),
+                    rate=self._rate,
+                    now=self._clock(),
                 )
             await _receive(answer, content, encoding)
         finally:
             await answer.aclose()
-        whole = content.whole()
+        response = _response(answer, headers, content, began)
         if content.refusal is not None:
             return CallLost(
                 FailureClass.MALFORMED,
                 content.refusal,
-                status=answer.status_code,
-                duration_ms=_since(began),
+                status=response.status,
+                duration_ms=response.duration_ms,
                 bytes=content.received,
             )
-        return Response(
-            status=answer.status_code,
-            headers=headers,
-            body=whole,
-            duration_ms=_since(began),
-            size=content.size,
-        )
+        return response
 
-    def _refused(
-        self,
-        status: int,
-        headers: dict[str, str],
-        began: float,
-        refusal: bytes,
-        *,
-        keeps: bool,
-    ) -> CallLost:
-        cause, message = failures.by_status(status)
-        now = self._clock()
-        hints = failures.retry_after(headers, now), rate_hint.wait(headers, self._rate, now)
-        hint = max((each for each in hints if each is not None), default=None)
-        return CallLost(
-            cause,
-            message,
-            status=status,
-            retry_after=hint if failures.heeds_hint(cause) else None,
-            duration_ms=_since(began),
-            refusal=refusal,
-            headers=headers if keeps else NO_HEADERS,
-        )
+
+def _response(
+    answer: httpx.Response, headers: dict[str, str], content: body.Body, began: float
+) -> Response:
+    return Response(
+        status=answer.status_code,
+        headers=headers,
+        body=content.whole(),
+        duration_ms=_since(began),
+        size=content.size,
+    )
 
 
 def _too_slow(timeout_s: float) -> tuple[FailureClass, str]:

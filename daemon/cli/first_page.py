@@ -76,11 +76,12 @@ class _Once:
         """The answer, asked for again while it is not ready."""
         import trio
 
+        from daemon import refusals
         from daemon.clock import SystemClock
 
         with trio.move_on_after(READY_S):
             while True:
-                response = await self._send(request)
+                response = await refusals.followed(self._send, request)
                 if response.status != ACCEPTED:
                     return response
                 if response.file is not None:
