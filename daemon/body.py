@@ -37,7 +37,10 @@ class Body:
         if self._encoding == "gzip":
             self._inflater = zlib.decompressobj(GZIP)
         elif self._encoding not in ("", "identity", "deflate"):
-            self.refusal = "the provider's answer is compressed in a way that we did not ask for"
+            self.refusal = (
+                "the provider's answer is compressed in a way that we did not ask for; tell the"
+                " provider: it ignores Accept-Encoding"
+            )
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes off the wire; after a refusal they are only counted."""
@@ -48,7 +51,10 @@ class Body:
             try:
                 self._take(chunk)
             except zlib.error:
-                self.refusal = "the provider's answer is damaged: it cannot be decompressed"
+                self.refusal = (
+                    "the provider's answer is damaged: it cannot be decompressed; if it stays so,"
+                    " tell the provider"
+                )
 
     @property
     def size(self) -> int:
@@ -62,7 +68,9 @@ class Body:
         """
         inflater = self._inflater
         if inflater is not None and not inflater.eof and self.received:
-            self.refusal = self.refusal or "the provider's answer ends in the middle"
+            self.refusal = self.refusal or (
+                "the provider's answer ends in the middle; if it stays so, tell the provider"
+            )
         return b"".join(self._parts)
 
     def _take(self, chunk: bytes) -> None:

@@ -18,8 +18,8 @@ from msgspec import Struct
 from daemon.commands import NoteAnswer
 from daemon.exchange import CallLost
 from daemon.journal import Journal
+from daemon.pool import CONNECTIONS_MAX
 from daemon.purses import Block, Closed, Purses
-from daemon.transport import CONNECTIONS_MAX
 from events.terms import FailureClass
 
 PLACES = CONNECTIONS_MAX  # calls under way at a provider: what leaves here waits nowhere else

@@ -20,6 +20,10 @@ from daemon.stream_file import Stream
 from events.terms import FailureClass
 
 NO_CONTENT = 204
+NO_JSON = (
+    "the provider's answer is not whole, well-formed JSON; if it stays so, check path and params in"
+    " its file, or tell the provider"
+)
 
 Sink: TypeAlias = Callable[[list[dict[str, Any]]], Awaitable[None]]
 """Takes one page's records; it is called for pages that hold any."""
@@ -148,7 +152,7 @@ def _document(response: Response) -> Any:
     try:
         return json_answer.decode(response.body)
     except json_answer.NotJson:
-        loss = malformed(response, "the provider's answer is not whole, well-formed JSON")
+        loss = malformed(response, NO_JSON)
     raise loss
 
 
@@ -157,7 +161,10 @@ def _records(stream: Stream, response: Response, document: Any) -> list[dict[str
     try:
         found = selector.select(stream.records, document)
     except selector.BadExpression:
-        raise malformed(response, "the records expression does not apply to the answer") from None
+        raise malformed(
+            response,
+            "the records expression does not apply to the answer; check records in its file",
+        ) from None
     if not isinstance(found, list):
         raise malformed(
             response,
@@ -166,7 +173,9 @@ def _records(stream: Stream, response: Response, document: Any) -> list[dict[str
     for record in found:
         if not isinstance(record, dict):
             raise malformed(
-                response, f'the list at "{stream.records}" holds entries that are no objects'
+                response,
+                f'the list at "{stream.records}" holds entries that are no objects;'
+                " check records in its file",
             )
         check_key(stream, record, response)
     return found

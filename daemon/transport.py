@@ -10,19 +10,17 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-import httpcore
 import httpx
 import trio
 from msgspec import Struct, structs
 
 from daemon import addresses, body, failures, refusals, spool
 from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, Request, Response
+from daemon.pool import CONNECTIONS_MAX, Pool
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
 from events.terms import FailureClass
 
-CONNECTIONS_MAX = 8  # large pools of TLS connections cost milliseconds of CPU a request
-KEEPALIVE_S = 30.0  # most servers close an idle connection after a minute
 CONNECT_S = 10.0  # a host that is there answers sooner
 CLOSE_S = 5.0  # saying goodbye to a peer that does not listen must end
 USER_AGENT = "rounds/0.1"
@@ -50,22 +48,11 @@ class PoolStatistics(Struct, frozen=True, kw_only=True):
 
 
 class _Wire(httpx.AsyncHTTPTransport):
-    """httpx's transport, on connections that go through our doors."""
+    """httpx's transport, on connections of ours."""
 
-    def __init__(
-        self, tls: ssl.SSLContext, doors: httpcore.AsyncNetworkBackend, kept_alive: int
-    ) -> None:
+    def __init__(self, tls: ssl.SSLContext, pool: Pool) -> None:
         super().__init__(verify=tls, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=CONNECTIONS_MAX,
-            max_keepalive_connections=kept_alive,
-            keepalive_expiry=KEEPALIVE_S,
-            network_backend=doors,
-        )
-
-    def connections(self) -> int:
-        return len(self._pool.connections)
+        self._pool = pool
 
 
 class Transport:
@@ -99,7 +86,8 @@ class Transport:
         self._places = trio.CapacityLimiter(CONNECTIONS_MAX)
         self._calls = 0
         self._doors = addresses.Guarded(private_hosts)
-        self._wire = _Wire(tls, self._doors, kept_alive)
+        self._pool = Pool(tls, self._doors, kept_alive)
+        self._wire = _Wire(tls, self._pool)
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,7 +105,7 @@ class Transport:
         return PoolStatistics(
             calls=self._calls,
             opened=self._doors.opened,
-            open=self._wire.connections(),
+            open=len(self._pool.connections),
             under_way=self._places.borrowed_tokens,
             waiting=self._places.statistics().tasks_waiting,
         )
@@ -185,6 +173,7 @@ class Transport:
                 )
             await _receive(answer, content, encoding)
         finally:
+            self._pool.part_with_mixed()
             await answer.aclose()
         response = _response(answer, headers, content, began)
         if content.refusal is not None:
