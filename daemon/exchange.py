@@ -29,8 +29,10 @@ class Request(Struct, frozen=True, kw_only=True):
 
     `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics;
     `url` may hold what providers put into their links, and is fit for the wire alone. With
-    `spooled` the answer's body goes to a file; with `keeps_refusal` so much of a refusal's body
-    as REFUSAL_BYTES_MAX is kept on the CallLost. `timeout_s` is for all of its `trail` together.
+    `spooled` the answer's body goes to a file, and a large one also where there is `records_at`,
+    the keys to a list whose entries can be read one at a time; with `keeps_refusal` so much of a
+    refusal's body as REFUSAL_BYTES_MAX is kept on the CallLost. `timeout_s` is for all of its
+    `trail` together.
     """
 
     method: str
@@ -46,6 +48,7 @@ class Request(Struct, frozen=True, kw_only=True):
     secret_form: Mapping[str, Secret] = field(default_factory=dict)
     timeout_s: float | None = None
     spooled: bool = False
+    records_at: tuple[str, ...] | None = None
     keeps_refusal: bool = False
     trail: Trail = Trail()
 

@@ -132,7 +132,7 @@ class Protected:
         self._witness.leaves()
         try:
             response = await self._provider.send(request)
-            answers.check(file.errors, response)
+            await answers.checked(file.errors, request, response)
         except Moved as moved:
             self._count(request, moved.response)
             raise

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +25,7 @@ from events.terms import FailureClass
 CONNECT_S = 10.0  # a host that is there answers sooner
 CLOSE_S = 5.0  # saying goodbye to a peer that does not listen must end
 USER_AGENT = "rounds/0.1"
+WHOLE_BYTES_MAX = 4 * 1024**2  # of JSON in memory: decoded it takes some ten times as much
 NO_RATE = Rate()
 
 NEVER_SENT = (
@@ -124,21 +126,23 @@ class Transport:
         return outcome
 
     async def _outcome(self, request: Request) -> Response | CallLost:
-        if not request.spooled:
-            return await self._tried(request, body.Body(self._limits.body_bytes_max))
-        file, whole = spool.unnamed(self._spool), False
+        memory_max = None if request.records_at is None else WHOLE_BYTES_MAX
+        whole, may_spill = False, request.spooled or memory_max is not None
+        spill = partial(spool.unnamed, self._spool) if may_spill else None
+        content = body.Body(self._limits.body_bytes_max, memory_max, spill)
         try:
             with spool.noticing():
-                content = body.Body(self._limits.body_bytes_max, file)
+                if request.spooled:
+                    content.spill()
                 outcome = await self._tried(request, content)
-                if isinstance(outcome, Response):
-                    file.seek(0)  # which writes what is buffered
-                    outcome, whole = structs.replace(outcome, file=file), True
+                if isinstance(outcome, Response) and content.file is not None:
+                    content.file.seek(0)  # which writes what is buffered
+                    outcome, whole = structs.replace(outcome, file=content.file), True
             return outcome
         finally:
-            if not whole:
+            if content.file is not None and not whole:
                 with suppress(OSError):  # a full disk has no room for what is buffered, either
-                    file.close()
+                    content.file.close()
 
     async def _tried(self, request: Request, content: body.Body) -> Response | CallLost:
         began, timeout_s = trio.current_time(), request.timeout_s or self._limits.timeout_s

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
-from daemon import answers, windows
+from daemon import windows
 from daemon.auth_file import OAuth2
 from daemon.csv_report import BadCsv, ColumnType, Survey, survey
 from daemon.exchange import CallLost, Request, Response, Send
@@ -63,10 +63,12 @@ class _Once:
         self.survey: Survey | None = None
 
     async def send(self, request: Request) -> Response:
+        from daemon import answers
+
         if self.response is not None:
             raise _Enough
         self.response = await self._ready(_signed(self._provider, request, self._token))
-        answers.check(self._provider.errors, self.response)
+        await answers.checked(self._provider.errors, request, self.response)
         stream = self._provider.streams[request.stream]
         if stream.csv is not None and self.response.file is not None:
             self.survey = await _survey(stream, self.response)
