@@ -1,10 +1,14 @@
 """Does an answer that looks good hold an error, as the provider's file declares?"""
 
+import collections
 from datetime import timedelta
 from typing import Any
 
+import trio
+
 from daemon import failures, json_answer, selector
-from daemon.exchange import Response, lost
+from daemon.exchange import Request, Response, lost
+from daemon.json_stream import Reading, TooLarge
 from daemon.provider_file import AnswerErrors
 from events.terms import FailureClass
 
@@ -17,15 +21,50 @@ _SENTENCES = {
 _OTHER = "the provider reported an error in an answer that came as good; see errors in its file"
 
 
+async def checked(errors: AnswerErrors | None, request: Request, response: Response) -> None:
+    """Raise CallLost where the answer's JSON holds an error, also one that lies in a file.
+
+    Its file is closed then. A CSV report is not looked into.
+    """
+    if response.file is None or errors is None or request.records_at is None:
+        check(errors, response)
+        return
+    good = False
+    try:
+        reading = Reading(response.file, request.records_at, _type(response))
+        if await trio.to_thread.run_sync(_skimmed, reading):
+            _check(errors, response, reading.rest)
+        good = True
+    finally:
+        if not good:
+            response.file.close()
+
+
+def _skimmed(reading: Reading) -> bool:
+    """Read all but the records. False for what whoever reads the records says better."""
+    try:
+        collections.deque(reading.entries(), maxlen=0)
+    except (json_answer.NotJson, TooLarge):
+        return False
+    return True
+
+
 def check(errors: AnswerErrors | None, response: Response) -> None:
     """Raise CallLost where the answer's JSON holds an error; other answers are not looked into."""
     if errors is None or response.file is not None:
         return
     try:
-        document = json_answer.decode(response.body)
-        code = selector.select(errors.path, document)
-    except (json_answer.NotJson, selector.BadExpression):
+        document = json_answer.decode(response.body, _type(response))
+    except json_answer.NotJson:
         return  # whoever reads the records says so better
+    _check(errors, response, document)
+
+
+def _check(errors: AnswerErrors, response: Response, document: Any) -> None:
+    try:
+        code = selector.select(errors.path, document)
+    except selector.BadExpression:
+        return
     cause = meaning(errors, code)
     if cause is None:
         return
@@ -59,6 +98,10 @@ def wait(errors: AnswerErrors, cause: FailureClass, document: Any) -> timedelta 
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
         return None
     return timedelta(seconds=min(seconds, failures.RETRY_AFTER_MAX.total_seconds()))
+
+
+def _type(response: Response) -> str:
+    return response.headers.get("content-type", "")
 
 
 def _among(code: Any, codes: tuple[Any, ...]) -> bool:

@@ -1,7 +1,8 @@
 """How much of an answer's body is taken, and what does it hold once inflated?"""
 
 import zlib
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import BinaryIO, TypeAlias
 
 GZIP = 16 + zlib.MAX_WBITS
 ZLIB = zlib.MAX_WBITS
@@ -11,18 +12,24 @@ OVERHEAD = 64 * 1024  # how much longer than its content a compressed body may b
 PART_MAX = 1024 * 1024  # inflated at once: 64 KiB off the wire may hold 64 MiB
 MEMBERS_MAX = 1000  # gzip members in a row; each costs a copy of what follows it
 
+Spill: TypeAlias = Callable[[], BinaryIO]
+
 
 class Body:
     """A body as it arrives. It never holds more than `size_max` bytes, compressed or inflated.
 
-    `refusal` is the sentence that ends the reading, once there is one; `received` counts the
-    bytes on the wire.
+    What is larger than `memory_max` goes to a file that `spill` opens, and lies in `file` then.
+    `refusal` is the sentence that ends the reading, once there is one; `received` counts the bytes
+    on the wire.
     """
 
-    def __init__(self, size_max: int, file: BinaryIO | None = None) -> None:
-        """Keep the content in memory, or write it to `file`."""
+    def __init__(
+        self, size_max: int, memory_max: int | None = None, spill: Spill | None = None
+    ) -> None:
         self.received = 0
-        self._file = file
+        self.file: BinaryIO | None = None
+        self._memory_max = size_max if memory_max is None else memory_max
+        self._spill = spill
         self.refusal: str | None = None
         self._size_max = size_max
         self._parts: list[bytes] = []
@@ -37,7 +44,10 @@ class Body:
         if self._encoding == "gzip":
             self._inflater = zlib.decompressobj(GZIP)
         elif self._encoding not in ("", "identity", "deflate"):
-            self.refusal = "the provider's answer is compressed in a way that we did not ask for"
+            self.refusal = (
+                "the provider's answer is compressed in a way that we did not ask for; tell the"
+                " provider: it ignores Accept-Encoding"
+            )
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes off the wire; after a refusal they are only counted."""
@@ -48,7 +58,10 @@ class Body:
             try:
                 self._take(chunk)
             except zlib.error:
-                self.refusal = "the provider's answer is damaged: it cannot be decompressed"
+                self.refusal = (
+                    "the provider's answer is damaged: it cannot be decompressed; if it stays so,"
+                    " tell the provider"
+                )
 
     @property
     def size(self) -> int:
@@ -62,7 +75,9 @@ class Body:
         """
         inflater = self._inflater
         if inflater is not None and not inflater.eof and self.received:
-            self.refusal = self.refusal or "the provider's answer ends in the middle"
+            self.refusal = self.refusal or (
+                "the provider's answer ends in the middle; if it stays so, tell the provider"
+            )
         return b"".join(self._parts)
 
     def _take(self, chunk: bytes) -> None:
@@ -94,10 +109,20 @@ class Body:
         self._size += len(part)
         if self._size > self._size_max:
             self._refuse_size()
-        elif self._file is not None:
-            self._file.write(part)
-        else:
+            return
+        if self.file is None:
             self._parts.append(part)
+            if self._spill is not None and self._size > self._memory_max:
+                self.spill()
+        else:
+            self.file.write(part)
+
+    def spill(self) -> None:
+        """Go on in a file."""
+        assert self._spill is not None, "there is a way to get one"
+        self.file = self._spill()
+        self.file.writelines(self._parts)
+        self._parts.clear()
 
     def _refuse_size(self) -> None:
         self.refusal = (

@@ -100,6 +100,7 @@ class Calls:
         _count(self.totals, request.endpoint, 1, response.size, response.duration_ms)
 
     def lost(self, request: Request, lost: CallLost) -> None:
+        self._last = None  # a redirect that led here was answered well
         call = CallFailed(
             sync=self._sync,
             stream=request.stream,

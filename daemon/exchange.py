@@ -13,14 +13,27 @@ from events.terms import FailureClass
 REFUSAL_BYTES_MAX = 64 * 1024  # an OAuth error is some hundred bytes
 
 
+READS = frozenset({"GET", "HEAD"})
+"""Methods after which nothing at the provider is another."""
+
+
+class Trail(Struct, frozen=True, kw_only=True):
+    """The redirects that led to a request: where it has been, and how long that took."""
+
+    urls: tuple[str, ...] = ()
+    spent_s: float = 0.0
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """What is asked. Credentials travel apart from the rest; only the transport reveals them.
 
     `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics;
     `url` may hold what providers put into their links, and is fit for the wire alone. With
-    `spooled` the answer's body goes to a file; with `keeps_refusal` so much of a refusal's body
-    as REFUSAL_BYTES_MAX is kept on the CallLost. `cut_short` says that whoever asks gives it less
-    time than is fair: that it does not suffice is nobody's failure.
+    `spooled` the answer's body goes to a file, and a large one also where there is `records_at`,
+    the keys to a list whose entries can be read one at a time; with `keeps_refusal` so much of a
+    refusal's body as REFUSAL_BYTES_MAX is kept on the CallLost. `timeout_s` is for all of its
+    `trail` together; `cut_short` says that whoever asks gives it less time than is fair: that it
+    does not suffice is nobody's failure.
     """
 
     method: str
@@ -36,8 +49,10 @@ class Request(Struct, frozen=True, kw_only=True):
     secret_form: Mapping[str, Secret] = field(default_factory=dict)
     timeout_s: float | None = None
     spooled: bool = False
+    records_at: tuple[str, ...] | None = None
     keeps_refusal: bool = False
     cut_short: bool = False
+    trail: Trail = Trail()
 
     def __repr__(self) -> str:
         return f"Request({self.endpoint}, stream={self.stream})"
@@ -136,8 +151,33 @@ class PoolStatistics(Struct, frozen=True, kw_only=True):
     waiting: int = 0
 
 
+class OverLimit(CallLost):
+    """A program called more than its tenant's programs may: nothing was sent, whoever is up."""
+
+    def __init__(self, message: str, retry_after: timedelta) -> None:
+        super().__init__(FailureClass.RATE_LIMITED, message, retry_after=retry_after, sent=False)
+
+
+class Moved(CallLost):
+    """The provider sent us on within its origin: it answered, and `onward` is what to ask next.
+
+    To whoever does not follow, it is a call that brought nothing.
+    """
+
+    def __init__(self, response: Response, onward: Request) -> None:
+        super().__init__(
+            FailureClass.INVALID,
+            f"the provider sent us elsewhere on its host ({response.status}), and a call like this "
+            "follows no redirect; check the URLs in its file",
+            status=response.status,
+            duration_ms=response.duration_ms,
+        )
+        self.response = response
+        self.onward = onward
+
+
 Send: TypeAlias = Callable[[Request], Awaitable[Response]]
-"""Carries one request out, or raises CallLost."""
+"""Carries one request out, or raises CallLost, Moved among them."""
 
 
 def malformed(response: Response, message: str) -> CallLost:

@@ -14,6 +14,13 @@ RETRY_AFTER_MAX = timedelta(days=31)  # a monthly quota is the longest that prov
 TIMESTAMP_FROM = 1_000_000_000  # no wait is that many seconds: it is a moment in Unix time
 
 _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
+    304: (
+        FailureClass.INVALID,
+        (
+            "the provider says that nothing has changed (304), which was not the question;"
+            " take If-None-Match and If-Modified-Since out of headers in its file"
+        ),
+    ),
     401: (
         FailureClass.AUTH,
         "the provider refused our credential (401); set a new one with `rounds connection add`",
@@ -66,8 +73,8 @@ def by_status(status: int) -> tuple[FailureClass, str]:
         return (
             FailureClass.INVALID,
             (
-                f"the provider sent us elsewhere ({status}), and credentials follow no redirect;"
-                " check base_url and path in its file"
+                f"the provider offers something else instead of an answer ({status}), which cannot"
+                " be followed; check base_url and path in its file"
             ),
         )
     return (

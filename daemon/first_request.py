@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from daemon import paging, placeholders, windows
+from daemon import json_place, paging, placeholders, windows
 from daemon.auth_file import ApiKey, Auth, Basic, NoAuth, OAuth2
 from daemon.exchange import CallLost, Request
 from daemon.placeholders import Values
@@ -56,6 +56,7 @@ def build(
         secret_params=secret_params,
         timeout_s=stream.timeout_s,
         spooled=stream.csv is not None,
+        records_at=json_place.apart(stream, provider.errors),
     )
     return paging.opening(stream.paging, _since(stream, request, cursor))
 

@@ -18,9 +18,9 @@ import trio
 from daemon.commands import NoteAnswer, ProgramCall
 from daemon.exchange import CallLost
 from daemon.journal import Journal
+from daemon.pool import CONNECTIONS_MAX
 from daemon.program_turns import REST_MIN, ProgramTurns
 from daemon.purses import Asking, Closed, Purse, Purses
-from daemon.transport import CONNECTIONS_MAX
 from daemon.waiting_room import Lane, Waiter
 from events.terms import FailureClass
 

@@ -2,12 +2,11 @@
 
 import re
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import structs
 
-from daemon import selector
+from daemon import origin, selector
 from daemon.exchange import Request, Response, lost, malformed
 from daemon.file_table import Place
 from daemon.paging_file import (
@@ -21,9 +20,7 @@ from daemon.paging_file import (
 )
 from events.terms import FailureClass
 
-NEXT_MAX = 8192  # characters of a URL or a token; servers take no longer request line
 QUOTED = r'"(?:\\.|[^"\\])*"'
-PORTS = {"http": 80, "https": 443}
 
 
 def opening(paging: Paging, request: Request) -> Request:
@@ -125,43 +122,33 @@ def _named(response: Response, document: Any, path: str) -> str | int | float | 
         raise malformed(
             response, f'"{path}" in the answer is neither text nor number; check paging.path'
         )
-    if len(str(value)) > NEXT_MAX:
-        raise malformed(response, f'"{path}" in the answer is longer than {NEXT_MAX} characters')
+    if len(str(value)) > origin.URL_MAX:
+        raise malformed(
+            response, f'"{path}" in the answer is longer than {origin.URL_MAX} characters'
+        )
     return value
 
 
 def _at(request: Request, response: Response, target: str | float | None) -> Request | None:
-    """Return the request for a URL that the provider named, if it lies at the same origin.
-
-    The origin is written as ours and only the rest is taken over, so that two parsers that
-    disagree about a crooked URL cannot send the credential astray.
-    """
+    """Return the request for a URL that the provider named, if it lies at the same origin."""
     if not target:
         return None
-    ours = urlsplit(request.url)
-    theirs = _resolved(request.url, target)
-    if theirs is None:
-        raise malformed(response, "the next page's URL in the answer is not a URL")
-    if _origin(ours) != _origin(theirs) or "@" in theirs.netloc:
-        raise lost(
+    try:
+        url = origin.at_home(request.url, _text(target))
+    except origin.NotAUrl:
+        loss = malformed(response, "the next page's URL in the answer is not a URL")
+    except origin.Elsewhere:
+        loss = lost(
             response,
             FailureClass.INVALID,
             "the next page is said to be at another host than base_url's; nothing was sent there",
         )
-    url = urlunsplit((ours.scheme, ours.netloc, theirs.path or "/", theirs.query, ""))
-    return structs.replace(request, url=url, params={})
+    else:
+        return structs.replace(request, url=url, params={})
+    raise loss
 
 
-def _resolved(base: str, target: str | float) -> SplitResult | None:
-    if not isinstance(target, str) or len(target) > NEXT_MAX or re.search(r"[\x00-\x20\\]", target):
-        return None
-    try:
-        parts = urlsplit(urljoin(base, target))
-        _ = parts.port  # reading it is what checks it
-    except ValueError:
-        return None
-    return parts
-
-
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+def _text(target: str | float) -> str:
+    if not isinstance(target, str):
+        raise origin.NotAUrl
+    return target

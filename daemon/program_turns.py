@@ -12,10 +12,9 @@ from datetime import timedelta
 import trio
 
 from daemon.decide.accounts import CALLERS_SPAN, FIGURES
-from daemon.exchange import CallLost
+from daemon.exchange import CallLost, OverLimit
 from daemon.purses import Asking, Purse, Purses
 from daemon.waiting_room import NOBODY, Lane, Waiter
-from events.terms import FailureClass
 from projections import window
 
 PROMISED = 0.9  # of a lap: some of it is lost to slow disks, and some come unannounced
@@ -105,15 +104,13 @@ class _Appointments:
             self._told.pop(purse, None)
 
 
-def _loss(purse: Purse, rest: timedelta) -> CallLost:
+def _loss(purse: Purse, rest: timedelta) -> OverLimit:
     assert purse.called is not None, "a program calls something"
     called = purse.called
     many = "call" if purse.calls == 1 else "calls"
-    return CallLost(
-        FailureClass.RATE_LIMITED,
+    return OverLimit(
         f"nothing was sent: this tenant's programs may make {purse.calls} {many} of kind"
         f" {called.kind.value} a minute to {called.endpoint}, and these are used up; come back in"
         f" {rest.total_seconds():.0f} s, or raise {FIGURES[called.kind]} with `rounds policy set`",
-        retry_after=rest,
-        sent=False,
+        rest,
     )

@@ -3,16 +3,19 @@
 send ─► token ─► limits: a place, its allowance durable ─► transport ─► what the answer says
           ▲                                                                    │
           └──────────────── refused once: another token ◄─────────────────────┘
+
+A redirect costs the provider a call like any other: each hop takes its own place in the limits and
+is counted. The time for a call is for all of its hops; waiting for a place is not part of it.
 """
 
 from typing import Protocol
 
 from msgspec import Struct, structs
 
-from daemon import answers, echo, rate_hint
+from daemon import answers, echo, rate_hint, refusals
 from daemon.auth_file import OAuth2
 from daemon.commands import ProgramCall
-from daemon.exchange import NO_HEADERS, CallLost, Request, Response, malformed
+from daemon.exchange import NO_HEADERS, READS, CallLost, Moved, Request, Response, malformed
 from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
@@ -23,7 +26,6 @@ from events.terms import FailureClass
 
 REFRESHES_MAX = 5  # for refusals: a provider that takes no token is not asked for ever
 REFUSED_PATIENCE_S = 10.0  # who was refused fails, and comes again when it may
-READS = frozenset({"GET", "HEAD"})
 REPEATED = (
     "the provider's answer repeats the credential that it was sent, so it is not passed on; this"
     " path is not one to be called through rounds"
@@ -119,6 +121,10 @@ class Protected:
         raise loss
 
     async def _once(self, request: Request) -> Response:
+        """Exchange, and go on where redirects lead."""
+        return await refusals.followed(self._placed, request)
+
+    async def _placed(self, request: Request) -> Response:
         """Exchange when the limits let it. What they refuse was never sent: no call failed."""
         async with self._limiter.place(
             self._whose.connection,
@@ -135,7 +141,10 @@ class Protected:
         self._witness.leaves()
         try:
             response = await self._provider.send(request)
-            _check(file, request, response)
+            await _check(file, request, response)
+        except Moved as moved:
+            self._count(request, moved.response)
+            raise
         except CallLost as lost:
             self._witness.lost(request, lost)
             self._limiter.answered(subject, cause=lost.cause, retry_after=lost.retry_after)
@@ -144,15 +153,19 @@ class Protected:
             if lost.cause is FailureClass.RATE_LIMITED:
                 self._patience_s = min(self._patience_s, REFUSED_PATIENCE_S)
             raise
+        self._count(request, response)
+        return response
+
+    def _count(self, request: Request, response: Response) -> None:
+        file, subject = self._provider.file, self._whose.connection
         now, limit_s = self._journal.clock.now(), request.timeout_s or file.limits.timeout_s
         used_up = rate_hint.wait(response.headers, file.rate, now, refused=False)
         slow = response.duration_ms >= 1000 * limit_s * SLOW_SHARE
         self._limiter.answered(subject, retry_after=used_up, slow=slow)
         self._witness.answered(request, response)
-        return response
 
 
-def _check(file: ProviderFile, request: Request, response: Response) -> None:
+async def _check(file: ProviderFile, request: Request, response: Response) -> None:
     """Raise CallLost for what is no good, though it came as that.
 
     What is passed on holds no secret of ours, also where a provider repeats what it was sent.
@@ -160,7 +173,7 @@ def _check(file: ProviderFile, request: Request, response: Response) -> None:
     if request.keeps_refusal and _repeats(request, response):
         raise malformed(response, REPEATED)
     try:
-        answers.check(file.errors, response)
+        await answers.checked(file.errors, request, response)
     except CallLost as lost:
         if request.keeps_refusal:
             lost.refusal, lost.headers = response.body, response.headers

@@ -11,14 +11,15 @@ from typing import Any, BinaryIO
 import trio
 from msgspec import structs
 
-from daemon import csv_report, first_request, rest
+from daemon import csv_report, first_request, page, rest
 from daemon.csv_file import Csv
 from daemon.csv_report import BadCsv, Survey
 from daemon.exchange import Response, Send, malformed
 from daemon.first_request import NOTHING
+from daemon.page import Sink
 from daemon.placeholders import Values
 from daemon.provider_file import ProviderFile
-from daemon.rest import Fetched, Sink
+from daemon.rest import Fetched
 from daemon.secret import Secret
 from daemon.stream_file import Stream
 
@@ -61,7 +62,7 @@ async def _read(
         batches = csv_report.records(file, csv, survey)
         while batch := await trio.to_thread.run_sync(partial(_following, batches)):
             for record in batch:
-                rest.check_key(stream, record, response)
+                page.check_key(stream, record, response)
             count += len(batch)
             await sink(batch)
     except BadCsv as error:

@@ -1,28 +1,23 @@
 """How are all records of one stream fetched?"""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
 import msgspec
 import trio
 from msgspec import Struct
 
-from daemon import first_request, json_answer, paging, selector, watermark
+from daemon import first_request, page, paging
 from daemon.exchange import CallLost, Request, Response, Send, malformed
 from daemon.first_request import NOTHING
+from daemon.page import Sink
 from daemon.paging_file import OffsetPaging, PagePaging
 from daemon.placeholders import Values
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.stream_file import Stream
 from events.terms import FailureClass
-
-NO_CONTENT = 204
-
-Sink: TypeAlias = Callable[[list[dict[str, Any]]], Awaitable[None]]
-"""Takes one page's records; it is called for pages that hold any."""
 
 
 class Fetched(Struct, frozen=True, kw_only=True):
@@ -77,30 +72,26 @@ async def _all_pages(
 ) -> Fetched:
     pages = records = 0
     seen: set[bytes] = set()
-    last_body = b""
+    last = b""
     request: Request | None = first
     while request is not None:
         seen.add(_identity(request))
         response = await send(request)
-        answer = _document(response)
-        page = _records(stream, response, answer)
-        if _counts_pages(stream) and page and response.body == last_body:
+        taken = await page.take(stream, response, cursor, sink)
+        if _counts_pages(stream) and taken.records and taken.digest == last:
             raise _repeats(response)
-        last_body = response.body if page else last_body
-        if stream.cursor is not None:
-            cursor = watermark.after(cursor, page, stream.cursor.field, response)
-        pages, records = pages + 1, records + len(page)
+        last = taken.digest if taken.records else last
+        cursor = taken.cursor
+        pages, records = pages + 1, records + taken.records
         request = paging.following(
             stream.paging,
             request,
             response,
-            answer,
-            found=len(page),
+            taken.document,
+            found=taken.records,
             pages=pages,
             records=records,
         )
-        if page:
-            await sink(page)
         if request is not None:
             _refuse_endless(request, response, seen, pages, pages_max)
     return Fetched(pages=pages, records=records, cursor=cursor if stream.cursor else None)
@@ -132,51 +123,3 @@ def _identity(request: Request) -> bytes:
     """Return a digest of what makes a request another one."""
     parts = (request.url, sorted(request.params.items()), request.body or b"")
     return hashlib.sha256(msgspec.json.encode(parts)).digest()
-
-
-def _document(response: Response) -> Any:
-    """Return the body's JSON. Raises CallLost."""
-    if response.status == NO_CONTENT:
-        return []
-    start = json_answer.bare(response.body[:64])
-    is_page = "html" in response.headers.get("content-type", "").lower()
-    if is_page or start.lstrip().startswith(b"<"):
-        raise malformed(
-            response,
-            "the provider answered with a web page instead of JSON; check base_url and path",
-        )
-    try:
-        return json_answer.decode(response.body)
-    except json_answer.NotJson:
-        loss = malformed(response, "the provider's answer is not whole, well-formed JSON")
-    raise loss
-
-
-def _records(stream: Stream, response: Response, document: Any) -> list[dict[str, Any]]:
-    """Return the page's records, each with its primary key. Raises CallLost."""
-    try:
-        found = selector.select(stream.records, document)
-    except selector.BadExpression:
-        raise malformed(response, "the records expression does not apply to the answer") from None
-    if not isinstance(found, list):
-        raise malformed(
-            response,
-            f'the provider\'s answer has no list at "{stream.records}"; check records in its file',
-        )
-    for record in found:
-        if not isinstance(record, dict):
-            raise malformed(
-                response, f'the list at "{stream.records}" holds entries that are no objects'
-            )
-        check_key(stream, record, response)
-    return found
-
-
-def check_key(stream: Stream, record: dict[str, Any], response: Response) -> None:
-    """Raise CallLost for a record without a whole primary key."""
-    for field in stream.primary_key:
-        if not isinstance(record.get(field), str | int | float):
-            raise malformed(
-                response,
-                f'a record has no text or number at "{field}", which its primary_key needs',
-            )

@@ -5,34 +5,27 @@ import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-import httpcore
 import httpx
 import trio
 from msgspec import structs
 
-from daemon import addresses, body, failures, rate_hint, spool
-from daemon.exchange import (
-    NO_HEADERS,
-    REFUSAL_BYTES_MAX,
-    CallLost,
-    PoolStatistics,
-    Request,
-    Response,
-)
+from daemon import addresses, body, failures, refusals, spool
+from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, PoolStatistics, Request, Response
+from daemon.pool import CONNECTIONS_MAX, Pool
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
 from events.terms import FailureClass
 
-CONNECTIONS_MAX = 8  # large pools of TLS connections cost milliseconds of CPU a request
-KEEPALIVE_S = 30.0  # most servers close an idle connection after a minute
 CONNECT_S = 10.0  # a host that is there answers sooner
 CLOSE_S = 5.0  # saying goodbye to a peer that does not listen must end
 USER_AGENT = "rounds/0.1"
+WHOLE_BYTES_MAX = 4 * 1024**2  # of JSON in memory: decoded it takes some ten times as much
 NO_RATE = Rate()
 
 UNCHANGED = 304
@@ -53,22 +46,11 @@ NEVER_SENT = (
 
 
 class _Wire(httpx.AsyncHTTPTransport):
-    """httpx's transport, on connections that go through our doors."""
+    """httpx's transport, on connections of ours."""
 
-    def __init__(
-        self, tls: ssl.SSLContext, doors: httpcore.AsyncNetworkBackend, kept_alive: int
-    ) -> None:
+    def __init__(self, tls: ssl.SSLContext, pool: Pool) -> None:
         super().__init__(verify=tls, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=CONNECTIONS_MAX,
-            max_keepalive_connections=kept_alive,
-            keepalive_expiry=KEEPALIVE_S,
-            network_backend=doors,
-        )
-
-    def connections(self) -> int:
-        return len(self._pool.connections)
+        self._pool = pool
 
 
 class Transport:
@@ -102,7 +84,8 @@ class Transport:
         self._places = trio.CapacityLimiter(CONNECTIONS_MAX)
         self._calls = 0
         self._doors = addresses.Guarded(private_hosts)
-        self._wire = _Wire(tls, self._doors, kept_alive)
+        self._pool = Pool(tls, self._doors, kept_alive)
+        self._wire = _Wire(tls, self._pool)
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,7 +103,7 @@ class Transport:
         return PoolStatistics(
             calls=self._calls,
             opened=self._doors.opened,
-            open=self._wire.connections(),
+            open=len(self._pool.connections),
             under_way=self._places.borrowed_tokens,
             waiting=self._places.statistics().tasks_waiting,
         )
@@ -139,26 +122,28 @@ class Transport:
         return outcome
 
     async def _outcome(self, request: Request) -> Response | CallLost:
-        if not request.spooled:
-            return await self._tried(request, body.Body(self._limits.body_bytes_max))
-        file, whole = spool.unnamed(self._spool), False
+        memory_max = None if request.records_at is None else WHOLE_BYTES_MAX
+        whole, may_spill = False, request.spooled or memory_max is not None
+        spill = partial(spool.unnamed, self._spool) if may_spill else None
+        content = body.Body(self._limits.body_bytes_max, memory_max, spill)
         try:
             with spool.noticing():
-                content = body.Body(self._limits.body_bytes_max, file)
+                if request.spooled:
+                    content.spill()
                 outcome = await self._tried(request, content)
-                if isinstance(outcome, Response):
-                    file.seek(0)  # which writes what is buffered
-                    outcome, whole = structs.replace(outcome, file=file), True
+                if isinstance(outcome, Response) and content.file is not None:
+                    content.file.seek(0)  # which writes what is buffered
+                    outcome, whole = structs.replace(outcome, file=content.file), True
             return outcome
         finally:
-            if not whole:
+            if content.file is not None and not whole:
                 with suppress(OSError):  # a full disk has no room for what is buffered, either
-                    file.close()
+                    content.file.close()
 
     async def _tried(self, request: Request, content: body.Body) -> Response | CallLost:
         began, timeout_s = trio.current_time(), request.timeout_s or self._limits.timeout_s
         try:
-            with trio.fail_after(timeout_s):
+            with trio.fail_after(max(0.0, timeout_s - request.trail.spent_s)):
                 return await self._exchange(request, content, began)
         except trio.TooSlowError:
             cause, message, sent = *_too_slow(timeout_s), True
@@ -183,51 +168,38 @@ class Transport:
                 refusal = body.Body(REFUSAL_BYTES_MAX)
                 if request.keeps_refusal:
                     await _receive(answer, refusal, encoding)
-                return self._refused(
-                    answer.status_code, headers, began, refusal.whole(), keeps=request.keeps_refusal
+                return refusals.outcome(
+                    request,
+                    _response(answer, headers, refusal, began),
+                    rate=self._rate,
+                    now=self._clock(),
                 )
             await _receive(answer, content, encoding)
         finally:
+            self._pool.part_with_mixed()
             await answer.aclose()
-        whole = content.whole()
+        response = _response(answer, headers, content, began)
         if content.refusal is not None:
             return CallLost(
                 FailureClass.MALFORMED,
                 content.refusal,
-                status=answer.status_code,
-                duration_ms=_since(began),
+                status=response.status,
+                duration_ms=response.duration_ms,
                 bytes=content.received,
             )
-        return Response(
-            status=answer.status_code,
-            headers=headers,
-            body=whole,
-            duration_ms=_since(began),
-            size=content.size,
-        )
+        return response
 
-    def _refused(
-        self,
-        status: int,
-        headers: dict[str, str],
-        began: float,
-        refusal: bytes,
-        *,
-        keeps: bool,
-    ) -> CallLost:
-        cause, message = failures.by_status(status)
-        now = self._clock()
-        hints = failures.retry_after(headers, now), rate_hint.wait(headers, self._rate, now)
-        hint = max((each for each in hints if each is not None), default=None)
-        return CallLost(
-            cause,
-            message,
-            status=status,
-            retry_after=hint if failures.heeds_hint(cause) else None,
-            duration_ms=_since(began),
-            refusal=refusal,
-            headers=headers if keeps else NO_HEADERS,
-        )
+
+def _response(
+    answer: httpx.Response, headers: dict[str, str], content: body.Body, began: float
+) -> Response:
+    return Response(
+        status=answer.status_code,
+        headers=headers,
+        body=content.whole(),
+        duration_ms=_since(began),
+        size=content.size,
+    )
 
 
 def _too_slow(timeout_s: float) -> tuple[FailureClass, str]:

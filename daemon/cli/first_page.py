@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
-from daemon import answers, windows
+from daemon import windows
 from daemon.auth_file import OAuth2
 from daemon.csv_report import BadCsv, ColumnType, Survey, survey
 from daemon.exchange import CallLost, Request, Response, Send
@@ -63,10 +63,12 @@ class _Once:
         self.survey: Survey | None = None
 
     async def send(self, request: Request) -> Response:
+        from daemon import answers
+
         if self.response is not None:
             raise _Enough
         self.response = await self._ready(_signed(self._provider, request, self._token))
-        answers.check(self._provider.errors, self.response)
+        await answers.checked(self._provider.errors, request, self.response)
         stream = self._provider.streams[request.stream]
         if stream.csv is not None and self.response.file is not None:
             self.survey = await _survey(stream, self.response)
@@ -76,11 +78,12 @@ class _Once:
         """The answer, asked for again while it is not ready."""
         import trio
 
+        from daemon import refusals
         from daemon.clock import SystemClock
 
         with trio.move_on_after(READY_S):
             while True:
-                response = await self._send(request)
+                response = await refusals.followed(self._send, request)
                 if response.status != ACCEPTED:
                     return response
                 if response.file is not None:

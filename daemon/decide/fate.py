@@ -43,13 +43,9 @@ class Loss(Struct, frozen=True, kw_only=True):
 
 
 def may_wait(loss: Loss, *, keyed: bool) -> bool:
-    """Whether what a program has just lost may be sent later: it does no harm, and may help.
-
-    Whom our own limits sent away is told when to come back: the outbox is no way around them.
-    """
-    limited = loss.cause is FailureClass.RATE_LIMITED and not loss.sent
+    """Whether what a program has just lost may be sent later: it does no harm, and may help."""
     passes = failure.is_retried(loss.cause) or loss.cause is FailureClass.CANCELLED
-    return passes and not limited and of(loss, keyed=keyed) is Fate.DEFERRED
+    return passes and of(loss, keyed=keyed) is Fate.DEFERRED
 
 
 def of(loss: Loss, *, keyed: bool, attempts: int = 1) -> Fate:

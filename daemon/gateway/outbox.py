@@ -16,7 +16,7 @@ from daemon.commands import QueueWrite
 from daemon.decide import fate, outbox
 from daemon.decide.fate import Loss
 from daemon.decide.outbox import OUTBOX_MAX
-from daemon.exchange import CallLost
+from daemon.exchange import CallLost, OverLimit
 from daemon.gateway import asking
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import Call, HeldBack
@@ -92,6 +92,8 @@ class Outbox:
         cause: FailureClass | None = None
         try:
             answer = await self._gateway.call(subject, wish, by)
+        except OverLimit:
+            raise  # who is told when to come back; the outbox is no way around that
         except HeldBack:
             if outbox.keeps_out(subject, world, self._journal.clock.now()):
                 raise

@@ -18,9 +18,9 @@ from daemon.commands import AbandonWrite, LoseWrite
 from daemon.decide import outbox
 from daemon.gateway.courier import Courier
 from daemon.journal import Journal, LogBroken
+from daemon.pool import CONNECTIONS_MAX
 from daemon.store.core import StoreBroken
 from daemon.supervisor import CLEANUP_S
-from daemon.transport import CONNECTIONS_MAX
 from daemon.vault import VaultUnusable
 from events.envelope import Recorded
 from events.terms import FailureClass

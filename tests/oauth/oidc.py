@@ -1,9 +1,6 @@
 """How is oidc-provider, an OAuth server for Node, installed and run as a peer of the tests?"""
 
-import fcntl
-import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,16 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
+from tests import npm as npm_packages
 from tests.oauth import peer
 from tests.oauth.peer import APPLICATIONS, PAGE_ITEMS, PAGES, REDIRECT_URI, Paths, Peer
 
 HERE = Path(__file__).parent / "node"
 NODE_MAJOR_MIN = 20  # the first with the Web Crypto that its signatures are made with
-INSTALL_S = 180.0  # it takes two seconds; a registry may be slow
 
 PATHS = Paths(
     authorize="/auth",
@@ -72,42 +68,4 @@ def installed() -> tuple[str, Path]:
     major = re.match(r"v(\d+)\.", version)
     if major is None or int(major[1]) < NODE_MAJOR_MIN:
         pytest.skip(f"oidc-provider needs Node {NODE_MAJOR_MIN}, this is {version.strip()}")
-    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    directory = _cache() / f"oauth-peers-{lock[:16]}"
-    with (_cache() / "lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)  # tests run in several processes; the first one installs
-        if not directory.exists():
-            _install(npm, directory)
-    return node, directory / "node_modules"
-
-
-def _cache() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rounds-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
-
-
-def _install(npm: str, directory: Path) -> None:
-    """Install beside its place and move it there, so that half an installation is never found."""
-    beside = directory.with_suffix(".partial")
-    shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed: we hold the lock
-    beside.mkdir()
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, beside)
-    command = [npm, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
-    try:
-        done = subprocess.run(
-            command, cwd=beside, capture_output=True, text=True, timeout=INSTALL_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        _not_installed(f"npm did not end within {INSTALL_S:.0f} s")
-    if done.returncode:
-        _not_installed(done.stderr[-1000:])
-    beside.rename(directory)
-
-
-def _not_installed(why: str) -> NoReturn:
-    sentence = f"oidc-provider could not be installed from npm: {why}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
+    return node, npm_packages.installed(npm, HERE / "package-lock.json", "oidc-provider")

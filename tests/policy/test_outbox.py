@@ -169,7 +169,7 @@ def test_a_write_goes_behind_those_that_wait():
         (Loss(cause=NETWORK, sent=False), True, True),
         (Loss(cause=TIMEOUT, sent=False), True, True),
         (Loss(cause=FailureClass.RATE_LIMITED, status=429), True, True),
-        (Loss(cause=FailureClass.RATE_LIMITED, sent=False), False, False),
+        (Loss(cause=FailureClass.RATE_LIMITED, sent=False), True, True),
         (Loss(cause=FailureClass.CANCELLED), False, True),
         (Loss(cause=SERVER, status=503), True, True),
         (Loss(cause=SERVER, status=500), False, True),

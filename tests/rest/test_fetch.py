@@ -60,6 +60,24 @@ async def test_a_byte_order_mark_is_forgiven():
     assert done.records == ROWS
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"])
+async def test_any_unicode_is_read(encoding):
+    done, _ = await fetched(http('[{"id": "é€"}]'.encode(encoding)))
+    assert done.records == [{"id": "é€"}]
+
+
+async def test_a_charset_is_heeded_where_the_body_is_no_utf_8():
+    latin = '[{"id": "é"}]'.encode("latin-1")
+    done, _ = await fetched(http(latin, content_type="application/json; charset=ISO-8859-1"))
+    assert done.records == [{"id": "é"}]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "text/csv", ""])
+async def test_a_type_that_is_wrong_and_does_no_harm_is_forgiven(content_type):
+    done, _ = await fetched(http(json.dumps(ROWS).encode(), content_type=content_type))
+    assert done.records == ROWS
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
@@ -69,7 +87,8 @@ async def test_a_byte_order_mark_is_forgiven():
         pytest.param(http(b'[{"id": 1}, {"i'), "well-formed JSON", id="truncated"),
         pytest.param(http(b""), "well-formed JSON", id="empty"),
         pytest.param(http(b'[{"id": "\xff"}]'), "well-formed JSON", id="invalid utf-8"),
-        pytest.param(http('[{"id": 1}]'.encode("utf-16")), "well-formed JSON", id="utf-16"),
+        pytest.param(http(b"\xff\xfe[\0"), "well-formed JSON", id="half a utf-16"),
+        pytest.param(http("<html>".encode("utf-16")), "web page", id="a page in utf-16"),
         pytest.param(http(b'[{"id": NaN}]'), "well-formed JSON", id="nan"),
         pytest.param(http(b"[" * 100_000), "well-formed JSON", id="nested"),
         pytest.param(ok({"error": "token expired"}), 'no list at "@"', id="error as 200"),

@@ -8,6 +8,7 @@ import pytest
 from daemon.exchange import CallLost, Response
 from daemon.protected import REFUSED_PATIENCE_S
 from events.terms import FailureClass
+from tests.policy.transcript import ONE
 from tests.rest.test_polling import OAUTH, Scene, later, ready, refused
 
 pytestmark = [pytest.mark.requirement("E2"), pytest.mark.requirement("E10")]
@@ -45,8 +46,8 @@ async def fetched(*answers, lets=99, **more):
 
 async def test_each_call_asks_for_its_place_also_where_a_report_is_asked_for_again(autojump_clock):
     asked, scene, _ = await fetched(later(), later(), ready())
-    assert asked.asked == [(7, True, 5, 3600.0)] * len(scene.asked)
-    assert asked.told == [(7, None, None, False)] * 3
+    assert asked.asked == [(ONE, True, 5, 3600.0)] * len(scene.asked)
+    assert asked.told == [(ONE, None, None, False)] * 3
 
 
 async def test_a_post_is_no_read(autojump_clock):
@@ -83,7 +84,7 @@ async def test_a_sync_that_was_refused_does_not_wait_for_long_any_more(autojump_
     await scene.fetch()
     assert lost.status == 429
     assert [patience_s for *_, patience_s in asked.asked] == [3600.0, REFUSED_PATIENCE_S]
-    assert asked.told[0] == (7, FailureClass.RATE_LIMITED, timedelta(minutes=2), False)
+    assert asked.told[0] == (ONE, FailureClass.RATE_LIMITED, timedelta(minutes=2), False)
 
 
 @pytest.mark.parametrize(("duration_ms", "slow"), [(23_999, False), (24_000, True)])
@@ -100,4 +101,4 @@ async def test_a_good_answer_that_was_the_last_of_its_window_is_told(autojump_cl
     headers = {"x-left": left, "x-reset": "45"}
     answer = Response(status=200, headers=headers, body=b"[]", duration_ms=1, size=2)
     asked, *_ = await fetched(answer, rate=RATE)
-    assert asked.told == [(7, None, hint, False)]
+    assert asked.told == [(ONE, None, hint, False)]

@@ -255,3 +255,32 @@ async def test_cancelling_is_not_a_loss():
         with trio.move_on_after(0.1) as scope:
             await wire.send(request(server.url))
     assert scope.cancelled_caught
+
+
+async def test_what_is_left_over_of_an_answer_is_not_taken_for_the_next_one():
+    """Two tenants share the connections: one must not get what was meant for nobody."""
+
+    async def mixed(stream: trio.abc.Stream) -> None:
+        await stream.send_all(http(b"[]") + http(b'[{"id": 66}]'))
+        await stream.receive_some()  # until it hangs up, or asks again here
+
+    async with (
+        serving(lambda asked: mixed if asked.path == "/mixed" else ok([])) as server,
+        transport(declared(server.url)) as wire,
+    ):
+        for _ in range(3):
+            assert (await wire.send(request(f"{server.url}/mixed"))).body == b"[]"
+            assert (await wire.send(request(f"{server.url}/fine"))).body == b"[]"
+        assert wire.statistics().opened == 6
+
+
+async def test_a_connection_whose_answers_are_whole_serves_again():
+    async def twice(stream: trio.abc.Stream) -> None:
+        await stream.send_all(http(b"[]"))
+        await stream.receive_some()
+        await stream.send_all(http(b"[1]"))
+
+    async with serving(lambda _: twice) as server, transport(declared(server.url)) as wire:
+        assert (await wire.send(request(server.url))).body == b"[]"
+        assert (await wire.send(request(server.url))).body == b"[1]"
+        assert wire.statistics().opened == 1
