@@ -34,6 +34,7 @@ from daemon.exchange import Request, Response, Send
 from daemon.gateway.asking import Wish
 from daemon.journal import Bridge
 from daemon.limiter import Limiter
+from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.rate_file import Rate, RateWindow
@@ -50,6 +51,7 @@ CALLS = 1000
 TURNS = 5
 NAME = "bench/shop"
 FAR_OFF = 10**9  # calls that a limit allows which is never reached
+FAR_OFF_MINUTE = 10_000  # the most that programs may be allowed
 PATH = "/items/1"
 SERVER = """
 import http.server, ssl, sys
@@ -180,7 +182,10 @@ async def _alive(file: ProviderFile, send: Send) -> AsyncIterator[Daemon]:
             vault=Vault(state / "vault", os.urandom(32)),
             clock=SystemClock(),
             configuration=Configuration(
-                settings=Settings(connections={NAME: Declared(interval="7d")}),
+                settings=Settings(
+                    policy=PolicyTables(caller_reads=FAR_OFF_MINUTE),
+                    connections={NAME: Declared(interval="7d")},
+                ),
                 providers={"shop": file},
                 files=(),
             ),
