@@ -14,7 +14,7 @@ import structlog
 import trio
 from msgspec import Struct
 
-from daemon import apply, commands
+from daemon import apply, commands, relinking
 from daemon.actor import Actor
 from daemon.clock import Clock
 from daemon.configuration import Configuration
@@ -24,6 +24,7 @@ from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.relinking import Relinker
 from daemon.scheduler import Scheduler
 from daemon.store.core import Store
 from daemon.store.storage import Run, Storage
@@ -69,6 +70,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     storage: Storage
     keeper: Keeper
     gateway: Gateway
+    relinker: Relinker
     providers: Mapping[int, Provider]
 
 
@@ -92,16 +94,7 @@ def replay(log_: Log) -> World:
 async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
     world = replay(parts.log)
-    parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
-    behind = parts.store.reconcile(_captured(world), world.seq)
-    parts.store.name_all(
-        {
-            subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
-            for subject, each in world.connections.items()
-        }
-    )
-    for subject in behind:
-        log.warning("store-behind", subject=subject, seq=world.seq)
+    _reconcile(parts, world)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
     storage = Storage(parts.store, parts.run)
@@ -119,7 +112,10 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
         keeper = Keeper(journal, parts.vault, providers, ballast)
         keeper.settle()
-        recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
+        relinker = Relinker(journal, parts.vault, storage, nursery)
+        recorded = await apply.connections(
+            journal, parts.vault, storage, parts.configuration, relinker
+        )
         apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
         limiter = Limiter(journal)
@@ -145,6 +141,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             storage=storage,
             keeper=keeper,
             gateway=gateway,
+            relinker=relinker,
             providers=providers,
         )
         scheduling.cancel()
@@ -152,6 +149,21 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.cancel_scope.cancel()
         _tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
+
+
+def _reconcile(parts: Parts, world: World) -> None:
+    """Make vault and store agree with the log after a crash."""
+    parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
+    behind = parts.store.reconcile(_captured(world), world.seq)
+    relinking.settle(world, parts.vault)
+    parts.store.name_all(
+        {
+            subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
+            for subject, each in world.connections.items()
+        }
+    )
+    for subject in behind:
+        log.warning("store-behind", subject=subject, seq=world.seq)
 
 
 async def stop(journal: Journal, supervisor: Supervisor, configuration: Configuration) -> None:
@@ -196,9 +208,14 @@ def _fields(recorded: Recorded) -> dict[str, object]:
     return fields
 
 
-def _captured(world: World) -> dict[tuple[int, str], int]:
+def _captured(world: World) -> dict[tuple[int, str, str], int]:
+    """The last version of each stream, by connection, provider and name."""
     return {
-        (subject, name): stream.version
+        (subject, world.providers[provider].name, name): stream.version
         for subject, connection in world.connections.items()
-        for name, stream in connection.streams.items()
+        for provider, streams in {
+            **connection.former,
+            connection.provider: connection.streams,
+        }.items()
+        for name, stream in streams.items()
     }

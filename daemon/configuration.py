@@ -43,9 +43,13 @@ class CrashSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One connection. Its provider is the second part of its name, unless named here."""
+    """One connection. Its provider is the second part of its name, unless named here.
+
+    `was` is the name of the connection that is moved to this provider, with its past.
+    """
 
     provider: str | None = None
+    was: str | None = None
     interval: Duration | None = None
     credential_file: FilePath | None = None
     settings: dict[str, str] = {}

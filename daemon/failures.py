@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from daemon import retirement_words
 from daemon.addresses import Forbidden
 from events.terms import FailureClass
 
@@ -33,13 +34,7 @@ _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
         FailureClass.TIMEOUT,
         "the provider gave up waiting for our request (408); its next sync tries again",
     ),
-    410: (
-        FailureClass.RETIRED,
-        (
-            "the provider switched this off for good (410); add a connection to its successor; if"
-            " it is back, type `rounds breaker close` with the connection's name"
-        ),
-    ),
+    410: (FailureClass.RETIRED, retirement_words.gone(None)),
     429: (
         FailureClass.RATE_LIMITED,
         "the provider wants fewer requests (429); its next sync tries again",

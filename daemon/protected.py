@@ -5,12 +5,14 @@ send ─► token ─► limits: a place, its allowance durable ─► transport
           └──────────────── refused once: another token ◄─────────────────────┘
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct, structs
 
-from daemon import answers, rate_hint
+from daemon import announcement, answers, rate_hint
 from daemon.auth_file import OAuth2
+from daemon.commands import NoteAnnouncement
 from daemon.exchange import CallLost, Request, Response
 from daemon.journal import Journal
 from daemon.limiter import Limiter
@@ -129,6 +131,7 @@ class Protected:
             answers.check(file.errors, response)
         except CallLost as lost:
             self._witness.lost(request, lost)
+            self._heed(lost.headers)
             self._limiter.answered(subject, cause=lost.cause, retry_after=lost.retry_after)
             if lost.cause is FailureClass.RATE_LIMITED:
                 self._patience_s = min(self._patience_s, REFUSED_PATIENCE_S)
@@ -138,7 +141,21 @@ class Protected:
         slow = response.duration_ms >= 1000 * limit_s * SLOW_SHARE
         self._limiter.answered(subject, retry_after=used_up, slow=slow)
         self._witness.answered(request, response)
+        self._heed(response.headers)
         return response
+
+    def _heed(self, headers: Mapping[str, str]) -> None:
+        """Note what the answer announces of the provider's end, where that is new."""
+        said = announcement.of(headers)
+        if said is not None:
+            self._journal.execute(
+                NoteAnnouncement(
+                    subject=self._whose.connection,
+                    deprecated=said.deprecated,
+                    since=said.since,
+                    sunset=said.sunset,
+                )
+            )
 
 
 def _signed(request: Request, auth: OAuth2, access: Access) -> Request:

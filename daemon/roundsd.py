@@ -235,6 +235,7 @@ def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
         storage=daemon.storage,
         keeper=daemon.keeper,
         gateway=daemon.gateway,
+        relinker=daemon.relinker,
         vault=parts.vault,
         configuration=parts.configuration,
         providers=daemon.providers,

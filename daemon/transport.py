@@ -15,8 +15,8 @@ import httpx
 import trio
 from msgspec import Struct, structs
 
-from daemon import addresses, body, failures, rate_hint, spool
-from daemon.exchange import NO_HEADERS, REFUSAL_BYTES_MAX, CallLost, Request, Response
+from daemon import addresses, announcement, body, failures, rate_hint, spool
+from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, Request, Response
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
 from events.terms import FailureClass
@@ -220,7 +220,7 @@ class Transport:
             retry_after=hint if failures.heeds_hint(cause) else None,
             duration_ms=_since(began),
             refusal=refusal,
-            headers=headers if keeps else NO_HEADERS,
+            headers=headers if keeps else announcement.kept(headers),
         )
 
 

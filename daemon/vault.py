@@ -8,16 +8,14 @@ connection its subject.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
 from cryptography.exceptions import InvalidTag
-from sqlite_utils import Migrations
 
-from daemon import keyring, private_file
+from daemon import keyring, vault_file
 from daemon.keyring import KEY_BYTES, Ring, Sealed, VaultFull, VaultUnusable
 from daemon.names import Names
 from daemon.secret import Secret
@@ -30,35 +28,6 @@ UTF_8 = ("utf-8", "surrogatepass")  # whatever text there is can be sealed
 
 Row = tuple[int, bytes, bytes, int, str]
 """(key version, nonce, ciphertext with its tag, subject, purpose)"""
-
-migrations = Migrations("rounds-vault")
-
-
-@migrations()
-def create_vault(db: sqlite_utils.Database) -> None:
-    db.execute(
-        """
-        CREATE TABLE name (
-            subject INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice
-            kind    TEXT NOT NULL,
-            name    TEXT NOT NULL,
-            UNIQUE (kind, name)
-        ) STRICT
-        """
-    )
-    db.execute(
-        """
-        CREATE TABLE secret (
-            subject INTEGER NOT NULL,
-            purpose TEXT NOT NULL,
-            tenant  INTEGER NOT NULL,
-            key     INTEGER NOT NULL,  -- version of the master key
-            nonce   BLOB NOT NULL,
-            sealed  BLOB NOT NULL,
-            PRIMARY KEY (subject, purpose)
-        ) STRICT
-        """
-    )
 
 
 def open_vault(state: Path, credentials: Path | None) -> "Vault":
@@ -85,7 +54,8 @@ class Vault:
         self.ring = key if isinstance(key, Ring) else keyring.single(key)
         self._path = path
         self._broken = ""  # why it can no longer be trusted
-        self._connection = _connect(path)
+        self._shut: set[int] = set()
+        self._connection = vault_file.connect(path)
         try:
             self._check_key()
             self._scrub()  # what a life left that ended before it could
@@ -93,7 +63,7 @@ class Vault:
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error):
-                raise _why_closed(path, error) from error
+                raise vault_file.why_closed(path, error) from error
             raise
         self.subject = self._names.subject
         self.name = self._names.name
@@ -122,18 +92,16 @@ class Vault:
 
     def seal(self, tenant: int, subject: int, purpose: str, secret: Secret) -> None:
         """Keep a secret, in place of the one before it. Durable on return."""
-        sealed = self.ring.seal(tenant, subject, purpose, secret.reveal().encode(*UTF_8))
+        if subject in self._shut:
+            raise VaultFull  # what keeps it shut for longer than a moment
+        sealed = self._sealing(tenant, subject, purpose, secret)
         with self._writing():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO secret (subject, purpose, tenant, key, nonce, sealed) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (subject, purpose, tenant, *sealed),
-            )
+            self._connection.execute(_INSERT, (subject, purpose, tenant, *sealed))
 
     def open(self, tenant: int, subject: int, purpose: str) -> Secret | None:
         """The secret, or None where none is kept. Raises VaultUnusable where it was changed."""
         self._check_trust()
-        sealed = self._sealed(subject, purpose)
+        sealed = None if subject in self._shut else self._sealed(subject, purpose)
         if sealed is None:
             return None
         return Secret(self._unsealed(tenant, subject, purpose, sealed).decode(*UTF_8))
@@ -157,6 +125,34 @@ class Vault:
         with self._writing():
             self._connection.execute(f"DELETE {kept}", (subject,))
         self._scrub()
+
+    def shut(self, subject: int) -> None:
+        """Show nothing of what is kept for a subject any more; `replace_all` is to follow."""
+        self._shut.add(subject)
+
+    def replace_all(
+        self, tenant: int, subject: int, name: str, secrets: Mapping[str, Secret]
+    ) -> None:
+        """Have a connection called that, and keep these for it and nothing else: in one commit.
+
+        Durable on return, and what was kept before is nowhere in the file then.
+        """
+        rows = [
+            (subject, purpose, tenant, *self._sealing(tenant, subject, purpose, secret))
+            for purpose, secret in secrets.items()
+        ]
+        with self._writing():
+            self._connection.execute("DELETE FROM secret WHERE subject = ?", (subject,))
+            self._connection.executemany(_INSERT, rows)
+            self._names.write("connection", name, subject)
+        self._names.renamed("connection", name, subject)
+        self._shut.discard(subject)
+        self._scrub()
+
+    def keepers(self, purpose: str) -> list[int]:
+        """For which subjects a secret of that purpose is kept."""
+        found = self._connection.execute("SELECT subject FROM secret WHERE purpose = ?", (purpose,))
+        return sorted(subject for (subject,) in found)
 
     def digest_key(self, tenant: int) -> bytes:
         """The tenant's own key for digests, made on first use."""
@@ -196,6 +192,9 @@ class Vault:
                     rows,
                 )
         self._scrub()
+
+    def _sealing(self, tenant: int, subject: int, purpose: str, secret: Secret) -> Sealed:
+        return self.ring.seal(tenant, subject, purpose, secret.reveal().encode(*UTF_8))
 
     def _unsealed(self, tenant: int, subject: int, purpose: str, sealed: Sequence[Any]) -> bytes:
         try:
@@ -271,28 +270,7 @@ class Vault:
             raise VaultUnusable(self._broken)
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
-    try:
-        if path is not None:
-            private_file.make(path)
-            for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-                private_file.shut(each)
-        connection = sqlite3.connect(
-            path or ":memory:", isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        migrations.apply(sqlite_utils.Database(connection))
-    except (sqlite3.Error, OSError) as error:
-        raise _why_closed(path, error) from error
-    return connection
-
-
-def _why_closed(path: Path | None, error: Exception) -> VaultFull | VaultUnusable:
-    if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in FULL:
-        return VaultFull()
-    return VaultUnusable(
-        f"the vault {path} cannot be opened ({error}); check the disk and the permissions, or put "
-        "the vault back from your backup, with its key"
-    )
+_INSERT = (
+    "INSERT OR REPLACE INTO secret (subject, purpose, tenant, key, nonce, sealed) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)

@@ -14,7 +14,7 @@ from daemon.store.schema import StoreUnusable
 from events.terms import Mode
 
 SECRET = b"of the tenant"
-RECORDED = {(1, "days"): 8, (2, "days"): 6}
+RECORDED = {(1, "weather", "days"): 8, (2, "weather", "days"): 6}
 """What the log says was captured: version 6 of the other connection, too, which died before it was
 accepted. The alerts were staged and never recorded."""
 

@@ -4,7 +4,15 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.cli import account_words, limit_words, pass_words, policy_words, sync_words, times
+from daemon.cli import (
+    account_words,
+    ending_words,
+    limit_words,
+    pass_words,
+    policy_words,
+    sync_words,
+    times,
+)
 from daemon.control.messages import EventView
 from events.limits import (
     AllowanceRecounted,
@@ -31,6 +39,7 @@ from events.schema import (
     ConnectionAuthorised,
     ConnectionChanged,
     ConnectionPaused,
+    ConnectionRelinked,
     ConnectionRemoved,
     ConnectionResumed,
     CredentialSet,
@@ -42,9 +51,12 @@ from events.schema import (
     PassFilled,
     PolicySet,
     ProviderDeclared,
+    ProviderRetired,
+    ProviderReturned,
     RecordsCaptured,
     RecordsRefused,
     RefreshFailed,
+    RetirementAnnounced,
     RetriesEnded,
     RetryMoved,
     RetryScheduled,
@@ -86,6 +98,7 @@ CAUSES = {
 }
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
+    ScheduleReason.RELINKED: " (just moved to this provider)",
     ScheduleReason.INTERVAL: "",
     ScheduleReason.INTERVAL_CHANGED: " (the interval changed)",
     ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
@@ -114,16 +127,17 @@ def tone(event: Event) -> str | None:
             return "red"
         case SyncSkipped() | SyncCancelled() | SyncInterrupted() | ClockStepped():
             return "yellow"
-        case BreakerOpened() | RetriesEnded():
+        case BreakerOpened() | RetriesEnded() | ProviderRetired():
             return "red"
         case SyncDeferred() | RetryScheduled() | BreakerProbed() | BreakerEased():
             return "yellow"
-        case AuthorisationNeeded() | TokenInDoubt() | LimitHeld():
+        case AuthorisationNeeded() | TokenInDoubt() | LimitHeld() | RetirementAnnounced():
             return "yellow"
         case (
             BreakerClosed()
             | SyncSucceeded()
             | ConnectionAuthorised()
+            | ProviderReturned()
             | BackfillEnded(how=BackfillEnd.DONE)
         ):
             return "green"
@@ -164,6 +178,8 @@ def sentence(view: EventView) -> str:
             | ConnectionResumed()
         ):
             return _membership(event)
+        case ConnectionRelinked() | RetirementAnnounced() | ProviderRetired() | ProviderReturned():
+            return ending_words.told(event, _who(event), view.names)
         case CallFailed() | CallMade() | RecordsCaptured() | RecordsRefused():
             return _stream(event)
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():

@@ -30,6 +30,7 @@ from daemon.commands.membership import (
     Connect,
     MembershipCommand,
     Pause,
+    Relink,
     Remove,
     Resume,
 )
@@ -42,6 +43,7 @@ from daemon.commands.policy import (
     ResetSettings,
     SetSettings,
 )
+from daemon.commands.retirement import NoteAnnouncement, RetirementCommand
 from daemon.commands.syncs import (
     Advance,
     Backfill,
@@ -89,6 +91,7 @@ __all__ = [
     "LimitCommand",
     "LoseRefresh",
     "MembershipCommand",
+    "NoteAnnouncement",
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
@@ -102,12 +105,14 @@ __all__ = [
     "Reconsider",
     "Recount",
     "Recover",
+    "Relink",
     "Remove",
     "Renew",
     "Request",
     "ResetBreaker",
     "ResetSettings",
     "Resume",
+    "RetirementCommand",
     "Retry",
     "Review",
     "SetClient",
@@ -130,4 +135,5 @@ Command: TypeAlias = (
     | PolicyCommand
     | LimitCommand
     | GatewayCommand
+    | RetirementCommand
 )

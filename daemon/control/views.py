@@ -2,7 +2,9 @@
 
 from datetime import date, datetime
 
-from daemon.control import breakers
+from msgspec.structs import replace
+
+from daemon.control import breakers, ending
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
@@ -57,7 +59,17 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         held_until=held.until if held else None,
         breakers=_breakers(desk, subject, connection, now),
         stream_intervals=policy.stream_intervals(world, subject),
+        retirement=ending.view(desk, connection.provider),
+        former=_former(desk, connection, now),
     )
+
+
+def _former(desk: Desk, connection: Connection, now: datetime) -> dict[str, list[StreamView]]:
+    """The streams of each provider that it was moved away from."""
+    return {
+        desk.vault.name(at): streams(replace(connection, streams=there, last=None), None, now)
+        for at, there in connection.former.items()
+    }
 
 
 def _breakers(desk: Desk, subject: int, known: Connection, now: datetime) -> list[BreakerView]:

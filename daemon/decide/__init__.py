@@ -30,6 +30,7 @@ from daemon.commands import (
     LimitCommand,
     LoseRefresh,
     MembershipCommand,
+    NoteAnnouncement,
     NoteAnswer,
     NoteCall,
     NoteSteps,
@@ -41,6 +42,7 @@ from daemon.commands import (
     Reconsider,
     Recount,
     Recover,
+    Relink,
     Remove,
     Renew,
     Request,
@@ -70,6 +72,8 @@ from daemon.decide import (
     membership,
     outcome,
     passes,
+    relinking,
+    retirement,
     retry,
     rotation,
     settings,
@@ -104,6 +108,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_limit(command, world, now)
     if isinstance(command, GatewayCommand):
         return calling.note(command, world, now)
+    if isinstance(command, NoteAnnouncement):
+        return retirement.announce(command, world, now)
     return _of_host(command, world, now)
 
 
@@ -185,6 +191,8 @@ def _of_membership(command: MembershipCommand, world: World, now: datetime) -> D
     match command:
         case Connect():
             return membership.connect(command, world, now)
+        case Relink():
+            return relinking.relink(command, world, now)
         case Remove():
             return membership.remove(command, world, now)
         case Pause():

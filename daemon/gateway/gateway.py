@@ -6,7 +6,9 @@ call ─► deadline ─► breaker ─► protected (token, limits, transport) 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
@@ -74,6 +76,11 @@ class Gateway:
         self._limiter = limiter
         self._chance = chance
         self._probing: set[int] = set()
+        self._under_way = Counter[int]()
+
+    def is_busy(self, subject: int) -> bool:
+        """Whether a call of this connection is under way."""
+        return self._under_way[subject] > 0
 
     async def call(self, subject: int, wish: Wish, by: Caller | None) -> Answer:
         """Make a connection's call for a program, within its deadline.
@@ -94,11 +101,20 @@ class Gateway:
         )
         keyed = wish.key is not None and provider.file.idempotency_header is not None
         made = _Made(self._journal, subject, kind, by, repeatable=kind is CallKind.READ or keyed)
-        with trio.move_on_after(wish.timeout_s):
+        with trio.move_on_after(wish.timeout_s), self._counted(subject):
             return await self._answered(made, provider, request)
         raise CallLost(
             FailureClass.TIMEOUT, f"there was no answer within {wish.timeout_s:g} s, our deadline"
         )
+
+    @contextmanager
+    def _counted(self, subject: int) -> Iterator[None]:
+        self._under_way[subject] += 1
+        try:
+            yield
+        finally:
+            self._under_way[subject] -= 1
+            self._under_way += Counter()  # which keeps those alone that are positive
 
     async def _answered(self, made: "_Made", provider: Provider, request: Request) -> Answer:
         """Exchange, and again where that may help. Raises HeldBack, CallLost."""

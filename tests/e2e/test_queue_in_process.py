@@ -48,6 +48,7 @@ class Slow(InProcess):
             vault=self.vault,
             keeper=daemon.keeper,
             gateway=daemon.gateway,
+            relinker=daemon.relinker,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),

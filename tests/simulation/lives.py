@@ -271,6 +271,7 @@ class Month:
             vault=self.vault,
             keeper=daemon.keeper,
             gateway=daemon.gateway,
+            relinker=daemon.relinker,
             configuration=self.configuration(),
             providers=daemon.providers,
             places=Places(config=nowhere, state=nowhere, socket=nowhere),

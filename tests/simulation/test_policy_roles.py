@@ -31,6 +31,7 @@ class Idle(InProcess):
             vault=self.vault,
             keeper=daemon.keeper,
             gateway=daemon.gateway,
+            relinker=daemon.relinker,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

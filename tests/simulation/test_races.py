@@ -31,6 +31,7 @@ def desk(month: Month, daemon: Daemon, tmp_path) -> Desk:
         vault=month.vault,
         keeper=daemon.keeper,
         gateway=daemon.gateway,
+        relinker=daemon.relinker,
         configuration=month.configuration(),
         providers=daemon.providers,
         places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),
