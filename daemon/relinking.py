@@ -83,7 +83,7 @@ class Relinker:
         move = Move(
             name=name,
             provider=at,
-            credential=credential.reveal() if credential else None,
+            credential=None if credential is None else credential.reveal(),
             settings=dict(settings or {}),
         )
         declared = self._journal.execute(DeclareProvider(subject=at, declaration=declaration(file)))

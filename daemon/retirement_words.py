@@ -6,10 +6,10 @@ RELINK = "rounds connection relink"
 
 
 def off(retired: date | bool, today: date) -> str:
-    """What its file says: a clause about the provider."""
+    """What its file says, of a provider that was, or is."""
     if isinstance(retired, bool):
-        return "was switched off for good"
-    return f"{'was' if retired <= today else 'is to be'} switched off on {retired}"
+        return "switched off for good"
+    return f"{'' if retired <= today else 'to be '}switched off on {retired}"
 
 
 def is_off(retired: date | bool, today: date) -> bool:

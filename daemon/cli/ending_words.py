@@ -41,15 +41,14 @@ def told(event: Ending, by: str, names: Mapping[int, str]) -> str:
 def facts(view: RetirementView, now: datetime, connection: str | None = None) -> Facts:
     """What is known of a provider's end; and what to type for a connection."""
     found = []
-    if view.retired:
-        found.append(("retired", retirement_words.off(view.retired, now.date())))
+    after = f"; its successor is {view.successor}" if view.successor else ""
     if view.found_at is not None:
         when = times.relative(view.found_at, now)
-        found.append(("retired", f"it answers that it is switched off for good (found {when})"))
+        found.append(("retired", f"it answers that it is gone for good, found {when}{after}"))
+    elif view.retired:
+        found.append(("retired", f"{_off(view, now.date())}{after}"))
     if view.announced_at is not None:
-        found.append(("announced", _announced(view)))
-    if view.successor is not None:
-        found.append(("successor", view.successor))
+        found.append(("announced", f"it {_announced(view)}{'' if found else after}"))
     if connection is not None and (view.successor or is_over(view, now.date())):
         found.append(("type", retirement_words.way_on(connection, view.successor)))
     return found
@@ -58,9 +57,9 @@ def facts(view: RetirementView, now: datetime, connection: str | None = None) ->
 def notice(provider: str, view: RetirementView, today: date) -> str:
     """One line for the status."""
     if is_over(view, today):
-        what = "is switched off for good" if view.found_at else f"{_off(view, today)}"
+        what = "is switched off for good" if view.found_at else f"was {_off(view, today)}"
     else:
-        what = _announced(view) if view.announced_at else _off(view, today)
+        what = _announced(view) if view.announced_at else f"is {_off(view, today)}"
     way = retirement_words.way_on("NAME", view.successor)
     after = f"; its successor is {view.successor}: {way}" if view.successor else f": {way}"
     return f"{provider} {what}{after}"

@@ -96,7 +96,7 @@ def _provider(desk: Desk, wish: NewConnection) -> ProviderFile:
 
 def _retired(desk: Desk, name: str, file: ProviderFile, today: date) -> str:
     """What to do instead: those who have a connection there move it, with its past."""
-    sentence = f"{file.title or file.name} {retirement_words.off(file.retired, today)}"
+    sentence = f"{file.title or file.name} was {retirement_words.off(file.retired, today)}"
     if file.successor is None:
         return sentence
     tenant = name.split("/", maxsplit=1)[0]

@@ -110,7 +110,7 @@ def _target(desk: Desk, wish: RelinkWish, known: Connection, before: str) -> Pro
     today = desk.journal.clock.now().date()
     if retirement_words.is_off(file.retired, today):
         off = retirement_words.off(file.retired, today)
-        raise Refused("invalid", f"{file.title or wanted} {off}; say another one with --to")
+        raise Refused("invalid", f"{file.title or wanted} was {off}; say another one with --to")
     return file
 
 
