@@ -115,6 +115,7 @@ def load(path: Path) -> Configuration:
     _check_policy(settings, providers, path)
     for name, declared in settings.connections.items():
         _check_connection(name, declared, providers, directory, origins[name])
+    _check_moves(settings, path)
     return Configuration(
         settings=settings,
         providers=providers,
@@ -180,6 +181,30 @@ def _check_connection(
         )
     if wrong := check_settings(providers[provider], declared.settings):
         raise ConfigurationError(f"{path}: connections.{name}.settings {wrong}")
+    if wrong := check_name(declared.was) if declared.was else None:
+        raise ConfigurationError(f"{path}: connections.{name}.was: {wrong}")
+    if declared.was and declared.was.split("/", maxsplit=1)[0] != name.split("/", maxsplit=1)[0]:
+        raise ConfigurationError(
+            f"{path}: connections.{name}.was: {declared.was} is another tenant's"
+        )
+
+
+def _check_moves(settings: Settings, path: Path) -> None:
+    """What moves is declared under its new name alone, and once."""
+    moved: dict[str, str] = {}
+    for name, declared in settings.connections.items():
+        was = declared.was
+        if was is None:
+            continue
+        if was != name and was in settings.connections:
+            raise ConfigurationError(
+                f"{path}: connections.{name}.was: {was} is declared too; take its table out"
+            )
+        if was in moved:
+            raise ConfigurationError(
+                f"{path}: connections.{name}.was: {was} becomes {moved[was]} already"
+            )
+        moved[was] = name
 
 
 def check_settings(file: ProviderFile, given: Mapping[str, str]) -> str | None:

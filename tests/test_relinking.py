@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from daemon import account, relinking
 from daemon.app import Parts
 from daemon.auth_file import ApiKey
-from daemon.configuration import Configuration, Declared, Settings
-from daemon.control import membership, records
+from daemon.configuration import Configuration, Declared, Settings, shipped
+from daemon.control import accounts, membership, records
 from daemon.control import relinking as control
+from daemon.control.account_messages import AuthorizeAnswer, AuthorizeWish, ProviderClient
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, DataQuery, NewConnection
 from daemon.control.provider_messages import RelinkWish
@@ -29,6 +30,7 @@ from daemon.vault import VaultFull, open_vault
 from events.codec import decode
 from events.schema import ConnectionRelinked, ProviderRetired, SyncFailed, SyncSucceeded
 from events.terms import Caller, FailureClass
+from projections.grant import Phase
 from tests import moved
 from tests.dying import ROOT
 from tests.fakes.in_process import InProcess, _run
@@ -201,7 +203,9 @@ async def test_it_moves_with_its_past_and_goes_on_at_the_new_one(autojump_clock,
         await made.add(desk)
         subject = made.vault.subject("connection", OLD)
         answer = await relinked(desk, credential=OTHER_KEY)
-        assert answer.message.startswith("moved: it is acme/new now, at new; its credential")
+        assert answer.message.startswith(
+            "it is moved to new, and is called acme/new there; its cred"
+        )
         assert "rounds data show acme/new days --provider old" in answer.message
         assert answer.message.endswith("its first sync starts at once")
         assert made.vault.subject("connection", NEW) == subject
@@ -317,7 +321,7 @@ async def test_it_is_refused_with_a_sentence(autojump_clock, tmp_path, more, why
             await relinked(desk, **more)
         assert why in refused.value.message
         tried = await relinked(desk, dry_run=True)
-        assert tried.message.startswith("would be moved: it is acme/new now")
+        assert tried.message.startswith("it would be moved to new, and would be called acme/new")
         assert tried.events == []
     assert made.events(ConnectionRelinked) == []
 
@@ -333,7 +337,7 @@ async def test_who_has_no_successor_says_where_to(autojump_clock, tmp_path):
         with pytest.raises(Refused, match="the file of last names no successor"):
             await control.relink(desk, wish, BY)
         answer = await control.relink(desk, replace(wish, provider="new"), BY)
-        assert "it is acme/tracker/me now, at new" in answer.message
+        assert "is called acme/tracker/me there" in answer.message
 
 
 async def test_it_waits_for_its_sync_and_its_calls(autojump_clock, tmp_path):
@@ -349,6 +353,41 @@ async def test_it_waits_for_its_sync_and_its_calls(autojump_clock, tmp_path):
                 await relinked(desk)
         assert not daemon.gateway.is_busy(subject)
         await relinked(desk)
+
+
+class Shipped(Moving):
+    """At the providers that ship with rounds, before one of them is switched off."""
+
+    def configuration(self):
+        return Configuration(settings=Settings(), providers=shipped(), files=())
+
+
+async def test_from_fitbit_to_google_health_somebody_consents_anew(autojump_clock, tmp_path):
+    """The shipped case; whoever was under way to the old one comes back in vain."""
+    made, name = Shipped(), "acme/fitbit/anna"
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        for each in ("fitbit", "google_health"):
+            client = ProviderClient(provider=each, client_id=f"id-{each}", client_secret="s")
+            await accounts.provider_client(desk, client, BY)
+        await membership.add(desk, NewConnection(connection=name), BY)
+        begun = await accounts.authorize_begin(desk, AuthorizeWish(connection=name), BY)
+        answer = await control.relink(desk, RelinkWish(connection=name), BY)
+        assert "is called acme/google_health/anna there" in answer.message
+        assert answer.message.endswith("rounds connection authorize acme/google_health/anna")
+        _, known = desk.find("acme/google_health/anna")
+        assert known.grant.phase is Phase.NEEDED
+        wish = AuthorizeAnswer(
+            connection="acme/google_health/anna", state=begun.state, answer="a-code"
+        )
+        with pytest.raises(Refused, match="is not known"):
+            await accounts.authorize_finish(desk, wish, BY)
+        anew = AuthorizeWish(connection="acme/google_health/anna")
+        assert (await accounts.authorize_begin(desk, anew, BY)).url.startswith(
+            "https://accounts.google.com/"
+        )
+        await trio.sleep(86_400)
+    assert made.seen == []
 
 
 # -- in the configuration -------------------------------------------------------------------------

@@ -46,7 +46,7 @@ async def relink(desk: Desk, wish: RelinkWish, by: Caller) -> Done:
     await room(desk)
     plan = _plan(desk, wish)
     if wish.dry_run:
-        return done(desk, [], f"would be moved: {_what(desk, wish, plan)}; nothing was done")
+        return done(desk, [], f"{_what(desk, wish, plan, 'would be')}; nothing was done")
     try:
         under_way = desk.relinker.relink(
             plan.subject,
@@ -64,8 +64,8 @@ async def relink(desk: Desk, wish: RelinkWish, by: Caller) -> Done:
     await durable(desk, under_way.recorded)
     with trio.move_on_after(DURABLE_WAIT_S):
         await under_way.done.wait()
-        words = f"{_what(desk, wish, plan)}; {_next(desk, plan)}"
-        return done(desk, under_way.recorded, f"moved: {words}")
+        words = f"{_what(desk, wish, plan, 'is')}; {_next(desk, plan)}"
+        return done(desk, under_way.recorded, words)
     raise Refused("disk-full", NOT_WRITTEN)
 
 
@@ -141,10 +141,11 @@ def _check_idle(desk: Desk, name: str, subject: int, known: Connection, file: Pr
         raise Refused("busy", f"{name} {CALLED}")
 
 
-def _what(desk: Desk, wish: RelinkWish, plan: _Plan) -> str:
+def _what(desk: Desk, wish: RelinkWish, plan: _Plan, verb: str) -> str:
     """What becomes of its name, its credential, its data, and of what stands in the file."""
-    words = [f"it is {plan.name} now, at {plan.file.title or plan.file.name}"]
-    words.append(f"its credential for {plan.before} is deleted")
+    there = plan.file.title or plan.file.name
+    words = [f"it {verb} moved to {there}, and {verb} called {plan.name} there"]
+    words.append(f"its credential for {plan.before} {verb} deleted")
     if plan.known.streams:
         stream = next(iter(plan.known.streams))
         words.append(

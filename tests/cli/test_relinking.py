@@ -80,9 +80,9 @@ def test_the_last_good_data_is_served_with_its_age(daemon):
 
 def test_it_moves_and_both_can_be_looked_at(daemon):
     would = said(daemon, "connection", "relink", "acme/tracker", "--dry-run")
-    assert "would be moved: it is acme/health now" in would
+    assert "it would be moved to health, and would be called acme/health there" in would
     moved = said(daemon, "connection", "relink", "acme/tracker")
-    assert "moved: it is acme/health now" in moved
+    assert "it is moved to health, and is called acme/health there" in moved
     daemon.hear("connection-relinked")
     daemon.hear("records-captured", rows=2)
     gone = daemon.rounds("connection", "show", "acme/tracker")
