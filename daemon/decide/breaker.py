@@ -89,11 +89,7 @@ def latch(subject: int, world: World) -> Decisions:
         return []
     reason, cause = BreakerReason.RETIRED, FailureClass.RETIRED
     opened = BreakerOpened(reason=reason, until=None, failures=1, cause=cause)
-    return [
-        *vain.shut_out(subject, world.connections[subject]),
-        (subject, opened),
-        *retirement.found(subject, world),
-    ]
+    return [*vain.shut_out(subject, world.connections[subject]), (subject, opened)]
 
 
 def is_retired(subject: int, run: Run, failures: Sequence[StreamFailure], world: World) -> bool:
