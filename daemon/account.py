@@ -73,7 +73,12 @@ def own_settings(vault: Vault, tenant: int, subject: int) -> dict[str, str]:
 
 
 def keep_settings(vault: Vault, tenant: int, subject: int, values: Mapping[str, str]) -> None:
-    vault.seal(tenant, subject, SETTINGS, Secret(msgspec.json.encode(dict(values)).decode()))
+    vault.seal(tenant, subject, SETTINGS, sealed_settings(values))
+
+
+def sealed_settings(values: Mapping[str, str]) -> Secret:
+    """Return them in the form in which they lie in the vault."""
+    return Secret(msgspec.json.encode(dict(values)).decode())
 
 
 def client(vault: Vault, connection: Connection, subject: int, auth: OAuth2) -> Client | None:

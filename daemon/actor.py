@@ -7,8 +7,9 @@ came to is for `decide` to say.
 from collections.abc import Callable, Mapping
 
 import trio
+from msgspec.structs import replace
 
-from daemon import account, first_request
+from daemon import account, first_request, retirement_words
 from daemon.calls import Calls
 from daemon.capture import Capturer, Progress, Source, failure
 from daemon.commands import Finish
@@ -100,7 +101,7 @@ class Actor:
         self._finish(
             started,
             began,
-            failures,
+            [_retired(each, provider.file) for each in failures],
             captured=tuple(captured),
             records=records,
             calls=calls,
@@ -162,6 +163,13 @@ class Actor:
                 jitter=self._chance(),
             )
         )
+
+
+def _retired(lost: StreamFailure, file: ProviderFile) -> StreamFailure:
+    """The same failure, with the provider's successor named where it is gone."""
+    if lost.cause is not FailureClass.RETIRED or file.successor is None:
+        return lost
+    return replace(lost, message=retirement_words.gone(file.successor))
 
 
 def _streams(file: ProviderFile, started: SyncStarted) -> list[str]:

@@ -19,8 +19,9 @@ from projections.world import World
 Entry = tuple[Rank, datetime, int, int]
 """(rank of the connection, due, subject, generation): the least runs first."""
 
-_Start = tuple[datetime, bool, bool, datetime | None]
-"""When, whether somebody asked for it, and whether that one is forced; when a grant wants care."""
+_Start = tuple[datetime, bool, bool, datetime | None, int]
+"""When, whether somebody asked for it, and whether that one is forced; when a grant wants care; at
+which provider."""
 
 UNRANKED = (0, 0)  # what is not due yet comes by time alone
 STALE_LEAST = 64  # entries that a heap may hold before it is looked whether they mean anything
@@ -106,7 +107,8 @@ class Agenda:
         asked = connection.schedule.request
         forced = asked is not None and asked.forced
         tended = connection.grant.renew_by
-        start = None if at is None else (at, asked is not None, forced, tended)
+        at_provider = connection.provider
+        start = None if at is None else (at, asked is not None, forced, tended, at_provider)
         if start == self._starts.get(subject):
             return False
         generation = self._generations.get(subject, 0) + 1

@@ -14,7 +14,7 @@ import structlog
 import trio
 from msgspec import Struct
 
-from daemon import apply, commands
+from daemon import apply, commands, relinking
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -30,6 +30,7 @@ from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.relinking import Relinker
 from daemon.scheduler import Scheduler
 from daemon.store.core import Store
 from daemon.store.storage import Run, Storage
@@ -78,6 +79,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     gateway: Gateway
     outbox: Outbox
     cache: Cache
+    relinker: Relinker
     providers: Mapping[int, Provider]
 
 
@@ -101,7 +103,6 @@ def replay(log_: Log) -> World:
 async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
     world = replay(parts.log)
-    parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
     missing = _reconcile(parts, world)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
@@ -113,16 +114,14 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.start_soon(Sweeper(journal, storage).run)
         begun = journal.execute(commands.Recover(version=parts.version))
         _miss(journal, missing)
-        note = commands.NoteVaultKey(version=parts.vault.key_version, sealed=parts.vault.count())
-        journal.execute(note)
-        apply.settings(journal, parts.configuration)
-        ways = {name: parts.connect(file) for name, file in parts.configuration.providers.items()}
-        providers = apply.providers(journal, parts.vault, ways, parts.configuration.own)
-        apply.clients(journal, parts.vault, parts.configuration)
+        providers = _declared(parts, journal)
         ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
         keeper = Keeper(journal, parts.vault, providers, ballast)
         keeper.settle()
-        recorded = await apply.connections(journal, parts.vault, storage, parts.configuration)
+        relinker = Relinker(journal, parts.vault, storage, nursery)
+        recorded = await apply.connections(
+            journal, parts.vault, storage, parts.configuration, relinker
+        )
         apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
         limiter = Limiter(journal)
@@ -149,6 +148,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             gateway=gateway,
             outbox=outbox,
             cache=parts.cache,
+            relinker=relinker,
             providers=providers,
         )
         scheduling.cancel()
@@ -160,9 +160,11 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
 
 
 def _reconcile(parts: Parts, world: World) -> Collection[int]:
-    """Make the store agree with the log; which rows of writes that wait are missing in it."""
+    """Make vault and store agree with the log; which rows of writes that wait are missing."""
+    parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
     for subject in parts.store.reconcile(_captured(world), world.seq):
         log.warning("store-behind", subject=subject, seq=world.seq)
+    relinking.settle(world, parts.vault)
     parts.store.name_all(
         {
             subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
@@ -172,10 +174,24 @@ def _reconcile(parts: Parts, world: World) -> Collection[int]:
     return parts.store.reconcile_letters(_waiting(world))
 
 
+def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
+    """What stands in the configuration besides connections is in force; the providers."""
+    vault, configuration = parts.vault, parts.configuration
+    journal.execute(commands.NoteVaultKey(version=vault.key_version, sealed=vault.count()))
+    apply.settings(journal, configuration)
+    ways = {name: parts.connect(file) for name, file in configuration.providers.items()}
+    providers = apply.providers(journal, vault, ways, configuration.own)
+    apply.clients(journal, vault, configuration)
+    return providers
+
+
 def _gateway(
     parts: Parts, means: Means, storage: Storage, nursery: trio.Nursery
 ) -> tuple[Gateway, Outbox, Postman]:
     """The way out for programs, what waits before it, and who lets that go."""
+    for subject, known in means.journal.world.connections.items():
+        if known.removed:
+            parts.cache.forget(subject)
     gateway = Gateway(means, parts.cache, nursery, parts.chance)
     outbox = Outbox(means, storage, gateway, parts.chance)
     courier = Courier(means, storage, gateway, parts.chance)
@@ -248,9 +264,14 @@ def _miss(journal: Journal, rows: Collection[int]) -> None:
         journal.execute(wish)
 
 
-def _captured(world: World) -> dict[tuple[int, str], int]:
+def _captured(world: World) -> dict[tuple[int, str, str], int]:
+    """The last version of each stream, by connection, provider and name."""
     return {
-        (subject, name): stream.version
+        (subject, world.providers[provider].name, name): stream.version
         for subject, connection in world.connections.items()
-        for name, stream in connection.streams.items()
+        for provider, streams in {
+            **connection.former,
+            connection.provider: connection.streams,
+        }.items()
+        for name, stream in streams.items()
     }

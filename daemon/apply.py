@@ -23,6 +23,7 @@ from daemon.names import NameKind
 from daemon.policy_file import PolicyTable
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.relinking import Relinker
 from daemon.secret import Secret
 from daemon.store.storage import Storage
 from daemon.strict_toml import ConfigurationError
@@ -108,10 +109,15 @@ def clients(journal: Journal, vault: Vault, configuration: Configuration) -> Non
 
 
 async def connections(
-    journal: Journal, vault: Vault, storage: Storage, configuration: Configuration
+    journal: Journal,
+    vault: Vault,
+    storage: Storage,
+    configuration: Configuration,
+    relinker: Relinker,
 ) -> list[Recorded]:
-    """Add and change what is declared, remove what was and is no longer."""
+    """Move, add and change what is declared, remove what was and is no longer."""
     declared = configuration.settings.connections
+    await _relinked(journal, vault, configuration, relinker)
     vault.enrol_all("tenant", [name.split("/", maxsplit=1)[0] for name in declared])
     vault.enrol_all("connection", declared)
     recorded: list[Recorded] = []
@@ -123,6 +129,29 @@ async def connections(
             recorded += await disconnect(journal, vault, subject)
     forget_removed(journal, vault)
     return recorded
+
+
+async def _relinked(
+    journal: Journal, vault: Vault, configuration: Configuration, relinker: Relinker
+) -> None:
+    """Move what was called otherwise; once that is done, the file may go on saying so."""
+    for name, entry in configuration.settings.connections.items():
+        subject = vault.subject("connection", entry.was) if entry.was else None
+        known = journal.world.connections.get(subject) if subject else None
+        if subject is None or known is None or known.removed:
+            continue
+        file = configuration.providers[provider_of(name, entry.provider)]
+        stays, taken = vault.name(known.provider) == file.name, vault.subject("connection", name)
+        if name == entry.was and stays:
+            continue  # it has been moved
+        if stays or (name != entry.was and taken in journal.world.connections):
+            why = f"both at {file.name}" if stays else "two connections, each with its own past"
+            raise ConfigurationError(
+                f"connections.{name}.was: {entry.was} and {name} are {why}; `was` moves a "
+                "connection to another provider, where there is none of that name: take it out"
+            )
+        under_way = relinker.relink(subject, file, name, settings=entry.settings)
+        await under_way.done.wait()
 
 
 async def _declare(

@@ -99,6 +99,12 @@ class Authorisations:
         del self._pending[state]
         return pending, code
 
+    def forget(self, subject: int) -> None:
+        """Whoever is under way for this connection is at the wrong provider now."""
+        for state, pending in list(self._pending.items()):
+            if pending.subject == subject:
+                del self._pending[state]
+
     def _tidy(self, now: datetime) -> None:
         for state, pending in list(self._pending.items()):
             if pending.until <= now or len(self._pending) >= PENDING_MAX:

@@ -100,7 +100,7 @@ class Capturer:
             primary_key=stream.primary_key,
             secret=source.digest_key,
         )
-        position = await self._storage.position(source.subject, name)
+        position = await self._storage.position(source.subject, name, source.file.name)
         types = dict(position.types)
 
         async def fetch(day: str | None, values: Values) -> Fetched:

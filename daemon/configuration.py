@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from daemon import policy_file, provider_file, strict_toml
 from daemon.auth_file import OAuth2
 from daemon.duration import Duration, duration
+from daemon.host_settings import CacheSettings, CrashSettings, FilePath, OurClient, TokenSettings
 from daemon.policy_file import PolicyTable, PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.store import views
@@ -27,9 +28,6 @@ CONNECTION_NAME = re.compile(
     r"[A-Za-z0-9][\w.@+-]{0,63}(/[A-Za-z0-9][\w.@+-]{0,63}){1,2}", re.ASCII
 )
 
-FilePath = Annotated[str, Meta(pattern=r"^/.")]
-"""An absolute path."""
-
 
 class SyncSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     interval: Duration = "every_6_hours"
@@ -37,38 +35,17 @@ class SyncSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     stop_within: Duration = "20s"
 
 
-class CrashSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    delay: Duration = "10s"
-    delay_max: Duration = "1h"
-
-
 class Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One connection. Its provider is the second part of its name, unless named here."""
+    """One connection. Its provider is the second part of its name, unless named here.
+
+    `was` is the name of the connection that is moved to this provider, with its past.
+    """
 
     provider: str | None = None
+    was: str | None = None
     interval: Duration | None = None
     credential_file: FilePath | None = None
     settings: dict[str, str] = {}
-
-
-class OurClient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Our own application at a provider that speaks OAuth."""
-
-    client_id: Annotated[str, Meta(pattern=r"^[\x21-\x39\x3b-\x7e]+\Z", max_length=1024)]
-    client_secret_file: FilePath | None = None
-
-
-class CacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much of the answers to programs' calls is kept; with 0 nothing is."""
-
-    bytes_max: Annotated[int, Meta(ge=0, le=2**40)] = 256 * 1024**2
-
-
-class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """For how long a token must still be good when a sync begins, else it is refreshed first."""
-
-    refresh_before: Duration = "30m"
-    refresh_before_manual: Duration = "5m"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +95,7 @@ def load(path: Path) -> Configuration:
     _check_policy(settings, providers, path)
     for name, declared in settings.connections.items():
         _check_connection(name, declared, providers, directory, origins[name])
+    _check_moves(settings, path)
     return Configuration(
         settings=settings,
         providers=providers,
@@ -183,6 +161,30 @@ def _check_connection(
         )
     if wrong := check_settings(providers[provider], declared.settings):
         raise ConfigurationError(f"{path}: connections.{name}.settings {wrong}")
+    if wrong := check_name(declared.was) if declared.was else None:
+        raise ConfigurationError(f"{path}: connections.{name}.was: {wrong}")
+    if declared.was and declared.was.split("/", maxsplit=1)[0] != name.split("/", maxsplit=1)[0]:
+        raise ConfigurationError(
+            f"{path}: connections.{name}.was: {declared.was} is another tenant's"
+        )
+
+
+def _check_moves(settings: Settings, path: Path) -> None:
+    """What moves is declared under its new name alone, and once."""
+    moved: dict[str, str] = {}
+    for name, declared in settings.connections.items():
+        was = declared.was
+        if was is None:
+            continue
+        if was != name and was in settings.connections:
+            raise ConfigurationError(
+                f"{path}: connections.{name}.was: {was} is declared too; take its table out"
+            )
+        if was in moved:
+            raise ConfigurationError(
+                f"{path}: connections.{name}.was: {was} becomes {moved[was]} already"
+            )
+        moved[was] = name
 
 
 def check_settings(file: ProviderFile, given: Mapping[str, str]) -> str | None:

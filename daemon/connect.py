@@ -33,7 +33,7 @@ CREDENTIAL_MAX = 8192  # characters; a JSON Web Token is some 2,000
 
 
 class OtherProvider(Exception):
-    """A connection keeps its provider for life: another's records would not fit its streams."""
+    """A connection keeps its provider until it is moved: another's records fit no stream of its."""
 
 
 async def connect(
@@ -145,6 +145,8 @@ def declaration(file: ProviderFile) -> ProviderDeclared:
         ),
         grant=_grant(file),
         limits=tuple(_limit(each) for each in file.rate.windows),
+        retired=bool(file.retired),
+        successor=file.successor or "",
     )
 
 
@@ -187,8 +189,10 @@ def _check_provider(journal: Journal, vault: Vault, name: str, subject: int, at:
         return
     before, wanted = vault.name(known.provider), vault.name(at)
     raise OtherProvider(
-        f"{name} belongs to the provider {before}, with all its records; for {wanted}, give a "
-        f"connection another name, such as {name.split('/', maxsplit=1)[0]}/{wanted}/2"
+        f"{name} belongs to the provider {before}, with all its records; to move it to {wanted}, "
+        f'type `rounds connection relink`, or write was = "{name}" where it is declared; for '
+        f"another one, give a connection another name, such as "
+        f"{name.split('/', maxsplit=1)[0]}/{wanted}/2"
     )
 
 

@@ -84,8 +84,9 @@ class CallLost(Exception):
     `message` is our own sentence: what happened and what to do. It holds neither the provider's
     words, nor a query string, nor a secret. `bytes` counts what arrived of the body. `sent` says
     that the request may have reached the provider; `refusal` is the body of a refusal, where the
-    request asked to keep it, and `headers` those that came with it: the provider's words, to be
-    looked at, and shown to nobody but the program that asked. `attempts` counts the exchanges.
+    request asked to keep it, and `headers` those that came with it (else those alone that announce
+    the provider's end): the provider's words, to be looked at, and shown to nobody but the program
+    that asked. `attempts` counts the exchanges.
     """
 
     def __init__(

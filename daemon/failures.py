@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from daemon import http_date
+from daemon import http_date, retirement_words
 from daemon.addresses import Forbidden
 from events.terms import FailureClass
 
@@ -40,13 +40,7 @@ _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
         FailureClass.TIMEOUT,
         "the provider gave up waiting for our request (408); its next sync tries again",
     ),
-    410: (
-        FailureClass.RETIRED,
-        (
-            "the provider switched this off for good (410); add a connection to its successor; if"
-            " it is back, type `rounds breaker close` with the connection's name"
-        ),
-    ),
+    410: (FailureClass.RETIRED, retirement_words.gone(None)),
     429: (
         FailureClass.RATE_LIMITED,
         "the provider wants fewer requests (429); its next sync tries again",

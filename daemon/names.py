@@ -65,6 +65,25 @@ class Names:
             )
             self._execute("DELETE FROM name WHERE kind = 'reserved'")
 
+    def write(self, kind: NameKind, name: str, subject: int) -> None:
+        """Write into the file, in the caller's transaction, that a subject is called that now.
+
+        Nobody else may be. A number that was given to that name for later is never given again.
+        """
+        self._execute(
+            "DELETE FROM name WHERE kind = ? AND name = ? AND subject <> ?", (kind, name, subject)
+        )
+        self._execute("UPDATE name SET name = ? WHERE subject = ?", (name, subject))
+
+    def renamed(self, kind: NameKind, name: str, subject: int) -> None:
+        """What was written is durable."""
+        before = self._names.get(subject, "")
+        if self._subjects.get((kind, before)) == subject:
+            del self._subjects[kind, before]
+        if (other := self._subjects.get((kind, name))) is not None:
+            del self._names[other]
+        self._remember(kind, name, subject)
+
     def _remember(self, kind: str, name: str, subject: int) -> None:
         self._subjects[kind, name] = subject
         self._names[subject] = name

@@ -8,13 +8,14 @@ A redirect costs the provider a call like any other: each hop takes its own plac
 is counted. The time for a call is for all of its hops; waiting for a place is not part of it.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct, structs
 
-from daemon import answers, echo, rate_hint, refusals
+from daemon import announcement, answers, echo, rate_hint, refusals
 from daemon.auth_file import OAuth2
-from daemon.commands import ProgramCall
+from daemon.commands import NoteAnnouncement, ProgramCall
 from daemon.exchange import NO_HEADERS, READS, CallLost, Moved, Request, Response, malformed
 from daemon.journal import Journal
 from daemon.limiter import Limiter
@@ -147,6 +148,7 @@ class Protected:
             raise
         except CallLost as lost:
             self._witness.lost(request, lost)
+            self._heed(lost.headers)
             self._limiter.answered(subject, cause=lost.cause, retry_after=lost.retry_after)
             if _repeats(request, lost):
                 lost.refusal, lost.headers = b"", NO_HEADERS
@@ -163,6 +165,20 @@ class Protected:
         slow = response.duration_ms >= 1000 * limit_s * SLOW_SHARE
         self._limiter.answered(subject, retry_after=used_up, slow=slow)
         self._witness.answered(request, response)
+        self._heed(response.headers)
+
+    def _heed(self, headers: Mapping[str, str]) -> None:
+        """Note what the answer announces of the provider's end, where that is new."""
+        said = announcement.of(headers)
+        if said is not None:
+            self._journal.execute(
+                NoteAnnouncement(
+                    subject=self._whose.connection,
+                    deprecated=said.deprecated,
+                    since=said.since,
+                    sunset=said.sunset,
+                )
+            )
 
 
 async def _check(file: ProviderFile, request: Request, response: Response) -> None:

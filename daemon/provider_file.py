@@ -101,19 +101,14 @@ class Setting(Table, frozen=True, kw_only=True):
         return re.fullmatch(self.pattern, value) is not None
 
 
-class Retired(Table, frozen=True, kw_only=True):
-    """The provider was switched off; `successor` is the provider to link instead."""
-
-    on: date
-    successor: Name | None = None
-
-
 class ProviderFile(Table, frozen=True, kw_only=True):
     """A provider, whole.
 
     `private_hosts` may be at addresses of this host or its network, as on-premises systems are.
     `endpoints` are paths that programs call, by template; `idempotency_header` is the one by whose
-    value the provider knows a write that it has carried out already.
+    value the provider knows a write that it has carried out already. `retired` says that it was
+    switched off, and on which day, if that is known; `successor` is the name of the provider that
+    follows it.
     """
 
     name: Name
@@ -129,7 +124,8 @@ class ProviderFile(Table, frozen=True, kw_only=True):
     errors: AnswerErrors | None = None
     endpoints: dict[UrlPath, Endpoint] = {}
     idempotency_header: Text | None = None
-    retired: Retired | None = None
+    retired: date | bool = False
+    successor: Name | None = None
 
     def __post_init__(self) -> None:
         check_url("base_url", self.base_url)
@@ -138,6 +134,8 @@ class ProviderFile(Table, frozen=True, kw_only=True):
             raise ValueError(f"settings.{taken[0]}: the name is a window's")
         self._check_placeholders()
         self._check_waits()
+        if self.successor == self.name:
+            raise ValueError("successor: a provider does not follow itself")
         for key, url in self._urls().items():
             self._check_host(key, url)
 

@@ -17,6 +17,7 @@ from daemon.journal import Journal
 from events.envelope import Recorded
 from events.gateway import CallerAllowanceTaken
 from events.limits import AllowanceTaken, Scope
+from events.schema import ConnectionRelinked
 from projections import allowance
 from projections.callers import Called
 from projections.window import EPOCH, Moment
@@ -75,6 +76,13 @@ class Purses:
         self._journal = journal
         self._steps = _Steps(journal.clock, journal.world.fleet.ahead)
         self._blocks: dict[Purse, Block] = {}
+        journal.observe(self._observe)
+
+    def _observe(self, recorded: Recorded) -> None:
+        """What was taken of another provider's limits is of no use at the next one."""
+        if isinstance(recorded.event, ConnectionRelinked):
+            for reads in (True, False):
+                self._blocks.pop(Purse(subject=recorded.subject, reads=reads), None)
 
     def ahead(self) -> timedelta:
         """By how much steps have put the wall clock ahead of the steady time.

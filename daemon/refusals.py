@@ -11,9 +11,8 @@ from urllib.parse import urlencode
 
 from msgspec import structs
 
-from daemon import failures, origin, rate_hint
+from daemon import announcement, failures, origin, rate_hint
 from daemon.exchange import (
-    NO_HEADERS,
     READS,
     CallLost,
     Moved,
@@ -51,7 +50,7 @@ def outcome(request: Request, answer: Response, *, rate: Rate, now: datetime) ->
         retry_after=hint if failures.heeds_hint(cause) else None,
         duration_ms=answer.duration_ms,
         refusal=answer.body,
-        headers=headers if request.keeps_refusal else NO_HEADERS,
+        headers=headers if request.keeps_refusal else announcement.kept(headers),
     )
 
 

@@ -253,6 +253,7 @@ def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
         gateway=daemon.gateway,
         cache=daemon.cache,
         outbox=daemon.outbox,
+        relinker=daemon.relinker,
         vault=parts.vault,
         configuration=parts.configuration,
         providers=daemon.providers,

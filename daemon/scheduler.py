@@ -19,6 +19,7 @@ from events.envelope import Recorded
 from events.schema import (
     FLEET,
     ConnectionAdded,
+    ConnectionRelinked,
     PolicySet,
     ProviderDeclared,
     RefreshIntended,
@@ -122,7 +123,7 @@ class Scheduler:
         if isinstance(recorded.event, SETTINGS):
             self._anew.update(dict.fromkeys(self._concerned(recorded.subject)))
             self._wake.set()
-        elif isinstance(recorded.event, ConnectionAdded) and connection is not None:
+        elif isinstance(recorded.event, (ConnectionAdded, ConnectionRelinked)) and connection:
             self._under.note(recorded.subject, connection)
         if connection is None:
             self._wake.set()  # a provider's breaker, perhaps

@@ -80,7 +80,7 @@ class Keeper:
         self._vault = vault
         self._providers = providers
         self._ballast = ballast
-        self._turns = Turns()
+        self.turns = Turns()
         if ballast is not None:
             ballast.take()
 
@@ -97,7 +97,7 @@ class Keeper:
         `refused` is the generation that the provider has just refused; with `going_on` only what
         is about to expire is refreshed.
         """
-        async with self._turns.of(subject):
+        async with self.turns.of(subject):
             before = self._kept(subject)
             recorded = self._journal.execute(
                 Renew(
@@ -134,7 +134,7 @@ class Keeper:
     async def keep_alive(self, intended: Recorded) -> None:
         """Do what a RefreshIntended without a sync says; how it went stands in the log."""
         with trio.CancelScope(shield=True):  # else it would be in doubt, and was never sent
-            async with self._turns.of(intended.subject):
+            async with self.turns.of(intended.subject):
                 await self._journal.durable([intended])
                 before = self._kept(intended.subject)
                 assert isinstance(intended.event, RefreshIntended), "only what was intended"
@@ -158,7 +158,7 @@ class Keeper:
     ) -> list[Recorded]:
         """Exchange what the browser brought back for a first pair. Raises CallLost."""
         recorded: list[Recorded] = []
-        async with self._turns.of(subject):
+        async with self.turns.of(subject):
             with trio.CancelScope(shield=True):
                 if not self._connection(subject).grant.beginning:  # somebody else came first
                     wish = BeginAuthorisation(subject=subject, by=by)

@@ -21,3 +21,7 @@ class Turns:
         finally:
             if not lock.locked() and self._locks.get(subject) is lock:
                 del self._locks[subject]
+
+    def is_taken(self, subject: int) -> bool:
+        """Whether somebody works for it, or waits to."""
+        return subject in self._locks

@@ -8,7 +8,7 @@ connection its subject.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Vault:
         self._path = path
         self._broken = ""  # why it can no longer be trusted
         self._read: dict[tuple[int, str], Sealed | None] = {}  # what nobody wrote since
+        self._shut: set[int] = set()
         self._connection = vault_file.connect(path)
         try:
             self._check_key()
@@ -93,18 +94,16 @@ class Vault:
 
     def seal(self, tenant: int, subject: int, purpose: str, secret: Secret) -> None:
         """Keep a secret, in place of the one before it. Durable on return."""
-        sealed = self.ring.seal(tenant, subject, purpose, secret.reveal().encode(*UTF_8))
+        if subject in self._shut:
+            raise VaultFull  # what keeps it shut for longer than a moment
+        sealed = self._sealing(tenant, subject, purpose, secret)
         with self._writing():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO secret (subject, purpose, tenant, key, nonce, sealed) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (subject, purpose, tenant, *sealed),
-            )
+            self._connection.execute(_INSERT, (subject, purpose, tenant, *sealed))
 
     def open(self, tenant: int, subject: int, purpose: str) -> Secret | None:
         """The secret, or None where none is kept. Raises VaultUnusable where it was changed."""
         self._check_trust()
-        sealed = self._sealed(subject, purpose)
+        sealed = None if subject in self._shut else self._sealed(subject, purpose)
         if sealed is None:
             return None
         return Secret(self._unsealed(tenant, subject, purpose, sealed).decode(*UTF_8))
@@ -128,6 +127,34 @@ class Vault:
         with self._writing():
             self._connection.execute(f"DELETE {kept}", (subject,))
         self._scrub()
+
+    def shut(self, subject: int) -> None:
+        """Show nothing of what is kept for a subject any more; `replace_all` is to follow."""
+        self._shut.add(subject)
+
+    def replace_all(
+        self, tenant: int, subject: int, name: str, secrets: Mapping[str, Secret]
+    ) -> None:
+        """Have a connection called that, and keep these for it and nothing else: in one commit.
+
+        Durable on return, and what was kept before is nowhere in the file then.
+        """
+        rows = [
+            (subject, purpose, tenant, *self._sealing(tenant, subject, purpose, secret))
+            for purpose, secret in secrets.items()
+        ]
+        with self._writing():
+            self._connection.execute("DELETE FROM secret WHERE subject = ?", (subject,))
+            self._connection.executemany(_INSERT, rows)
+            self._names.write("connection", name, subject)
+        self._names.renamed("connection", name, subject)
+        self._shut.discard(subject)
+        self._scrub()
+
+    def keepers(self, purpose: str) -> list[int]:
+        """For which subjects a secret of that purpose is kept."""
+        found = self._connection.execute("SELECT subject FROM secret WHERE purpose = ?", (purpose,))
+        return sorted(subject for (subject,) in found)
 
     def digest_key(self, tenant: int) -> bytes:
         """The tenant's own key for digests, made on first use."""
@@ -167,6 +194,9 @@ class Vault:
                     rows,
                 )
         self._scrub()
+
+    def _sealing(self, tenant: int, subject: int, purpose: str, secret: Secret) -> Sealed:
+        return self.ring.seal(tenant, subject, purpose, secret.reveal().encode(*UTF_8))
 
     def _unsealed(self, tenant: int, subject: int, purpose: str, sealed: Sequence[Any]) -> bytes:
         try:
@@ -246,3 +276,9 @@ class Vault:
     def _check_trust(self) -> None:
         if self._broken:
             raise VaultUnusable(self._broken)
+
+
+_INSERT = (
+    "INSERT OR REPLACE INTO secret (subject, purpose, tenant, key, nonce, sealed) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)

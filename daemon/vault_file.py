@@ -1,4 +1,4 @@
-"""How does the vault's file come about, and why can it not be opened?"""
+"""What does the vault's file look like on disk, and who may open it?"""
 
 import sqlite3
 from pathlib import Path

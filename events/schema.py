@@ -44,9 +44,18 @@ from events.limits import (
     LimitPolicy,
     StepsSummed,
 )
+from events.membership import (
+    ConnectionAdded,
+    ConnectionChanged,
+    ConnectionPaused,
+    ConnectionRelinked,
+    ConnectionRemoved,
+    ConnectionResumed,
+)
 from events.outbox import OutboxEvent
 from events.passes import PassBegun, PassEnded, PassFilled
 from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
+from events.retirement import ProviderRetired, ProviderReturned, RetirementAnnounced
 from events.syncs import (
     BackfillAdvanced,
     BackfillEnded,
@@ -93,6 +102,7 @@ __all__ = [
     "ConnectionAuthorised",
     "ConnectionChanged",
     "ConnectionPaused",
+    "ConnectionRelinked",
     "ConnectionRemoved",
     "ConnectionResumed",
     "CredentialSet",
@@ -108,11 +118,14 @@ __all__ = [
     "PolicySet",
     "ProviderClientSet",
     "ProviderDeclared",
+    "ProviderRetired",
+    "ProviderReturned",
     "RecordsCaptured",
     "RecordsRefused",
     "RefreshFailed",
     "RefreshIntended",
     "RenewalScheduled",
+    "RetirementAnnounced",
     "RetriesEnded",
     "RetryMoved",
     "RetryScheduled",
@@ -171,52 +184,21 @@ class VaultKeyRotated(Fact, frozen=True, kw_only=True, tag="vault-key-rotated"):
 
 
 class ProviderDeclared(Fact, frozen=True, kw_only=True, tag="provider-declared"):
-    """A provider's file, as far as decisions read it, is in force. `digest` is of all of it."""
+    """A provider's file, as far as decisions read it, is in force. `digest` is of all of it.
+
+    `retired` says that it was switched off; `successor` is the name of the one that follows it.
+    """
 
     name: str
     digest: str
     streams: tuple[StreamPolicy, ...]
     grant: GrantPolicy | None = None
     limits: tuple[LimitPolicy, ...] = ()
+    retired: bool = False
+    successor: str = ""
 
 
 # -- a connection ---------------------------------------------------------------------------------
-
-
-class ConnectionAdded(Fact, frozen=True, kw_only=True, tag="connection-added"):
-    """A connection exists. `interval` is None where the fleet's setting holds."""
-
-    tenant: int
-    provider: int
-    declared: bool = False
-    interval: timedelta | None = None
-    by: Caller | None = None
-
-
-class ConnectionChanged(Fact, frozen=True, kw_only=True, tag="connection-changed"):
-    """A connection's own settings are other ones from here on."""
-
-    declared: bool = False
-    interval: timedelta | None = None
-    by: Caller | None = None
-
-
-class ConnectionRemoved(Fact, frozen=True, kw_only=True, tag="connection-removed"):
-    """A connection is no longer synced. Its data and its past remain, its credential does not."""
-
-    by: Caller | None = None
-
-
-class ConnectionPaused(Fact, frozen=True, kw_only=True, tag="connection-paused"):
-    """Nothing starts on this connection until it is resumed."""
-
-    by: Caller | None = None
-
-
-class ConnectionResumed(Fact, frozen=True, kw_only=True, tag="connection-resumed"):
-    """The connection is synced again."""
-
-    by: Caller | None = None
 
 
 class ActorCrashed(Fact, frozen=True, kw_only=True, tag="actor-crashed"):
@@ -248,6 +230,9 @@ Event: TypeAlias = (
     | BreakerReset
     | VaultKeyRotated
     | ProviderDeclared
+    | RetirementAnnounced
+    | ProviderRetired
+    | ProviderReturned
     | AllowanceTaken
     | AllowanceRecounted
     | LimitHeld
@@ -256,6 +241,7 @@ Event: TypeAlias = (
     | ConnectionAdded
     | ConnectionChanged
     | ConnectionRemoved
+    | ConnectionRelinked
     | CredentialSet
     | ProviderClientSet
     | AuthorisationBegun

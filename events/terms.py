@@ -39,6 +39,7 @@ class SkipReason(StrEnum):
     MISSED = "missed"
     PAUSED = "paused"
     REMOVED = "removed"
+    RELINKED = "relinked"
     NOT_AUTHORISED = "not-authorised"
     BREAKER = "breaker"
 
@@ -63,6 +64,7 @@ class ScheduleReason(StrEnum):
     """What put the next due time where it is."""
 
     ADDED = "added"
+    RELINKED = "relinked"
     INTERVAL = "interval"
     INTERVAL_CHANGED = "interval-changed"
     CLOCK_STEPPED = "clock-stepped"

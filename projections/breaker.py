@@ -114,5 +114,10 @@ def phase(breaker: Breaker, now: datetime) -> Phase:
     return Phase.HALF_OPEN
 
 
+def is_latched(breaker: Breaker) -> bool:
+    """Whether it is open until somebody closes it."""
+    return breaker.reason is not None and breaker.until is None
+
+
 def _kept(breaker: Breaker, outcome: Outcome) -> tuple[Outcome, ...]:
     return (*breaker.outcomes, outcome)[-OUTCOMES_KEPT:]

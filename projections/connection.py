@@ -1,5 +1,6 @@
 """What is true of one connection?"""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ from events.schema import (
     ConnectionAuthorised,
     ConnectionChanged,
     ConnectionPaused,
+    ConnectionRelinked,
     ConnectionRemoved,
     ConnectionResumed,
     CredentialSet,
@@ -101,7 +103,10 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """One tenant's account at one provider."""
+    """One tenant's account at one provider.
+
+    `former` holds the streams that it had at providers which it was moved away from.
+    """
 
     tenant: int
     provider: int
@@ -119,6 +124,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     backfill: Backfill | None = None
     allowance: Allowance = Allowance()
     last: Ending | None = None
+    former: Mapping[int, Streams] = {}
 
 
 def added(event: ConnectionAdded) -> Connection:
@@ -169,6 +175,8 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
             return replace(connection, removed=True)
         case ConnectionAdded() as event:
             return _added_again(connection, event)
+        case ConnectionRelinked() as event:
+            return _moved(connection, event)
         case _:
             return _evolve_slice(connection, recorded)
 
@@ -224,6 +232,30 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
         grant=grant.again(connection.grant),
         allowance=connection.allowance,
         last=connection.last,
+        former=connection.former,
+    )
+
+
+def _moved(connection: Connection, event: ConnectionRelinked) -> Connection:
+    """All that is a matter between it and its provider begins anew; where it was before, goes on.
+
+    How well it did, and what people set for it, stays.
+    """
+    former = {**connection.former}
+    if connection.streams:
+        former[event.before] = connection.streams
+    return replace(
+        connection,
+        provider=event.provider,
+        crashes=0,
+        schedule=Schedule(),
+        breaker=Breaker(openings=connection.breaker.openings),
+        streams=former.pop(event.provider, {}),
+        grant=grant.again(connection.grant),
+        backfill=None,
+        allowance=Allowance(),
+        last=None,
+        former=former,
     )
 
 

@@ -27,6 +27,9 @@ from events.schema import (
     ConnectionRemoved,
     PassEnded,
     ProviderDeclared,
+    ProviderRetired,
+    ProviderReturned,
+    RetirementAnnounced,
     RetryScheduled,
     SyncCancelled,
     SyncFailed,
@@ -35,9 +38,10 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.terms import GrantPolicy, StreamPolicy
-from projections import allowance, breaker, tally, traffic
+from projections import allowance, breaker, retirement, tally, traffic
 from projections.allowance import Allowance
 from projections.breaker import Breaker
+from projections.retirement import Retirement
 from projections.tally import Tally
 from projections.traffic import Traffic
 
@@ -77,6 +81,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     limits: tuple[LimitPolicy, ...] = ()
     allowance: Allowance = Allowance()
     traffic: Traffic = ()
+    retirement: Retirement = retirement.NOTHING
 
 
 def evolve(provider: Provider, recorded: Recorded) -> Provider:
@@ -117,29 +122,54 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             | BreakerClosed()
             | BreakerReset()
         ):
-            return replace(provider, breaker=breaker.evolve(provider.breaker, recorded))
-        case ProviderDeclared(
-            name=name, digest=digest, streams=streams, grant=grant, limits=limits
-        ):
             return replace(
-                provider, name=name, digest=digest, streams=streams, grant=grant, limits=limits
+                provider,
+                breaker=breaker.evolve(provider.breaker, recorded),
+                retirement=retirement.evolve(provider.retirement, recorded),
             )
+        case ProviderDeclared() as event:
+            return _declared(provider, recorded, event)
+        case RetirementAnnounced() | ProviderRetired() | ProviderReturned():
+            return replace(provider, retirement=retirement.evolve(provider.retirement, recorded))
         case AllowanceTaken() | AllowanceRecounted() | LimitHeld() | LimitAdapted():
             return replace(provider, allowance=allowance.evolve(provider.allowance, recorded))
         case ConnectionAdded():
-            return replace(provider, connections=provider.connections + 1)
+            return joined(provider)
         case ConnectionRemoved():
-            return replace(
-                provider,
-                connections=provider.connections - 1,
-                stopped=provider.stopped - {recorded.subject},
-            )
+            return left(provider, recorded.subject)
         case _:
             return provider
 
 
+def _declared(provider: Provider, recorded: Recorded, event: ProviderDeclared) -> Provider:
+    return replace(
+        provider,
+        name=event.name,
+        digest=event.digest,
+        streams=event.streams,
+        grant=event.grant,
+        limits=event.limits,
+        retirement=retirement.evolve(provider.retirement, recorded),
+    )
+
+
+def joined(provider: Provider) -> Provider:
+    """One connection more."""
+    return replace(provider, connections=provider.connections + 1)
+
+
+def left(provider: Provider, subject: int) -> Provider:
+    """Without that connection, which does not sync just now."""
+    return replace(
+        provider, connections=provider.connections - 1, stopped=provider.stopped - {subject}
+    )
+
+
 def neighbour(provider: Provider, recorded: Recorded) -> Provider:
     """Fold an event of the breaker of one of its connections."""
+    known = retirement.evolve(provider.retirement, recorded)
+    if known is not provider.retirement:
+        provider = replace(provider, retirement=known)
     stopped, subject = provider.stopped, recorded.subject
     match recorded.event:
         case BreakerOpened(until=datetime()) if len(stopped) < STOPPED_KEPT:

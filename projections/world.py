@@ -29,6 +29,7 @@ from events.schema import (
     CallMade,
     ConnectionAdded,
     ConnectionAuthorised,
+    ConnectionRelinked,
     ConnectionRemoved,
     LimitAdapted,
     LimitHeld,
@@ -99,6 +100,7 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         LimitHeld,
         LimitAdapted,
         ActorCrashed,
+        ConnectionRelinked,
         AuthorisationBegun,
         ConnectionAuthorised,
         BackfillRequested,
@@ -159,6 +161,8 @@ def fold(world: World, recorded: Recorded) -> None:
         world.connections[subject] = slice_ = connection.evolve(slice_, recorded)
         if type(event) in CONCERNS_PROVIDER:
             _fold_above(world, slice_, recorded)
+        elif isinstance(event, ConnectionRelinked):
+            _fold_move(world, subject, event)
         elif isinstance(event, BREAKERS):
             at = world.providers[slice_.provider]
             world.providers[slice_.provider] = provider.neighbour(at, recorded)
@@ -193,3 +197,9 @@ def _fold_above(world: World, slice_: Connection, recorded: Recorded) -> None:
     if isinstance(recorded.event, (ConnectionAdded, ConnectionRemoved)):
         above = world.tenants.get(slice_.tenant, Tenant())
         world.tenants[slice_.tenant] = tenant.evolve(above, recorded)
+
+
+def _fold_move(world: World, subject: int, event: ConnectionRelinked) -> None:
+    """One provider less has this connection, another one more."""
+    world.providers[event.before] = provider.left(world.providers[event.before], subject)
+    world.providers[event.provider] = provider.joined(world.providers[event.provider])

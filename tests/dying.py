@@ -21,15 +21,26 @@ from daemon.vault import open_vault
 ROOT = Path(__file__).parents[1]
 FILES = {
     str(ROOT / "daemon" / name)
-    for name in ("rotation.py", "vault.py", "keyring.py", "private_file.py", "journal.py")
+    for name in (
+        "rotation.py",
+        "relinking.py",
+        "vault.py",
+        "names.py",
+        "keyring.py",
+        "private_file.py",
+        "journal.py",
+    )
 }
-"""What runs in a rotation, and then notes it."""
+"""What runs in a rotation, or settles where a connection moved to, and then notes it."""
 
 
-def kill_at_line(number: int) -> None:
-    """Kill this process at that line of a rotation, counted from its beginning."""
+def kill_at_line(number: int, begins: str = "rotate") -> None:
+    """Kill this process at that line of a rotation, counted from its beginning.
+
+    Or of what else begins with the call of that function.
+    """
     lines = count(1)
-    _watch(lambda event, _: event == "line" and next(lines) == number)
+    _watch(lambda event, _: event == "line" and next(lines) == number, begins)
 
 
 def kill_at_call(function: str, number: int) -> None:
@@ -38,13 +49,13 @@ def kill_at_call(function: str, number: int) -> None:
     _watch(lambda event, name: (event, name) == ("call", function) and next(calls) == number)
 
 
-def _watch(dies: Callable[[str, str], bool]) -> None:
+def _watch(dies: Callable[[str, str], bool], begins: str = "rotate") -> None:
     begun = False
 
     def watch(frame: FrameType, event: str, _: object) -> Any:
         nonlocal begun
         ours = frame.f_code.co_filename in FILES
-        begun = begun or (ours and frame.f_code.co_name == "rotate")
+        begun = begun or (ours and frame.f_code.co_name == begins)
         if not ours or not begun:
             return None
         if dies(event, frame.f_code.co_name):

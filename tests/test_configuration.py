@@ -191,6 +191,31 @@ def test_a_file_that_is_no_toml_names_line_and_column(write, refused):
     assert refused().startswith(f"{file}: line 2, column")
 
 
+@pytest.mark.requirement("X7")
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ({"a/weather": "b/weather"}, "b/weather is another tenant's"),
+        ({"a/weather": "nobody"}, "'nobody' is not tenant/provider"),
+        ({"a/weather": "a/weather/2", "a/weather/2": None}, "is declared too; take its table out"),
+        ({"a/weather": "a/x", "a/weather/2": "a/x"}, "a/x becomes a/weather already"),
+        ({"a/weather": "a/weather"}, None),
+        ({"a/weather": "a/x", "a/weather/2": "a/y"}, None),
+    ],
+)
+def test_what_a_connection_was_is_one_that_moves(write, load, refused, named, why):
+    declare(write)
+    tables = [
+        f'[connections."{name}"]\n' + (f'was = "{was}"\n' if was else "")
+        for name, was in named.items()
+    ]
+    write("rounds.toml.d/a.toml", "".join(tables))
+    if why:
+        assert why in refused()
+    else:
+        assert load()
+
+
 @pytest.mark.parametrize(
     "name", ["acme", "acme/", "/weather", "a/b/c/d", "acme/-x", "ac me/w", "ä/b"]
 )

@@ -14,7 +14,7 @@ from daemon.store.schema import StoreUnusable
 from events.terms import Mode
 
 SECRET = b"of the tenant"
-RECORDED = {(1, "days"): 8, (2, "days"): 6}
+RECORDED = {(1, "weather", "days"): 8, (2, "weather", "days"): 6}
 """What the log says was captured: version 6 of the other connection, too, which died before it was
 accepted. The alerts were staged and never recorded."""
 
@@ -219,3 +219,25 @@ def test_a_migration_that_fails_changes_nothing_and_is_tried_again(path):
         file.execute("DROP TABLE moved")
     with closing(Store(path)) as store:
         assert shown(store) == [{"id": 1, "rain": 3}, {"id": 3, "rain": 7}]
+
+
+@pytest.mark.requirement("X7")
+def test_a_connection_may_have_a_stream_of_one_name_at_two_providers(store):
+    """And every view still shows what it showed."""
+    there = {"version": 11, "mode": Mode.FULL, "primary_key": ("id",), "secret": SECRET}
+    draft = store.begin(1, "climate", "days", **there)
+    store.stage(draft, [{"id": 1, "rain": 9}])
+    store.compare(draft, '"next"')
+    store.accept(draft)
+    before = store.show(1, "days", provider="weather", after=None, limit=10).records
+    assert before == [{"id": 1, "rain": 3}, {"id": 3, "rain": 7}]
+    after = store.show(1, "days", provider="climate", after=None, limit=10).records
+    assert after == shown(store) == [{"id": 1, "rain": 9}], "the last one, where none is named"
+    assert store.position(1, "days", "weather").cursor == '"c8"'
+    assert store.position(1, "days", "climate").cursor == store.position(1, "days").cursor
+    views = "SELECT connection, rain FROM weather_days WHERE connection = 'acme/weather'"
+    assert len(store._connection.execute(views).fetchall()) == 2
+    assert store._connection.execute("SELECT rain FROM climate_days").fetchall() == [(9,)]
+    store.reconcile({**RECORDED, (1, "climate", "days"): 11}, 20)
+    with pytest.raises(StoreUnusable):
+        store.reconcile(RECORDED, 20)

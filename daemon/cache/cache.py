@@ -126,6 +126,10 @@ class Cache:
         """Those of which anything is kept."""
         return sorted(self._of)
 
+    def forget(self, connection: int) -> None:
+        """Drop all of one that is gone, or is another account from now on."""
+        self.drop(list(self._of.get(connection, ())))
+
     def drop(self, keys: Iterable[bytes]) -> None:
         for key in keys:
             self._leave(key)

@@ -8,7 +8,8 @@ import msgspec
 
 from daemon.cli import client
 from daemon.cli.ending import Ended, Exit
-from daemon.control.messages import Connections, Providers
+from daemon.control.messages import Connections
+from daemon.control.provider_messages import Providers
 from daemon.duration import Duration, duration
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -30,7 +30,8 @@ from daemon.control.account_messages import (
     AuthorizeWish,
     OAuthView,
 )
-from daemon.control.messages import ConnectionAnswer, Done, Providers
+from daemon.control.messages import ConnectionAnswer, Done
+from daemon.control.provider_messages import Providers
 
 FINISH_S = 120.0  # the daemon asks the provider meanwhile, which takes at most its file's timeout
 LOOK_S = 1.0  # how often visits that say nothing are hung up on

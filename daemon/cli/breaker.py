@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from daemon import retirement_words
 from daemon.cli import client, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended, Exit
@@ -58,7 +59,7 @@ def list_(socket: Path | None, as_json: bool) -> None:
         table.add_row(
             each.name,
             each.state,
-            OPENED[BreakerReason(each.reason)] if each.reason else "",
+            _why(each),
             _until(each, now) if each.reason else "",
             f"{each.failed} of {each.told}" if each.told else "",
             times.count(each.openings, "time") if each.openings else "",
@@ -116,6 +117,13 @@ def _move(
         screen.document(answer)
     else:
         screen.line(f"{connection or provider}: {client.read(answer, Done).message}")
+
+
+def _why(of: BreakerView) -> str:
+    if not of.reason:
+        return ""
+    way = f"; type: {retirement_words.way_on(of.name, of.successor)}" if of.successor else ""
+    return OPENED[BreakerReason(of.reason)] + way
 
 
 def _until(of: BreakerView, now: datetime) -> str:

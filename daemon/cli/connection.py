@@ -16,22 +16,22 @@ from daemon.control.messages import (
     ConnectionName,
     Connections,
     NewConnection,
-    Providers,
-    ProviderView,
 )
+from daemon.control.provider_messages import Providers, ProviderView
 
 PLACES = {
     "list": "daemon.cli.connection:list_",
     "show": "daemon.cli.connection:show",
     "add": "daemon.cli.connection:add",
     "authorize": "daemon.cli.authorize:authorize",
+    "relink": "daemon.cli.relink:relink",
     "remove": "daemon.cli.connection:remove",
 }
 
 
 @click.group(cls=LazyGroup, places=PLACES)
 def connection() -> None:
-    """List, show, add, authorise and remove connections."""
+    """List, show, add, authorise, move and remove connections."""
 
 
 @click.command(
@@ -124,7 +124,7 @@ def add(
         raise Ended(
             Exit.USAGE, f"{view.provider} is not authorised by a person: --authorize has no use"
         )
-    if secret is None and view is not None and _wants_credential(view):
+    if secret is None and view is not None and wants_credential(view):
         secret = prompted(connection)
     wish = NewConnection(
         connection=connection,
@@ -168,7 +168,7 @@ def _is_authorised_by_a_person(view: ProviderView) -> bool:
     return view.oauth is not None and view.oauth.grant == "authorization_code"
 
 
-def _wants_credential(view: ProviderView) -> bool:
+def wants_credential(view: ProviderView) -> bool:
     """Whether a connection has a secret of its own that somebody can type."""
     if view.oauth is not None:
         return not _is_authorised_by_a_person(view) and not view.client

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from daemon.cli import outbox, rows, screen, times
+from daemon import retirement_words
+from daemon.cli import ending_words, outbox, rows, screen, times
 from daemon.cli.policy_words import OPENED
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.messages import ConnectionView, StreamView
@@ -19,6 +20,7 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
     found = [
         ("connection", view.connection),
         ("provider", view.provider),
+        *(ending_words.facts(view.retirement, now, view.connection) if view.retirement else []),
         ("state", view.state),
         *(_account(view, view.grant, now) if view.grant else []),
         ("health", f"{view.condition} ({view.overall})" if view.total else view.condition),
@@ -38,7 +40,19 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
         found.append(("running", f"sync {run.sync} ({run.kind}), {run.stream}: {far}"))
     if view.writes:
         found.append(("outbox", f"{outbox.summary(view.writes)} {view.connection}"))
-    return [*found, *_past(view, now)]
+    return [*found, *_past(view, now), *_former(view)]
+
+
+def _former(view: ConnectionView) -> Facts:
+    """What there is of the providers that it was moved away from."""
+    return [
+        (
+            f"from {provider}",
+            ", ".join(f"{each.stream} ({times.count(each.rows, 'row')})" for each in there)
+            + f"; rounds data show {view.connection} {there[0].stream} --provider {provider}",
+        )
+        for provider, there in view.former.items()
+    ]
 
 
 def streams(found: Sequence[StreamView], now: datetime) -> screen.Part:
@@ -84,17 +98,25 @@ def _start(view: ConnectionView, now: datetime) -> Facts:
         found.append(("held back by", held))
     for each in view.breakers:
         name = "breaker" if each.place == "connection" else "provider's breaker"
-        found.append((name, _breaker(each, now)))
+        found.append((name, breaker(each, now)))
     return found
 
 
-def _breaker(of: BreakerView, now: datetime) -> str:
+def breaker(of: BreakerView, now: datetime) -> str:
+    """Until when it is open and why, and what to do about it."""
     whose = of.name if of.place == "connection" else f"--provider {of.name}"
     why = f" ({OPENED[BreakerReason(of.reason)]})" if of.reason else ""
     if of.state == "half-open":
         return f"half-open{why}: the next sync finds out whether it closes"
     if of.until is None:
-        return f"open until somebody closes it{why}; type: rounds breaker close {whose}"
+        close = f"rounds breaker close {whose}"
+        if of.reason == BreakerReason.RETIRED and of.successor:
+            relink = retirement_words.way_on(of.name, of.successor)
+            return (
+                f"open until somebody closes it{why}; its successor is {of.successor}; type: "
+                f"{relink}; or, if it is back: {close}"
+            )
+        return f"open until somebody closes it{why}; type: {close}"
     return f"open until {times.second(of.until, now)}{why}"
 
 

@@ -26,6 +26,7 @@ def data() -> None:
     epilog=examples(
         "rounds data show acme/weather days",
         "rounds data show acme/weather days --all --json > days.jsonl",
+        "rounds data show acme/google_health steps --provider fitbit",
     )
 )
 @arguments.connection
@@ -34,6 +35,9 @@ def data() -> None:
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most."
 )
 @click.option("--after", metavar="KEY", help="Begin after this key, as the last answer named it.")
+@click.option(
+    "--provider", metavar="NAME", help="What came from NAME, before the connection was moved."
+)
 @click.option("--all", "all_", is_flag=True, help="Show all, page after page.")
 @as_json
 @click.pass_obj
@@ -44,6 +48,7 @@ def show(
     stream: str,
     limit: int,
     after: str | None,
+    provider: str | None,
     all_: bool,
     as_json: bool,
 ) -> None:
@@ -51,7 +56,14 @@ def show(
 
     With --json, one record a line.
     """
-    pages = _pages(client.reach(socket), connection, stream, after, None if all_ else limit)
+    pages = _pages(
+        client.reach(socket),
+        connection,
+        stream,
+        after=after,
+        limit=None if all_ else limit,
+        provider=provider,
+    )
     if as_json:
         for page in pages:
             for record in page.records:
@@ -68,13 +80,26 @@ def show(
 
 
 def _pages(
-    daemon: Client, connection: str, stream: str, after: str | None, limit: int | None
+    daemon: Client,
+    connection: str,
+    stream: str,
+    *,
+    after: str | None,
+    limit: int | None,
+    provider: str | None,
 ) -> Iterator[Data]:
     """Page after page; at least one, which may be empty. `limit` None: to the end."""
     left = limit
     while True:
         wanted = PAGE if left is None else min(left, PAGE)
-        answer = daemon.get("data", connection=connection, stream=stream, after=after, limit=wanted)
+        answer = daemon.get(
+            "data",
+            connection=connection,
+            stream=stream,
+            after=after,
+            limit=wanted,
+            provider=provider,
+        )
         page = client.read(answer, Data)
         yield page
         left = None if left is None else left - len(page.records)
@@ -123,6 +148,17 @@ def _sum_up(page: Data, shown: int, columns: int) -> None:
         parts.append(f"go on with --after {_quoted(page.after)}")
     screen.line()
     screen.line("; ".join(parts))
+    if page.last_good is not None:
+        screen.line(_last_good(page), "yellow")
+
+
+def _last_good(page: Data) -> str:
+    """Why nothing newer comes, and how old this is."""
+    at, now = page.captured_at, page.now
+    age = f", {times.relative(at, now)} ({times.local(at)})" if at and now else ""
+    if page.last_good == "retired":
+        return f"the last good data of {page.provider}, which was switched off for good{age}"
+    return f"the last good data of {page.provider}, which {page.connection} was moved from{age}"
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import client, held_words, outbox, rows, screen, times
+from daemon.cli import client, ending_words, held_words, outbox, rows, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.control.messages import Connections, Queue, QueueItem, Status
 
@@ -26,6 +26,8 @@ def status(socket: Path | None, as_json: bool) -> None:
     screen.show(*_summary(now))
     for sentence in now.trouble:
         screen.line(sentence, "red")
+    for provider, end in now.retiring.items():
+        screen.line(ending_words.notice(provider, end, now.now.date()), "yellow")
     if now.connections:
         found = client.read(daemon.get("connections"), Connections).connections
         shown = found if len(found) <= SHOWN else sorted(found, key=rows.urgency)[:SHOWN]

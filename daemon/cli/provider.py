@@ -1,19 +1,20 @@
 """Which providers are there, and as which application are we known to them?"""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
 import msgspec
 
-from daemon.cli import act, arguments, client, screen, times, token_words
+from daemon.cli import act, arguments, client, ending_words, screen, times, token_words
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.credential import ask, given, options
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.lazy import LazyGroup
 from daemon.control.account_messages import OAuthView, ProviderClient
-from daemon.control.messages import Providers, ProviderView
+from daemon.control.provider_messages import Providers, ProviderView
 
 PLACES = {
     "list": "daemon.cli.provider:list_",
@@ -77,11 +78,12 @@ def list_(socket: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def show(socket: Path | None, name: str, as_json: bool) -> None:
     """Show what the provider NAME needs and gives."""
-    view = _find(client.reach(socket), name)
+    daemon = client.reach(socket)
+    view = _find(daemon, name)
     if as_json:
         screen.document(msgspec.json.encode(view))
     else:
-        screen.show(screen.pairs(*_facts(view)))
+        screen.show(screen.pairs(*_facts(view, daemon.now())))
 
 
 @click.command(
@@ -169,11 +171,12 @@ def _client(view: ProviderView) -> str:
     return "set" if view.client else "not set"
 
 
-def _facts(view: ProviderView) -> list[tuple[str, str]]:
+def _facts(view: ProviderView, now: datetime) -> list[tuple[str, str]]:
     facts = [("provider", view.provider + (f" ({view.title})" if view.title else ""))]
-    if view.retired:
-        successor = f"; its successor is {view.successor}" if view.successor else ""
-        facts.append(("retired", f"switched off on {view.retired}{successor}"))
+    if view.retirement is not None:
+        facts += ending_words.facts(view.retirement, now)
+    elif view.successor is not None:
+        facts.append(("successor", view.successor))
     facts += [
         ("from", "a file of your own" if view.own else "shipped with rounds"),
         ("address", view.base_url),

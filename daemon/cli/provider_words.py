@@ -6,7 +6,7 @@ from typing import assert_never
 from daemon.auth_file import ApiKey, Auth, Basic, NoAuth, OAuth2
 from daemon.cli import times, token_words
 from daemon.control.account_messages import REDIRECT_URI
-from daemon.provider_file import AnswerErrors, Codes, Limits, ProviderFile, Retired
+from daemon.provider_file import AnswerErrors, Codes, Limits, ProviderFile
 from daemon.rate_file import Rate, RateHeaders, RateWindow
 from events.terms import FailureClass
 
@@ -36,7 +36,8 @@ def facts(file: ProviderFile) -> dict[str, str]:
     return {
         "provider": file.name + (f" ({file.title})" if file.title else ""),
         **({"documentation": file.documentation} if file.documentation else {}),
-        **({"retired": retired(file.retired)} if file.retired else {}),
+        **({"retired": _retired(file)} if file.retired else {}),
+        **({"successor": file.successor} if file.successor and not file.retired else {}),
         "address": file.base_url,
         "credential": _credential(file.auth),
         **(_oauth(file.name, file.auth) if isinstance(file.auth, OAuth2) else {}),
@@ -53,9 +54,10 @@ def facts(file: ProviderFile) -> dict[str, str]:
     }
 
 
-def retired(how: Retired) -> str:
-    successor = f"; its successor is {how.successor}" if how.successor else ""
-    return f"switched off on {how.on}: no connection can be added{successor}"
+def _retired(file: ProviderFile) -> str:
+    on = "" if isinstance(file.retired, bool) else f" on {file.retired}"
+    successor = f"; its successor is {file.successor}" if file.successor else ""
+    return f"switched off{on}: no connection can be added{successor}"
 
 
 def _credential(auth: Auth) -> str:

@@ -35,6 +35,7 @@ SKIPS = {
     SkipReason.MISSED: "its time passed while nothing could start",
     SkipReason.PAUSED: "the connection is paused",
     SkipReason.REMOVED: "the connection was removed",
+    SkipReason.RELINKED: "the connection moved to another provider",
     SkipReason.NOT_AUTHORISED: "the connection waits to be authorised",
     SkipReason.BREAKER: "a breaker is open until somebody closes it",
 }

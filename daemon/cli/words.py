@@ -6,6 +6,7 @@ from typing import assert_never
 
 from daemon.cli import (
     account_words,
+    ending_words,
     limit_words,
     outbox_words,
     pass_words,
@@ -42,6 +43,7 @@ from events.schema import (
     ConnectionAuthorised,
     ConnectionChanged,
     ConnectionPaused,
+    ConnectionRelinked,
     ConnectionRemoved,
     ConnectionResumed,
     CredentialSet,
@@ -53,9 +55,12 @@ from events.schema import (
     PassFilled,
     PolicySet,
     ProviderDeclared,
+    ProviderRetired,
+    ProviderReturned,
     RecordsCaptured,
     RecordsRefused,
     RefreshFailed,
+    RetirementAnnounced,
     RetriesEnded,
     RetryMoved,
     RetryScheduled,
@@ -83,6 +88,7 @@ from events.terms import (
 
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
+    ScheduleReason.RELINKED: " (just moved to this provider)",
     ScheduleReason.INTERVAL: "",
     ScheduleReason.INTERVAL_CHANGED: " (the interval changed)",
     ScheduleReason.CLOCK_STEPPED: " (the clock jumped)",
@@ -113,16 +119,17 @@ def tone(event: Event) -> str | None:
             return "red"
         case SyncSkipped() | SyncCancelled() | SyncInterrupted() | ClockStepped():
             return "yellow"
-        case BreakerOpened() | RetriesEnded():
+        case BreakerOpened() | RetriesEnded() | ProviderRetired():
             return "red"
         case SyncDeferred() | RetryScheduled() | BreakerProbed() | BreakerEased():
             return "yellow"
-        case AuthorisationNeeded() | TokenInDoubt() | LimitHeld():
+        case AuthorisationNeeded() | TokenInDoubt() | LimitHeld() | RetirementAnnounced():
             return "yellow"
         case (
             BreakerClosed()
             | SyncSucceeded()
             | ConnectionAuthorised()
+            | ProviderReturned()
             | BackfillEnded(how=BackfillEnd.DONE)
         ):
             return "green"
@@ -135,19 +142,10 @@ def sentence(view: EventView) -> str:
     if isinstance(event, OutboxEvent):
         return outbox_words.told(event, _who(event))
     match event:
-        case DaemonStarted(version=version):
-            return f"rounds {version} started"
-        case DaemonStopped(interrupted=interrupted):
-            return "rounds stopped" + _if(
-                interrupted, f"; {times.count(interrupted, 'sync')} interrupted"
-            )
-        case ClockStepped(step=step):
-            way = "forward" if step > timedelta() else "back"
-            return f"the host's clock jumped {way} by {times.about(abs(step))}"
+        case DaemonStarted() | DaemonStopped() | ClockStepped() | VaultKeyRotated():
+            return _host(event)
         case PolicySet():
             return policy_words.fleet(event)
-        case VaultKeyRotated(version=version, sealed=sealed):
-            return _rotated(version, sealed, event.by)
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
         case SyncScheduled(due=due, reason=reason):
@@ -164,6 +162,8 @@ def sentence(view: EventView) -> str:
             | ConnectionResumed()
         ):
             return _membership(event)
+        case ConnectionRelinked() | RetirementAnnounced() | ProviderRetired() | ProviderReturned():
+            return ending_words.told(event, _who(event), view.names)
         case CallFailed() | CallMade() | RecordsCaptured() | RecordsRefused():
             return _stream(event)
         case BackfillRequested() | BackfillAdvanced() | BackfillEnded():
@@ -193,9 +193,20 @@ def sentence(view: EventView) -> str:
             return account_words.account(event, _who(event))
 
 
-def _rotated(version: int, sealed: int, caller: Caller | None) -> str:
-    anew = f"{times.count(sealed, 'secret')} sealed anew"
-    return f"the vault's key is now key {version}{by(caller)}; {anew}"
+def _host(event: DaemonStarted | DaemonStopped | ClockStepped | VaultKeyRotated) -> str:
+    match event:
+        case DaemonStarted(version=version):
+            return f"rounds {version} started"
+        case DaemonStopped(interrupted=interrupted):
+            return "rounds stopped" + _if(
+                interrupted, f"; {times.count(interrupted, 'sync')} interrupted"
+            )
+        case ClockStepped(step=step):
+            way = "forward" if step > timedelta() else "back"
+            return f"the host's clock jumped {way} by {times.about(abs(step))}"
+        case VaultKeyRotated(version=version, sealed=sealed):
+            anew = f"{times.count(sealed, 'secret')} sealed anew"
+            return f"the vault's key is now key {version}{by(event.by)}; {anew}"
 
 
 def _who(event: Event) -> str:

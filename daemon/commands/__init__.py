@@ -37,6 +37,7 @@ from daemon.commands.membership import (
     Connect,
     MembershipCommand,
     Pause,
+    Relink,
     Remove,
     Resume,
 )
@@ -61,6 +62,7 @@ from daemon.commands.policy import (
     ResetSettings,
     SetSettings,
 )
+from daemon.commands.retirement import NoteAnnouncement, RetirementCommand
 from daemon.commands.syncs import (
     Advance,
     Backfill,
@@ -114,6 +116,7 @@ __all__ = [
     "LoseWrite",
     "MembershipCommand",
     "MissWrite",
+    "NoteAnnouncement",
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
@@ -130,12 +133,14 @@ __all__ = [
     "Reconsider",
     "Recount",
     "Recover",
+    "Relink",
     "Remove",
     "Renew",
     "Request",
     "ResetBreaker",
     "ResetSettings",
     "Resume",
+    "RetirementCommand",
     "Retry",
     "RetryWrite",
     "Review",
@@ -161,4 +166,5 @@ Command: TypeAlias = (
     | LimitCommand
     | GatewayCommand
     | OutboxCommand
+    | RetirementCommand
 )

@@ -26,6 +26,19 @@ class Connect(Struct, frozen=True, kw_only=True):
     by: Caller | None = None
 
 
+class Relink(Struct, frozen=True, kw_only=True):
+    """Move a connection to another provider.
+
+    `credential` and `settings` say that the vault is about to hold some for that one.
+    """
+
+    subject: int
+    provider: int
+    credential: bool = False
+    settings: bool = False
+    by: Caller | None = None
+
+
 class Remove(Struct, frozen=True, kw_only=True):
     subject: int
     by: Caller | None = None
@@ -41,4 +54,4 @@ class Resume(Struct, frozen=True, kw_only=True):
     by: Caller | None = None
 
 
-MembershipCommand: TypeAlias = Connect | Remove | Pause | Resume
+MembershipCommand: TypeAlias = Connect | Relink | Remove | Pause | Resume

@@ -8,6 +8,7 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done, Nothing
 from daemon.control.policy_messages import BreakerOf, Breakers, BreakerView
 from daemon.decide.breaker import is_failure
+from events.breakers import BreakerReason
 from events.terms import Caller
 from projections import breaker
 from projections.breaker import Breaker, Phase
@@ -61,7 +62,16 @@ def view(desk: Desk, place: str, subject: int, of: Breaker, now: datetime) -> Br
         successes=of.successes,
         failed=sum(bool(each.causes) for each in told),
         told=len(told),
+        successor=_successor(desk, subject, of),
     )
+
+
+def _successor(desk: Desk, subject: int, of: Breaker) -> str | None:
+    """Who follows the provider that was switched off for good, if that opened it."""
+    known = desk.journal.world.connections.get(subject)
+    if of.reason is not BreakerReason.RETIRED or known is None:
+        return None
+    return desk.journal.world.providers[known.provider].retirement.successor or None
 
 
 def _name(of: BreakerView) -> str:

@@ -17,13 +17,23 @@ from daemon.gateway.outbox import Outbox
 from daemon.journal import Journal
 from daemon.places import Places
 from daemon.provider import Provider
+from daemon.relinking import Relinker
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.envelope import Recorded
 from events.policy import Settings
-from events.schema import Event, PassEnded, SettingsDeclared, SettingsSet, SyncRequested
+from events.schema import (
+    ConnectionRelinked,
+    Event,
+    PassEnded,
+    ProviderRetired,
+    ProviderReturned,
+    SettingsDeclared,
+    SettingsSet,
+    SyncRequested,
+)
 from projections.connection import Connection
 
 
@@ -52,6 +62,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     gateway: Gateway
     cache: Cache
     outbox: Outbox
+    relinker: Relinker
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -87,7 +98,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 
 
 def _others(event: Event) -> list[int]:
-    """Which connections an event speaks of besides its subject."""
+    """Which connections and providers an event speaks of besides its subject."""
     match event:
         case SettingsSet(settings=Settings(fallback=int() as other)):
             return [other]
@@ -95,6 +106,10 @@ def _others(event: Event) -> list[int]:
             return [other]
         case SyncRequested(origin=int() as other):
             return [other]
+        case ProviderRetired(connection=other) | ProviderReturned(connection=other):
+            return [other]
+        case ConnectionRelinked(provider=provider, before=before):
+            return [provider, before]
         case PassEnded(errors=errors):
             return [each.connection for each in errors]
         case _:

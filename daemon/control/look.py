@@ -9,28 +9,25 @@ from msgspec import structs
 
 from daemon.account import CLIENT, NO_TENANT
 from daemon.auth_file import Auth, OAuth2
-from daemon.control import outbox, views, whose
+from daemon.control import ending, outbox, views, whose
 from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import Desk
 from daemon.control.gateway_messages import ProgramsView
 from daemon.control.messages import (
     ConnectionAnswer,
     ConnectionName,
     Connections,
-    Data,
-    DataQuery,
     Events,
     EventView,
     LogQuery,
     LogStats,
     Nothing,
-    Providers,
-    ProviderView,
     Queue,
     Status,
     TailQuery,
     WatchTick,
 )
+from daemon.control.provider_messages import Providers, ProviderView
 from daemon.decide import hindrance
 from daemon.decide.turn import turn_of
 from daemon.provider import Provider
@@ -43,7 +40,6 @@ from projections.grant import Phase
 from projections.traffic import Traffic
 from projections.world import World
 
-DATA_ROWS_MAX = 1000
 QUEUE_ITEMS_MAX = 200
 TICK_S = 0.2  # how often a watched sync's progress is looked at
 
@@ -84,6 +80,7 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         unauthorised=sum(each.grant.phase is Phase.NEEDED for each in live),
         held=late,
         writes=outbox.counted_all(desk),
+        retiring=ending.all_(desk),
     )
 
 
@@ -153,8 +150,9 @@ def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:
         },
         modes={name: each.mode for name, each in file.streams.items()},
         oauth=_oauth(file.auth),
-        retired=file.retired.on if file.retired else None,
-        successor=file.retired.successor if file.retired else None,
+        retired=file.retired,
+        successor=file.successor,
+        retirement=ending.view(desk, subject),
         pool=provider.statistics(),
         programs=_programs(known.traffic, now) if known else None,
     )
@@ -212,27 +210,6 @@ async def log_stats(desk: Desk, _: Nothing, by: Caller) -> LogStats:
         head=journal.block.hex(),
         bytes=sum(path.stat().st_size for path in desk.places.state.glob("log*") if path.is_file()),
         types=await trio.to_thread.run_sync(journal.log.count_types),
-    )
-
-
-async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
-    subject, _ = desk.find(query.connection)
-    limit = max(1, min(query.limit, DATA_ROWS_MAX))
-    page = await desk.storage.show(subject, query.stream, after=query.after, limit=limit)
-    if page is None:
-        streams = ", ".join(sorted(desk.journal.world.connections[subject].streams)) or "none yet"
-        raise Refused(
-            "not-found",
-            f"{query.connection} has no stream {query.stream} (it has: {streams})",
-        )
-    return Data(
-        seq=desk.journal.head.seq,
-        connection=query.connection,
-        stream=query.stream,
-        version=page.version,
-        rows=page.rows,
-        records=page.records,
-        after=page.after,
     )
 
 

@@ -1,12 +1,12 @@
 """How do people add, change and remove connections?"""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import msgspec
 import trio
 from msgspec import UNSET, UnsetType
 
-from daemon import account
+from daemon import account, retirement_words
 from daemon.auth_file import OAuth2
 from daemon.configuration import check_name, check_settings, provider_of
 from daemon.connect import OtherProvider, check_credential, connect, disconnect
@@ -14,7 +14,7 @@ from daemon.control.act import DURABLE_WAIT_S, NOT_WRITTEN, done, durable, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, Done, NewConnection
 from daemon.duration import Duration, duration
-from daemon.provider_file import ProviderFile, Retired
+from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.store.core import StoreFull
 from daemon.vault import VaultFull
@@ -82,8 +82,9 @@ def _provider(desk: Desk, wish: NewConnection) -> ProviderFile:
     if known is not None and wish.provider is None:
         provider = desk.vault.name(known.provider)
     if file := desk.configuration.providers.get(provider):
-        if known is None and file.retired:
-            raise Refused("invalid", _retired(wish.connection, file, file.retired))
+        today = desk.journal.clock.now().date()
+        if known is None and retirement_words.is_off(file.retired, today):
+            raise Refused("invalid", _retired(desk, wish.connection, file, today))
         return file
     there = ", ".join(sorted(desk.configuration.providers)) or "none yet"
     raise Refused(
@@ -93,12 +94,23 @@ def _provider(desk: Desk, wish: NewConnection) -> ProviderFile:
     )
 
 
-def _retired(name: str, file: ProviderFile, retired: Retired) -> str:
-    sentence = f"{file.title or file.name} was switched off on {retired.on}"
-    if retired.successor is None:
+def _retired(desk: Desk, name: str, file: ProviderFile, today: date) -> str:
+    """What to do instead: those who have a connection there move it, with its past."""
+    sentence = f"{file.title or file.name} was {retirement_words.off(file.retired, today)}"
+    if file.successor is None:
         return sentence
-    other = f"{name.split('/', maxsplit=1)[0]}/{retired.successor}"
-    return f"{sentence}; its successor: rounds connection add {other}"
+    tenant = name.split("/", maxsplit=1)[0]
+    there = desk.vault.subject("provider", file.name)
+    movable = [
+        desk.vault.name(subject)
+        for subject, each in desk.journal.world.connections.items()
+        if each.provider == there and not each.removed
+        if desk.vault.name(subject).startswith(f"{tenant}/")
+    ]
+    sentence += f"; its successor: rounds connection add {tenant}/{file.successor}"
+    if not movable:
+        return sentence
+    return f"{sentence}; to move {movable[0]} there: {retirement_words.RELINK} {movable[0]}"
 
 
 def _settings(desk: Desk, wish: NewConnection, file: ProviderFile) -> dict[str, str] | None:
@@ -141,14 +153,14 @@ def _what_was_set(desk: Desk, name: str, recorded: list[Recorded]) -> str:
     known = _known(desk, name)
     if any(isinstance(event, ConnectionAdded) for event in events):
         if known and known.grant.phase is Phase.NEEDED:
-            return f"added; {_next_step(desk, name, known)}"
+            return f"added; {next_step(desk, name, known)}"
         return "added; its first sync starts at once"
     words = ["interval" for event in events if isinstance(event, ConnectionChanged)]
     words += [event.purpose for event in events if isinstance(event, CredentialSet)]
     return f"{' and '.join(words)} set" if words else "exists already; nothing is new"
 
 
-def _next_step(desk: Desk, name: str, connection: Connection) -> str:
+def next_step(desk: Desk, name: str, connection: Connection) -> str:
     subject = desk.vault.subject("connection", name)
     assert subject is not None, "it was just added"
     authorise = f"rounds connection authorize {name}"

@@ -9,13 +9,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from daemon.control.account_messages import BackfillView, GrantView, OAuthView, SettingView
-from daemon.control.gateway_messages import ProgramsView
+from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.outbox_messages import WritesView
 from daemon.control.policy_messages import BreakerView
-from daemon.exchange import PoolStatistics
+from daemon.control.provider_messages import RetirementView
 from events.schema import Event
-from events.terms import FailureClass, Kind, Mode
+from events.terms import FailureClass, Kind
 
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """The number of an event; 0 lies before the first."""
@@ -68,10 +67,14 @@ class TailQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DataQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Current records of a stream, by key; `after` is the last answer's `after`."""
+    """Current records of a stream, by key; `after` is the last answer's `after`.
+
+    `provider` asks for what was fetched from that one, before the connection was moved.
+    """
 
     connection: str
     stream: str
+    provider: str | None = None
     after: str | None = None
     limit: int = 50
 
@@ -122,7 +125,9 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     `state` is idle, due, held (its time has come, and it may not start), running, paused or
     unauthorised; `condition` and `overall` are as those of a stream. `next_start` is when it can
     start as things are; `held_by` is as in the schedule. `breakers` are its own and its provider's,
-    where they are not closed; `stream_intervals` those that are not the connection's.
+    where they are not closed; `stream_intervals` those that are not the connection's. `retirement`
+    is its provider's, if anything is known of that; `former` has the streams of providers that it
+    was moved away from.
     """
 
     connection: str
@@ -155,6 +160,8 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     breakers: list[BreakerView] = []
     stream_intervals: dict[str, timedelta] = {}
     writes: WritesView | None = None
+    retirement: RetirementView | None = None
+    former: dict[str, list[StreamView]] = {}
 
 
 class Connections(Struct, frozen=True, kw_only=True):
@@ -171,6 +178,7 @@ class ConnectionAnswer(Struct, frozen=True, kw_only=True):
 class Status(Struct, frozen=True, kw_only=True):
     """The daemon at a glance. `trouble` names what keeps it from its work, as sentences.
 
+    `retiring` are the providers with connections that were, or will be, switched off.
     `due` are those that may start now, `held` those whose time has come and that may not, but for
     the paused and the unauthorised; `next_start` is when one can that cannot now.
     """
@@ -193,6 +201,7 @@ class Status(Struct, frozen=True, kw_only=True):
     unauthorised: int = 0
     held: int = 0
     writes: WritesView | None = None
+    retiring: dict[str, RetirementView] = {}
 
 
 class QueueItem(Struct, frozen=True, kw_only=True):
@@ -221,37 +230,6 @@ class Queue(Struct, frozen=True, kw_only=True):
     seq: int
     concurrency: int
     items: list[QueueItem]
-
-
-class ProviderView(Struct, frozen=True, kw_only=True):
-    """One provider. `own` is False for what ships with rounds, unless a file goes before it.
-
-    `client` says whether our own id and secret are known, None where none is needed; `settings`
-    gives what a connection says beside its credential, `modes` how each stream is fetched; `pool`
-    is of all calls, `programs` of those that programs made.
-    """
-
-    provider: str
-    title: str
-    base_url: str
-    auth: str
-    connections: int
-    streams: list[str]
-    documentation: str = ""
-    own: bool = True
-    client: bool | None = None
-    settings: dict[str, SettingView] = {}
-    modes: dict[str, Mode] = {}
-    oauth: OAuthView | None = None
-    retired: date | None = None
-    successor: str | None = None
-    pool: PoolStatistics = PoolStatistics()
-    programs: ProgramsView | None = None
-
-
-class Providers(Struct, frozen=True, kw_only=True):
-    seq: int
-    providers: list[ProviderView]
 
 
 class EventView(Struct, frozen=True, kw_only=True):
@@ -284,7 +262,11 @@ class LogStats(Struct, frozen=True, kw_only=True):
 
 
 class Data(Struct, frozen=True, kw_only=True):
-    """Some current records. `rows` counts all; `after` asks for the next page, None ends."""
+    """Some current records. `rows` counts all; `after` asks for the next page, None ends.
+
+    They came from `provider`, as of `captured_at`. `last_good` says why nothing newer comes, where
+    that is so for good: `retired`, or `relinked` away from that provider.
+    """
 
     seq: int
     connection: str
@@ -293,6 +275,10 @@ class Data(Struct, frozen=True, kw_only=True):
     rows: int
     records: list[dict[str, Any]]
     after: str | None
+    provider: str = ""
+    captured_at: datetime | None = None
+    now: datetime | None = None
+    last_good: str | None = None
 
 
 class WatchTick(Struct, frozen=True, kw_only=True):

@@ -20,12 +20,15 @@ from daemon.control import (
     passes,
     past,
     policies,
+    records,
+    relinking,
     rotation,
 )
 from daemon.control import gateway_messages as g
 from daemon.control import messages as m
 from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
+from daemon.control import provider_messages as v
 from daemon.control import rotation_messages as r
 from daemon.control.desk import Desk
 from events.terms import Caller
@@ -77,10 +80,10 @@ OPERATIONS = (
     _get("queue", m.Nothing, m.Queue, look.queue),
     _get("connections", m.Nothing, m.Connections, look.connections),
     _get("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
-    _get("providers", m.Nothing, m.Providers, look.providers),
+    _get("providers", m.Nothing, v.Providers, look.providers),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
-    _get("data", m.DataQuery, m.Data, look.data),
+    _get("data", m.DataQuery, m.Data, records.data),
     _get("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
     _get("breakers", m.Nothing, p.Breakers, breakers.show),
     _get("schedule", r.Whose, r.Schedule, rotation.schedule),
@@ -138,6 +141,7 @@ OPERATIONS = (
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
     _post("add", Role.ADMIN, m.NewConnection, membership.add),
+    _post("relink", Role.ADMIN, v.RelinkWish, relinking.relink),
     _post("remove", Role.ADMIN, m.ConnectionName, membership.remove),
     _post("backfill", Role.OPERATOR, a.BackfillWish, past.backfill),
     _post(

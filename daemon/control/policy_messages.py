@@ -72,7 +72,8 @@ class BreakerOf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class BreakerView(Struct, frozen=True, kw_only=True):
     """One breaker. `failed` and `told` are of the last twenty syncs that say something.
 
-    `until` is None where it is closed, or open until somebody closes it.
+    `until` is None where it is closed, or open until somebody closes it. `successor` is who
+    follows the provider, where it opened since that was switched off.
     """
 
     name: str
@@ -85,6 +86,7 @@ class BreakerView(Struct, frozen=True, kw_only=True):
     successes: int
     failed: int
     told: int
+    successor: str | None = None
 
 
 class Breakers(Struct, frozen=True, kw_only=True):

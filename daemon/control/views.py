@@ -2,7 +2,9 @@
 
 from datetime import date, datetime
 
-from daemon.control import breakers, outbox
+from msgspec.structs import replace
+
+from daemon.control import breakers, ending, outbox
 from daemon.control.account_messages import BackfillView, GrantView
 from daemon.control.desk import Desk
 from daemon.control.messages import ConnectionView, QueueItem, RunView, StreamView
@@ -58,7 +60,17 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         breakers=_breakers(desk, subject, connection, now),
         stream_intervals=policy.stream_intervals(world, subject),
         writes=outbox.counted(world.outboxes.get(subject, ())),
+        retirement=ending.view(desk, connection.provider),
+        former=_former(desk, connection, now),
     )
+
+
+def _former(desk: Desk, connection: Connection, now: datetime) -> dict[str, list[StreamView]]:
+    """The streams of each provider that it was moved away from."""
+    return {
+        desk.vault.name(at): streams(replace(connection, streams=there, last=None), None, now)
+        for at, there in connection.former.items()
+    }
 
 
 def _breakers(desk: Desk, subject: int, known: Connection, now: datetime) -> list[BreakerView]:

@@ -30,6 +30,7 @@ from daemon.commands import (
     LimitCommand,
     LoseRefresh,
     MembershipCommand,
+    NoteAnnouncement,
     NoteAnswer,
     NoteCall,
     NoteSteps,
@@ -42,6 +43,7 @@ from daemon.commands import (
     Reconsider,
     Recount,
     Recover,
+    Relink,
     Remove,
     Renew,
     Request,
@@ -72,6 +74,8 @@ from daemon.decide import (
     outbox,
     outcome,
     passes,
+    relinking,
+    retirement,
     retry,
     rotation,
     settings,
@@ -108,6 +112,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return calling.note(command, world, now)
     if isinstance(command, OutboxCommand):
         return outbox.decide(command, world, now)
+    if isinstance(command, NoteAnnouncement):
+        return retirement.announce(command, world, now)
     return _of_host(command, world, now)
 
 
@@ -189,6 +195,8 @@ def _of_membership(command: MembershipCommand, world: World, now: datetime) -> D
     match command:
         case Connect():
             return membership.connect(command, world, now)
+        case Relink():
+            return relinking.relink(command, world, now)
         case Remove():
             return membership.remove(command, world, now)
         case Pause():

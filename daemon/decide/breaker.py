@@ -16,7 +16,7 @@ from typing import assert_never
 from msgspec import Struct
 
 from daemon.commands import CloseBreaker, OpenBreaker, ResetBreaker
-from daemon.decide import failure, vain
+from daemon.decide import failure, retirement, vain
 from daemon.decide.decisions import Decisions
 from events.breakers import (
     BreakerClosed,
@@ -80,7 +80,7 @@ def note_success(subject: int, began: int, world: World, now: datetime) -> Decis
         enough = successes >= level.rules.breaker_successes
         event = BreakerClosed if enough else BreakerProbed
         decided.append((level.subject, event(successes=successes)))
-    return [*decided, *_eased(subject, began, world, now)]
+    return [*decided, *_eased(subject, began, world, now), *retirement.returned(subject, world)]
 
 
 def latch(subject: int, world: World) -> Decisions:
@@ -108,11 +108,6 @@ def is_retired(subject: int, run: Run, failures: Sequence[StreamFailure], world:
     )
 
 
-def is_latched(stop: Breaker) -> bool:
-    """Whether it is open until somebody closes it."""
-    return stop.reason is not None and stop.until is None
-
-
 def by_hand(command: OpenBreaker | CloseBreaker | ResetBreaker, world: World) -> Decisions:
     """Open until somebody closes it; close now; forget everything."""
     of: Connection | Provider | None = world.connections.get(command.subject)
@@ -122,7 +117,7 @@ def by_hand(command: OpenBreaker | CloseBreaker | ResetBreaker, world: World) ->
     match command:
         case OpenBreaker(by=by):
             opened = BreakerOpened(reason=BreakerReason.BY_HAND, until=None, by=by)
-            if is_latched(of.breaker):
+            if breaker.is_latched(of.breaker):
                 return []
             return [*_shut_out(command.subject, world), (command.subject, opened)]
         case CloseBreaker(by=by):

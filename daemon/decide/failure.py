@@ -81,7 +81,7 @@ RULES: Mapping[FailureClass, Rule] = {
     ),
     FailureClass.RETIRED: Rule(
         turn=Turn.PERSON,
-        sentence="the provider switched this off for good; add a connection to its successor",
+        sentence="the provider switched this off for good; type `rounds connection relink`",
     ),
     FailureClass.CANCELLED: Rule(turn=Turn.PERSON, sentence="somebody took it back"),
     FailureClass.INTERNAL: Rule(

@@ -73,7 +73,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
         *_overdue(subject, known, now),
         *retry.ended(subject, known, command.by),
         *ended(subject, known, BackfillEnd.CANCELLED, command.by),
-        *outbox.removed(command, world),
+        *outbox.dropped(subject, world, command.by),
         (subject, ConnectionRemoved(by=command.by)),
     ]
 

@@ -17,7 +17,6 @@ from daemon.commands import (
     MissWrite,
     OutboxCommand,
     QueueWrite,
-    Remove,
     RetryWrite,
     SettleWrite,
 )
@@ -37,7 +36,7 @@ from events.outbox import (
     WriteRetried,
     WriteSettled,
 )
-from events.terms import FailureClass, SkipReason
+from events.terms import Caller, FailureClass, SkipReason
 from projections import outbox
 from projections.outbox import Outbox, Phase, Write
 from projections.world import World
@@ -132,12 +131,9 @@ def decide(command: OutboxCommand, world: World, now: datetime) -> Decisions:
             assert_never(command)
 
 
-def removed(command: Remove, world: World) -> Decisions:
-    """A connection goes, and what it had yet to write goes with it."""
-    subject = command.subject
-    return [
-        (subject, WriteDropped(write=each.number, by=command.by)) for each in _of(subject, world)
-    ]
+def dropped(subject: int, world: World, by: Caller | None) -> Decisions:
+    """A connection goes, or moves: what it had yet to write there is written by nobody."""
+    return [(subject, WriteDropped(write=each.number, by=by)) for each in _of(subject, world)]
 
 
 def recovered(world: World, now: datetime) -> Decisions:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.commands import Capture, Crash, Finish, Interrupt, NoteCall
-from daemon.decide import breaker, doubt, failure, passes, retry, vain
+from daemon.decide import breaker, doubt, failure, passes, retirement, retry, vain
 from daemon.decide.decisions import Decisions
 from daemon.decide.rotation import next_due
 from events.schema import (
@@ -127,11 +127,16 @@ def part_of(run: Run) -> int | None:
 def _blamed(
     subject: int, run: Run, failures: tuple[StreamFailure, ...], world: World, now: datetime
 ) -> Decisions:
-    """What a failed sync does to breakers. Where one latches, the fallback is synced (A10)."""
+    """What a failed sync does to breakers. Where one latches, the fallback is synced (A10).
+
+    The provider's end is told of then.
+    """
     if not stands_for_due(run) or not breaker.is_retired(subject, run, failures, world):
         return breaker.note_failure(subject, failures, run.sync, world, now)
     latched = breaker.latch(subject, world)
-    return [*latched, *retry.failover(subject, run, world)] if latched else []
+    if not latched:
+        return []
+    return [*latched, *retry.failover(subject, run, world), *retirement.found(subject, world)]
 
 
 def _owed(lost: StreamFailure) -> StreamFailure:

@@ -4,12 +4,11 @@ from datetime import datetime, timedelta
 
 from daemon.commands import Finish, Retry
 from daemon.decide import failure, vain
-from daemon.decide.breaker import is_latched
 from daemon.decide.decisions import Decisions
 from events.policy import Backoff, PolicySet
 from events.schema import RetriesEnded, RetryMoved, RetryScheduled, SyncRequested, SyncSkipped
 from events.terms import Caller, Kind, RetriesEnd, RunOptions, SkipReason, StreamFailure
-from projections import policy
+from projections import breaker, policy
 from projections.connection import Connection
 from projections.grant import Phase
 from projections.provider import last_hour
@@ -93,7 +92,7 @@ def refusal(known: Connection, world: World, *, forced: bool = False) -> SkipRea
     if known.grant.phase is Phase.NEEDED:
         return SkipReason.NOT_AUTHORISED
     stops = (known.breaker, world.providers[known.provider].breaker)
-    shut = not forced and any(is_latched(stop) for stop in stops)
+    shut = not forced and any(breaker.is_latched(stop) for stop in stops)
     return SkipReason.BREAKER if shut else None
 
 

@@ -87,7 +87,8 @@ class Courier:
         if not self._lets_go(attempt, write):
             return True
         try:
-            return await self._sent(attempt, write)
+            with self._gateway.under_way(subject):
+                return await self._sent(attempt, write)
         finally:
             self._gateway.changed(subject, call.path)
             self.probing -= attempt.probes

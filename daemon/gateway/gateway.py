@@ -1,7 +1,9 @@
 """How do programs call a provider through us? All layers, from the outermost to the wire."""
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import trio
 from msgspec import Struct, structs
@@ -44,10 +46,24 @@ class Gateway:
         self, means: Means, cache: Cache, nursery: trio.Nursery, chance: Callable[[], float]
     ) -> None:
         self._means = means
+        self._under_way = Counter[int]()
         breaking = Breaking(Sending(means), means.journal)
         self.probing = breaking.probing
         self._sharing = Sharing(Batching(Retrying(breaking, means.journal, chance)))
         self._layers = Caching(self._sharing, means.journal, cache, nursery)
+
+    def is_busy(self, subject: int) -> bool:
+        """Whether a call of this connection is under way, or a write that waited."""
+        return self._under_way[subject] > 0
+
+    @contextmanager
+    def under_way(self, subject: int) -> Iterator[None]:
+        self._under_way[subject] += 1
+        try:
+            yield
+        finally:
+            self._under_way[subject] -= 1
+            self._under_way += Counter()  # which keeps those alone that are positive
 
     async def changes(self, subject: int, path: str) -> None:
         """A change is about to leave by another way: nothing passes for good that it may touch."""
@@ -66,7 +82,7 @@ class Gateway:
         """
         began = trio.current_time()
         call = draft(self._means, subject, wish, by)
-        with trio.move_on_at(call.deadline + GRACE_S):
+        with trio.move_on_at(call.deadline + GRACE_S), self.under_way(subject):
             try:
                 brought = await self._layers(call)
             except CallLost as lost:

@@ -90,7 +90,8 @@ class Store:
                 (connection, provider, stream),
             )
             (stream_id,) = self._connection.execute(
-                "SELECT id FROM stream WHERE connection = ? AND name = ?", (connection, stream)
+                "SELECT id FROM stream WHERE connection = ? AND provider = ? AND name = ?",
+                (connection, provider, stream),
             ).fetchone()
             if stream_id in self._owed:
                 heads.accept(self._connection, stream_id, self._owed[stream_id])
@@ -148,26 +149,29 @@ class Store:
         with self._writing():
             heads.drop(self._connection, draft.stream)
 
-    def position(self, connection: int, stream: str) -> Position:
-        """Where the next fetch goes on, and as what its columns are read."""
+    def position(self, connection: int, stream: str, provider: str | None = None) -> Position:
+        """Where the next fetch goes on, and as what its columns are read.
+
+        Of that provider's stream, or of whichever provider's was captured last.
+        """
         with self._guarded():
             row = self._connection.execute(
                 "SELECT cursor, coalesce(types, '{}') FROM stream JOIN version "
                 "ON version.stream = stream.id AND version.version = stream.head "
-                "WHERE connection = ? AND name = ?",
-                (connection, stream),
+                f"WHERE {_NAMED}",
+                (connection, stream, provider, provider),
             ).fetchone()
         if row is None:
             return Position()
         return Position(cursor=row[0], types=msgspec.json.decode(row[1], type=dict[str, str]))
 
-    def reconcile(self, captured: Mapping[tuple[int, str], int], last: int) -> list[int]:
+    def reconcile(self, captured: Mapping[tuple[int, str, str], int], last: int) -> list[int]:
         """Make the store agree with the log after a crash.
 
-        `captured` gives the last recorded version of each stream (connection, name), `last` the
-        log's last number. Drafts that were recorded are accepted, the others dropped. Returns the
-        connections of which the store holds older records than the log speaks of (it is an older
-        copy, or was deleted): their next syncs make up for it.
+        `captured` gives the last recorded version of each stream (connection, provider, name),
+        `last` the log's last number. Drafts that were recorded are accepted, the others dropped.
+        Returns the connections of which the store holds older records than the log speaks of (it is
+        an older copy, or was deleted): their next syncs make up for it.
 
         Raises StoreUnusable where the store knows versions that the log does not.
         """
@@ -176,7 +180,7 @@ class Store:
                 "SELECT id, connection, provider, name, head FROM stream"
             ).fetchall()
             for stream, connection, provider, name, head in streams:
-                recorded = captured.get((connection, name), 0)
+                recorded = captured.get((connection, provider, name), 0)
                 if head > recorded:
                     raise StoreUnusable(
                         f"the data store has version {head} of a stream of which the log, which "
@@ -189,12 +193,23 @@ class Store:
                 heads.drop(self._connection, stream)
         return self._behind(captured)
 
-    def show(self, connection: int, stream: str, *, after: str | None, limit: int) -> Page | None:
-        """Some current records in the order of their keys; None where there is no such stream."""
+    def show(
+        self,
+        connection: int,
+        stream: str,
+        *,
+        after: str | None,
+        limit: int,
+        provider: str | None = None,
+    ) -> Page | None:
+        """Some current records in the order of their keys; None where there is no such stream.
+
+        Of that provider's stream, or of whichever provider's was captured last.
+        """
         row = self._connection.execute(
             "SELECT id, head, coalesce(rows, 0) FROM stream LEFT JOIN version "
-            "ON version.stream = id AND version = head WHERE connection = ? AND name = ?",
-            (connection, stream),
+            f"ON version.stream = id AND version = head WHERE {_NAMED}",
+            (connection, stream, provider, provider),
         ).fetchone()
         if row is None:
             return None
@@ -239,11 +254,11 @@ class Store:
                 return found, True
         return found, len(found) == limit
 
-    def _behind(self, captured: Mapping[tuple[int, str], int]) -> list[int]:
+    def _behind(self, captured: Mapping[tuple[int, str, str], int]) -> list[int]:
         visible = {
-            (connection, name): head
-            for connection, name, head in self._connection.execute(
-                "SELECT connection, name, head FROM stream"
+            (connection, provider, name): head
+            for connection, provider, name, head in self._connection.execute(
+                "SELECT connection, provider, name, head FROM stream"
             )
         }
         return sorted(
@@ -271,3 +286,6 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise StoreFull from error
+
+
+_NAMED = "connection = ? AND name = ? AND (? IS NULL OR provider = ?) ORDER BY head DESC LIMIT 1"

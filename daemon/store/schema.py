@@ -31,6 +31,22 @@ def keep_writes(db: sqlite_utils.Database) -> None:
     db.execute(_OUTBOX)
 
 
+@migrations()
+def know_former_providers(db: sqlite_utils.Database) -> None:
+    """A connection may have a stream of one name at each provider that it was ever linked to.
+
+    SQLite cannot change what is unique in a table but by making it anew; views speak of it.
+    """
+    made = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall()
+    for name, _ in made:
+        quoted = name.replace('"', '""')
+        db.execute(f'DROP VIEW "{quoted}"')
+    for statement in _FORMER_PROVIDERS:
+        db.execute(statement)
+    for _, statement in made:
+        db.execute(statement)
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open, or make, the one writing connection of the store; in memory where `path` is None."""
     try:
@@ -148,6 +164,25 @@ _OUTBOX = """
         key        TEXT            -- by which the provider knows it again
     ) STRICT
     """
+
+_FORMER_PROVIDERS = (
+    """
+    CREATE TABLE stream_anew (
+        id         INTEGER PRIMARY KEY,
+        connection INTEGER NOT NULL,
+        provider   TEXT NOT NULL,               -- whose records these are, also once it has moved
+        name       TEXT NOT NULL,
+        head       INTEGER NOT NULL DEFAULT 0,  -- the version that is visible; 0: none yet
+        UNIQUE (connection, provider, name)
+    ) STRICT
+    """,
+    """
+    INSERT INTO stream_anew (id, connection, provider, name, head)
+    SELECT id, connection, provider, name, head FROM stream
+    """,
+    "DROP TABLE stream",
+    "ALTER TABLE stream_anew RENAME TO stream",
+)
 
 _TEMPORARY = (
     "CREATE TEMP TABLE page (key TEXT PRIMARY KEY, digest BLOB, body TEXT) WITHOUT ROWID",

@@ -78,15 +78,20 @@ class Storage:
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))
 
-    async def position(self, connection: int, stream: str) -> Position:
-        return await self._run(partial(self._store.position, connection, stream))
+    async def position(self, connection: int, stream: str, provider: str | None = None) -> Position:
+        return await self._run(partial(self._store.position, connection, stream, provider))
 
     async def show(
-        self, connection: int, stream: str, *, after: str | None, limit: int
+        self,
+        connection: int,
+        stream: str,
+        *,
+        after: str | None,
+        limit: int,
+        provider: str | None = None,
     ) -> Page | None:
-        return await self._run(
-            partial(self._store.show, connection, stream, after=after, limit=limit)
-        )
+        call = partial(self._store.show, connection, stream, provider=provider)
+        return await self._run(partial(call, after=after, limit=limit))
 
     async def put_letter(self, connection: int, letter: Letter) -> int:
         return await self._run(partial(self._store.put_letter, connection, letter))

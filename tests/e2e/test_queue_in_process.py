@@ -50,6 +50,7 @@ class Slow(InProcess):
             gateway=daemon.gateway,
             cache=daemon.cache,
             outbox=daemon.outbox,
+            relinker=daemon.relinker,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),

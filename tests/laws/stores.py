@@ -36,7 +36,8 @@ class Lives:
             shutil.copy(found, self._directory / f"{self._count}{suffix}")
         self.store.close()
         self.store = self._opened()
-        self.store.reconcile(recorded, last)
+        named = {(each, "weather", stream): to for (each, stream), to in recorded.items()}
+        self.store.reconcile(named, last)
         assert not self.pending(), "what was never recorded is dropped"
 
     def pending(self, version=None):

@@ -75,6 +75,12 @@ class AgainstAScan(RuleBasedStateMachine):
         self._note(subject, removed=True)
         self._note(subject, removed=False, provider=200 + provider, schedule=schedule)
 
+    @rule(subject=subjects, provider=st.integers(0, PROVIDERS - 1), schedule=st.none() | schedules)
+    def relink(self, subject, provider, schedule):
+        """It moves to another provider in one step, perhaps due when it was due there."""
+        known = self.world.connections[subject]
+        self._note(subject, provider=200 + provider, schedule=schedule or known.schedule)
+
     @rule(
         provider=st.integers(0, PROVIDERS - 1),
         reason=st.none() | st.just(BreakerReason.CALLS),
@@ -139,7 +145,8 @@ class AgainstAScan(RuleBasedStateMachine):
     def _start(self, connection):
         at = next_start(connection)
         asked = connection.schedule.request
-        return None if at is None else (at, asked is None, asked is not None and asked.forced)
+        forced = asked is not None and asked.forced
+        return None if at is None else (at, asked is None, forced, connection.provider)
 
     def _waiting(self):
         for subject, connection in self.world.connections.items():

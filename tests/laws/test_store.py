@@ -318,8 +318,8 @@ def test_a_store_whose_version_the_log_does_not_know_is_refused(store):
     captured(store, 5, {"id": 1})
     captured(store, 8, {"id": 2})
     with pytest.raises(StoreUnusable, match=r"version 8 .* knows version 5"):
-        store.reconcile({(1, "days"): 5}, 100)
-    store.reconcile({(1, "days"): 8}, 100)
+        store.reconcile({(1, "weather", "days"): 5}, 100)
+    store.reconcile({(1, "weather", "days"): 8}, 100)
 
 
 def test_a_file_that_is_no_store_is_refused_with_a_sentence(tmp_path):
@@ -424,7 +424,7 @@ def test_what_was_recorded_on_a_full_disk_is_accepted_by_the_next_life(small, tm
     full_while_accepting(small)
     small.close()
     with closing(Store(tmp_path / "data")) as reopened:
-        reopened.reconcile({(1, "days"): 6}, 9)
+        reopened.reconcile({(1, "weather", "days"): 6}, 9)
         assert state(reopened)[0] == 6
         assert len(view(reopened)[1]) == len(MANY)
 

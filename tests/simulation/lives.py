@@ -276,6 +276,7 @@ class Month:
             gateway=daemon.gateway,
             cache=daemon.cache,
             outbox=daemon.outbox,
+            relinker=daemon.relinker,
             configuration=self.configuration(),
             providers=daemon.providers,
             places=Places(config=nowhere, state=nowhere, socket=nowhere),

@@ -33,6 +33,7 @@ class Idle(InProcess):
             gateway=daemon.gateway,
             cache=daemon.cache,
             outbox=daemon.outbox,
+            relinker=daemon.relinker,
             configuration=self._parts(daemon.journal.log).configuration,
             providers=daemon.providers,
             places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

@@ -33,6 +33,7 @@ def desk(month: Month, daemon: Daemon, tmp_path) -> Desk:
         gateway=daemon.gateway,
         cache=daemon.cache,
         outbox=daemon.outbox,
+        relinker=daemon.relinker,
         configuration=month.configuration(),
         providers=daemon.providers,
         places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),

@@ -1,0 +1,45 @@
+"""What are people told of a provider that was, or will be, switched off?"""
+
+from datetime import date, datetime
+
+RELINK = "rounds connection relink"
+
+
+def off(retired: date | bool, today: date) -> str:
+    """What its file says, of a provider that was, or is."""
+    if isinstance(retired, bool):
+        return "switched off for good"
+    return f"{'' if retired <= today else 'to be '}switched off on {retired}"
+
+
+def is_off(retired: date | bool, today: date) -> bool:
+    """Whether its file says that it is switched off by now."""
+    return retired if isinstance(retired, bool) else retired <= today
+
+
+def gone(successor: str | None) -> str:
+    """What a connection's failure says. It stands in the log, which knows no names of people."""
+    if successor is None:
+        return (
+            "the provider switched this off for good (410); if it has a successor, type "
+            f"`{RELINK}` with the connection's name and --to; if it is back, type "
+            "`rounds breaker close` with the connection's name"
+        )
+    return (
+        f"the provider switched this off for good (410); its successor is {successor}: type "
+        f"`{RELINK}` with the connection's name; if it is back, type `rounds breaker close` with it"
+    )
+
+
+def way_on(connection: str, successor: str | None) -> str:
+    """What to type, for a connection whose provider is gone."""
+    return f"{RELINK} {connection}" + ("" if successor else " --to PROVIDER")
+
+
+def announced(*, deprecated: bool, since: datetime | None, sunset: datetime | None) -> str:
+    """What it said itself: a clause about the provider."""
+    said = [f"announced to be switched off on {sunset.date()}"] if sunset else []
+    if deprecated:
+        from_ = f" from {since.date()} on" if since else ""
+        said.append(f"says that it is deprecated{from_}")
+    return " and ".join(said)
