@@ -31,7 +31,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
         """Allow these hosts, by name, to be at private addresses."""
         self.opened = 0
         self._private = frozenset(each.lower() for each in private_hosts)
-        self._wire = httpcore.TrioBackend()
+        self._wire: httpcore.AsyncNetworkBackend = httpcore.TrioBackend()
 
     async def connect_tcp(
         self,

@@ -70,11 +70,11 @@ class Recoded:
 
     def __init__(self, file: BinaryIO, encoding: str | None) -> None:
         self._file = file
-        self._decoder = encoding and codecs.getincrementaldecoder(encoding)()
+        self._decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
 
     def read(self, size: int) -> bytes:
         """Return some bytes more, about that many; none at the end. Raises NotJson."""
-        if not self._decoder:
+        if self._decoder is None:
             return self._file.read(size)
         try:
             while True:

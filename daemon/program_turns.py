@@ -43,7 +43,7 @@ class ProgramTurns:
             laps = better // purse.calls + 1
             if better + self._appointments.ahead(purse, now + laps * LAP_S) >= laps * purse.calls:
                 return math.inf
-        ahead, found = 0, 0
+        at, ahead, found = now, 0, 0
         while found >= ahead:
             ahead = found + 1
             wait = self._purses.comes_in(waiter.asking, better + found)

@@ -214,8 +214,7 @@ class Purses:
     def _keep(self, key: Purse, recorded: Recorded) -> Block:
         """Remember a block; where there are too many, one that is forgotten counts as used."""
         taken = recorded.event
-        both = AllowanceTaken | CallerAllowanceTaken
-        assert isinstance(taken, both), "allowance is taken, or it is not"
+        assert isinstance(taken, AllowanceTaken | CallerAllowanceTaken), "it is taken, or it is not"
         self._blocks.pop(key, None)
         block = self._blocks[key] = Block(
             recorded=[recorded],
