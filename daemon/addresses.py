@@ -7,7 +7,7 @@ of those: what a name server says a moment later changes nothing (DNS rebinding)
 import ipaddress
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import httpcore
 import trio
@@ -31,7 +31,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
         """Allow these hosts, by name, to be at private addresses."""
         self.opened = 0
         self._private = frozenset(each.lower() for each in private_hosts)
-        self._wire: httpcore.AsyncNetworkBackend = httpcore.TrioBackend()
+        self._wire = cast("httpcore.AsyncNetworkBackend", httpcore.TrioBackend())
 
     async def connect_tcp(
         self,
