@@ -126,7 +126,7 @@ class Limiter:
 
     async def _admit(self, provider: int, waiter: Waiter) -> None:
         """Wait for the call's turn, and for the commit of what it goes on."""
-        while True:
+        while not self._goes_at_once(provider, waiter):
             await self._turn(provider, waiter)
             blocks = waiter.blocks or []
             for block in blocks:
@@ -135,6 +135,17 @@ class Limiter:
                 waiter.blocks = []  # spent
                 return
             self._leave(provider, waiter)
+
+    def _goes_at_once(self, provider: int, waiter: Waiter) -> bool:
+        """Let it go where nobody waits, and what it goes on was taken already."""
+        lane = self._lanes.setdefault(provider, Lane())
+        if lane.waiting or lane.away >= PLACES:
+            return False
+        if not self._purses.spend_left(waiter.asking, self._programs.expects):
+            return False
+        waiter.blocks = []  # spent
+        lane.away += 1
+        return True
 
     async def _turn(self, provider: int, waiter: Waiter) -> None:
         """Wait in the room. Raises CallLost."""
@@ -196,6 +207,11 @@ class Limiter:
         """Let go whoever may, in order; send away whoever would have to wait for too long."""
         lane = self._lanes.get(provider)
         if lane is None:
+            return
+        if not lane.waiting:
+            lane.opens = math.inf
+            if not lane.away:
+                del self._lanes[provider]
             return
         self._programs.look_up(lane)
         now, closed = trio.current_time(), dict[Purse, float]()

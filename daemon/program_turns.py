@@ -61,6 +61,10 @@ class ProgramTurns:
         self._appointments.note(purse, trio.current_time() + rest.total_seconds())
         return _loss(purse, rest)
 
+    def expects(self, purse: Purse) -> bool:
+        """Whether anybody was told to come back for what is left of it."""
+        return self._appointments.ahead(purse) > 0
+
     def look_up(self, lane: Lane) -> None:
         """See what those who wait go on: their tenants may have other limits by now."""
         purses: dict[Asking, Purse | None] = {}

@@ -4,6 +4,7 @@ A block is allowance for some calls, durable before the first of them leaves. Wh
 kept in memory for the next ones, until it expires; a crash uses it up.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import trio
@@ -106,6 +107,30 @@ class Purses:
             closed = self.closed(asking)
         return closed or self._spent(asking, more, alike)
 
+    def spend_left(self, asking: Asking, expects: Callable[[Purse], bool]) -> bool:
+        """Let one call go on what was taken for others, if that is on disk; say whether it may.
+
+        What somebody `expects` of a tenant's purse is theirs.
+        """
+        moment, blocks = self._moment(), list[Block]()
+        for account in self._accounts(asking, moment):
+            if allowance.held_for(account.allowance, moment):
+                return False
+            if not account.policies:
+                continue
+            purse = _purse(account, asking)
+            block = self._blocks.get(purse)
+            if block is None or not block.left or not block.is_good(moment.wall):
+                return False
+            if block.recorded[-1].seq > self._journal.head.seq:
+                return False
+            if account.scope is None and expects(purse):
+                return False
+            blocks.append(block)
+        for block in blocks:
+            block.left -= 1
+        return True
+
     def force(self, subject: int, *, reads: bool) -> list[Recorded]:
         """Let one call go whatever the limits say: what is to be durable first."""
         wish = TakeAllowance(subject=subject, reads=reads, forced=True, ahead=self.ahead())
@@ -170,10 +195,7 @@ class Purses:
         moment = self._moment()
         counting = [each for each in self._accounts(asking, moment) if each.policies]
         lacking = [each for each in counting if not self._has_some(each, moment, asking)]
-        wanted = {
-            each.scope: self._wanted(each, moment, asking, more) if each.scope else alike
-            for each in lacking
-        }
+        wanted = {each.scope: self._wanted(each, moment, asking, more, alike) for each in lacking}
         owned = [self._blocks[_purse(each, asking)] for each in counting if each not in lacking]
         purses = [_purse(each, asking) for each in lacking]
         taken = self._take(asking, purses, wanted) if lacking else []
@@ -184,12 +206,19 @@ class Purses:
             block.left -= 1
         return blocks
 
-    def _wanted(self, account: Account, moment: Moment, asking: Asking, more: int) -> int:
+    def _wanted(
+        self, account: Account, moment: Moment, asking: Asking, more: int, alike: int
+    ) -> int:
         """Twice the last block where that was used up before its time, else what was used of it.
 
         So a busy account takes few large blocks, and a quiet one wastes little of its limit. A
-        program's wastes none, since those who come later have been told when.
+        program's wastes none once half of its window is used: whoever comes later then may have
+        been told when.
         """
+        if account.scope is None:
+            if 2 * limits.room(account, moment) < account.policies[0].calls:
+                return alike
+            more = alike
         last, want = self._blocks.get(_purse(account, asking)), 1
         if last is not None:
             want = 2 * last.calls if last.is_good(moment.wall) else last.calls - last.left

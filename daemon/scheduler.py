@@ -18,6 +18,8 @@ from daemon.under import Under
 from events.envelope import Recorded
 from events.schema import (
     FLEET,
+    AllowanceTaken,
+    CallerAllowanceTaken,
     ConnectionAdded,
     ConnectionRelinked,
     PolicySet,
@@ -31,6 +33,9 @@ from events.schema import (
 
 NAP_MAX_S = 60.0  # a clock that stepped is noticed within this
 REVIEW_BATCH = 256  # connections looked at between two turns of the loop, where many are
+
+TAKEN = (AllowanceTaken, CallerAllowanceTaken)
+"""What changes nothing for what may start, and comes with every few calls."""
 
 SETTINGS = (PolicySet, ProviderDeclared, SettingsDeclared, SettingsReset, SettingsSet)
 
@@ -126,7 +131,8 @@ class Scheduler:
         elif isinstance(recorded.event, (ConnectionAdded, ConnectionRelinked)) and connection:
             self._under.note(recorded.subject, connection)
         if connection is None:
-            self._wake.set()  # a provider's breaker, perhaps
+            if not isinstance(recorded.event, TAKEN):
+                self._wake.set()  # a provider's breaker, perhaps
         elif self._agenda.note(recorded.subject, connection):
             self._wake.set()
 

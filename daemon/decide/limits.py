@@ -77,7 +77,7 @@ def take(command: TakeAllowance, world: World, now: datetime) -> Decisions:
             continue
         if opens_in(account, moment):
             return []
-        calls = min(wanted, _block(account), _room(account, moment))
+        calls = min(wanted, _block(account), room(account, moment))
         taken.append((account.subject, _taken(account, calls, moment)))
     return taken
 
@@ -159,7 +159,7 @@ def _block(account: Account) -> int:
     return max(1, min(BLOCK_MAX, smallest // BLOCK_SHARE))
 
 
-def _room(account: Account, moment: Moment) -> int:
+def room(account: Account, moment: Moment) -> int:
     """How many calls fit in every window now."""
     return min(
         allowance.limit(account.allowance, each)

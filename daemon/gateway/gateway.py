@@ -63,7 +63,8 @@ class Gateway:
             yield
         finally:
             self._under_way[subject] -= 1
-            self._under_way += Counter()  # which keeps those alone that are positive
+            if not self._under_way[subject]:
+                del self._under_way[subject]
 
     async def changes(self, subject: int, path: str) -> None:
         """A change is about to leave by another way: nothing passes for good that it may touch."""
