@@ -15,7 +15,15 @@ import trio
 ADDRESSES_MAX = 8  # of one name: nobody waits for more of them
 TRY_S = 3.0  # for each address but the last: one that is dead must not cost all the time
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address stands in the last 32 bits
-NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215: a network's own
+LOCAL = (
+    IPv6Network("64:ff9b:1::/48"),  # RFC 8215: a network's own NAT64
+    IPv6Network("fec0::/10"),  # RFC 3879: site-local, deprecated and in use
+    IPv6Network("::/96"),  # RFC 4291: IPv4-compatible, likewise
+    IPv6Network("3fff::/20"),  # RFC 9637: documentation
+    IPv6Network("5f00::/16"),  # RFC 9602: segment routing inside a network
+)
+"""What Python's `is_global` takes for the internet, and is not."""
+
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -81,7 +89,7 @@ def is_public(address: Address) -> bool:
     inner = _embedded(address)
     if inner is not None:
         return is_public(inner)
-    local = isinstance(address, IPv6Address) and address in NAT64_LOCAL
+    local = isinstance(address, IPv6Address) and any(address in each for each in LOCAL)
     return address.is_global and not (address.is_multicast or local)
 
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 from daemon import http_date
 from daemon.decide.caching import Said
 
-SECONDS = re.compile(r"[0-9]{1,10}")  # `int` would take more than digits
-DIRECTIVE = re.compile(r'\s*([\w-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s,"]*)))?\s*(?:,|$)', re.ASCII)
+DIGITS = 10  # more seconds than anybody lives
+DIRECTIVE = re.compile(r'([\w-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s,;"]*)))?', re.ASCII)
 
 
 def read(headers: Mapping[str, str]) -> Said:
@@ -20,7 +20,7 @@ def read(headers: Mapping[str, str]) -> Said:
     told = _directives(headers.get("cache-control", ""))
     age = _seconds(headers.get("age")) or timedelta()
     return Said(
-        no_store="no-store" in told or headers.get("vary", "").strip() == "*",
+        no_store="no-store" in told or "*" in map(str.strip, headers.get("vary", "").split(",")),
         no_cache="no-cache" in told,
         must_revalidate="must-revalidate" in told,
         fresh=_left(_seconds(told.get("max-age")), _until_expiry(headers), age),
@@ -45,16 +45,14 @@ def _until_expiry(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _directives(text: str) -> dict[str, str]:
-    """The first of each name counts, up to what is no list of directives."""
+    """The first of each name counts, whatever stands between them."""
     found: dict[str, str] = {}
-    at = 0
-    while at < len(text) and (one := DIRECTIVE.match(text, at)):
+    for one in DIRECTIVE.finditer(text):
         found.setdefault(one[1].lower(), one[2] or one[3] or "")
-        at = one.end()
     return found
 
 
 def _seconds(text: str | None) -> timedelta | None:
-    if text is None or not SECONDS.fullmatch(text.strip()):
+    if text is None or not re.fullmatch(r"[0-9]+", text.strip()):  # `int` would take more
         return None
-    return timedelta(seconds=int(text))
+    return timedelta(seconds=int(text.strip()[:DIGITS]))

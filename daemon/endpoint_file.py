@@ -26,7 +26,7 @@ class Batch(Table, frozen=True, kw_only=True):
     key: Text
     size: Annotated[int, Meta(ge=2, le=1000)] = 50
     wait_s: Annotated[float, Meta(gt=0, le=5)] = 0.02
-    separator: Annotated[str, Meta(pattern=r"^[\x21-\x7e]\Z")] = ","
+    separator: Annotated[str, Meta(pattern=r"^[,;:|+!]\Z")] = ","
 
     def __post_init__(self) -> None:
         check_expression("records", self.records)

@@ -158,6 +158,10 @@ class OverLimit(CallLost):
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(FailureClass.RATE_LIMITED, message, retry_after=retry_after, sent=False)
 
+    def copy(self) -> "OverLimit":
+        assert self.retry_after is not None, "it says when to come back"
+        return OverLimit(self.message, self.retry_after)
+
 
 class Moved(CallLost):
     """The provider sent us on within its origin: it answered, and `onward` is what to ask next.

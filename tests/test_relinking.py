@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from daemon import account, relinking
 from daemon.app import Parts
 from daemon.auth_file import ApiKey
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Shelf
 from daemon.configuration import Configuration, Declared, Settings, shipped
 from daemon.control import accounts, membership, records
 from daemon.control import relinking as control
@@ -149,6 +151,7 @@ class Moving(InProcess):
             log=log,
             store=self.store,
             run=_run,
+            cache=Cache(Shelf(None), _run),
             vault=self.vault,
             clock=self.clock,
             configuration=self.configuration(),
@@ -171,6 +174,8 @@ class Moving(InProcess):
             vault=self.vault,
             keeper=daemon.keeper,
             gateway=daemon.gateway,
+            cache=daemon.cache,
+            outbox=daemon.outbox,
             relinker=daemon.relinker,
             configuration=self.configuration(),
             providers=daemon.providers,
@@ -346,7 +351,7 @@ async def test_it_waits_for_its_sync_and_its_calls(autojump_clock, tmp_path):
         desk = made.desk(daemon, tmp_path)
         await made.add(desk)
         subject, _ = desk.find(OLD)
-        with daemon.gateway._counted(subject), pytest.raises(Refused, match="being called for"):
+        with daemon.gateway.under_way(subject), pytest.raises(Refused, match="being called for"):
             await relinked(desk)
         async with daemon.keeper.turns.of(subject):
             with pytest.raises(Refused, match="or authorised"):

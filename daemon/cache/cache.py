@@ -167,6 +167,7 @@ class Cache:
         given_up = {*put, *(label.key for label in relabelled)} - set(self._put)
         for key in given_up:
             self._leave(key)
+        self._relabelled -= given_up
         self._dropped |= dropped | given_up
 
     async def _tried(self, call: Callable[[], T]) -> T | None:

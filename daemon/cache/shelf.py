@@ -1,6 +1,6 @@
 """How do kept answers lie on disk? One SQLite file, which may be deleted at any time.
 
-Synchronous, one call at a time. A lost power supply may cost the last answers, never the file.
+Synchronous, one call at a time.
 """
 
 import hashlib
@@ -28,7 +28,8 @@ MICROSECOND = timedelta(microseconds=1)
 class Label(Struct, frozen=True, kw_only=True):
     """What is known of a kept answer without its body.
 
-    `at` is when the provider last said that it is good; `doubted` ones may have been changed since.
+    `at` is when the provider last said that it is good, by the clock as it ran without its steps;
+    `doubted` ones may have been changed since. The `path` is without its query, and unquoted.
     `size` is its body's, in bytes.
     """
 
@@ -120,7 +121,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
         if path is not None:
             path.chmod(0o600)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # it is a cache: power may cost its end
+        connection.execute("PRAGMA synchronous = FULL")  # a doubt is on disk before its write goes
         migrations.apply(sqlite_utils.Database(connection))
     except sqlite3.Error:
         connection.close()

@@ -121,7 +121,10 @@ def _origin(found: RequestAnswer) -> str:
     if found.age_s is None:
         return f"from the {found.source}"
     age = times.about(timedelta(seconds=found.age_s))
-    return f"from the {found.source}, {age} old" + (", no longer fresh," if found.stale else ",")
+    why = f" ({found.why})" if found.why else ""
+    return f"from the {found.source}, {age} old" + (
+        f", no longer fresh{why}," if found.stale else ","
+    )
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -54,11 +54,12 @@ async def drop(desk: Desk, wish: CacheOf, by: Caller) -> CacheDropped:
 
 
 def _view(desk: Desk, label: Label) -> KeptView:
-    now = desk.journal.clock.now()
+    ahead = desk.journal.world.fleet.ahead  # labels are by the clock as it ran
+    now = desk.journal.clock.now() - ahead
     return KeptView(
         path=label.path,
         endpoint=label.endpoint,
-        at=label.at,
+        at=label.at + ahead,
         use=caching.use(label.lifetime, label.at, now, doubted=label.doubted).value,
         doubted=label.doubted,
         bytes=label.size,

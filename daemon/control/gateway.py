@@ -79,6 +79,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         source=brought.source.value,
         age_s=None if brought.age is None else brought.age.total_seconds(),
         stale=brought.stale,
+        why=brought.why,
         attempts=brought.attempts,
         duration_ms=answer.duration_ms,
         cause=answer.cause,

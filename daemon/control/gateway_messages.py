@@ -37,8 +37,9 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
 
     `body` is text; what is none is in `body_base64`. `source` says where it comes from: the
     `provider`, `shared` with somebody who asked the same, or the `cache`, which says how old it is,
-    and whether it is `stale`: no longer as good as new; from the `outbox` comes a 202, and `write`
-    is the number of a write that is delivered later. `cause` and `message` say what is wrong.
+    whether it is `stale`: no longer as good as new, and `why` none was to be had. From the `outbox`
+    comes a 202, and `write` is the number of a write that is delivered later. `cause` and `message`
+    say what is wrong.
     """
 
     seq: int
@@ -49,6 +50,7 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     source: str = "provider"
     age_s: float | None = None
     stale: bool = False
+    why: str = ""
     attempts: int = 1
     duration_ms: int = 0
     cause: FailureClass | None = None

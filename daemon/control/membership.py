@@ -65,6 +65,7 @@ async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:
     await room(desk)
     with trio.move_on_after(DURABLE_WAIT_S):
         recorded = await disconnect(desk.journal, desk.vault, subject, by)
+        desk.cache.forget(subject)
         words = "removed, its credential deleted; its data and history are kept"
         return done(desk, recorded, words)
     raise Refused("disk-full", NOT_WRITTEN)

@@ -99,8 +99,8 @@ def pattern(template: str) -> re.Pattern[str]:
 
 def _check_path(path: str) -> None:
     """It stays under the base URL, whatever parser reads it."""
-    bare = path.partition("?")[0]
-    crooked = any(unquote(segment) in DOTS for segment in bare.split("/"))
+    segments = re.split(r"[/\\]", _unquoted(path.partition("?")[0]))
+    crooked = any(segment.partition(";")[0] in DOTS for segment in segments)
     wrong = (
         len(path) > PATH_MAX
         or not path.startswith("/")
@@ -115,6 +115,13 @@ def _check_path(path: str) -> None:
             "'..', and what is not plain ASCII is percent-encoded",
             sent=False,
         )
+
+
+def _unquoted(text: str) -> str:
+    """As the last of all who read it may: some unquote once more what others have unquoted."""
+    while (plain := unquote(text)) != text:
+        text = plain
+    return text
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

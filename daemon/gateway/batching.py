@@ -17,17 +17,19 @@ from daemon import json_answer, selector
 from daemon.endpoint_file import Batch
 from daemon.exchange import CallLost
 from daemon.gateway import asking
-from daemon.gateway.call import Brought, Call, Exchange, Identity
+from daemon.gateway.call import Brought, Call, Exchange, Identity, is_impatience
+from daemon.transport import CONDITIONS
 from events.terms import FailureClass
 
 IDS = "{ids}"
-PLAIN = re.compile(r"[\w.~%-]+", re.ASCII)  # values that cannot be mistaken for their separator
+PLAIN = re.compile(r"[\w.~-]+", re.ASCII)  # values that cannot be mistaken for their separator
 
 
 class _Batch(Struct, kw_only=True, eq=False):
     """Calls that go together; with neither `found` nor `lost`, whoever led has given up."""
 
     values: dict[str, None]
+    deadline: float
     full: trio.Event
     landed: trio.Event
     found: Mapping[str, bytes] | None = None
@@ -54,14 +56,20 @@ class Batching:
                 self._gathering.pop(identity)
                 together.full.set()
             await together.landed.wait()
-            if together.lost is not None:
+            impatient = together.lost is not None and is_impatience(together.lost)
+            if together.lost is not None and not (impatient and call.deadline > together.deadline):
                 raise together.lost.copy()
             if together.found is not None:
                 return _one(together.found, value)
 
     async def _lead(self, identity: Identity, call: Call, batch: Batch, value: str) -> Brought:
         """Wait for others, and ask for all."""
-        together = _Batch(values={value: None}, full=trio.Event(), landed=trio.Event())
+        together = _Batch(
+            values={value: None},
+            deadline=call.deadline,
+            full=trio.Event(),
+            landed=trio.Event(),
+        )
         self._gathering[identity] = together
         try:
             with trio.move_on_after(batch.wait_s):
@@ -91,7 +99,10 @@ def _value(call: Call) -> str | None:
     match = asking.pattern(template).fullmatch(call.path) if call.only_asks else None
     if match is None or len(match.groups()) != 1 or "?" in call.request.url:
         return None
-    return match[1] if PLAIN.fullmatch(match[1]) else None
+    if CONDITIONS & call.request.headers.keys():  # which would be those of all the others
+        return None
+    value = match[1]
+    return value if PLAIN.fullmatch(unquote(value)) else None
 
 
 def _whole(call: Call, batch: Batch, values: list[str]) -> Call:

@@ -1,4 +1,10 @@
-"""May a call leave, as its connection and the breakers before it stand?"""
+"""May a call leave, as its connection and the breakers before it stand?
+
+That is asked before it waits for anything, and once more when it leaves (see `sending`): only then
+does it become the one that finds out whether a half-open breaker may close.
+"""
+
+from collections.abc import Collection
 
 from daemon.decide import calling
 from daemon.gateway.call import Brought, Call, Exchange, HeldBack
@@ -6,20 +12,14 @@ from daemon.journal import Journal
 
 
 class Breaking:
-    """While a breaker is half-open, one call at a time finds out: `probing` are whose does."""
-
-    def __init__(self, inner: Exchange, journal: Journal) -> None:
+    def __init__(self, inner: Exchange, journal: Journal, probing: Collection[int]) -> None:
+        """`probing` are the connections and providers of which a call finds out."""
         self._inner = inner
         self._journal = journal
-        self.probing: set[int] = set()
+        self._probing = probing
 
     async def __call__(self, call: Call) -> Brought:
         world, now = self._journal.world, self._journal.clock.now()
-        if held := calling.held(call.subject, world, now, probing=self.probing):
+        if held := calling.held(call.subject, world, now, probing=self._probing):
             raise HeldBack(held)
-        probes = calling.probes(call.subject, world, now)
-        self.probing |= probes
-        try:
-            return await self._inner(call)
-        finally:
-            self.probing -= probes
+        return await self._inner(call)

@@ -6,8 +6,12 @@ find ─► use ─ STALE: given, and asked anew behind the caller's back
 """
 
 import hashlib
-from collections.abc import Mapping
-from datetime import timedelta
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -22,6 +26,7 @@ from daemon.decide import caching, calling
 from daemon.decide.caching import Rules, Use
 from daemon.endpoint_file import Endpoint
 from daemon.exchange import CallLost
+from daemon.failures import NEXT_SYNC
 from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source, anew
 from daemon.journal import Journal
 from daemon.transport import CONDITIONS, UNCHANGED
@@ -30,6 +35,7 @@ from events.terms import FailureClass
 
 KEY_BYTES = 16  # which is as much salt as BLAKE2b takes, and too much to collide
 SLOW = "the provider did not answer soon enough"
+OPEN = "its breaker is open"
 RENEWALS_MAX = 64  # answers asked anew at once behind their callers' backs
 KEPT_HEADERS = (
     "content-type",
@@ -47,6 +53,7 @@ log = structlog.get_logger()
 class _Renewal(Struct, kw_only=True, eq=False):
     """Somebody asks anew; what came of it is there when it is `done`."""
 
+    connection: int
     done: trio.Event
     brought: Brought | None = None
     lost: HeldBack | CallLost | None = None
@@ -63,11 +70,13 @@ class Caching:
         self._cache = cache
         self._nursery = nursery
         self._renewing: dict[bytes, _Renewal] = {}
-        self._changes: dict[int, int] = {}  # connection → how many changes began or ended
+        self._renewals = Counter[int]()  # by connection
+        self._changes = Counter[int]()  # how many changes began, by connection
+        self._changing = Counter[int]()  # and how many of them are under way
 
     async def __call__(self, call: Call) -> Brought:
         if call.kind is not CallKind.READ:
-            return await self._changing(call)
+            return await self._change(call)
         if not call.only_asks or not call.endpoint.cached or _asks_itself(call):
             return await self._inner(call)
         key = _key(call)
@@ -101,43 +110,62 @@ class Caching:
         why = renewal.lost or CallLost(FailureClass.TIMEOUT, SLOW)
         return await self._instead(key, why)
 
-    async def _changing(self, call: Call) -> Brought:
+    async def _change(self, call: Call) -> Brought:
         """What it may change is in doubt before it leaves, durably, and what is read meanwhile."""
-        await self.doubt(call.subject, call.path)
-        try:
+        async with self.changing(call.subject, call.path):
             return await self._inner(call)
-        finally:
-            self.doubted(call.subject, call.path)
 
-    async def doubt(self, connection: int, path: str) -> None:
-        """Pass nothing off as good that a change may touch which is about to leave."""
-        if self.doubted(connection, path):
+    @asynccontextmanager
+    async def changing(self, connection: int, path: str) -> AsyncIterator[None]:
+        """Pass nothing off as good that may be touched by a change which leaves inside.
+
+        That is on disk before: no crash makes what was read earlier as good as new again.
+        """
+        self._changes[connection] += 1
+        self._changing[connection] += 1
+        try:
+            self._doubt(connection, path)
             await self._cache.flush()
+            yield
+        finally:
+            self._doubt(connection, path)
+            self._changing[connection] -= 1
+            if not self._changing[connection]:
+                del self._changing[connection]
 
-    def doubted(self, connection: int, path: str) -> bool:
-        """What is kept may have changed, and what is being read; says whether that is news."""
-        self._changes[connection] = self._changes.get(connection, 0) + 1
-        return self._cache.doubt(connection, path)
+    def _doubt(self, connection: int, path: str) -> None:
+        """Also whoever reads from now on does not share with those who did before."""
+        self._cache.doubt(connection, unquote(path))
+        for key in [key for key, each in self._renewing.items() if each.connection == connection]:
+            del self._renewing[key]
+
+    def is_renewing(self, connection: int) -> bool:
+        return self._renewals[connection] > 0
+
+    def _now(self) -> datetime:
+        """By the clock as it ran: no step of it makes anything younger, or older."""
+        return self._journal.clock.now() - self._journal.world.fleet.ahead
 
     def _use(self, label: Label | None) -> Use:
         if label is None:
             return Use.NONE
-        now = self._journal.clock.now()
-        return caching.use(label.lifetime, label.at, now, doubted=label.doubted)
+        return caching.use(label.lifetime, label.at, self._now(), doubted=label.doubted)
 
     async def _asked(self, call: Call, key: bytes) -> Brought:
         """Ask the provider: whether the kept answer is still good, where there is one."""
-        changes = self._changes.get(call.subject, 0)
-        label = self._cache.find(key)
+        changes, changing = self._changes[call.subject], self._changing[call.subject]
+        label, asked_at = self._cache.find(key), self._now()
         try:
             brought = await self._inner(_conditional(call, label))
         except CallLost as lost:
             if lost.cause is FailureClass.NOT_FOUND:
                 self._cache.drop([key])
             raise
-        sound = changes == self._changes.get(call.subject, 0)
+        sound = not changing and changes == self._changes[call.subject]
         if brought.status != UNCHANGED:
-            self._keep(call, key, brought, sound=sound)
+            newer = self._cache.find(key)
+            if sound or newer is None or newer.at <= asked_at:
+                self._keep(call, key, brought, sound=sound)
             return brought
         label, kept = self._cache.find(key), await self._cache.read(key)
         if label is None or kept is None:  # it was given up meanwhile
@@ -147,8 +175,8 @@ class Caching:
         if lifetime is None:
             self._cache.drop([key])
         else:
-            now = self._journal.clock.now()
-            self._cache.relabel(replace(label, at=now, lifetime=lifetime, doubted=not sound))
+            at = self._now()
+            self._cache.relabel(replace(label, at=at, lifetime=lifetime, doubted=not sound))
         return Brought(
             status=caching.KEPT_STATUS,
             headers=kept.headers,
@@ -161,7 +189,7 @@ class Caching:
     def _keep(self, call: Call, key: bytes, brought: Brought, *, sound: bool) -> None:
         said = cache_headers.read(brought.headers)
         lifetime = caching.lifetime(brought.status, said, _rules(call.endpoint))
-        if lifetime is None:
+        if lifetime is None or not call.is_of(self._journal.world):
             self._cache.drop([key])
             return
         label = Label(
@@ -169,12 +197,12 @@ class Caching:
             tenant=call.tenant,
             connection=call.subject,
             endpoint=call.request.endpoint,
-            path=call.path,
-            at=self._journal.clock.now(),
+            path=unquote(call.path),
+            at=self._now(),
             lifetime=lifetime,
             size=len(brought.body),
-            etag=brought.headers.get("etag"),
-            last_modified=brought.headers.get("last-modified"),
+            etag=_sendable(brought.headers.get("etag")),
+            last_modified=_sendable(brought.headers.get("last-modified")),
             doubted=not sound,
         )
         self._cache.put(label, Kept(headers=shown(brought.headers), body=brought.body))
@@ -187,8 +215,11 @@ class Caching:
         kept = await self._cache.read(key) if caching.falls_back(found, reason) else None
         if label is None or kept is None:
             raise anew(why)
-        attempts = why.attempts if isinstance(why, CallLost) else 0
-        return replace(self._given(label, kept, found), stale=True, attempts=attempts)
+        given = self._given(label, kept, found)
+        if isinstance(why, HeldBack):
+            return replace(given, stale=True, why=OPEN)
+        message = why.message.removesuffix(NEXT_SYNC)
+        return replace(given, stale=True, attempts=why.attempts, why=message)
 
     def _given(self, label: Label, kept: Kept, found: Use) -> Brought:
         return Brought(
@@ -197,7 +228,7 @@ class Caching:
             body=kept.body,
             source=Source.CACHE,
             attempts=0,
-            age=max(timedelta(), self._journal.clock.now() - label.at),
+            age=max(timedelta(), self._now() - label.at),
             stale=found is not Use.FRESH,
         )
 
@@ -205,9 +236,11 @@ class Caching:
         """Have somebody ask anew whom no caller's end ends; None where there are too many."""
         if (under_way := self._renewing.get(key)) is not None:
             return under_way
-        if len(self._renewing) >= RENEWALS_MAX:
+        if self._renewals.total() >= RENEWALS_MAX:
             return None
-        renewal = self._renewing[key] = _Renewal(done=trio.Event())
+        renewal = _Renewal(connection=call.subject, done=trio.Event())
+        self._renewing[key] = renewal
+        self._renewals[call.subject] += 1
         deadline = trio.current_time() + max(call.left_s(), call.way.file.limits.timeout_s)
         self._nursery.start_soon(self._renewed, replace(call, deadline=deadline), key, renewal)
         return renewal
@@ -220,12 +253,21 @@ class Caching:
         except Exception:
             log.exception("renewal-failed", subject=call.subject)
         finally:
-            del self._renewing[key]
+            if self._renewing.get(key) is renewal:
+                del self._renewing[key]
+            self._renewals[call.subject] -= 1
+            if not self._renewals[call.subject]:
+                del self._renewals[call.subject]
             renewal.done.set()
 
 
 def shown(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: headers[name] for name in KEPT_HEADERS if name in headers}
+
+
+def _sendable(validator: str | None) -> str | None:
+    """What can go back in a header; another one would be no use, and the request be refused."""
+    return validator if validator and re.fullmatch(r"[\x20-\x7e]+", validator) else None
 
 
 def _asks_itself(call: Call) -> bool:

@@ -19,7 +19,8 @@ from daemon.endpoint_file import Endpoint
 from daemon.exchange import CallLost, Request
 from daemon.provider import Provider
 from events.gateway import CallKind
-from events.terms import Caller
+from events.terms import Caller, FailureClass
+from projections.world import World
 
 Identity: TypeAlias = tuple[object, ...]
 
@@ -86,6 +87,12 @@ class Call(Struct, frozen=True, kw_only=True):
         """Whether it does no harm to send it twice."""
         return self.kind is CallKind.READ or self.keyed
 
+    def is_of(self, world: World) -> bool:
+        """Whether its connection is still what it was: of that provider, and of that account."""
+        known = world.connections[self.subject]
+        same = (known.provider, known.grant.account) == (self.provider, self.account)
+        return same and not known.removed
+
     def left_s(self) -> float:
         return max(0.0, self.deadline - trio.current_time())
 
@@ -93,7 +100,8 @@ class Call(Struct, frozen=True, kw_only=True):
 class Brought(Struct, frozen=True, kw_only=True):
     """What came of a call, whatever its status. Header names are in lower case.
 
-    `age` is of a kept answer; it is `stale` where its time of freshness is over.
+    `age` is of a kept answer; it is `stale` where its time of freshness is over, and `why` says
+    why the provider's own was not to be had.
     """
 
     status: int
@@ -103,10 +111,19 @@ class Brought(Struct, frozen=True, kw_only=True):
     attempts: int = 1
     age: timedelta | None = None
     stale: bool = False
+    why: str = ""
 
 
 Exchange: TypeAlias = Callable[[Call], Awaitable[Brought]]
 """All layers below one. Raises CallLost, HeldBack."""
+
+
+def is_impatience(lost: CallLost | HeldBack) -> bool:
+    """Whether more time might have brought more: then it is no loss of those who have it."""
+    if isinstance(lost, HeldBack):
+        return False
+    timed_out = lost.cause in (FailureClass.TIMEOUT, FailureClass.CANCELLED)
+    return timed_out or (lost.cause is FailureClass.RATE_LIMITED and not lost.sent)
 
 
 def anew(lost: CallLost | HeldBack) -> CallLost | HeldBack:

@@ -34,14 +34,10 @@ class NotNow(Exception):
 
 
 class _Attempt(Made):
-    """One write's exchanges. `left` says that one began, `lost_by` how the last one was lost.
-
-    `probes` are the connection and provider whose breakers it finds out about.
-    """
+    """One write's exchanges. `left` says that one began, `lost_by` how the last one was lost."""
 
     left = False
     lost_by: CallLost | None = None
-    probes: frozenset[int] = frozenset()
 
     def leaves(self) -> None:
         """It was asked whether it may when it was begun, which is after its turn had come."""
@@ -83,14 +79,15 @@ class Courier:
         except CallLost as lost:
             self._lost(subject, write, lost)
             return True
-        attempt = _Attempt(self._journal, replace(call, attempt=write.attempts + 1))
-        if not self._lets_go(attempt, write):
+        call = replace(call, attempt=write.attempts + 1)
+        attempt = _Attempt(self._journal, call, self.probing)
+        if self._ready(subject) != write:
             return True
         try:
             with self._gateway.under_way(subject):
-                return await self._sent(attempt, write)
+                async with self._gateway.changing(subject, call.path):
+                    return await self._sent(attempt, write)
         finally:
-            self._gateway.changed(subject, call.path)
             self.probing -= attempt.probes
 
     def _ready(self, subject: int, own: frozenset[int] = frozenset()) -> Write | None:
@@ -140,7 +137,6 @@ class Courier:
         async def leave(request: Request) -> Response:
             nonlocal begun
             if not begun:  # else its token was refused, and it goes out again with another one
-                await self._gateway.changes(call.subject, call.path)
                 if not self._lets_go(attempt, write):
                     raise NotNow
                 wish = BeginWrite(subject=call.subject, write=write.number)

@@ -2,13 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import trio
 from msgspec import Struct, structs
 
 from daemon.cache.cache import Cache
+from daemon.decide import fate
+from daemon.decide.fate import Fate, Loss
 from daemon.exchange import CallLost
 from daemon.failures import NEXT_SYNC
 from daemon.gateway.asking import Wish
@@ -20,9 +22,11 @@ from daemon.gateway.drafting import Means, draft
 from daemon.gateway.retrying import Retrying
 from daemon.gateway.sending import Sending
 from daemon.gateway.sharing import Sharing
+from events.gateway import CallKind
 from events.terms import Caller, FailureClass
 
 GRACE_S = 0.5  # what is late by less than this says itself why it is
+DOUBT = "it may have arrived, or not: look there before you write it again"
 OURS = frozenset({FailureClass.AUTH, FailureClass.MALFORMED})
 """What is wrong between the provider and us: what it said of that is not passed on."""
 
@@ -47,14 +51,14 @@ class Gateway:
     ) -> None:
         self._means = means
         self._under_way = Counter[int]()
-        breaking = Breaking(Sending(means), means.journal)
-        self.probing = breaking.probing
+        self.probing: set[int] = set()
+        breaking = Breaking(Sending(means, self.probing), means.journal, self.probing)
         self._sharing = Sharing(Batching(Retrying(breaking, means.journal, chance)))
         self._layers = Caching(self._sharing, means.journal, cache, nursery)
 
     def is_busy(self, subject: int) -> bool:
         """Whether a call of this connection is under way, or a write that waited."""
-        return self._under_way[subject] > 0
+        return self._under_way[subject] > 0 or self._layers.is_renewing(subject)
 
     @contextmanager
     def under_way(self, subject: int) -> Iterator[None]:
@@ -66,15 +70,15 @@ class Gateway:
             if not self._under_way[subject]:
                 del self._under_way[subject]
 
-    async def changes(self, subject: int, path: str) -> None:
-        """A change is about to leave by another way: nothing passes for good that it may touch."""
+    @asynccontextmanager
+    async def changing(self, subject: int, path: str) -> AsyncIterator[None]:
+        """A change leaves by another way: nothing passes for good that it may touch."""
         self._sharing.part(subject)
-        await self._layers.doubt(subject, path)
-
-    def changed(self, subject: int, path: str) -> None:
-        """It has come to its end, however: what was read meanwhile is not known to be good."""
-        self._sharing.part(subject)
-        self._layers.doubted(subject, path)
+        try:
+            async with self._layers.changing(subject, path):
+                yield
+        finally:
+            self._sharing.part(subject)
 
     async def call(self, subject: int, wish: Wish, by: Caller | None) -> Answer:
         """Make a connection's call for a program, within its deadline.
@@ -87,6 +91,8 @@ class Gateway:
             try:
                 brought = await self._layers(call)
             except CallLost as lost:
+                if call.kind is CallKind.WRITE and not call.keyed and _may_have_arrived(lost):
+                    lost.message += f"; {DOUBT}"
                 if not _is_answer(lost):
                     raise
                 return _refused(lost, began)
@@ -97,6 +103,13 @@ class Gateway:
         raise CallLost(
             FailureClass.TIMEOUT, f"there was no answer within {wish.timeout_s:g} s, our deadline"
         )
+
+
+def _may_have_arrived(lost: CallLost) -> bool:
+    """Whether nobody knows what became of it."""
+    return fate.of(Loss(cause=lost.cause, status=lost.status, sent=lost.sent), keyed=False) is (
+        Fate.IN_DOUBT
+    )
 
 
 def _is_answer(lost: CallLost) -> bool:

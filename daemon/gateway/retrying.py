@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from daemon.decide import calling
 from daemon.exchange import CallLost
-from daemon.gateway.call import Brought, Call, Exchange
+from daemon.gateway.call import Brought, Call, Exchange, HeldBack
 from daemon.journal import Journal
+from events.terms import FailureClass
 
 log = structlog.get_logger()
 
@@ -24,16 +25,24 @@ class Retrying:
         self._chance = chance
 
     async def __call__(self, call: Call) -> Brought:
+        """What an attempt came to that left counts for more than one that was not let go."""
+        first: CallLost | None = None
         while True:
             try:
                 brought = await self._inner(call)
-            except CallLost as lost:
-                lost.attempts = call.attempt
-                rest = self._rest(call, lost)
-                if rest is None:
+            except HeldBack:
+                if first is None:
                     raise
+                rest, lost = None, first
+            except CallLost as loss:
+                lost = first if first and _was_held(loss) else loss
+                lost.attempts = call.attempt
+                rest = self._rest(call, loss)
             else:
                 return replace(brought, attempts=call.attempt)
+            if rest is None:
+                raise lost
+            first = lost
             log.info(
                 "call-again",
                 subject=call.subject,
@@ -54,3 +63,8 @@ class Retrying:
         )
         world, now = self._journal.world, self._journal.clock.now()
         return calling.again(failed, call.subject, world, now, jitter=self._chance())
+
+
+def _was_held(lost: CallLost) -> bool:
+    """Whether we did not let it go, or its connection or its deadline did not."""
+    return not lost.sent and lost.cause in (FailureClass.RATE_LIMITED, FailureClass.CANCELLED)

@@ -7,39 +7,57 @@ from msgspec.structs import replace
 
 from daemon.commands import NoteCallMade, ProgramCall
 from daemon.decide import calling
-from daemon.exchange import CallLost, Request, Response
+from daemon.exchange import CallLost, Request, Response, Send
 from daemon.gateway.call import Brought, Call, HeldBack
 from daemon.gateway.drafting import Means
 from daemon.journal import Journal
 from daemon.protected import Protected, Whose
 from events.gateway import CallMade
+from events.terms import FailureClass
 
 URGENT = 1  # of those that wait for a provider's limits, a program's call goes with a person's
+LEAST_S = 0.001  # what is no time at all would pass for no deadline
+CHANGED = "the connection was moved, removed or authorised anew meanwhile; nothing was sent"
+TOO_LATE = "the time that the program gave was over before it was the call's turn; nothing was sent"
 FAIR_S = 10.0  # who gives a provider less than this, or its file's own time, cannot blame it
 
 
 class Sending:
     """The lowest layer that is the gateway's own; below it lies what syncs use too."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, probing: set[int]) -> None:
+        """`probing` are the connections and providers of which a call finds out."""
         self._means = means
+        self._probing = probing
 
     async def __call__(self, call: Call) -> Brought:
-        left_s, own_s = call.left_s(), call.way.file.limits.timeout_s
-        request = replace(
-            call.request, timeout_s=min(left_s, own_s), cut_short=left_s < min(own_s, FAIR_S)
-        )
+        made = Made(self._means.journal, call, self._probing)
         way = Protected(
             self._means.journal,
             self._means.keeper,
-            call.way,
+            replace(call.way, send=_in_time(call)),
             Whose(connection=call.subject, priority=URGENT, program=_program(call)),
             limiter=self._means.limiter,
-            witness=Made(self._means.journal, call),
-            patience_s=left_s,
+            witness=made,
+            patience_s=call.left_s(),
         )
-        response = await way.send(request)
+        try:
+            response = await way.send(call.request)
+        finally:
+            self._probing -= made.probes
         return Brought(status=response.status, headers=response.headers, body=response.body)
+
+
+def _in_time(call: Call) -> Send:
+    """The way to its provider, which ends with the call's deadline: so that this is recorded."""
+
+    async def send(request: Request) -> Response:
+        left_s, own_s = call.left_s(), call.way.file.limits.timeout_s
+        short = left_s < min(own_s, FAIR_S)
+        timed = replace(request, timeout_s=max(min(left_s, own_s), LEAST_S), cut_short=short)
+        return await call.way.send(timed)
+
+    return send
 
 
 def _program(call: Call) -> ProgramCall:
@@ -52,16 +70,29 @@ def _program(call: Call) -> ProgramCall:
 class Made:
     """One call's exchanges, as they are recorded; nobody waits for that."""
 
-    def __init__(self, journal: Journal, call: Call) -> None:
+    def __init__(self, journal: Journal, call: Call, probing: set[int]) -> None:
+        """Where it is a breaker's probe, it says so in `probing` from when it leaves."""
         self.journal = journal
         self.call = call
-        self._asked = self.began = journal.world.seq
+        self.probing = probing
+        self.probes: frozenset[int] = frozenset()
+        self.began = journal.world.seq
 
     def leaves(self) -> None:
-        """Raise HeldBack where a breaker opened while the call waited for its turn."""
-        world, now = self.journal.world, self.journal.clock.now()
-        if held := calling.shut(self.call.subject, self._asked, world, now):
+        """Look once more, now that its turn has come. Raises HeldBack, CallLost: nothing was sent.
+
+        A breaker may have opened, somebody else may find out about it, and the connection may be
+        another provider's or account's by now, to which this call must not go.
+        """
+        call, world, now = self.call, self.journal.world, self.journal.clock.now()
+        if not call.is_of(world):
+            raise CallLost(FailureClass.CANCELLED, CHANGED, sent=False)
+        if not call.left_s():
+            raise CallLost(FailureClass.CANCELLED, TOO_LATE, sent=False)
+        if held := calling.held(call.subject, world, now, probing=self.probing - self.probes):
             raise HeldBack(held)
+        self.probes |= calling.probes(call.subject, world, now)
+        self.probing |= self.probes
         self.began = world.seq
 
     def answered(self, request: Request, response: Response) -> None:

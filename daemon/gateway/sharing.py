@@ -5,6 +5,7 @@ gathering ──debounce_s of quiet──► leaving ──answer──► lande
    └──── the one that leads gives up: the next one leads
 """
 
+import itertools
 import math
 
 import trio
@@ -12,7 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.exchange import CallLost
-from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Identity, Source, anew
+from daemon.gateway.call import (
+    Brought,
+    Call,
+    Exchange,
+    HeldBack,
+    Identity,
+    Source,
+    anew,
+    is_impatience,
+)
 from events.gateway import CallKind
 from events.terms import FailureClass
 
@@ -22,10 +32,13 @@ GATHERED_MAX = 10  # times debounce_s: for so long calls may keep coming before 
 class _Flight(Struct, kw_only=True, eq=False):
     """A call on its way, and what came of it; with neither, whoever led it has given up.
 
-    While it gathers, the newest `call` is the one that will go; `asked` counts them.
+    While it gathers, the newest `call` is the one that will go, by the `order` in which they came;
+    `asked` counts them. The `deadline` is that of the one that leads.
     """
 
     call: Call
+    order: int
+    deadline: float
     asked: int = 1
     gathering: bool = True
     brought: Brought | None = None
@@ -38,29 +51,41 @@ class Sharing:
         self._inner = inner
         self._reads: dict[int, dict[Identity, _Flight]] = {}  # connection → what is on its way
         self._puts: dict[int, dict[Identity, _Flight]] = {}
+        self._arrivals = itertools.count()
 
     async def __call__(self, call: Call) -> Brought:
         identity = _identity(call)
         if identity is None:
             return await self._exchange(call)
         flights = self._reads if call.only_asks else self._puts
+        order = next(self._arrivals)
         while True:
             flight = flights.get(call.subject, {}).get(identity)
             if flight is None:
-                return await self._lead(flights, identity, call)
+                return await self._lead(flights, identity, call, order)
             joins = call.only_asks or flight.gathering
             if flight.gathering:
-                flight.call, flight.asked = call, flight.asked + 1
+                flight.asked += 1
+                if order > flight.order:
+                    flight.call, flight.order = call, order
             await flight.landed.wait()
             if joins and flight.brought is not None:
                 return replace(flight.brought, source=Source.SHARED)
-            if joins and flight.lost is not None:
+            if (
+                joins
+                and flight.lost
+                and not (is_impatience(flight.lost) and call.deadline > flight.deadline)
+            ):
                 raise anew(flight.lost)
 
     async def _lead(
-        self, flights: dict[int, dict[Identity, _Flight]], identity: Identity, call: Call
+        self,
+        flights: dict[int, dict[Identity, _Flight]],
+        identity: Identity,
+        call: Call,
+        order: int,
     ) -> Brought:
-        flight = _Flight(call=call, landed=trio.Event())
+        flight = _Flight(call=call, order=order, deadline=call.deadline, landed=trio.Event())
         of = flights.setdefault(call.subject, {})
         of[identity] = flight
         try:

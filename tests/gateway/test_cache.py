@@ -1,5 +1,8 @@
 """Which answers do programs get that the provider did not give just now?"""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 import trio
 
@@ -219,5 +222,75 @@ def test_a_paused_connection_answers_nothing_old():
             daemon.journal.execute(Pause(subject=programs.subject))
             with pytest.raises(HeldBack):
                 await programs.ask(daemon, "/days")
+
+    play(scene)
+
+
+def test_a_read_after_a_write_is_not_told_what_was_asked_before_it():
+    """Also where the answer was being asked anew behind somebody's back when the write left."""
+
+    async def scene():
+        programs = Programs(endpoints={"/days": {"fresh_s": 1, "stale_while_revalidate_s": 100}})
+        said = [b"before", b"before", b"after"]
+        programs.answer = lambda asked: said.pop(0) if asked.method == "GET" else b""
+        async with programs.life() as daemon:
+            await trio.sleep(60)
+            await programs.ask(daemon, "/days")
+            await trio.sleep(5)
+            programs.latency_s = 4
+            await programs.ask(daemon, "/days")  # stale, and asked anew
+            await trio.sleep(1)
+            programs.latency_s = 0.1
+            await programs.ask(daemon, "/days", method="PUT", body=b"{}")
+            after = await programs.ask(daemon, "/days")
+            await trio.sleep(10)
+            last = await programs.ask(daemon, "/days")
+        assert after.brought.body == last.brought.body == b"after"
+
+    play(scene)
+
+
+def test_what_is_read_while_a_change_is_under_way_is_old_also_after_a_crash():
+    async def scene():
+        programs = Programs()
+        programs.answer = lambda asked: fresh(asked) if asked.method == "GET" else b""
+        async with programs.life() as daemon, trio.open_nursery() as nursery:
+            await trio.sleep(60)
+            programs.latency_s = 10
+            nursery.start_soon(partial(programs.ask, daemon, "/days", method="POST", body=b""))
+            await trio.sleep(1)
+            programs.latency_s = 0.1
+            await programs.ask(daemon, "/days")
+            await trio.sleep(1)
+            assert [each.doubted for each in programs.shelf.labels()] == [True]
+
+    play(scene)
+
+
+def test_a_validator_that_cannot_be_sent_back_is_no_validator():
+    async def scene():
+        programs = Programs()
+        programs.answer = lambda _: (200, {"etag": '"caf\xe9"', "last-modified": "a\x00b"}, b"1")
+        async with programs.life() as daemon:
+            await programs.ask(daemon, "/days")
+            again = await programs.ask(daemon, "/days")
+        assert again.brought.source is Source.PROVIDER
+        assert not {"if-none-match", "if-modified-since"} & programs.arrived[-1].headers.keys()
+
+    play(scene)
+
+
+def test_a_clock_that_steps_back_makes_nothing_fresher():
+    async def scene():
+        programs = Programs()
+        programs.answer = fresh
+        async with programs.life() as daemon:
+            await trio.sleep(60)
+            await programs.ask(daemon, "/days")
+            await trio.sleep(50)
+            programs.clock.step(-timedelta(seconds=45))
+            await trio.sleep(70)  # which somebody notices within a minute
+            again = await programs.ask(daemon, "/days")
+        assert again.brought.source is Source.PROVIDER
 
     play(scene)

@@ -21,7 +21,11 @@ CASES = [
     ({"cache-control": "max-age=١٢"}, Said()),
     ({"cache-control": "max-age=1_000"}, Said()),
     ({"cache-control": "max-age=-1"}, Said()),
-    ({"cache-control": "max-age=60;q=1, no-store"}, Said(no_store=True)),
+    ({"cache-control": "max-age=60;q=1, no-store"}, Said(fresh=MINUTE, no_store=True)),
+    ({"cache-control": ", no-store"}, Said(no_store=True)),
+    ({"cache-control": "max-age=60,,no-store"}, Said(fresh=MINUTE, no_store=True)),
+    ({"cache-control": 'private="no-store"'}, Said()),
+    ({"cache-control": "max-age=60", "age": "9" * 20}, Said(fresh=timedelta())),
     ({"cache-control": "no-store"}, Said(no_store=True)),
     ({"cache-control": "no-cache, must-revalidate"}, Said(no_cache=True, must_revalidate=True)),
     (
@@ -36,6 +40,7 @@ CASES = [
     ({"expires": LATER}, Said(fresh=timedelta())),
     ({"cache-control": "max-age=60", "expires": "0"}, Said(fresh=MINUTE)),
     ({"vary": " * "}, Said(no_store=True)),
+    ({"vary": "accept, *"}, Said(no_store=True)),
     ({"vary": "accept"}, Said()),
 ]
 

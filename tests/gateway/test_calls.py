@@ -1,14 +1,18 @@
 """How does a program's call go: tried again, held back, cut short, recorded?"""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 import trio
 
-from daemon.commands import OpenBreaker
+from daemon.commands import OpenBreaker, Remove, SetSettings
 from daemon.decide.calling import ATTEMPTS_MAX
 from daemon.exchange import CallLost
 from daemon.gateway.call import HeldBack
 from events.gateway import CallMade
-from events.schema import BreakerOpened
+from events.policy import Settings
+from events.schema import FLEET, BreakerOpened
 from events.terms import FailureClass, SkipReason
 from tests.fakes.in_process import play
 from tests.gateway.programs import DOWN, Programs
@@ -175,3 +179,52 @@ def test_a_credential_that_the_provider_repeats_goes_no_further(said, tmp_path):
         assert programs.shelf.labels() == []
 
     play(scene)
+
+
+@pytest.mark.requirement("A16")
+def test_a_call_that_rests_does_not_leave_as_a_connection_that_is_another_by_then():
+    async def test(programs, daemon):
+        rest = timedelta(seconds=5)
+        lost = CallLost(FailureClass.SERVER, "no", status=503, retry_after=rest)
+        programs.answer = lambda _: lost
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(programs.ask, daemon, "/days")
+            await trio.sleep(1)
+            daemon.journal.execute(Remove(subject=programs.subject))
+        assert len(programs.arrived) == 1
+        assert programs.shelf.labels() == []
+
+    calling(test)
+
+
+def test_a_retry_that_may_not_leave_does_not_hide_that_the_first_attempt_did():
+    async def test(programs, daemon):
+        programs.answer = lambda _: (500, {}, b"")
+        daemon.journal.execute(SetSettings(subject=FLEET, settings=Settings(caller_writes=1)))
+        answer = await programs.ask(daemon, "/days", method="POST", key="a", timeout_s=5)
+        assert answer.brought.status == 500
+        assert len(programs.arrived) == 1
+
+    calling(test)
+
+
+@pytest.mark.requirement("E1")
+def test_who_waits_for_a_limit_of_its_own_finds_out_for_nobody_yet():
+    async def test(programs, daemon):
+        programs.answer = lambda _: (503, {}, b"")
+        for _ in range(2):
+            await programs.ask(daemon, "/days")
+        await trio.sleep(1)
+        assert len(programs.events(BreakerOpened)) == 1
+        daemon.journal.execute(SetSettings(subject=FLEET, settings=Settings(caller_reads=1)))
+        await trio.sleep(31)  # half-open
+        programs.answer = lambda _: b"good"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(programs.ask, daemon, "/days", timeout_s=200))
+            await trio.sleep(1)
+            assert daemon.gateway.probing == set()
+            await trio.sleep(60)
+            assert programs.arrived[-1].at > 90
+        assert daemon.gateway.probing == set()
+
+    calling(test)
