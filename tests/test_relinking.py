@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from daemon import account, relinking
 from daemon.app import Parts
 from daemon.auth_file import ApiKey
+from daemon.cache.cache import Cache
 from daemon.configuration import Configuration, Declared, Settings, shipped
 from daemon.control import accounts, membership, records
 from daemon.control import relinking as control
@@ -20,6 +21,7 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, DataQuery, NewConnection
 from daemon.control.provider_messages import RelinkWish
 from daemon.exchange import CallLost, Request, Response
+from daemon.gateway.asking import Wish
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
@@ -28,6 +30,7 @@ from daemon.stream_file import Stream
 from daemon.strict_toml import ConfigurationError
 from daemon.vault import VaultFull, open_vault
 from events.codec import decode
+from events.outbox import WriteInDoubt
 from events.schema import ConnectionRelinked, ProviderRetired, SyncFailed, SyncSucceeded
 from events.terms import Caller, FailureClass
 from projections.grant import Phase
@@ -131,6 +134,7 @@ class Moving(InProcess):
         super().__init__()
         self.declared = declared
         self.gone = False
+        self.writes = None
         self.headers = {}
         self.seen = []
 
@@ -138,6 +142,8 @@ class Moving(InProcess):
         key = request.secret_headers["x-key"].reveal() if request.secret_headers else None
         host = request.url.split("/")[2].removesuffix(".example")
         self.seen.append((host, key))
+        if request.method == "POST" and self.writes is not None:
+            raise self.writes.copy()
         if host == "old" and self.gone:
             cause, message = FailureClass.RETIRED, "gone"
             raise CallLost(cause, message, status=410, headers=self.headers)
@@ -149,6 +155,7 @@ class Moving(InProcess):
             log=log,
             store=self.store,
             run=_run,
+            cache=Cache(self.shelf, _run),
             vault=self.vault,
             clock=self.clock,
             configuration=self.configuration(),
@@ -171,6 +178,8 @@ class Moving(InProcess):
             vault=self.vault,
             keeper=daemon.keeper,
             gateway=daemon.gateway,
+            cache=daemon.cache,
+            outbox=daemon.outbox,
             relinker=daemon.relinker,
             configuration=self.configuration(),
             providers=daemon.providers,
@@ -346,13 +355,46 @@ async def test_it_waits_for_its_sync_and_its_calls(autojump_clock, tmp_path):
         desk = made.desk(daemon, tmp_path)
         await made.add(desk)
         subject, _ = desk.find(OLD)
-        with daemon.gateway._counted(subject), pytest.raises(Refused, match="being called for"):
+        with daemon.gateway.under_way(subject), pytest.raises(Refused, match="being called for"):
             await relinked(desk)
         async with daemon.keeper.turns.of(subject):
             with pytest.raises(Refused, match="or authorised"):
                 await relinked(desk)
         assert not daemon.gateway.is_busy(subject)
         await relinked(desk)
+
+
+async def test_who_brings_no_credential_is_told_where_to_give_it(autojump_clock, tmp_path):
+    made = Moving()
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        answer = await relinked(desk)
+        assert answer.message.endswith(
+            "its credential is needed: rounds connection add acme/new --credential-stdin"
+        )
+
+
+async def test_it_says_which_writes_do_not_go_with_it(autojump_clock, tmp_path):
+    made = Moving()
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        subject, _ = desk.find(OLD)
+        made.writes = CallLost(FailureClass.NETWORK, "no way there", sent=False)
+        wish = Wish(method="POST", path="/days", body=b"{}")
+        for _ in range(2):
+            await daemon.outbox.call(subject, wish, BY)
+        would = await relinked(desk, dry_run=True)
+        assert "; 2 writes that wait for old would be dropped; " in would.message
+        made.writes = CallLost(FailureClass.NETWORK, "it broke")
+        await made.until(WriteInDoubt)
+        would = await relinked(desk, dry_run=True)
+        assert "; 2 writes that wait for old would be dropped, 1 of them in doubt; " in (
+            would.message
+        )
+        moved = await relinked(desk, credential=OTHER_KEY)
+        assert "; 2 writes that wait for old are dropped, 1 of them in doubt; " in moved.message
 
 
 class Shipped(Moving):
