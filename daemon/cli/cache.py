@@ -68,7 +68,7 @@ def _answers(answers: list[KeptView], now: datetime) -> None:
     if not answers:
         screen.line("nothing is kept of it")
         return
-    table = screen.table("path", "good", "it is", "size", right=("size",), folds=("path",))
+    table = screen.table("path", "last good", "it is", "size", right=("size",), folds=("path",))
     for each in answers:
         use = "put in doubt by a write; " * each.doubted + USES[each.use]
         table.add_row(each.path, times.relative(each.at, now), use, times.size(each.bytes))

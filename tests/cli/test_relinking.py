@@ -45,7 +45,7 @@ def said(daemon, *words):
 
 def test_what_it_announced_is_shown(daemon):
     flat = re.sub(r"\s+", " ", daemon.announced)
-    assert "announced it announced to be switched off on 2027-06-01" in flat
+    assert "its end it announced to be switched off on 2027-06-01" in flat
     assert "deprecated from 2023-06-30 on; its successor is health" in flat
     assert "type rounds connection relink acme/tracker" in flat
 
