@@ -29,7 +29,10 @@ def cache() -> None:
 @as_json
 @click.pass_obj
 def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
-    """Show how much is kept of which connection, or each answer of CONNECTION."""
+    """Show how much is kept of which connection, or each answer of CONNECTION.
+
+    About 1 KB of each size is for what is known of the answer beside its body.
+    """
     daemon = client.reach(socket)
     answer = daemon.get("cache", connection=connection)
     if as_json:
