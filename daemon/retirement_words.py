@@ -31,6 +31,18 @@ def gone(successor: str | None) -> str:
     )
 
 
+def gone_here(connection: str, off: str | None, successor: str | None) -> str:
+    """What a program's call is told: one path may be gone where its provider is not.
+
+    `off` is what the provider's file says of its end, if it says that it has come.
+    """
+    said = "what is at this path is gone for good (410)"
+    if off is None and successor is None:
+        return said
+    whose = f"the provider was {off}" if off else f"the provider's successor is {successor}"
+    return f"{said}; {whose}: type `{way_on(connection, successor)}`"
+
+
 def way_on(connection: str, successor: str | None) -> str:
     """What to type, for a connection whose provider is gone."""
     return f"{RELINK} {connection}" + ("" if successor else " --to PROVIDER")

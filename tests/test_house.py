@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from daemon.control.gateway import HELD, PROBLEMS
+from daemon.control.server import STATUS
 from tests.events.facts import GOLDEN, TAGS
 
 ROOT = Path(__file__).parents[1]
@@ -131,3 +133,28 @@ def test_one_file_reads_the_clock(module):
         and ast.unparse(node.value) in {"datetime", "datetime.datetime", "date", "datetime.date"}
     ]
     assert not reads or str(module) in CLOCK, f"{module}: {reads}"
+
+
+CODED = {"Refused", "NotQueued"}
+BY_TABLE = {"daemon/control/gateway.py": {code for code, _ in HELD.values()} | {*PROBLEMS.values()}}
+"""Which codes come from a table, rather than stand where they are raised."""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=NAMES)
+def test_every_code_of_a_refusal_has_its_status(module):
+    """Or else who is refused hears that rounds itself failed."""
+    codes = set(BY_TABLE.get(str(module), ()))
+    for node in ast.walk(tree(module)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id in CODED:
+            literal = isinstance(node.args[0], ast.Constant)
+            assert literal or str(module) in BY_TABLE, f"{module}:{node.lineno}"
+            codes |= {
+                each.value for each in ast.walk(node.args[0]) if isinstance(each, ast.Constant)
+            }
+    assert codes <= STATUS.keys()
+
+
+def test_a_code_of_a_refusal_would_be_seen():
+    assert {"paused", "breaker", "limited"} <= BY_TABLE["daemon/control/gateway.py"]

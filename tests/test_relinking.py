@@ -22,6 +22,7 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.messages import ConnectionName, DataQuery, NewConnection
 from daemon.control.provider_messages import RelinkWish
 from daemon.exchange import CallLost, Request, Response
+from daemon.gateway.asking import Wish
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
@@ -30,6 +31,7 @@ from daemon.stream_file import Stream
 from daemon.strict_toml import ConfigurationError
 from daemon.vault import VaultFull, open_vault
 from events.codec import decode
+from events.outbox import WriteInDoubt
 from events.schema import ConnectionRelinked, ProviderRetired, SyncFailed, SyncSucceeded
 from events.terms import Caller, FailureClass
 from projections.grant import Phase
@@ -133,6 +135,7 @@ class Moving(InProcess):
         super().__init__()
         self.declared = declared
         self.gone = False
+        self.writes = None
         self.headers = {}
         self.seen = []
 
@@ -140,6 +143,8 @@ class Moving(InProcess):
         key = request.secret_headers["x-key"].reveal() if request.secret_headers else None
         host = request.url.split("/")[2].removesuffix(".example")
         self.seen.append((host, key))
+        if request.method == "POST" and self.writes is not None:
+            raise self.writes.copy()
         if host == "old" and self.gone:
             cause, message = FailureClass.RETIRED, "gone"
             raise CallLost(cause, message, status=410, headers=self.headers)
@@ -358,6 +363,39 @@ async def test_it_waits_for_its_sync_and_its_calls(autojump_clock, tmp_path):
                 await relinked(desk)
         assert not daemon.gateway.is_busy(subject)
         await relinked(desk)
+
+
+async def test_who_brings_no_credential_is_told_where_to_give_it(autojump_clock, tmp_path):
+    made = Moving()
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        answer = await relinked(desk)
+        assert answer.message.endswith(
+            "its credential is needed: rounds connection add acme/new --credential-stdin"
+        )
+
+
+async def test_it_says_which_writes_do_not_go_with_it(autojump_clock, tmp_path):
+    made = Moving()
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        subject, _ = desk.find(OLD)
+        made.writes = CallLost(FailureClass.NETWORK, "no way there", sent=False)
+        wish = Wish(method="POST", path="/days", body=b"{}")
+        for _ in range(2):
+            await daemon.outbox.call(subject, wish, BY)
+        would = await relinked(desk, dry_run=True)
+        assert "; 2 writes that wait for old would be dropped; " in would.message
+        made.writes = CallLost(FailureClass.NETWORK, "it broke")
+        await made.until(WriteInDoubt)
+        would = await relinked(desk, dry_run=True)
+        assert "; 2 writes that wait for old would be dropped, 1 of them in doubt; " in (
+            would.message
+        )
+        moved = await relinked(desk, credential=OTHER_KEY)
+        assert "; 2 writes that wait for old are dropped, 1 of them in doubt; " in moved.message
 
 
 class Shipped(Moving):

@@ -53,7 +53,7 @@ def list_(socket: Path | None, as_json: bool) -> None:
     if not found:
         screen.line("there are no breakers yet: no provider has a connection")
         return
-    columns = ("breaker", "state", "why", "until", "failed", "opened")
+    columns = ("breaker", "state", "why", "until", "syncs failed", "opened")
     table = screen.table(*columns, right=("opened",), folds=("why",))
     for each in found:
         table.add_row(
@@ -129,4 +129,4 @@ def _why(of: BreakerView) -> str:
 def _until(of: BreakerView, now: datetime) -> str:
     if of.until is None:
         return "closed by hand"
-    return times.relative(of.until, now) if of.until > now else "the next sync"
+    return times.relative(of.until, now) if of.until > now else "the next sync or call"

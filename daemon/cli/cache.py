@@ -29,7 +29,10 @@ def cache() -> None:
 @as_json
 @click.pass_obj
 def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
-    """Show how much is kept of which connection, or each answer of CONNECTION."""
+    """Show how much is kept of which connection, or each answer of CONNECTION.
+
+    About 1 KB of each size is for what is known of the answer beside its body.
+    """
     daemon = client.reach(socket)
     answer = daemon.get("cache", connection=connection)
     if as_json:
@@ -68,7 +71,7 @@ def _answers(answers: list[KeptView], now: datetime) -> None:
     if not answers:
         screen.line("nothing is kept of it")
         return
-    table = screen.table("path", "good", "it is", "size", right=("size",), folds=("path",))
+    table = screen.table("path", "last good", "it is", "size", right=("size",), folds=("path",))
     for each in answers:
         use = "put in doubt by a write; " * each.doubted + USES[each.use]
         table.add_row(each.path, times.relative(each.at, now), use, times.size(each.bytes))

@@ -3,7 +3,7 @@
 from events.terms import FailureClass
 
 CAUSES = {
-    FailureClass.NETWORK: "the provider was not reached",
+    FailureClass.NETWORK: "the connection failed or broke",
     FailureClass.TIMEOUT: "it took too long",
     FailureClass.RATE_LIMITED: "too many requests",
     FailureClass.SERVER: "the provider failed",

@@ -107,7 +107,7 @@ def breaker(of: BreakerView, now: datetime) -> str:
     whose = of.name if of.place == "connection" else f"--provider {of.name}"
     why = f" ({OPENED[BreakerReason(of.reason)]})" if of.reason else ""
     if of.state == "half-open":
-        return f"half-open{why}: the next sync finds out whether it closes"
+        return f"half-open{why}: the next sync or call finds out whether it closes"
     if of.until is None:
         close = f"rounds breaker close {whose}"
         if of.reason == BreakerReason.RETIRED and of.successor:

@@ -48,7 +48,7 @@ def facts(view: RetirementView, now: datetime, connection: str | None = None) ->
     elif view.retired:
         found.append(("retired", f"{_off(view, now.date())}{after}"))
     if view.announced_at is not None:
-        found.append(("announced", f"it {_announced(view)}{'' if found else after}"))
+        found.append(("its end", f"it {_announced(view)}{'' if found else after}"))
     if connection is not None and (view.successor or is_over(view, now.date())):
         found.append(("type", retirement_words.way_on(connection, view.successor)))
     return found

@@ -92,7 +92,7 @@ def show(socket: Path | None, write: int, as_json: bool) -> None:
         ("connection", of.connection),
         ("request", f"{of.method} {found.path or '(the data store does not hold it)'}"),
         *((name, value) for name, value in sorted(found.headers.items())),
-        ("key", found.key or "none: it is never sent twice by itself"),
+        ("key", _key(found)),
         ("phase", of.phase),
         ("queued", times.relative(of.queued_at, found.now)),
         ("attempts", str(of.attempts)),
@@ -147,6 +147,11 @@ def why(of: WriteView) -> str:
     status = f" ({of.status})" if of.status else ""
     kept = HELD.get(of.held_by, of.held_by) if of.held_by else ""
     return "; ".join(each for each in (kept, lost + status if lost else "") if each)
+
+
+def _key(found: WriteAnswer) -> str:
+    """By which its provider knows it again, if it does."""
+    return (found.key or "") if found.write.keyed else "none: it is never sent twice by itself"
 
 
 def _next(of: WriteView, now: datetime) -> str:

@@ -36,7 +36,7 @@ def tone(event: OutboxEvent) -> str | None:
 def told(event: OutboxEvent, who: str) -> str:
     match event:
         case WriteQueued(endpoint=endpoint, bytes=size):
-            why = _why(event.cause) or "others wait before it"
+            why = _why(event.cause) or "others wait before it, or a breaker is open"
             return f"write queued{who}: {endpoint}, {times.size(size)}; {why}"
         case WriteBegun(write=write, attempt=attempt):
             again = f", attempt {attempt}" if attempt > 1 else ""

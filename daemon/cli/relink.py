@@ -1,16 +1,20 @@
 """How does a connection move to the provider that follows its own?"""
 
+import sys
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from daemon.cli import act, arguments, client
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.connection import wants_credential
-from daemon.cli.credential import credential_options, given, prompted
+from daemon.cli.credential import ask, credential_options, given
 from daemon.control.messages import ConnectionAnswer
 from daemon.control.provider_messages import Providers, ProviderView, RelinkWish
+
+QUESTION = "Credential for {} at its new provider (hidden; empty: it waits for one)"
 
 
 @click.command(
@@ -49,9 +53,6 @@ def relink(
     """
     secret = given(stdin=credential_stdin, file=credential_file)
     daemon = client.reach(socket)
-    view = _there(daemon, connection, provider)
-    if secret is None and not dry_run and view is not None and wants_credential(view):
-        secret = prompted(connection)
     wish = RelinkWish(
         connection=connection,
         provider=provider,
@@ -60,6 +61,11 @@ def relink(
         settings=settings or None,
         dry_run=dry_run,
     )
+    view = _there(daemon, connection, provider)
+    asks = view is not None and wants_credential(view) and sys.stdin.isatty()
+    if asks and secret is None and not dry_run:
+        daemon.post("relink", replace(wish, dry_run=True))  # what is refused, is before one types
+        wish = replace(wish, credential=ask(QUESTION.format(connection)) or None)
     act.done(daemon.post("relink", wish), connection, as_json=as_json)
 
 

@@ -11,28 +11,44 @@ from daemon.cli import arguments, client, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import ANSWER_S
 from daemon.cli.ending import Ended, Exit
-from daemon.control.gateway_messages import DEADLINE_S_MAX, RequestAnswer, RequestWish
+from daemon.control.gateway_messages import (
+    BODY_CHARACTERS_MAX,
+    DEADLINE_S_MAX,
+    RequestAnswer,
+    RequestWish,
+)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+UTF8_BYTES_MAX = 4  # of a character
 
 
 @click.command(
     epilog=examples(
         "rounds request acme/github GET /user/repos?per_page=5",
-        "rounds request acme/finale POST /orders --data @order.json --key order-1204",
+        "rounds request acme/finale POST /orders --data @order.json",
     )
 )
 @arguments.connection
-@click.argument("method", type=click.Choice(METHODS, case_sensitive=False))
+@click.argument("method", type=click.Choice(METHODS, case_sensitive=False), metavar="METHOD")
 @click.argument("path")
-@click.option("--data", metavar="TEXT|@FILE|-", help="The body; of a file, or of standard input.")
+@click.option(
+    "--data",
+    metavar="TEXT|@FILE|-",
+    help=f"The body, of a file, or of standard input: text, at most {BODY_CHARACTERS_MAX // 1024} "
+    "Ki characters.",
+)
 @click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="May be repeated.")
 @click.option(
     "--kind",
     type=click.Choice(["read", "write", "rpc", "auth"]),
-    help="What the call is to its provider, where the method does not tell; limits go by it.",
+    help="What the call is, where METHOD does not tell: a read may be sent again, a write waits in "
+    "the outbox while the provider is down; rpc and auth do neither. Limits go by it too.",
 )
-@click.option("--key", help="An idempotency key: with it a write may be sent again.")
+@click.option(
+    "--key",
+    help="An idempotency key: with it a write may be sent again. The provider's file must name "
+    "the header for it (idempotency_header).",
+)
 @click.option("--fresh", is_flag=True, help="No kept answer will do: the provider has to answer.")
 @click.option(
     "--timeout",
@@ -67,8 +83,9 @@ def request(
 ) -> None:
     """Make one call as CONNECTION, and print what its provider answers.
 
-    The body goes to standard output as it came, what is said about it to standard error. A status
-    of 400 or more ends with exit code 1. A write that its provider does not take, since it is down,
+    METHOD is GET, HEAD, POST, PUT, PATCH or DELETE. The body goes to standard output as it came,
+    what is said about it to standard error. A status of 400 or more, or whatever else is not an
+    answer of use, ends with exit code 1. A write that its provider does not take, since it is down,
     is queued on disk (202) and delivered once it is back; `rounds outbox` shows it.
     """
     wish = RequestWish(
@@ -89,15 +106,15 @@ def request(
         screen.document(answer)
     else:
         _show(found)
-    if found.status >= 400:
+    if found.status >= 400 or found.cause is not None:
         raise click.exceptions.Exit(Exit.FAILED)
 
 
 def _show(found: RequestAnswer) -> None:
     if found.write is not None:
         click.echo(
-            f"{found.status} queued as write {found.write}: it is delivered once its provider is "
-            f"back; rounds outbox show {found.write}",
+            f"{found.status} queued as write {found.write}: it is delivered, after those before "
+            f"it, once its provider is back; rounds outbox show {found.write}",
             err=True,
         )
         return
@@ -135,12 +152,31 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _body(data: str | None) -> str | None:
-    if data is None or not (data == "-" or data.startswith("@")):
-        return data
+    if data is None:
+        return None
+    text = _read(data) if data == "-" or data.startswith("@") else data
+    if len(text) > BODY_CHARACTERS_MAX:
+        raise _too_large()
+    return text
+
+
+def _read(data: str) -> str:
+    """What a file holds, or what comes on standard input."""
+    place, most = data.removeprefix("@"), BODY_CHARACTERS_MAX * UTF8_BYTES_MAX
     try:
-        raw = sys.stdin.buffer.read() if data == "-" else Path(data[1:]).read_bytes()
+        with sys.stdin.buffer if data == "-" else Path(place).open("rb") as opened:
+            raw = opened.read(most + 1)
+    except OSError as error:
+        raise Ended(Exit.USAGE, f"the body cannot be read from {place}: {error.strerror}") from None
+    if len(raw) > most:
+        raise _too_large()
+    try:
         return raw.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Ended(
-            Exit.USAGE, f"{data}: cannot be read as text ({type(error).__name__})"
-        ) from None
+    except UnicodeDecodeError:
+        whose = "standard input" if data == "-" else place
+        raise Ended(Exit.USAGE, f"{whose} is not text in UTF-8, and a body has to be") from None
+
+
+def _too_large() -> Ended:
+    most = f"at most {BODY_CHARACTERS_MAX:,} characters"
+    return Ended(Exit.USAGE, f"the request's body has {most}, fewer where they are not plain ASCII")

@@ -1,6 +1,6 @@
 """What is kept of providers' answers to programs, and how do people give it up?"""
 
-from daemon.cache.cache import is_below
+from daemon.cache.cache import LABEL_BYTES, is_below
 from daemon.cache.shelf import Label
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import (
@@ -20,9 +20,11 @@ SHOWN_MAX = 1000  # answers
 async def show(desk: Desk, query: CacheQuery, by: Caller) -> KeptAnswers:
     world, cache = desk.journal.world, desk.cache
     found: list[Label] = []
+    connections = cache.connections()
     if query.connection is not None:
         (subject, _) = desk.find(query.connection)
         found = cache.of(subject)[::-1]
+        connections = [subject] if found else []
     return KeptAnswers(
         seq=world.seq,
         bytes=cache.size(),
@@ -33,7 +35,7 @@ async def show(desk: Desk, query: CacheQuery, by: Caller) -> KeptAnswers:
                 bytes=cache.size(each),
                 answers=len(cache.of(each)),
             )
-            for each in cache.connections()
+            for each in connections
         ],
         answers=[_view(desk, each) for each in found[:SHOWN_MAX]],
     )
@@ -62,5 +64,5 @@ def _view(desk: Desk, label: Label) -> KeptView:
         at=label.at + ahead,
         use=caching.use(label.lifetime, label.at, now, doubted=label.doubted).value,
         doubted=label.doubted,
-        bytes=label.size,
+        bytes=label.size + LABEL_BYTES,
     )

@@ -2,8 +2,9 @@
 
 import base64
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from daemon import retirement_words
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import RequestAnswer, RequestWish
 from daemon.decide.calling import Held
@@ -11,6 +12,7 @@ from daemon.exchange import CallLost
 from daemon.failures import NEXT_SYNC
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import HeldBack
+from daemon.gateway.gateway import Answer
 from daemon.gateway.outbox import NotQueued, Queued
 from events.gateway import CallKind
 from events.terms import Caller, FailureClass, SkipReason
@@ -83,15 +85,31 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         attempts=brought.attempts,
         duration_ms=answer.duration_ms,
         cause=answer.cause,
-        message=answer.message,
+        message=_message(desk, subject, wish.connection, answer),
     )
 
 
 def _held(name: str, held: Held, now: datetime) -> Refused:
     code, why = HELD[held.reason]
-    left_s = math.ceil((held.until - now).total_seconds()) if held.until else 0
-    soon = f"; it lets a call through in {left_s} s" if left_s > 0 else ""
-    return Refused(code, f"nothing was sent: {name} {why.format(name=name)}{soon}")
+    left = held.until - now if held.until else None
+    if left is None or left <= timedelta(0):
+        return Refused(code, f"nothing was sent: {name} {why.format(name=name)}")
+    soon = f"it lets a call through in {math.ceil(left.total_seconds())} s"
+    words = f"nothing was sent: {name} {why.format(name=name)}; {soon}"
+    return Refused(code, words, retry_after=left)
+
+
+def _message(desk: Desk, subject: int, name: str, answer: Answer) -> str:
+    """A program that finds one thing gone is not told what a connection is whose syncs do."""
+    if answer.cause is not FailureClass.RETIRED:
+        return answer.message
+    at = desk.journal.world.connections[subject].provider
+    file, today = desk.configuration.providers.get(desk.vault.name(at)), desk.journal.clock.now()
+    if file is None:
+        return retirement_words.gone_here(name, None, None)
+    is_off = retirement_words.is_off(file.retired, today.date())
+    off = retirement_words.off(file.retired, today.date()) if is_off else None
+    return retirement_words.gone_here(name, off, file.successor)
 
 
 def _text(body: bytes) -> str | None:

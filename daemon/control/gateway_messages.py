@@ -14,10 +14,11 @@ BODY_CHARACTERS_MAX = 48 * 1024  # as much as a request on the socket may hold, 
 class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Make one call as a connection. `path` goes on from the provider's base URL.
 
-    `body` is the text to be sent, `key` makes a write one that may be sent twice, where its
-    provider's file names a header for it. `kind` is told from the method where it is left out; its
-    tenant's limits on programs are by kind. With `fresh` the provider itself has to answer. Without
-    `queue` a write is not delivered later where its provider is down: it fails.
+    `body` is the text to be sent, `key` makes a write one that may be sent twice; it is
+    refused where its provider's file names no header for it. `kind` is told from the method where
+    it is left out; its tenant's limits on programs are by kind. With `fresh` the provider itself
+    has to answer. Without `queue` a write is not delivered later where its provider is down: it
+    fails.
     """
 
     connection: str
@@ -73,7 +74,8 @@ class CacheView(Struct, frozen=True, kw_only=True):
 class KeptView(Struct, frozen=True, kw_only=True):
     """A kept answer: when it was last good, and what it is good for now.
 
-    `doubted` says that a write may have changed it since.
+    `doubted` says that a write may have changed it since. `bytes` are what it takes up here, with
+    about 1 KB for what is known of it.
     """
 
     path: str
@@ -85,7 +87,10 @@ class KeptView(Struct, frozen=True, kw_only=True):
 
 
 class KeptAnswers(Struct, frozen=True, kw_only=True):
-    """`answers` are those of the connection that was named, the one used last first."""
+    """`answers` are those of the connection that was named, the one used last first.
+
+    `connections` holds that one alone then. `bytes` are those of all.
+    """
 
     seq: int
     bytes: int

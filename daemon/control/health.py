@@ -50,8 +50,8 @@ WORDS = {
     Reason.DEGRADED: ("1 connection is degraded", "{} connections are degraded"),
     Reason.RETRIES: ("1 retry is pending", "{} retries are pending"),
     Reason.HALF_OPEN: (
-        "1 breaker is half-open: the next sync finds out whether it closes",
-        "{} breakers are half-open: the next syncs find out whether they close",
+        "1 breaker is half-open: the next sync or call finds out whether it closes",
+        "{} breakers are half-open: the next syncs or calls find out whether they close",
     ),
     Reason.OVERDUE: (
         f"1 sync is overdue by {system.OVERDUE.seconds // 60} minutes or more",

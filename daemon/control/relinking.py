@@ -3,13 +3,16 @@
 import trio
 from msgspec import Struct
 
-from daemon import retirement_words
+from daemon import account, retirement_words
+from daemon.auth_file import NoAuth, OAuth2
 from daemon.configuration import check_name, check_settings
 from daemon.connect import check_credential
 from daemon.control.act import DURABLE_WAIT_S, NOT_WRITTEN, done, durable, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.membership import next_step
 from daemon.control.messages import Done
+from daemon.control.outbox import counted
+from daemon.control.outbox_messages import WritesView
 from daemon.control.provider_messages import RelinkWish
 from daemon.decide import relinking
 from daemon.decide.relinking import Obstacle
@@ -36,13 +39,14 @@ CALLED = "is being called for, or authorised; type it again once that has ended"
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
-    """Where a connection goes, and how it is called there."""
+    """Where a connection goes, how it is called there, and what waits that does not go with it."""
 
     subject: int
     known: Connection
     before: str
     file: ProviderFile
     name: str
+    writes: WritesView | None
 
 
 async def relink(desk: Desk, wish: RelinkWish, by: Caller) -> Done:
@@ -91,7 +95,14 @@ def _plan(desk: Desk, wish: RelinkWish) -> _Plan:
         raise Refused("invalid", f"the credential {wrong}")
     if wrong := check_settings(file, wish.settings or {}):
         raise Refused("invalid", f"{wish.connection} {wrong}; give it with --set NAME=VALUE")
-    return _Plan(subject=subject, known=known, before=before, file=file, name=name)
+    return _Plan(
+        subject=subject,
+        known=known,
+        before=before,
+        file=file,
+        name=name,
+        writes=counted(desk.journal.world.outboxes.get(subject, ())),
+    )
 
 
 def _target(desk: Desk, wish: RelinkWish, known: Connection, before: str) -> ProviderFile:
@@ -151,8 +162,8 @@ def _what(desk: Desk, wish: RelinkWish, plan: _Plan, verb: str) -> str:
     there = plan.file.title or plan.file.name
     words = [f"it {verb} moved to {there}, and {verb} called {plan.name} there"]
     words.append(f"its credential for {plan.before} {verb} deleted")
-    if waiting := len(desk.journal.world.outboxes.get(plan.subject, ())):
-        words.append(f"{waiting} queued for {plan.before} {verb} dropped")
+    if plan.writes is not None:
+        words.append(_dropped(plan.writes, plan.before, verb))
     if plan.known.streams:
         stream = next(iter(plan.known.streams))
         words.append(
@@ -167,9 +178,28 @@ def _what(desk: Desk, wish: RelinkWish, plan: _Plan, verb: str) -> str:
     return "; ".join(words)
 
 
+def _dropped(writes: WritesView, before: str, verb: str) -> str:
+    count, many = writes.waiting, writes.waiting > 1
+    that = f"{count} writes that wait" if many else "1 write that waits"
+    becomes = "are" if many and verb == "is" else verb
+    doubt = f", {writes.in_doubt} of them in doubt" if many else ", in doubt"
+    return f"{that} for {before} {becomes} dropped{doubt if writes.in_doubt else ''}"
+
+
 def _next(desk: Desk, plan: _Plan) -> str:
+    """What is to be typed next, if anything is; the connection has its new name by now."""
     known = desk.journal.world.connections[plan.subject]
     if known.grant.phase is Phase.NEEDED:
         return next_step(desk, plan.name, known)
+    if _lacks_credential(desk, plan, known):
+        return f"its credential is needed: rounds connection add {plan.name} --credential-stdin"
     paused = f"it is paused: rounds resume {plan.name}"
     return paused if known.paused else "its first sync starts at once"
+
+
+def _lacks_credential(desk: Desk, plan: _Plan, known: Connection) -> bool:
+    auth = plan.file.auth
+    if isinstance(auth, OAuth2):
+        return account.client(desk.vault, known, plan.subject, auth) is None
+    wants = not isinstance(auth, NoAuth)
+    return wants and account.credential(desk.vault, known, plan.subject) is None

@@ -28,6 +28,8 @@ STATUS = {
     "not-allowed": 403,
     "not-found": 404,
     "too-large": 413,
+    "taken": 409,
+    "busy": 409,
     "paused": 409,
     "running": 409,
     "breaker": 409,

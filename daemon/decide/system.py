@@ -41,7 +41,7 @@ class Reason(StrEnum):
 
 
 BREAKERS = {Phase.OPEN: Reason.BREAKERS, Phase.HALF_OPEN: Reason.HALF_OPEN}
-"""One that is half-open keeps all back no more: the next sync finds out whether it closes."""
+"""One that is half-open keeps all back no more: the next sync or call finds out if it closes."""
 
 
 class Found(Struct, kw_only=True):

@@ -22,11 +22,16 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 HEADERS = frozenset({"accept", "accept-language", "content-type", "if-match", "if-none-match"})
 """Headers that a program may set; the credential's are ours, and the others are the wire's."""
 
+KEY_UNKNOWN = (
+    "nothing was sent: the file of {provider} names no header for a key; name it there, in "
+    "idempotency_header, if the provider knows one, or leave the key out"
+)
+
 
 class Wish(Struct, frozen=True, kw_only=True):
     """What a program asks for. `path` goes on from the provider's base URL, and may hold a query.
 
-    A call that changes something is sent twice only with a `key`, where the provider heeds one.
+    A call that changes something is sent twice only with a `key`, which its provider must heed.
     With `fresh` the provider itself has to answer.
     """
 
@@ -54,7 +59,9 @@ def build(
     secret_headers, secret_params = first_request.credentials(file.auth, credential)
     headers = {name.lower(): value for name, value in wish.headers.items()}
     _check_headers(headers)
-    if wish.key is not None and file.idempotency_header is not None:
+    if wish.key is not None:
+        if file.idempotency_header is None:
+            raise _invalid(KEY_UNKNOWN.format(provider=file.name))
         headers[file.idempotency_header.lower()] = wish.key
     return Request(
         method=wish.method,
@@ -111,8 +118,8 @@ def _check_path(path: str) -> None:
     if wrong:
         raise CallLost(
             FailureClass.INVALID,
-            "the path is not one below the provider's base URL: it begins with one slash, holds no "
-            "'..', and what is not plain ASCII is percent-encoded",
+            "the path is not one below the provider's base URL: it must begin with one slash "
+            "and hold no '..', and what is not plain ASCII must be percent-encoded",
             sent=False,
         )
 

@@ -245,7 +245,10 @@ def test_a_breaker_that_is_half_open_is_not_said_to_be_open(daemon):
     assert daemon.rounds("sync", "hooli/broken", "--wait").code == 1
     while "open" not in (out := daemon.rounds("health", "hooli").out) or "is open" in out:
         assert "is open: hooli/broken\n" in out
-    assert "1 breaker is half-open: the next sync finds out whether it closes: hooli/brok" in out
+    assert (
+        "1 breaker is half-open: the next sync or call finds out whether it closes: hooli/brok"
+        in out
+    )
     shown = daemon.rounds("connection", "show", "hooli/broken").out
-    assert re.search(r"breaker +half-open \(calls failed\): the next sync finds out", shown)
+    assert re.search(r"breaker +half-open \(calls failed\): the next sync or call finds out", shown)
     assert daemon.rounds("connection", "remove", "hooli/broken", "--yes").code == 0

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.cli.world import world
+from tests.cli.world import terminal, world
 
 pytestmark = pytest.mark.requirement("X7")
 
@@ -26,6 +26,8 @@ def daemon():
         made.home.provide("tracker", made.provider.url, streams=streams, successor="health")
         streams = {"steps": {"path": "/activity", **KEY}}
         made.home.provide("health", made.provider.url, streams=streams)
+        auth = {"kind": "api_key", "header": "X-Key"}
+        made.home.provide("locked", made.provider.url, streams=streams, auth=auth)
         answers(made, gone=False)
         made.start()
         assert made.rounds("connection", "add", "acme/tracker").code == 0
@@ -45,7 +47,7 @@ def said(daemon, *words):
 
 def test_what_it_announced_is_shown(daemon):
     flat = re.sub(r"\s+", " ", daemon.announced)
-    assert "announced it announced to be switched off on 2027-06-01" in flat
+    assert "its end it announced to be switched off on 2027-06-01" in flat
     assert "deprecated from 2023-06-30 on; its successor is health" in flat
     assert "type rounds connection relink acme/tracker" in flat
 
@@ -61,6 +63,16 @@ def test_what_to_do_is_named_wherever_one_looks(daemon):
     assert "its successor is health" in said(daemon, "provider", "show", "tracker")
     listed = said(daemon, "connection", "list")
     assert "its successor is health: type `rounds connection relink` with" in listed
+
+
+def test_who_is_refused_is_asked_for_nothing(daemon):
+    line = ("connection", "relink", "acme/tracker", "--to", "locked", "--as", "globex/locked")
+    typed = daemon.rounds(*line)
+    assert typed.err.startswith("rounds: globex/locked would be another tenant's")
+    at_terminal = terminal(daemon, *line)
+    assert at_terminal.code == typed.code
+    assert "another tenant's" in at_terminal.out
+    assert "Credential" not in at_terminal.out
 
 
 def test_the_log_has_one_alert(daemon):

@@ -91,7 +91,7 @@ REFUSED: dict[int, tuple[FailureClass, str]] = {
     404: (FailureClass.NOT_FOUND, "check base_url and path"),
     405: (INVALID, "check path, params and body"),
     408: (TIMEOUT, "next sync tries again"),
-    410: (FailureClass.RETIRED, "add a connection to its successor"),
+    410: (FailureClass.RETIRED, "rounds connection relink"),
     413: (INVALID, "check path, params and body"),
     422: (INVALID, "check path, params and body"),
     429: (FailureClass.RATE_LIMITED, "next sync tries again"),
