@@ -86,6 +86,11 @@ def lifetime(status: int, said: Said, rules: Rules) -> Lifetime | None:
     return found if found.fresh + found.while_revalidate + found.if_error else None
 
 
+def renewed(before: Lifetime, said: Said, rules: Rules) -> Lifetime | None:
+    """For how long it is kept that was found unchanged (304): many then say nothing more of it."""
+    return before if said == Said() else lifetime(KEPT_STATUS, said, rules)
+
+
 def use(kept: Lifetime, at: datetime, now: datetime, *, doubted: bool = False) -> Use:
     """What an answer that was good at that time is good for now.
 

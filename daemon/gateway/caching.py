@@ -171,7 +171,7 @@ class Caching:
         if label is None or kept is None:  # it was given up meanwhile
             return await self._inner(call)
         said = cache_headers.read(brought.headers)
-        lifetime = caching.lifetime(caching.KEPT_STATUS, said, _rules(call.endpoint))
+        lifetime = caching.renewed(label.lifetime, said, _rules(call.endpoint))
         if lifetime is None:
             self._cache.drop([key])
         else:

@@ -63,6 +63,13 @@ def test_nothing_is_kept_for_ever():
     assert lifetime(Said(fresh=timedelta(days=99_999))).fresh == LONGEST
 
 
+def test_what_is_unchanged_is_kept_as_before_unless_it_says_otherwise():
+    rules = Rules()
+    assert caching.renewed(KEPT, Said(), rules) == KEPT
+    assert caching.renewed(KEPT, Said(fresh=HOUR), rules).fresh == HOUR
+    assert caching.renewed(KEPT, Said(no_store=True), rules) is None
+
+
 @pytest.mark.parametrize(
     "age, found",
     [
