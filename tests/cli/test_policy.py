@@ -180,7 +180,7 @@ def test_what_makes_no_sense_says_so(daemon, line, code, sentence):
 def breakers(daemon):
     """The list at 80 columns, by name: the columns after it, runs of blanks being one."""
     first, *rest = lines(daemon, "breaker", "list")
-    assert first.split() == ["breaker", "state", "why", "until", "failed", "opened"]
+    assert first.split() == ["breaker", "state", "why", "until", "syncs", "failed", "opened"]
     return {line.split()[0]: " ".join(line.split()[1:]) for line in rest}
 
 
