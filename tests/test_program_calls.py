@@ -419,18 +419,6 @@ async def test_a_call_that_comes_or_goes_costs_as_much_however_many_their_limits
     assert await cost(200) <= 1.1 * await cost(50)
 
 
-async def test_nobody_is_looked_up_again_while_nothing_changed(autojump_clock, looks):
-    host = host_of(caller_auths=1)
-    async with host.life() as nursery:
-        for _ in range(5):
-            nursery.start_soon(lambda: host.call(program=AUTH))
-        await trio.sleep(1)
-        looks.clear()
-        with trio.move_on_after(0):
-            await host.call(program=AUTH, priority=9)  # comes last, and goes
-        assert len(looks) < 10
-
-
 # -- what changes while they wait -----------------------------------------------------------------
 
 
