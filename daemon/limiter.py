@@ -5,27 +5,27 @@ place ─► waiting room, by priority ─► allowance, durable ─► the call
              └── opens ───┴─► too far off: the call is lost, with the time to come back
 """
 
-import bisect
 import itertools
 import math
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 import trio
 
+from daemon.changes import Changes
 from daemon.commands import NoteAnswer, ProgramCall
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.pool import CONNECTIONS_MAX
 from daemon.program_turns import REST_MIN, ProgramTurns
 from daemon.purses import Asking, Closed, Purse, Purses
-from daemon.waiting_room import Lane, Waiter
+from daemon.waiting_room import ROOM_MAX, Lane, Waiter, kept
 from events.terms import FailureClass
 
 PLACES = CONNECTIONS_MAX  # calls under way at a provider: what leaves here waits nowhere else
 WAIT_S_MAX = 300.0  # who would wait for longer gives its place back, and comes again
+PATIENCE_S_MIN = 1.0  # between two looks at who waits for a place alone
 FULL_REST = timedelta(minutes=1)  # when to come back to a room that is full
 NAP_S_MAX = 60.0  # a clock that stepped opens an aligned window within this
 
@@ -37,7 +37,8 @@ class Limiter:
         self._journal = journal
         self._purses = Purses(journal)
         self._lanes: dict[int, Lane] = {}
-        self._programs = ProgramTurns(self._purses)
+        self._changes = Changes(journal)
+        self._programs = ProgramTurns(self._purses, self._changes)
         self._turns = itertools.count()
         self._wake = trio.Event()
         self._alarm = math.inf
@@ -103,6 +104,7 @@ class Limiter:
             yield
         finally:
             lane.away -= 1
+            lane.closed.clear()  # what it took keeps the others for longer
             self._serve(provider)
 
     def answered(
@@ -152,8 +154,11 @@ class Limiter:
         lane = self._lanes.setdefault(provider, Lane())
         self._check_room(lane, waiter)
         waiter.told = trio.Event()
-        bisect.insort(lane.waiting, waiter, key=lambda each: each.order)
-        self._serve(provider)
+        lane.enter(waiter)
+        if self._is_settled(lane):
+            self._let_on(provider, lane, [waiter, *lane.behind(waiter)])
+        else:
+            self._serve(provider)
         while not waiter.told.is_set():
             with trio.move_on_at(waiter.deadline) as patience:
                 await waiter.told.wait()
@@ -171,22 +176,22 @@ class Limiter:
         full = lane.is_full(purse)
         if purse is None:
             if full:
-                raise _kept(waiter, FULL_REST)
+                raise kept(waiter, FULL_REST)
             return
         if full or self._programs.leaves_at(lane, waiter, purse) > waiter.deadline:
-            raise self._programs.lost(waiter, purse, lane.alike()[purse])
+            raise self._programs.lost(waiter, purse, lane.alike(purse))
 
     def _reconsider(self, lane: Lane, waiter: Waiter) -> None:
         """Patience is over. Who waits for a place alone is not kept by the limits, and waits on."""
         closed = self._purses.closed(waiter.asking)
         if closed is None and lane.away >= PLACES:
-            waiter.deadline = trio.current_time() + waiter.patience_s
+            waiter.deadline = trio.current_time() + max(waiter.patience_s, PATIENCE_S_MIN)
             return
         if closed and closed.purse == waiter.purse:
-            others = lane.alike()[closed.purse] - 1
+            others = lane.alike(closed.purse) - 1
             waiter.lost = self._programs.lost(waiter, closed.purse, others)
         else:
-            waiter.lost = _kept(waiter, max(closed.wait, REST_MIN) if closed else REST_MIN)
+            waiter.lost = kept(waiter, max(closed.wait, REST_MIN) if closed else REST_MIN)
         waiter.told.set()
 
     def _leave(self, provider: int, waiter: Waiter) -> None:
@@ -194,89 +199,95 @@ class Limiter:
         lane = self._lanes.get(provider)
         if lane is None:
             return
-        if waiter.blocks is not None:
-            for block in waiter.blocks:
-                block.left += 1
-            waiter.blocks = None
-            lane.away -= 1
-        elif waiter in lane.waiting:
-            lane.waiting.remove(waiter)
-        self._serve(provider)
+        if waiter.blocks is None:  # a seat, which nobody waits for
+            if lane.holds(waiter):
+                lane.leave(waiter)
+            self._tidy(provider, lane)
+            return
+        unasked = lane.away >= PLACES or waiter.blocks
+        for block in waiter.blocks:
+            block.left += 1
+        if waiter.blocks:
+            lane.closed.clear()
+        waiter.blocks = None
+        lane.away -= 1
+        if unasked or not self._is_settled(lane):
+            self._serve(provider)
+        else:
+            self._tidy(provider, lane)
+
+    def _is_settled(self, lane: Lane) -> bool:
+        """Whether none of those who were asked may go now, or must be told anything."""
+        if lane.asked != self._changes.of_openings() or trio.current_time() >= lane.opens:
+            return False
+        return lane.looked_up == self._changes.of_purses()
+
+    def _tidy(self, provider: int, lane: Lane) -> None:
+        if not lane.waiting:
+            lane.opens = math.inf
+            if not lane.away:
+                self._lanes.pop(provider, None)
 
     def _serve(self, provider: int) -> None:
         """Let go whoever may, in order; send away whoever would have to wait for too long."""
         lane = self._lanes.get(provider)
         if lane is None:
             return
-        if not lane.waiting:
-            lane.opens = math.inf
-            if not lane.away:
-                del self._lanes[provider]
-            return
-        self._programs.look_up(lane)
-        now, closed = trio.current_time(), dict[Purse, float]()
-        alike, before = lane.alike(), Counter[Purse | None]()  # who come after, who wait before
-        still: list[Waiter] = []
-        for place, waiter in enumerate(lane.waiting):
-            of = waiter.purse
-            alike[of] -= 1
-            if lane.away < PLACES:
-                more = len(lane.waiting) - place
-                wait_s = self._ask(provider, waiter, closed, more, alike[of] + 1)
-                if wait_s:
-                    waiter.lost = self._too_late(waiter, wait_s, before[of], alike[of])
-                if not wait_s or waiter.lost:
-                    waiter.told.set()
-                    continue
-            before[of] += 1
-            still.append(waiter)
-        lane.waiting = still
-        lane.opens = now + min(closed.values(), default=math.inf)
-        if not lane.waiting and not lane.away:
-            del self._lanes[provider]
+        lane.opens, seen = math.inf, self._changes.of_openings()
+        if lane.asked != seen or len(lane.closed) > ROOM_MAX:
+            lane.closed.clear()
+        lane.asked = seen
+        if lane.waiting:
+            self._programs.look_up(lane)
+            self._let_on(provider, lane, lane.waiting.copy())
+        self._tidy(provider, lane)
+
+    def _let_on(self, provider: int, lane: Lane, waiting: list[Waiter]) -> None:
+        """Ask these, in order, while there are places: all the others have to wait."""
+        for waiter in waiting:
+            if lane.away >= PLACES:
+                break
+            opens = self._ask(provider, lane, waiter)
+            if opens:
+                waiter.lost = self._too_late(lane, waiter, opens)
+            if not opens or waiter.lost:
+                lane.leave(waiter)
+                waiter.told.set()
+            else:
+                lane.opens = min(lane.opens, opens)
         if lane.opens < self._alarm:
             self._wake.set()
 
-    def _too_late(self, waiter: Waiter, wait_s: float, before: int, after: int) -> CallLost | None:
-        """The loss of a call whose turn comes after its deadline; so many are alike."""
-        left_s = waiter.deadline - trio.current_time()
+    def _too_late(self, lane: Lane, waiter: Waiter, opens: float) -> CallLost | None:
+        """The loss of a call whose turn comes after its deadline."""
+        now, before = trio.current_time(), lane.before(waiter)
         if waiter.purse is not None and before > waiter.before:
             waiter.before = before
             wait = self._purses.comes_in(waiter.asking, before)
-            if wait.total_seconds() > left_s:
-                return self._programs.lost(waiter, waiter.purse, before + after)
-        return _kept(waiter, timedelta(seconds=wait_s)) if wait_s > left_s else None
+            if wait.total_seconds() > waiter.deadline - now:
+                return self._programs.lost(waiter, waiter.purse, lane.alike(waiter.purse) - 1)
+        return kept(waiter, timedelta(seconds=opens - now)) if opens > waiter.deadline else None
 
-    def _ask(
-        self, provider: int, waiter: Waiter, closed: dict[Purse, float], more: int, alike: int
-    ) -> float:
-        """Give a call its allowance, or say for how many seconds there will be none.
+    def _ask(self, provider: int, lane: Lane, waiter: Waiter) -> float:
+        """Give a call its allowance, or say when there may be some, by Trio's clock.
 
-        `closed` remembers that, by whose allowance it is: nobody asks twice for the same.
+        Nobody asks twice for what is closed until then.
         """
-        asking = waiter.asking
-        for subject in (provider, asking.subject):
-            if wait_s := closed.get(Purse(subject=subject, reads=asking.reads)):
-                return wait_s
-        if waiter.purse is not None and (wait_s := closed.get(waiter.purse)):
-            return wait_s
+        asking, now = waiter.asking, trio.current_time()
+        shared, own = (
+            Purse(subject=each, reads=asking.reads) for each in (provider, asking.subject)
+        )
+        for purse in (shared, own, waiter.purse):
+            opens = lane.closed.get(purse, now) if purse is not None else now
+            if opens > now:
+                return opens
+        more = len(lane.waiting) - lane.place(waiter)
+        alike = lane.alike(waiter.purse) - lane.before(waiter)
         spent = self._purses.spend(asking, more=more, alike=alike)
         if isinstance(spent, Closed):
             wait_s = math.nextafter(spent.wait.total_seconds(), math.inf)
-            closed[spent.purse] = wait_s
-            return wait_s
+            opens = lane.closed[spent.purse] = math.nextafter(now + wait_s, math.inf)
+            return opens
         waiter.blocks = spent
-        self._lanes[provider].away += 1
+        lane.away += 1
         return 0.0
-
-
-def _kept(waiter: Waiter, wait: timedelta) -> CallLost:
-    rest_s = math.ceil(wait.total_seconds())
-    again = f"come back in {rest_s} s" if waiter.asking.program else "its next sync tries again"
-    return CallLost(
-        FailureClass.RATE_LIMITED,
-        f"the provider's limits leave no room for this call now; {again}; to use"
-        " less of them, sync less often, or fewer connections",
-        retry_after=timedelta(seconds=rest_s),
-        sent=False,
-    )

@@ -11,10 +11,11 @@ from datetime import timedelta
 
 import trio
 
+from daemon.changes import Changes
 from daemon.decide.accounts import CALLERS_SPAN, FIGURES
 from daemon.exchange import CallLost, OverLimit
-from daemon.purses import Asking, Purse, Purses
-from daemon.waiting_room import NOBODY, Lane, Waiter
+from daemon.purses import Purse, Purses
+from daemon.waiting_room import NOBODY, Lane, Waiter, kept
 from projections import window
 
 PROMISED = 0.9  # of a lap: some of it is lost to slow disks, and some come unannounced
@@ -27,8 +28,9 @@ EVEN_S = 0.001  # two clocks read the same instant so much apart
 class ProgramTurns:
     """Of all programs that the limits keep."""
 
-    def __init__(self, purses: Purses) -> None:
+    def __init__(self, purses: Purses, changes: Changes) -> None:
         self._purses = purses
+        self._changes = changes
         self._appointments = _Appointments()
 
     def leaves_at(self, lane: Lane, waiter: Waiter, purse: Purse) -> float:
@@ -36,7 +38,7 @@ class ProgramTurns:
 
         Never, where somebody who has been told to come would come in vain for it.
         """
-        better = sum(each.purse == purse and each.order < waiter.order for each in lane.waiting)
+        better = lane.before(waiter)
         waiter.before, now = better, trio.current_time()
         if self._purses.comes_in(waiter.asking, better):
             self._purses.recounted(waiter.asking)
@@ -54,28 +56,33 @@ class ProgramTurns:
         return at
 
     def lost(self, waiter: Waiter, purse: Purse, others: int) -> CallLost:
-        """The loss of a call whose turn comes too late: when that is, if so many `others` wait."""
+        """The loss of a call whose turn comes too late: when that is, if so many `others` wait.
+
+        Where the limit lets it go at once, it is the provider that has no room.
+        """
         before = others + int(self._appointments.ahead(purse) / PROMISED)
         wait = self._purses.comes_in(waiter.asking, before)
         rest = timedelta(seconds=math.ceil(max(wait, REST_MIN).total_seconds() + EVEN_S))
         self._appointments.note(purse, trio.current_time() + rest.total_seconds())
-        return _loss(purse, rest)
+        return _loss(purse, rest) if wait else kept(waiter, rest)
 
     def expects(self, purse: Purse) -> bool:
         """Whether anybody was told to come back for what is left of it."""
         return self._appointments.ahead(purse) > 0
 
     def look_up(self, lane: Lane) -> None:
-        """See what those who wait go on: their tenants may have other limits by now."""
-        purses: dict[Asking, Purse | None] = {}
+        """See what those who wait go on, where their tenants may have other limits by now."""
+        seen = self._changes.of_purses()
+        if lane.looked_up == seen:
+            return
+        lane.looked_up = seen
+        askings = {each.asking for each in lane.waiting if each.asking.program is not None}
+        purses = {asking: self._purses.of_program(asking) for asking in askings}
         for waiter in lane.waiting:
-            asking, before = waiter.asking, waiter.purse
-            if asking.program is not None:
-                if asking not in purses:
-                    purses[asking] = self._purses.of_program(asking)
-                waiter.purse = purses[asking]
-                if waiter.purse != before:
-                    waiter.before = NOBODY
+            purse = purses.get(waiter.asking)
+            if purse != waiter.purse:
+                lane.move(waiter, purse)
+                waiter.before = NOBODY
 
 
 class _Appointments:

@@ -53,6 +53,11 @@ def busy(callers: Iterable[Counted], moment: Moment) -> Callers:
     return tuple(each for each in callers if not window.is_empty(each.window, moment))
 
 
-def within(callers: Callers, called: Called) -> Allowance:
+def within(callers: Iterable[Counted], called: Called) -> Allowance:
     """What was taken for these calls."""
     return Allowance(windows=tuple(each.window for each in callers if each.called == called))
+
+
+def is_new(counted: Counted, taken: CallerAllowanceTaken) -> bool:
+    """Whether the window holds that alone."""
+    return sum(calls for _, calls in counted.window.buckets) == taken.calls

@@ -9,7 +9,8 @@ import trio
 
 from daemon import program_turns, waiting_room
 from daemon.commands import ProgramCall
-from daemon.limiter import NAP_S_MAX
+from daemon.decide import accounts
+from daemon.limiter import NAP_S_MAX, PLACES
 from daemon.program_turns import REST_MIN
 from daemon.waiting_room import ALIKE_MAX
 from events.gateway import CallerAllowanceTaken, CallKind
@@ -358,3 +359,123 @@ async def test_while_all_wait_nothing_stirs(autojump_clock):
     for before, look in itertools.pairwise(looks):  # a nap is for clocks that step
         at_an_opening = any(abs(look - each) < 0.01 for each in opened)
         assert at_an_opening or look == pytest.approx(before + NAP_S_MAX)
+
+
+# -- what it costs --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """How often it was looked up what some call is asked of."""
+    made = []
+
+    def counted(name):
+        look = getattr(accounts, name)
+        monkeypatch.setattr(
+            accounts, name, lambda *a, **more: made.append(name) or look(*a, **more)
+        )
+
+    counted("accounts")
+    counted("of_program")
+    return made
+
+
+async def cost_of(looks, waiting, **settings):
+    """Of each of so many calls that wait at the same time, each for an endpoint of its own."""
+    host = host_of(**settings)
+    looks.clear()
+    async with host.life(), trio.open_nursery() as callers:
+        for number in range(waiting):
+            one = program(endpoint=f"/{number}")
+            callers.start_soon(lambda o=one: host.call(program=o, patience_s=299.0, lasts_s=0.5))
+    assert (len(host.left), host.refused) == (waiting, [])
+    return len(looks) / waiting
+
+
+async def test_a_call_costs_as_much_however_many_wait_for_a_place(autojump_clock, looks):
+    few, many = await cost_of(looks, 100), await cost_of(looks, 250)
+    assert many == pytest.approx(few, rel=0.1)
+
+
+async def test_a_call_that_comes_or_goes_costs_as_much_however_many_their_limits_keep(
+    autojump_clock, looks
+):
+    async def cost(waiting):
+        host = host_of(caller_reads=1)
+        async with host.life() as nursery:
+            for number in [*range(waiting), *range(waiting)]:
+                one = program(endpoint=f"/{number}")
+                nursery.start_soon(lambda o=one: host.call(program=o, patience_s=299.0))
+                await trio.sleep(0.001)
+            await trio.sleep(1)
+            assert len(host.left) == waiting
+            looks.clear()
+            for _ in range(10):
+                await host.call(program=AUTH)
+                await host.call()
+            assert len(host.left) == waiting + 20
+            return len(looks)
+
+    assert await cost(200) <= 1.1 * await cost(50)
+
+
+# -- what changes while they wait -----------------------------------------------------------------
+
+
+async def test_what_is_set_anew_holds_for_those_who_wait_as_soon_as_another_comes(autojump_clock):
+    host = host_of(caller_auths=1)
+    async with host.life() as nursery:
+        for _ in range(3):
+            nursery.start_soon(lambda: host.call(program=AUTH))
+        await trio.sleep(1)
+        assert len(host.left) == 1
+        host.set(Settings(caller_auths=10), TENANT)
+        await host.call(program=DAYS)
+        await trio.sleep(1)
+    assert len(host.left) == 4
+
+
+async def test_who_waits_for_a_window_to_empty_goes_on_its_own_limit_then(
+    autojump_clock, monkeypatch
+):
+    monkeypatch.setattr(accounts, "WINDOWS_MAX", 2)
+    host = host_of(caller_reads=5)
+    async with host.life() as nursery:
+        await host.call(program=program(endpoint="/1"))
+        await trio.sleep(10)
+        await host.call(program=program(endpoint="/2"))
+        for name in range(3):
+            nursery.start_soon(
+                lambda n=name: host.call(program=DAYS, name=n, patience_s=299.0, priority=n)
+            )
+        await trio.sleep(LONGEST_S - 10)
+    assert {*host.names[2:]} == {0, 1, 2}
+    assert PER_S < min(host.times()[2:]) == max(host.times()[2:]) < LONGEST_S
+
+
+# -- who waits for a place alone ------------------------------------------------------------------
+
+
+async def test_who_has_no_time_at_all_hears_of_the_provider_where_its_limit_is_not_used_up(
+    autojump_clock,
+):
+    host = host_of(caller_auths=2 * PLACES)
+    async with host.life() as nursery:
+        for _ in range(PLACES):
+            nursery.start_soon(lambda: host.call(program=AUTH, lasts_s=20.0))
+        await trio.sleep(1)
+        lost = await host.call(program=AUTH, patience_s=-1e-9)
+    assert lost.message.startswith("the provider's limits leave no room for this call now; come")
+
+
+async def test_who_has_no_patience_waits_for_a_place_and_stirs_little(autojump_clock):
+    host = host_of()
+    async with host.life() as nursery:
+        for _ in range(PLACES):
+            nursery.start_soon(lambda: host.call(lasts_s=20.0))
+        await trio.sleep(1)
+        looks, look = [], host.limiter._purses.closed
+        host.limiter._purses.closed = lambda asking: looks.append(asking) or look(asking)
+        await host.call(name="hasty", patience_s=0.0)
+    assert host.times()[-1] == 20
+    assert len(looks) < 30

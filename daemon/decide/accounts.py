@@ -9,7 +9,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from daemon.commands.limits import ProgramCall
-from events.gateway import CallKind
+from events.gateway import CallerAllowanceTaken, CallKind
 from events.limits import LimitPolicy, Scope, Span
 from events.policy import PolicySet
 from projections import allowance, callers, policy, window
@@ -83,12 +83,15 @@ def of_program(world: World, known: Connection, program: ProgramCall, moment: Mo
     Where as many windows hold something as may be, the next one waits for one to become empty.
     """
     called = Called(provider=known.provider, endpoint=program.endpoint, kind=program.kind)
-    busy = callers.busy(world.tenants[known.tenant].callers, moment)
-    taken = callers.within(busy, called)
+    counted = world.tenants[known.tenant].callers
+    alike = (each for each in counted if each.called == called)
+    taken = callers.within(callers.busy(alike, moment), called)
     calls = calls_a_minute(policy.of_tenant(world, known.tenant), program)
-    if not taken.windows and len(busy) >= WINDOWS_MAX:
-        first = min(busy, key=lambda each: window.wait(each.window, 1, moment))
-        taken, calls = Allowance(windows=(first.window,)), 1
+    if not taken.windows and len(counted) >= WINDOWS_MAX:
+        busy = callers.busy(counted, moment)
+        if len(busy) >= WINDOWS_MAX:
+            first = min(busy, key=lambda each: window.wait(each.window, 1, moment))
+            taken, calls = Allowance(windows=(first.window,)), 1
     return Account(
         subject=known.tenant,
         scope=None,
@@ -96,6 +99,21 @@ def of_program(world: World, known: Connection, program: ProgramCall, moment: Mo
         policies=(LimitPolicy(calls=calls, span=CALLERS_SPAN),),
         called=called,
     )
+
+
+def crowds(world: World, tenant: int, taken: CallerAllowanceTaken) -> bool:
+    """Whether what was just taken began the last window that the tenant may have."""
+    counted = world.tenants[tenant].callers
+    return len(counted) >= WINDOWS_MAX and callers.is_new(counted[-1], taken)
+
+
+def thins_in(world: World, tenant: int, moment: Moment) -> timedelta | None:
+    """How long it takes until a window becomes empty; None where the tenant may have more."""
+    counted = world.tenants[tenant].callers
+    busy = callers.busy(counted, moment) if len(counted) >= WINDOWS_MAX else ()
+    if len(busy) < WINDOWS_MAX:
+        return None
+    return min(window.wait(each.window, 1, moment) for each in busy)
 
 
 def calls_a_minute(rules: PolicySet, program: ProgramCall) -> int:

@@ -213,6 +213,27 @@ def test_where_there_are_too_many_windows_the_next_waits_for_the_first_that_empt
     assert len(scene.world.tenants[TENANT].callers) == WINDOWS_MAX
 
 
+def thins(scene, now):
+    return accounts.thins_in(scene.world, TENANT, Moment(wall=now))
+
+
+def test_when_the_next_window_empties_is_known_of_a_tenant_that_may_have_no_more():
+    scene = given(*KNOWN)
+    for number in range(WINDOWS_MAX - 1):
+        subject, event, at = called(1, f"/{number}")
+        scene.fold(subject, event, at)
+        assert not accounts.crowds(scene.world, TENANT, event)
+    assert thins(scene, NOON) is None
+    late = NOON + 10 * SECOND
+    subject, event, at = called(3, "/last", at=late)
+    scene.fold(subject, event, at)
+    assert accounts.crowds(scene.world, TENANT, event), "it is the last that may begin"
+    assert thins(scene, late) == COUNTS - 10 * SECOND
+    scene.fold(subject, event, at)
+    assert not accounts.crowds(scene.world, TENANT, event), "it had begun before"
+    assert thins(scene, NOON + COUNTS) is None
+
+
 # -- when -----------------------------------------------------------------------------------------
 
 
