@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.envelope import Recorded
-from events.limits import AllowanceTaken, LimitHeld, LimitPolicy
+from events.limits import AllowanceTaken, LimitHeld, LimitPolicy, StepsSummed
 from events.schema import (
     ClockStepped,
     ConnectionAdded,
     ConnectionPaused,
     ConnectionRemoved,
     ConnectionResumed,
+    DaemonStarted,
     ProviderDeclared,
     RetriesEnded,
     RetryMoved,
@@ -107,6 +108,7 @@ class Reading:
         self.stops: dict[int, Stop] = {}
         self.limits: dict[int, tuple[LimitPolicy, ...]] = {}
         self.taken: defaultdict[int, list[tuple[datetime, int]]] = defaultdict(list)
+        self.ahead = timedelta()
         self.held: dict[int, datetime] = {}  # by the steady time, as what was taken
         self.at: datetime | None = None
         self.stepped: Recorded | None = None
@@ -146,6 +148,11 @@ class Reading:
             if line.start and provider in {None, line.provider}
         ]
 
+    def _draw_near(self, now: datetime) -> None:
+        """What a clock that was wrong put into the future was before this all the same."""
+        for taken in self.taken.values():
+            taken[:] = [(min(at, now), calls) for at, calls in taken]
+
     def read(self, each: Recorded) -> None:
         if isinstance(each.event, ClockStepped) or (self.at is not None and each.at < self.at):
             self._step(each)
@@ -154,6 +161,10 @@ class Reading:
         match each.event:
             case ProviderDeclared(streams=streams, limits=limits):
                 self.streams[each.subject], self.limits[each.subject] = streams, limits
+            case StepsSummed(ahead=ahead):
+                self.ahead = ahead
+            case DaemonStarted():
+                self._draw_near(each.at - self.ahead)
             case AllowanceTaken(calls=calls, ahead=ahead):
                 self.taken[each.subject].append((each.at - ahead, calls))
             case LimitHeld(until=until, ahead=ahead):
