@@ -26,7 +26,9 @@ CONNECTION = "acme/stock"
 GOOD = [{"SKU": f"A-{number}", "Qty": number, "Price": number + 0.5} for number in range(500)]
 MANY = 100_000
 MANY_DAYS = WEATHER + AIRPORTS
-STATE_FILES = {"log", "log.mark", "data", "vault", "vault.key", "ballast", "vault.ballast", "lock"}
+STATE_FILES = {
+    "log", "log.mark", "data", "cache", "vault", "vault.key", "ballast", "vault.ballast", "lock",
+}  # fmt: skip
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 COUNTED = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
 
