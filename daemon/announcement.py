@@ -7,9 +7,10 @@ it had an HTTP date, or `true`. What is neither says nothing.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
+
+from daemon import http_date
 
 SUNSET, DEPRECATION = "sunset", "deprecation"
 VALUE_MAX = 64  # characters; an HTTP date has 29
@@ -53,9 +54,5 @@ def _unix(value: str) -> datetime | None:
 
 
 def _http_date(value: str) -> datetime | None:
-    if not value.isascii() or not HTTP_DATE.fullmatch(value):
-        return None
-    try:
-        return parsedate_to_datetime(value).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    strict = value.isascii() and HTTP_DATE.fullmatch(value)
+    return http_date.read(value) if strict else None
