@@ -22,7 +22,7 @@ import trio
 from msgspec.structs import replace
 
 from daemon import configuration, core_dumps, host_lock, logs, places, rotation
-from daemon.app import Daemon, Parts, running
+from daemon.app import Parts, running
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf, ShelfUnusable
 from daemon.clock import SystemClock
@@ -162,7 +162,7 @@ async def _run(parts: Parts, found: Places, listener: trio.SocketListener) -> No
     async with running(parts) as daemon:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
-                desk = _desk(parts, daemon, found)
+                desk = Desk.of(daemon, parts.vault, parts.configuration, found, parts.version)
                 await nursery.start(serve, application(desk, Role.ADMIN), listener)
                 nursery.start_soon(_note_heads, daemon.journal)
                 notify("READY=1")
@@ -242,24 +242,6 @@ def _shelf(path: Path) -> Shelf:
     except ShelfUnusable as error:
         log.warning("cache-unusable", path=str(path), reason=str(error))
         return Shelf(None)
-
-
-def _desk(parts: Parts, daemon: Daemon, found: Places) -> Desk:
-    return Desk(
-        journal=daemon.journal,
-        supervisor=daemon.supervisor,
-        storage=daemon.storage,
-        keeper=daemon.keeper,
-        gateway=daemon.gateway,
-        cache=daemon.cache,
-        outbox=daemon.outbox,
-        relinker=daemon.relinker,
-        vault=parts.vault,
-        configuration=parts.configuration,
-        providers=daemon.providers,
-        places=found,
-        version=parts.version,
-    )
 
 
 def _make_state(state: Path) -> None:

@@ -172,20 +172,12 @@ class Moving(InProcess):
         return Configuration(settings=settings, providers=files, files=(), own=frozenset(files))
 
     def desk(self, daemon, tmp_path):
-        return Desk(
-            journal=daemon.journal,
-            supervisor=daemon.supervisor,
-            storage=daemon.storage,
-            vault=self.vault,
-            keeper=daemon.keeper,
-            gateway=daemon.gateway,
-            cache=daemon.cache,
-            outbox=daemon.outbox,
-            relinker=daemon.relinker,
-            configuration=self.configuration(),
-            providers=daemon.providers,
-            places=Places(config=tmp_path / "c", state=tmp_path, socket=tmp_path),
-            version="simulated",
+        return Desk.of(
+            daemon,
+            self.vault,
+            self.configuration(),
+            Places(config=tmp_path / "c", state=tmp_path, socket=tmp_path),
+            "simulated",
         )
 
     async def until(self, event, count=1):

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Self
 
 import msgspec
 from msgspec import Struct
 
+from daemon.app import Daemon
 from daemon.authorisation import Authorisations
 from daemon.cache.cache import Cache
 from daemon.commands import DeclareProvider
@@ -67,6 +69,32 @@ class Desk(Struct, frozen=True, kw_only=True):
     places: Places
     version: str
     authorisations: Authorisations = msgspec.field(default_factory=Authorisations)
+
+    @classmethod
+    def of(
+        cls,
+        daemon: Daemon,
+        vault: Vault,
+        configuration: Configuration,
+        places: Places,
+        version: str,
+    ) -> Self:
+        """The desk of a running daemon, real or simulated."""
+        return cls(
+            journal=daemon.journal,
+            supervisor=daemon.supervisor,
+            storage=daemon.storage,
+            vault=vault,
+            configuration=configuration,
+            keeper=daemon.keeper,
+            gateway=daemon.gateway,
+            cache=daemon.cache,
+            outbox=daemon.outbox,
+            relinker=daemon.relinker,
+            providers=daemon.providers,
+            places=places,
+            version=version,
+        )
 
     def find(self, name: str) -> tuple[int, Connection]:
         """The connection of that name. Raises Refused (not-found)."""

@@ -41,20 +41,12 @@ class Slow(InProcess):
         return Response(status=200, headers={}, body=b'[{"id": 1}]', duration_ms=1)
 
     def desk(self, daemon):
-        return Desk(
-            journal=daemon.journal,
-            supervisor=daemon.supervisor,
-            storage=daemon.storage,
-            vault=self.vault,
-            keeper=daemon.keeper,
-            gateway=daemon.gateway,
-            cache=daemon.cache,
-            outbox=daemon.outbox,
-            relinker=daemon.relinker,
-            configuration=self._parts(daemon.journal.log).configuration,
-            providers=daemon.providers,
-            places=Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),
-            version="simulated",
+        return Desk.of(
+            daemon,
+            self.vault,
+            self._parts(daemon.journal.log).configuration,
+            Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),
+            "simulated",
         )
 
     async def waited(self, daemon, timeout_s=60.0):

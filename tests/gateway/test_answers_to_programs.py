@@ -23,20 +23,12 @@ NOWHERE = Path("/nowhere")
 
 
 def desk(programs, daemon):
-    return Desk(
-        journal=daemon.journal,
-        supervisor=daemon.supervisor,
-        storage=daemon.storage,
-        vault=programs.vault,
-        keeper=daemon.keeper,
-        gateway=daemon.gateway,
-        cache=daemon.cache,
-        outbox=daemon.outbox,
-        relinker=daemon.relinker,
-        configuration=programs._parts(daemon.journal.log).configuration,
-        providers=daemon.providers,
-        places=Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),
-        version="simulated",
+    return Desk.of(
+        daemon,
+        programs.vault,
+        programs._parts(daemon.journal.log).configuration,
+        Places(config=NOWHERE, state=NOWHERE, socket=NOWHERE),
+        "simulated",
     )
 
 

@@ -267,20 +267,12 @@ class Month:
 
     def desk(self, daemon: Daemon) -> Desk:
         nowhere = Path("/nowhere")
-        return Desk(
-            journal=daemon.journal,
-            supervisor=daemon.supervisor,
-            storage=daemon.storage,
-            vault=self.vault,
-            keeper=daemon.keeper,
-            gateway=daemon.gateway,
-            cache=daemon.cache,
-            outbox=daemon.outbox,
-            relinker=daemon.relinker,
-            configuration=self.configuration(),
-            providers=daemon.providers,
-            places=Places(config=nowhere, state=nowhere, socket=nowhere),
-            version="simulated",
+        return Desk.of(
+            daemon,
+            self.vault,
+            self.configuration(),
+            Places(config=nowhere, state=nowhere, socket=nowhere),
+            "simulated",
         )
 
     async def _time_passes(self) -> None:

@@ -24,20 +24,12 @@ class Idle(InProcess):
     )
 
     def desk(self, daemon, tmp_path):
-        return Desk(
-            journal=daemon.journal,
-            supervisor=daemon.supervisor,
-            storage=daemon.storage,
-            vault=self.vault,
-            keeper=daemon.keeper,
-            gateway=daemon.gateway,
-            cache=daemon.cache,
-            outbox=daemon.outbox,
-            relinker=daemon.relinker,
-            configuration=self._parts(daemon.journal.log).configuration,
-            providers=daemon.providers,
-            places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),
-            version="simulated",
+        return Desk.of(
+            daemon,
+            self.vault,
+            self._parts(daemon.journal.log).configuration,
+            Places(config=tmp_path, state=tmp_path, socket=tmp_path),
+            "simulated",
         )
 
 

@@ -24,20 +24,12 @@ NAME = "acme/parts/typed"
 
 
 def desk(month: Month, daemon: Daemon, tmp_path) -> Desk:
-    return Desk(
-        journal=daemon.journal,
-        supervisor=daemon.supervisor,
-        storage=daemon.storage,
-        vault=month.vault,
-        keeper=daemon.keeper,
-        gateway=daemon.gateway,
-        cache=daemon.cache,
-        outbox=daemon.outbox,
-        relinker=daemon.relinker,
-        configuration=month.configuration(),
-        providers=daemon.providers,
-        places=Places(config=tmp_path, state=tmp_path, socket=tmp_path),
-        version="simulated",
+    return Desk.of(
+        daemon,
+        month.vault,
+        month.configuration(),
+        Places(config=tmp_path, state=tmp_path, socket=tmp_path),
+        "simulated",
     )
 
 
