@@ -10,6 +10,8 @@ from msgspec import Struct, field
 from daemon.secret import Secret
 from events.terms import FailureClass
 
+UNCHANGED = 304
+CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 REFUSAL_BYTES_MAX = 64 * 1024  # an OAuth error is some hundred bytes
 
 
@@ -53,6 +55,11 @@ class Request(Struct, frozen=True, kw_only=True):
     keeps_refusal: bool = False
     cut_short: bool = False
     trail: Trail = Trail()
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether who asks has the answer already, if it is still good: then UNCHANGED will do."""
+        return bool(CONDITIONS & self.headers.keys())
 
     def __repr__(self) -> str:
         return f"Request({self.endpoint}, stream={self.stream})"
@@ -114,6 +121,9 @@ class CallLost(Exception):
         self.refusal = refusal
         self.headers = headers
         self.attempts = attempts
+
+    def __str__(self) -> str:
+        return self.message
 
     def copy(self) -> "CallLost":
         """Return the same loss, to be raised by somebody else who shares it."""

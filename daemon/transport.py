@@ -16,7 +16,14 @@ import trio
 from msgspec import structs
 
 from daemon import addresses, body, failures, refusals, spool
-from daemon.exchange import REFUSAL_BYTES_MAX, CallLost, PoolStatistics, Request, Response
+from daemon.exchange import (
+    REFUSAL_BYTES_MAX,
+    UNCHANGED,
+    CallLost,
+    PoolStatistics,
+    Request,
+    Response,
+)
 from daemon.pool import CONNECTIONS_MAX, Pool
 from daemon.provider_file import Limits
 from daemon.rate_file import Rate
@@ -27,10 +34,6 @@ CLOSE_S = 5.0  # saying goodbye to a peer that does not listen must end
 USER_AGENT = "rounds/0.1"
 WHOLE_BYTES_MAX = 4 * 1024**2  # of JSON in memory: decoded it takes some ten times as much
 NO_RATE = Rate()
-
-UNCHANGED = 304
-CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
-"""Who sent one of these has the answer already, if it is still good."""
 
 CUT_SHORT = "the time that the program gave was over before the provider answered"
 
@@ -163,7 +166,7 @@ class Transport:
         try:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             encoding = headers.get("content-encoding", "")
-            unchanged = answer.status_code == UNCHANGED and CONDITIONS & request.headers.keys()
+            unchanged = answer.status_code == UNCHANGED and request.is_conditional
             if not (200 <= answer.status_code < 300 or unchanged):
                 refusal = body.Body(REFUSAL_BYTES_MAX)
                 if request.keeps_refusal:

@@ -9,7 +9,6 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import RequestAnswer, RequestWish
 from daemon.decide.calling import Held
 from daemon.exchange import CallLost
-from daemon.failures import NEXT_SYNC
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import Answer
@@ -58,8 +57,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
     except CallLost as lost:
         code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
-        message = lost.message.removesuffix(NEXT_SYNC)
-        raise Refused(code, message, retry_after=lost.retry_after) from None
+        raise Refused(code, lost.message, retry_after=lost.retry_after) from None
     if isinstance(answer, Queued):
         return RequestAnswer(
             seq=desk.journal.head.seq,

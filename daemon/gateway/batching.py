@@ -18,7 +18,6 @@ from daemon.endpoint_file import Batch
 from daemon.exchange import CallLost
 from daemon.gateway import asking
 from daemon.gateway.call import Brought, Call, Exchange, Identity, is_impatience
-from daemon.transport import CONDITIONS
 from events.terms import FailureClass
 
 IDS = "{ids}"
@@ -99,7 +98,7 @@ def _value(call: Call) -> str | None:
     match = asking.pattern(template).fullmatch(call.path) if call.only_asks else None
     if match is None or len(match.groups()) != 1 or "?" in call.request.url:
         return None
-    if CONDITIONS & call.request.headers.keys():  # which would be those of all the others
+    if call.request.is_conditional:  # which would be those of all the others
         return None
     value = match[1]
     return value if PLAIN.fullmatch(unquote(value)) else None

@@ -25,11 +25,9 @@ from daemon.cache.shelf import Kept, Label
 from daemon.decide import caching, calling
 from daemon.decide.caching import Rules, Use
 from daemon.endpoint_file import Endpoint
-from daemon.exchange import CallLost
-from daemon.failures import NEXT_SYNC
+from daemon.exchange import UNCHANGED, CallLost
 from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source, anew
 from daemon.journal import Journal
-from daemon.transport import CONDITIONS, UNCHANGED
 from events.gateway import CallKind
 from events.terms import FailureClass
 
@@ -77,7 +75,7 @@ class Caching:
     async def __call__(self, call: Call) -> Brought:
         if call.kind is not CallKind.READ:
             return await self._change(call)
-        if not call.only_asks or not call.endpoint.cached or _asks_itself(call):
+        if not call.only_asks or not call.endpoint.cached or call.request.is_conditional:
             return await self._inner(call)
         key = _key(call)
         label = self._cache.find(key)
@@ -218,8 +216,7 @@ class Caching:
         given = self._given(label, kept, found)
         if isinstance(why, HeldBack):
             return replace(given, stale=True, why=OPEN)
-        message = why.message.removesuffix(NEXT_SYNC)
-        return replace(given, stale=True, attempts=why.attempts, why=message)
+        return replace(given, stale=True, attempts=why.attempts, why=why.message)
 
     def _given(self, label: Label, kept: Kept, found: Use) -> Brought:
         return Brought(
@@ -268,11 +265,6 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
 def _sendable(validator: str | None) -> str | None:
     """What can go back in a header; another one would be no use, and the request be refused."""
     return validator if validator and re.fullmatch(r"[\x20-\x7e]+", validator) else None
-
-
-def _asks_itself(call: Call) -> bool:
-    """Whether the program keeps answers itself, and asks if its own is still good."""
-    return bool(CONDITIONS & call.request.headers.keys())
 
 
 def _conditional(call: Call, label: Label | None) -> Call:

@@ -12,12 +12,11 @@ from daemon.cache.cache import Cache
 from daemon.decide import fate
 from daemon.decide.fate import Fate, Loss
 from daemon.exchange import CallLost
-from daemon.failures import NEXT_SYNC
 from daemon.gateway.asking import Wish
 from daemon.gateway.batching import Batching
 from daemon.gateway.breaking import Breaking
 from daemon.gateway.caching import Caching, shown
-from daemon.gateway.call import Brought
+from daemon.gateway.call import Brought, Call
 from daemon.gateway.drafting import Means, draft
 from daemon.gateway.retrying import Retrying
 from daemon.gateway.sending import Sending
@@ -85,9 +84,12 @@ class Gateway:
 
         Raises HeldBack, and CallLost where no answer came.
         """
+        return await self.make(draft(self._means, subject, wish, by))
+
+    async def make(self, call: Call) -> Answer:
+        """Make a call that was drafted just now, as `call` does."""
         began = trio.current_time()
-        call = draft(self._means, subject, wish, by)
-        with trio.move_on_at(call.deadline + GRACE_S), self.under_way(subject):
+        with trio.move_on_at(call.deadline + GRACE_S), self.under_way(call.subject):
             try:
                 brought = await self._layers(call)
             except CallLost as lost:
@@ -100,8 +102,9 @@ class Gateway:
                 brought=structs.replace(brought, headers=shown(brought.headers)),
                 duration_ms=_since(began),
             )
+        given_s = round(call.deadline - began, 3)
         raise CallLost(
-            FailureClass.TIMEOUT, f"there was no answer within {wish.timeout_s:g} s, our deadline"
+            FailureClass.TIMEOUT, f"there was no answer within {given_s:g} s, our deadline"
         )
 
 
@@ -130,7 +133,7 @@ def _refused(lost: CallLost, began: float) -> Answer:
         brought=brought,
         duration_ms=_since(began),
         cause=lost.cause,
-        message=lost.message.removesuffix(NEXT_SYNC),
+        message=lost.message,
     )
 
 

@@ -86,12 +86,13 @@ class Outbox:
         world, now = self._journal.world, self._journal.clock.now()
         if held := outbox.keeps_out(subject, world, now):
             raise HeldBack(held)
-        wish, drafted = self._drafted(subject, wish)
+        wish = self._with_key(subject, wish)
+        drafted = draft(self._means, subject, wish, by)
         if outbox.waits(subject, world):
             return await self._queue(subject, wish, drafted, None, by)
         cause: FailureClass | None = None
         try:
-            answer = await self._gateway.call(subject, wish, by)
+            answer = await self._gateway.make(drafted)
         except OverLimit:
             raise  # who is told when to come back; the outbox is no way around that
         except HeldBack:
@@ -112,12 +113,12 @@ class Outbox:
                 return answer
         return await self._queue(subject, wish, drafted, cause, by)
 
-    def _drafted(self, subject: int, wish: Wish) -> tuple[Wish, Call]:
-        """With a key of ours where the provider knows keys and the program gave none."""
-        drafted = draft(self._means, subject, wish)
-        if drafted.keyed or drafted.way.file.idempotency_header is None:
-            return wish, drafted
-        return replace(wish, key=self._key()), replace(drafted, keyed=True)
+    def _with_key(self, subject: int, wish: Wish) -> Wish:
+        """One of ours where the provider knows keys and the program gave none."""
+        provider = self._means.providers.get(self._journal.world.connections[subject].provider)
+        if wish.key is not None or not provider or provider.file.idempotency_header is None:
+            return wish
+        return replace(wish, key=self._key())
 
     def _key(self) -> str:
         one, other = (int(self._chance() * 2**KEY_BITS) for _ in range(2))

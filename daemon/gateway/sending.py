@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from daemon.commands import NoteCallMade, ProgramCall
 from daemon.decide import calling
 from daemon.exchange import CallLost, Request, Response, Send
+from daemon.failures import NEXT_SYNC
 from daemon.gateway.call import Brought, Call, HeldBack
 from daemon.gateway.drafting import Means
 from daemon.journal import Journal
@@ -43,6 +44,9 @@ class Sending:
         )
         try:
             response = await way.send(call.request)
+        except CallLost as lost:
+            lost.message = lost.message.removesuffix(NEXT_SYNC)  # no sync made this call
+            raise
         finally:
             self._probing -= made.probes
         return Brought(status=response.status, headers=response.headers, body=response.body)
@@ -97,34 +101,35 @@ class Made:
 
     def answered(self, request: Request, response: Response) -> None:
         self._note(
-            CallMade(
-                endpoint=request.endpoint,
-                method=request.method,
-                kind=self.call.kind,
-                began=self.began,
-                attempt=self.call.attempt,
+            replace(
+                self._made(request),
                 status=response.status,
                 duration_ms=response.duration_ms,
                 bytes=response.size,
-                by=self.call.by,
             )
         )
 
     def lost(self, request: Request, lost: CallLost) -> None:
         self._note(
-            CallMade(
-                endpoint=request.endpoint,
-                method=request.method,
-                kind=self.call.kind,
-                began=self.began,
-                attempt=self.call.attempt,
+            replace(
+                self._made(request),
                 status=lost.status,
                 cause=lost.cause,
                 duration_ms=lost.duration_ms,
                 bytes=lost.bytes,
                 retry_after=lost.retry_after,
-                by=self.call.by,
             )
+        )
+
+    def _made(self, request: Request) -> CallMade:
+        """What is known of it however it went."""
+        return CallMade(
+            endpoint=request.endpoint,
+            method=request.method,
+            kind=self.call.kind,
+            began=self.began,
+            attempt=self.call.attempt,
+            by=self.call.by,
         )
 
     def _note(self, call: CallMade) -> None:

@@ -9,7 +9,9 @@ import trio
 from daemon.commands import OpenBreaker, Remove, SetSettings
 from daemon.decide.calling import ATTEMPTS_MAX
 from daemon.exchange import CallLost
+from daemon.failures import NEXT_SYNC
 from daemon.gateway.call import HeldBack
+from daemon.gateway.gateway import DOUBT
 from events.gateway import CallMade
 from events.policy import Settings
 from events.schema import FLEET, BreakerOpened
@@ -226,5 +228,19 @@ def test_who_waits_for_a_limit_of_its_own_finds_out_for_nobody_yet():
             await trio.sleep(60)
             assert programs.arrived[-1].at > 90
         assert daemon.gateway.probing == set()
+
+    calling(test)
+
+
+@pytest.mark.requirement("E5")
+def test_a_program_is_told_nothing_of_a_next_sync():
+    async def test(programs, daemon):
+        programs.answer = lambda _: CallLost(FailureClass.NETWORK, f"it broke{NEXT_SYNC}")
+        with pytest.raises(CallLost) as read:
+            await programs.ask(daemon, "/days")
+        with pytest.raises(CallLost) as written:
+            await programs.ask(daemon, "/days", method="POST")
+        assert str(read.value) == "it broke"
+        assert str(written.value) == f"it broke; {DOUBT}"
 
     calling(test)
