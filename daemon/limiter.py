@@ -15,6 +15,7 @@ import trio
 
 from daemon.changes import Changes
 from daemon.commands import NoteAnswer, ProgramCall
+from daemon.decide import limits
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.pool import CONNECTIONS_MAX
@@ -83,9 +84,16 @@ class Limiter:
                 yield
             return
         patience = min(patience_s, WAIT_S_MAX)
+        asking = Asking(subject=subject, reads=reads, program=program)
+        if self._goes_at_once(provider, asking):
+            try:
+                yield
+            finally:
+                self._put_back(provider)
+            return
         waiter = Waiter(
             order=(priority, next(self._turns)),
-            asking=Asking(subject=subject, reads=reads, program=program),
+            asking=asking,
             patience_s=patience,
             deadline=trio.current_time() + patience,
             told=trio.Event(),
@@ -116,6 +124,9 @@ class Limiter:
         slow: bool = False,
     ) -> None:
         """Take in how the provider answered a call of this connection."""
+        good = cause is None and retry_after is None and not slow
+        if good and limits.are_whole(self._journal.world, subject):
+            return
         note = NoteAnswer(
             subject=subject,
             cause=cause,
@@ -128,7 +139,7 @@ class Limiter:
 
     async def _admit(self, provider: int, waiter: Waiter) -> None:
         """Wait for the call's turn, and for the commit of what it goes on."""
-        while not self._goes_at_once(provider, waiter):
+        while True:
             await self._turn(provider, waiter)
             blocks = waiter.blocks or []
             for block in blocks:
@@ -138,14 +149,15 @@ class Limiter:
                 return
             self._leave(provider, waiter)
 
-    def _goes_at_once(self, provider: int, waiter: Waiter) -> bool:
+    def _goes_at_once(self, provider: int, asking: Asking) -> bool:
         """Let it go where nobody waits, and what it goes on was taken already."""
-        lane = self._lanes.setdefault(provider, Lane())
-        if lane.waiting or lane.away >= PLACES:
+        lane = self._lanes.get(provider)
+        if lane is not None and (lane.waiting or lane.away >= PLACES):
             return False
-        if not self._purses.spend_left(waiter.asking, self._programs.expects):
+        if not self._purses.spend_left(asking, self._programs.expects):
             return False
-        waiter.blocks = []  # spent
+        if lane is None:
+            lane = self._lanes[provider] = Lane()
         lane.away += 1
         return True
 
@@ -204,14 +216,19 @@ class Limiter:
                 lane.leave(waiter)
             self._tidy(provider, lane)
             return
-        unasked = lane.away >= PLACES or waiter.blocks
-        for block in waiter.blocks:
+        unspent, waiter.blocks = waiter.blocks, None
+        for block in unspent:
             block.left += 1
-        if waiter.blocks:
+        if unspent:
             lane.closed.clear()
-        waiter.blocks = None
+        self._put_back(provider, unasked=bool(unspent))
+
+    def _put_back(self, provider: int, *, unasked: bool = False) -> None:
+        """A call that was under way is over; some who wait are `unasked` yet whether they go."""
+        lane = self._lanes[provider]
+        unasked = unasked or lane.away >= PLACES
         lane.away -= 1
-        if unasked or not self._is_settled(lane):
+        if lane.waiting and (unasked or not self._is_settled(lane)):
             self._serve(provider)
         else:
             self._tidy(provider, lane)

@@ -7,6 +7,7 @@ that providers say is logged. What still looks like a credential is struck out.
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO, cast
 
 import msgspec
@@ -31,6 +32,8 @@ SECRET_TEXT = re.compile(
     r"|://[^/?#\s]*@)"
 )
 DEPTH_MAX = 6
+NAMES_KEPT = 1024  # names of fields of which is known whether they are a credential's
+NUMBERS = frozenset({int, float, bool, type(None)})
 
 _encoder = msgspec.json.Encoder()
 
@@ -42,9 +45,9 @@ def set_up(stream: TextIO | Outlet | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(_traceback),
             redact,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([_spell_out, structlog.dev.ConsoleRenderer()] if human else [render]),
         ],
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out)),
@@ -66,10 +69,15 @@ def render(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
 
 def _struck(name: str, value: Any, depth: int) -> Any:
     """What may be shown of a value; what is no plain data is shown as its redacted text."""
-    if SECRET_NAME.search(name) and value is not None:
+    plain = value.__class__
+    if _is_secret(name) and value is not None:
         return STRUCK
+    if plain in NUMBERS:  # these two are almost every field of almost every line
+        return value
+    if plain is str:
+        return SECRET_TEXT.sub(STRUCK, value)
     match value:
-        case None | bool() | int() | float():
+        case int() | float():
             return value
         case bytes() | bytearray() | memoryview():
             return STRUCK
@@ -86,6 +94,11 @@ def _struck(name: str, value: Any, depth: int) -> Any:
             return [_struck("", inner, depth + 1) for inner in value]
         case _:
             return SECRET_TEXT.sub(STRUCK, str(value))
+
+
+@lru_cache(NAMES_KEPT)
+def _is_secret(name: str) -> bool:
+    return SECRET_NAME.search(name) is not None
 
 
 def _safe(text: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import trio
 from msgspec import Struct
 
+from daemon.changes import OF_OPENINGS
 from daemon.clock import Clock
 from daemon.commands import NoteSteps, ProgramCall, Recount, TakeAllowance
 from daemon.decide import accounts, limits
@@ -24,6 +25,7 @@ from projections.callers import Called
 from projections.window import EPOCH, Moment
 
 BLOCKS_MAX = 4096  # in memory; the one taken first is given up, since it counts as used anyway
+READY_MAX = 4096  # of whom is remembered on which blocks the next call goes
 DRIFT_TOLERATED = timedelta(seconds=0.1)  # two clocks that are read one after the other differ
 AGAIN = timedelta(milliseconds=10)  # the clock moved between asking and taking: ask once more
 
@@ -70,6 +72,13 @@ class Asking(Struct, frozen=True, kw_only=True):
     program: ProgramCall | None = None
 
 
+class _Ready(Struct, frozen=True, kw_only=True, eq=False):
+    """The blocks on which the next call goes while they are good; `own` is its tenant's purse."""
+
+    blocks: tuple[Block, ...]
+    own: Purse | None
+
+
 class Purses:
     """All that is left, by whose it is."""
 
@@ -77,10 +86,13 @@ class Purses:
         self._journal = journal
         self._steps = _Steps(journal.clock, journal.world.fleet.ahead)
         self._blocks: dict[Purse, Block] = {}
+        self._ready: dict[Asking, _Ready] = {}
         journal.observe(self._observe)
 
     def _observe(self, recorded: Recorded) -> None:
         """What was taken of another provider's limits is of no use at the next one."""
+        if type(recorded.event) in OF_OPENINGS:
+            self._ready.clear()
         if isinstance(recorded.event, ConnectionRelinked):
             for reads in (True, False):
                 self._blocks.pop(Purse(subject=recorded.subject, reads=reads), None)
@@ -112,24 +124,41 @@ class Purses:
 
         What somebody `expects` of a tenant's purse is theirs.
         """
-        moment, blocks = self._moment(), list[Block]()
+        self.ahead()  # which forgets who is ready, if the clock stepped
+        ready = self._ready.get(asking) or self._look_up(asking)
+        if ready is None:
+            return False
+        wall, durable = self._journal.clock.now(), self._journal.head.seq
+        for block in ready.blocks:
+            if not block.left or not block.is_good(wall) or block.recorded[-1].seq > durable:
+                self._ready.pop(asking, None)
+                return False
+        if ready.own is not None and expects(ready.own):
+            return False
+        for block in ready.blocks:
+            block.left -= 1
+        return True
+
+    def _look_up(self, asking: Asking) -> _Ready | None:
+        """Find the blocks that a call goes on, which stay the same until they are used up, or one
+        of OF_OPENINGS happens; None where there are none, or something holds it.
+        """
+        moment, blocks, own = self._moment(), list[Block](), None
         for account in self._accounts(asking, moment):
             if allowance.held_for(account.allowance, moment):
-                return False
+                return None
             if not account.policies:
                 continue
             purse = _purse(account, asking)
             block = self._blocks.get(purse)
-            if block is None or not block.left or not block.is_good(moment.wall):
-                return False
-            if block.recorded[-1].seq > self._journal.head.seq:
-                return False
-            if account.scope is None and expects(purse):
-                return False
+            if block is None:
+                return None
+            own = purse if account.scope is None else own
             blocks.append(block)
-        for block in blocks:
-            block.left -= 1
-        return True
+        if len(self._ready) >= READY_MAX:
+            self._ready.clear()
+        ready = self._ready[asking] = _Ready(blocks=tuple(blocks), own=own)
+        return ready
 
     def force(self, subject: int, *, reads: bool) -> list[Recorded]:
         """Let one call go whatever the limits say: what is to be durable first."""

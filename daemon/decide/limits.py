@@ -137,6 +137,13 @@ def note_steps(command: NoteSteps, world: World) -> Decisions:
     return [(FLEET, StepsSummed(ahead=command.ahead))]
 
 
+def are_whole(world: World, subject: int) -> bool:
+    """Whether all of each limit is used: an answer that is good and asks nothing changes nothing."""
+    known = world.connections[subject]
+    both = (known.allowance, world.providers[known.provider].allowance)
+    return all(each.percent == PERCENT_MAX for each in both)
+
+
 def note_answer(command: NoteAnswer, world: World, now: datetime) -> Decisions:
     """Obey what the provider asks for, and use less of its limit, or more again."""
     account = _answerable(world, command.subject)
