@@ -84,6 +84,7 @@ class Journal:
             return
         if self._broken is not None:
             raise self._why_broken()
+        self.log.hurry()
         committed = trio.Event()
         heapq.heappush(self._waiting, (recorded[-1].seq, next(self._turns), committed))
         await committed.wait()

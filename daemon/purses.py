@@ -140,8 +140,9 @@ class Purses:
         return True
 
     def _look_up(self, asking: Asking) -> _Ready | None:
-        """Find the blocks that a call goes on, which stay the same until they are used up, or one
-        of OF_OPENINGS happens; None where there are none, or something holds it.
+        """Find what a call goes on; None where there is nothing, or something holds it.
+
+        It stays the same until it is used up, or something of OF_OPENINGS happens.
         """
         moment, blocks, own = self._moment(), list[Block](), None
         for account in self._accounts(asking, moment):

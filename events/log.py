@@ -34,6 +34,10 @@ class Log(Protocol):
         """Hand in one decision's rows, numbered on from the last. Returns at once."""
         ...
 
+    def hurry(self) -> None:
+        """Have what was handed in written without delay, since somebody waits for it."""
+        ...
+
     def read(
         self, after: int, *, subject: int | None = None, limit: int = READ_EVENTS
     ) -> list[Recorded]:
@@ -104,6 +108,10 @@ class SqliteLog:
     def append(self, rows: Sequence[Row]) -> None:
         assert self._writer is not None, "a log is started before it is appended to"
         self._writer.put(rows)
+
+    def hurry(self) -> None:
+        assert self._writer is not None, "a log is started before anybody waits for it"
+        self._writer.hurry()
 
     def read(
         self, after: int, *, subject: int | None = None, limit: int = READ_EVENTS

@@ -1,11 +1,13 @@
 """Who puts events on disk: one thread, one connection, one fsync for all that waited.
 
-            rows                commit
-  (idle) ─────────► (writing) ─────────► (idle)
-                      │    ▲
-            disk full │    │ room again: the same batch, then the ballast
-                      ▼    │
-                    (starved)          any other error ──► (broken), for good
+          rows               somebody waits            commit
+  (idle) ──────► (gathering) ────────────────► (writing) ──────► (idle)
+                                or LINGER_S      │    ▲
+                                       disk full │    │ room again: the same batch, the ballast
+                                                 ▼    │
+                                               (starved)     any other error ──► (broken), for good
+
+What nobody waits for, as a program's call that was made, does not have an fsync of its own.
 
 After a failed fsync SQLite would accept the next commit on pages that never reached the disk, so
 any error but a full disk ends the writer: the process exits, and the next one replays. That one
@@ -29,6 +31,7 @@ BATCH_ROWS = 4096  # a commit's bound: past this size a larger batch is no faste
 CHUNK_ROWS = 64  # rows a statement; one long statement releases the GIL once, not 64 times
 CHECKPOINT_ROWS = 8192  # some 2 MB of WAL
 COMMIT_ROWS = 16  # what a commit costs in WAL beside its rows: at least one page a table
+LINGER_S = 0.02  # what nobody waits for is that much later on disk: few commits, not one for each
 RETRY_S = 0.5  # how often a full disk is tried again
 FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # SHMSIZE: the WAL's index cannot grow
 
@@ -51,9 +54,16 @@ class Listener(Protocol):
 
 class Writer:
     def __init__(
-        self, connection: sqlite3.Connection, directory: Path, head: int, block: bytes
+        self,
+        connection: sqlite3.Connection,
+        directory: Path,
+        head: int,
+        block: bytes,
+        *,
+        linger_s: float = LINGER_S,
     ) -> None:
         self._connection = connection
+        self._linger_s = linger_s
         self._ballast = Ballast(directory / "ballast")
         self._mark = mark.MarkFile(directory / "log.mark")
         self._head = head
@@ -61,6 +71,8 @@ class Writer:
         self._groups: deque[Sequence[Row]] = deque()
         self._batch: list[Row] = []  # taken from the groups, and not on disk yet
         self._wake = threading.Condition()
+        self._rows = 0  # in the groups
+        self._hurried = False
         self._closing = False
         self._starved = False
         self._broken = False
@@ -86,7 +98,16 @@ class Writer:
             return
         with self._wake:
             self._groups.append(rows)
-            self._wake.notify()
+            self._rows += len(rows)
+            if len(self._groups) == 1 or self._rows >= BATCH_ROWS:
+                self._wake.notify()
+
+    def hurry(self) -> None:
+        """Somebody waits for what was handed in. Returns at once."""
+        with self._wake:
+            if self._groups and not self._hurried:
+                self._hurried = True
+                self._wake.notify()
 
     def finish(self) -> bool:
         """Write what can be written, then stop. True if the connection may still be trusted."""
@@ -118,13 +139,20 @@ class Writer:
         with self._wake:
             if not self._closing and (self._batch or not self._groups):
                 self._wake.wait(RETRY_S if self._starved else None)
+            if self._groups and not self._batch:
+                self._wake.wait_for(self._is_due, self._linger_s)
             return not self._closing or (bool(self._groups) and not self._batch)
+
+    def _is_due(self) -> bool:
+        return self._hurried or self._closing or self._rows >= BATCH_ROWS
 
     def _gather(self) -> list[Row]:
         batch: list[Row] = []
         with self._wake:
             while self._groups and len(batch) < BATCH_ROWS:
                 batch += self._groups.popleft()
+            self._rows -= len(batch)
+            self._hurried = self._hurried and bool(self._groups)
         return batch
 
     def _commit(self, batch: list[Row]) -> bool:

@@ -98,6 +98,8 @@ def decide(command: Command, world: World, now: datetime) -> Decisions:
 
 
 def _decide(command: Command, world: World, now: datetime) -> Decisions:
+    if isinstance(command, GatewayCommand):  # the most frequent one
+        return calling.note(command, world, now)
     if isinstance(command, SyncCommand):
         return _of_sync(command, world, now)
     if isinstance(command, GrantCommand):
@@ -108,8 +110,6 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_policy(command, world)
     if isinstance(command, LimitCommand):
         return _of_limit(command, world, now)
-    if isinstance(command, GatewayCommand):
-        return calling.note(command, world, now)
     if isinstance(command, OutboxCommand):
         return outbox.decide(command, world, now)
     if isinstance(command, NoteAnnouncement):

@@ -25,7 +25,7 @@ from projections.allowance import PERCENT_MAX
 from projections.window import Moment
 from projections.world import World
 
-BLOCK_MAX = 16  # calls in a block: what a crash wastes at most
+BLOCK_MAX = 64  # calls in a block, each a commit that calls wait for: a crash wastes no more
 BLOCK_SHARE = 10  # a block is at most a tenth of the smallest limit that it counts in
 HOLD_MAX = timedelta(days=31)  # the longest hint that is believed: see daemon/rate_hint.py
 UNHINTED = timedelta(seconds=30)  # a refusal that does not say for how long
@@ -138,7 +138,7 @@ def note_steps(command: NoteSteps, world: World) -> Decisions:
 
 
 def are_whole(world: World, subject: int) -> bool:
-    """Whether all of each limit is used: an answer that is good and asks nothing changes nothing."""
+    """Whether all of each limit is used: then a good answer that asks nothing changes nothing."""
     known = world.connections[subject]
     both = (known.allowance, world.providers[known.provider].allowance)
     return all(each.percent == PERCENT_MAX for each in both)

@@ -77,6 +77,7 @@ def ours(recorded: list[Recorded], burst: int, in_flight: int) -> Turn:
         durable = 0
         for decision in bursts:
             log.append([encode(event) for event in decision])
+            log.hurry()
             while durable <= decision[-1].seq - in_flight * burst:
                 durable = heads.get()
         while durable < recorded[-1].seq:

@@ -64,6 +64,8 @@ class Nowhere:
     def append(self, rows: Sequence[Row]) -> None:
         self._listener.committed(rows[-1][0], b"")
 
+    def hurry(self) -> None: ...
+
     def read(self, after: int, *, subject: int | None = None, limit: int = 0) -> list[Recorded]:
         return []
 

@@ -46,6 +46,7 @@ def main(directory: Path, decisions: int, each: int = 3) -> int:
     log.start(printed)
     for first in range(head + 1, head + 1 + decisions * each, each):
         log.append(rows(first, first + each - 1))
+        log.hurry()
         printed.turn.acquire()
         if printed.broke:
             break

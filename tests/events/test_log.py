@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 
 from events import chain, mark
+from events.chain import GENESIS
 from events.codec import Row, UnreadableEvent, encode
+from events.database import open_for_writing
 from events.envelope import Recorded
 from events.log import SqliteLog
 from events.reading import LogUnusable, open_for_reading
 from events.verify import Verdict, read_mark, verify
+from events.writer import BATCH_ROWS, Writer
 from tests.events.facts import groups
 from tests.events.listening import Heard
 from tests.events.samples import rows, started
@@ -84,6 +87,35 @@ def test_what_is_written_is_read(decisions):
                 assert log.read(0, subject=subject) == of_subject
         assert replayed(Path(name)) == written
         assert [recorded.seq for recorded in written] == list(range(1, len(written) + 1))
+
+
+@pytest.mark.parametrize("end", ["hurry", "close"])
+def test_what_nobody_waits_for_shares_a_commit_with_the_first_that_somebody_does(tmp_path, end):
+    """However fast this machine is: it would linger for an hour."""
+    heard = Heard()
+    with closing(open_for_writing(tmp_path / "log")) as connection:
+        writer = Writer(connection, tmp_path, 0, GENESIS, linger_s=3600)
+        writer.start(heard)
+        for seq in (1, 2, 3):
+            writer.put(rows(seq, seq))
+        assert heard.heads == {}
+        if end == "hurry":
+            writer.hurry()
+            heard.wait_for_event(3)
+        assert writer.finish()
+    assert [*heard.heads] == [3]
+    assert [each.seq for each in replayed(tmp_path)] == [1, 2, 3]
+
+
+def test_nobody_lingers_over_a_whole_batch(tmp_path):
+    heard = Heard()
+    with closing(open_for_writing(tmp_path / "log")) as connection:
+        writer = Writer(connection, tmp_path, 0, GENESIS, linger_s=3600)
+        writer.start(heard)
+        writer.put(rows(1, 1))
+        writer.put(rows(2, BATCH_ROWS))
+        heard.wait_for_event(BATCH_ROWS)
+        assert writer.finish()
 
 
 @given(groups())

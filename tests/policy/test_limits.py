@@ -85,7 +85,7 @@ def full(calls, *spans, subject=PROVIDER, at=NOON, **more):
 @pytest.mark.parametrize(
     ("policies", "wanted", "blocks"),
     [
-        ([limit(1000, SLIDING)], 40, [(PROVIDER, taken(16, SLIDING, until=NOON + 2 * SECOND))]),
+        ([limit(1000, SLIDING)], 99, [(PROVIDER, taken(64, SLIDING, until=NOON + 2 * SECOND))]),
         ([limit(100, SLIDING)], 40, [(PROVIDER, taken(10, SLIDING, until=NOON + 2 * SECOND))]),
         ([limit(100, SLIDING)], 3, [(PROVIDER, taken(3, SLIDING, until=NOON + 2 * SECOND))]),
         ([limit(9, SLIDING)], 40, [(PROVIDER, taken(1, SLIDING, until=NOON + 2 * SECOND))]),
