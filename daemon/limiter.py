@@ -7,8 +7,8 @@ place ─► waiting room, by priority ─► allowance, durable ─► the call
 
 import itertools
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import trio
@@ -80,17 +80,15 @@ class Limiter:
         provider = self._journal.world.connections[subject].provider
         if forced:
             await self._journal.durable(self._purses.force(subject, reads=reads))
-            with self._place_taken(provider):
-                yield
-            return
-        patience = min(patience_s, WAIT_S_MAX)
+            self._lanes.setdefault(provider, Lane()).away += 1
         asking = Asking(subject=subject, reads=reads, program=program)
-        if self._goes_at_once(provider, asking):
+        if forced or self._goes_at_once(provider, asking):
             try:
                 yield
             finally:
-                self._put_back(provider)
+                self._put_back(provider, unasked=forced)
             return
+        patience = min(patience_s, WAIT_S_MAX)
         waiter = Waiter(
             order=(priority, next(self._turns)),
             asking=asking,
@@ -103,17 +101,6 @@ class Limiter:
             yield
         finally:
             self._leave(provider, waiter)
-
-    @contextmanager
-    def _place_taken(self, provider: int) -> Iterator[None]:
-        lane = self._lanes.setdefault(provider, Lane())
-        lane.away += 1
-        try:
-            yield
-        finally:
-            lane.away -= 1
-            lane.closed.clear()  # what it took keeps the others for longer
-            self._serve(provider)
 
     def answered(
         self,
@@ -219,16 +206,16 @@ class Limiter:
         unspent, waiter.blocks = waiter.blocks, None
         for block in unspent:
             block.left += 1
-        if unspent:
-            lane.closed.clear()
         self._put_back(provider, unasked=bool(unspent))
 
     def _put_back(self, provider: int, *, unasked: bool = False) -> None:
-        """A call that was under way is over; some who wait are `unasked` yet whether they go."""
+        """A call that was under way is over. With `unasked` what was known of who waits is not."""
         lane = self._lanes[provider]
-        unasked = unasked or lane.away >= PLACES
+        full = lane.away >= PLACES
         lane.away -= 1
-        if lane.waiting and (unasked or not self._is_settled(lane)):
+        if unasked:
+            lane.closed.clear()
+        if lane.waiting and (full or unasked or not self._is_settled(lane)):
             self._serve(provider)
         else:
             self._tidy(provider, lane)

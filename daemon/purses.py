@@ -11,22 +11,21 @@ import trio
 from msgspec import Struct
 
 from daemon.changes import OF_OPENINGS
-from daemon.clock import Clock
 from daemon.commands import NoteSteps, ProgramCall, Recount, TakeAllowance
 from daemon.decide import accounts, limits
 from daemon.decide.accounts import Account
 from daemon.journal import Journal
+from daemon.steps import Steps
 from events.envelope import Recorded
 from events.gateway import CallerAllowanceTaken
 from events.limits import AllowanceTaken, Scope
 from events.schema import ConnectionRelinked
 from projections import allowance
 from projections.callers import Called
-from projections.window import EPOCH, Moment
+from projections.window import Moment
 
 BLOCKS_MAX = 4096  # in memory; the one taken first is given up, since it counts as used anyway
 READY_MAX = 4096  # of whom is remembered on which blocks the next call goes
-DRIFT_TOLERATED = timedelta(seconds=0.1)  # two clocks that are read one after the other differ
 AGAIN = timedelta(milliseconds=10)  # the clock moved between asking and taking: ask once more
 
 
@@ -84,7 +83,7 @@ class Purses:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._steps = _Steps(journal.clock, journal.world.fleet.ahead)
+        self._steps = Steps(journal.clock, journal.world.fleet.ahead)
         self._blocks: dict[Purse, Block] = {}
         self._ready: dict[Asking, _Ready] = {}
         journal.observe(self._observe)
@@ -293,22 +292,3 @@ def _purse(account: Account, asking: Asking) -> Purse:
         return Purse(subject=account.subject, reads=asking.reads)
     (limit,) = account.policies
     return Purse(subject=account.subject, called=account.called, calls=limit.calls)
-
-
-class _Steps:
-    """How far the wall clock has stepped from Trio's, which never does, since the first life."""
-
-    def __init__(self, clock: Clock, ahead: timedelta) -> None:
-        self._clock = clock
-        self._ahead = ahead
-        self._apart = self._measure()
-
-    def ahead(self) -> timedelta:
-        apart = self._measure()
-        if abs(apart - self._apart) > DRIFT_TOLERATED:
-            self._ahead += apart - self._apart
-            self._apart = apart
-        return self._ahead
-
-    def _measure(self) -> timedelta:
-        return self._clock.now() - EPOCH - timedelta(seconds=trio.current_time())
