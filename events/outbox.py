@@ -63,13 +63,15 @@ class WriteFailed(Fact, frozen=True, kw_only=True, tag="write-failed"):
 class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     """The provider has not taken it, or knows it again by its key: it is sent again at `due`.
 
-    Without a `cause` our own end, or a step of the clock, came between.
+    Without a `cause` our own end, or a step of the clock, came between. `over_limit` says that its
+    tenant's programs had used up their limit: it did not leave, and `cause` is as it was.
     """
 
     write: int
     due: datetime
     cause: FailureClass | None = None
     status: int | None = None
+    over_limit: bool = False
 
 
 class WriteInDoubt(Fact, frozen=True, kw_only=True, tag="write-in-doubt"):

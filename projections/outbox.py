@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from events.envelope import Recorded
 from events.gateway import CallKind
 from events.outbox import WriteBegun, WriteDeferred, WriteEnded, WriteInDoubt, WriteQueued
-from events.terms import FailureClass
+from events.terms import Caller, FailureClass
 
 
 class Phase(StrEnum):
@@ -32,6 +32,7 @@ class Write(Struct, frozen=True, kw_only=True):
 
     It leaves at `due` at the earliest, where that is not None. `attempts` were begun; `deferred`
     counts how often in a row it was put off, `cause` is what did so last, or left it in doubt.
+    It is `over_limit` where its tenant's programs had used up their limit. `by` asked for it.
     """
 
     number: int
@@ -48,6 +49,8 @@ class Write(Struct, frozen=True, kw_only=True):
     due: datetime | None = None
     cause: FailureClass | None = None
     status: int | None = None
+    over_limit: bool = False
+    by: Caller | None = None
 
 
 Outbox: TypeAlias = tuple[Write, ...]
@@ -97,23 +100,25 @@ def _queued(recorded: Recorded, event: WriteQueued) -> Write:
         bytes=event.bytes,
         due=event.due,
         cause=event.cause,
+        by=event.by,
     )
 
 
 def _moved(write: Write, recorded: Recorded) -> Write:
     match recorded.event:
         case WriteBegun(attempt=attempt):
-            return replace(write, phase=Phase.UNDER_WAY, attempts=attempt)
-        case WriteDeferred(due=due, cause=cause, status=status):
+            return replace(write, phase=Phase.UNDER_WAY, attempts=attempt, over_limit=False)
+        case WriteDeferred(due=due, cause=cause, status=status, over_limit=over_limit):
             return replace(
                 write,
                 phase=Phase.QUEUED,
                 due=due,
-                deferred=write.deferred + 1,
+                deferred=write.deferred + (not over_limit),
                 cause=cause,
                 status=status,
+                over_limit=over_limit,
             )
         case WriteInDoubt(cause=cause, status=status):
             return replace(write, phase=Phase.IN_DOUBT, due=None, cause=cause, status=status)
         case _:  # WriteRetried
-            return replace(write, phase=Phase.QUEUED, due=None, deferred=0)
+            return replace(write, phase=Phase.QUEUED, due=None, deferred=0, over_limit=False)

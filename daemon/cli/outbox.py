@@ -28,6 +28,7 @@ HELD = {
     "paused": "paused",
     "not-authorised": "to be authorised",
     "breaker": "breaker",
+    "limit": "its tenant's programs have used up their limit",
 }
 
 number = click.argument("write", type=click.IntRange(1, 2**63 - 1))

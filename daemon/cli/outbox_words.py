@@ -45,6 +45,9 @@ def told(event: OutboxEvent, who: str) -> str:
             return f"write {write} delivered{_status(event)}"
         case WriteFailed(write=write, message=message):
             return f"write {write} failed: {message}"
+        case WriteDeferred(write=write, due=due, over_limit=True):
+            why = "its tenant's programs have used up their limit"
+            return f"write {write} put off until {times.local(due)}: {why}"
         case WriteDeferred(write=write, due=due, cause=cause):
             why = _why(cause) or "rounds ended, or the clock jumped"
             return f"write {write} put off until {times.local(due)}: {why}{_status(event)}"

@@ -54,6 +54,14 @@ class LoseWrite(Struct, frozen=True, kw_only=True):
     retry_after: timedelta | None = None
 
 
+class PutOffWrite(Struct, frozen=True, kw_only=True):
+    """Its tenant's programs have used up their limit: it did not leave, and may after that rest."""
+
+    subject: int
+    write: int
+    rest: timedelta
+
+
 class AbandonWrite(Struct, frozen=True, kw_only=True):
     """We end before its answer came, if it was under way."""
 
@@ -96,6 +104,7 @@ OutboxCommand: TypeAlias = (
     | BeginWrite
     | DeliverWrite
     | LoseWrite
+    | PutOffWrite
     | AbandonWrite
     | MissWrite
     | RetryWrite

@@ -16,6 +16,7 @@ from daemon.commands import (
     LoseWrite,
     MissWrite,
     OutboxCommand,
+    PutOffWrite,
     QueueWrite,
     RetryWrite,
     SettleWrite,
@@ -46,6 +47,7 @@ DELAY = timedelta(seconds=5)  # doubled each time, and a part of it drawn
 DELAY_MAX = timedelta(minutes=15)
 DOUBLINGS_MAX = 10  # by then it is the greatest
 PROBE_REST = timedelta(seconds=5)  # when to look again where another call finds out
+OVER_LIMIT = "limit"
 REFUSED = "the provider refused it ({status}); see what was wrong with it, and write it anew"
 MISSING = (
     "the data store does not hold it (it is an older copy, or was deleted), and it was not "
@@ -91,11 +93,16 @@ def opens(
 
 
 def held_by(subject: int, world: World, now: datetime) -> str | None:
-    """In one word, what keeps the first write of a line: its doubt, its connection, a breaker."""
+    """In one word, what keeps the first write of a line: its doubt, its connection, a breaker.
+
+    Or that its tenant's programs have used up their limit.
+    """
     write = outbox.first(world.outboxes.get(subject, ()))
     if write is not None and write.phase is not Phase.QUEUED:
         return write.phase if write.phase is Phase.IN_DOUBT else None
     held = calling.held(subject, world, now)
+    if held is None and write is not None and write.over_limit and write.due and write.due > now:
+        return OVER_LIMIT
     return held.reason if held else None
 
 
@@ -118,6 +125,8 @@ def decide(command: OutboxCommand, world: World, now: datetime) -> Decisions:
             return [(subject, WriteDelivered(write=number, status=status))] if known else []
         case LoseWrite():
             return _lose(command, world, now)
+        case PutOffWrite():
+            return _put_off(command, world, now)
         case AbandonWrite(subject=subject):
             return _abandoned(subject, _of(subject, world), now)
         case MissWrite(subject=subject, write=number):
@@ -153,7 +162,11 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
         (
             subject,
             WriteDeferred(
-                write=each.number, due=each.due + by, cause=each.cause, status=each.status
+                write=each.number,
+                due=each.due + by,
+                cause=each.cause,
+                status=each.status,
+                over_limit=each.over_limit,
             ),
         )
         for each in _of(subject, world)
@@ -209,6 +222,18 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
             return [(command.subject, failed)]
         case _:
             assert_never(became)
+
+
+def _put_off(command: PutOffWrite, world: World, now: datetime) -> Decisions:
+    """That it comes back when it was told to is no failure: its rest does not grow."""
+    write = outbox.find(_of(command.subject, world), command.write)
+    if write is None or write.phase is not Phase.QUEUED:
+        return []
+    due, cause, status = now + command.rest, write.cause, write.status
+    deferred = WriteDeferred(
+        write=write.number, due=due, cause=cause, status=status, over_limit=True
+    )
+    return [(command.subject, deferred)]
 
 
 def _delay(write: Write) -> timedelta:

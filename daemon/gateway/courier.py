@@ -2,6 +2,9 @@
 
 row ─► token ─► limits ─► WriteBegun, durable ─► exchange ─► what became of it
   └────── crash: it waits on ──────┘                 └── crash: again with its key, or in doubt
+
+It takes its turn in its tenant's limit on programs like any other, as the call of who asked for it:
+to wait for a provider is no way around that. Who would wait for long is told when to come back.
 """
 
 from collections.abc import Callable
@@ -9,18 +12,19 @@ from collections.abc import Callable
 import structlog
 from msgspec.structs import replace
 
-from daemon.commands import BeginWrite, DeliverWrite, LoseWrite, MissWrite
+from daemon.commands import BeginWrite, DeliverWrite, LoseWrite, MissWrite, PutOffWrite
 from daemon.decide import calling, outbox
-from daemon.exchange import CallLost, Request, Response
+from daemon.exchange import CallLost, OverLimit, Request, Response
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import Call
 from daemon.gateway.drafting import Means, draft
 from daemon.gateway.gateway import Gateway
-from daemon.gateway.sending import Made
+from daemon.gateway.sending import Made, as_program
 from daemon.protected import Protected, Whose
 from daemon.store.outbox import Letter
 from daemon.store.storage import Storage
 from events.gateway import CallKind
+from events.terms import Caller
 from projections.outbox import Write
 
 PRIORITY = 2  # of those that wait for a provider's limits: after those who are waited for
@@ -75,7 +79,7 @@ class Courier:
             self._journal.execute(MissWrite(subject=subject, write=write.number))
             return True
         try:
-            call = self._drafted(subject, letter)
+            call = self._drafted(subject, letter, write.by)
         except CallLost as lost:
             self._lost(subject, write, lost)
             return True
@@ -112,14 +116,17 @@ class Courier:
         except NotNow:
             return False
         except CallLost as lost:
-            self._lost(subject, write, lost, attempt)
+            if isinstance(lost, OverLimit) and not attempt.left:
+                self._put_off(subject, write, lost)
+            else:
+                self._lost(subject, write, lost, attempt)
         else:
             status = response.status
             wish = DeliverWrite(subject=subject, write=write.number, status=status)
             self._journal.execute(wish)
         return True
 
-    def _drafted(self, subject: int, letter: Letter) -> Call:
+    def _drafted(self, subject: int, letter: Letter, by: Caller | None) -> Call:
         wish = Wish(
             method=letter.method,
             path=letter.path,
@@ -128,7 +135,7 @@ class Courier:
             kind=CallKind(letter.kind),
             key=letter.key,
         )
-        return draft(self._means, subject, wish)
+        return draft(self._means, subject, wish, by)
 
     def _way(self, attempt: _Attempt, write: Write) -> Protected:
         """As for any call; but nothing leaves before it is on disk that it was begun."""
@@ -151,11 +158,17 @@ class Courier:
             self._journal,
             self._means.keeper,
             replace(call.way, send=leave),
-            Whose(connection=call.subject, priority=PRIORITY),
+            Whose(connection=call.subject, priority=PRIORITY, program=as_program(call)),
             limiter=self._means.limiter,
             witness=attempt,
             patience_s=PATIENCE_S,
         )
+
+    def _put_off(self, subject: int, write: Write, lost: OverLimit) -> None:
+        assert lost.retry_after is not None, "it says when to come back"
+        wish = PutOffWrite(subject=subject, write=write.number, rest=lost.retry_after)
+        self._journal.execute(wish)
+        log.info("write-over-limit", subject=subject, write=write.number)
 
     def _lost(
         self, subject: int, write: Write, lost: CallLost, attempt: _Attempt | None = None

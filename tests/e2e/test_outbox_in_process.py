@@ -1,5 +1,6 @@
 """Are writes that their provider did not take delivered once it is back, in order, and once?"""
 
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -7,11 +8,12 @@ import trio
 
 from daemon import commands
 from daemon.decide.outbox import OUTBOX_MAX
-from daemon.exchange import CallLost
+from daemon.exchange import CallLost, OverLimit
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import Answer
 from daemon.gateway.outbox import NotQueued, Queued
 from daemon.gateway.postman import PLACES
+from daemon.policy_file import PolicyTables
 from daemon.store.core import StoreFull
 from events.gateway import CallMade
 from events.outbox import (
@@ -28,11 +30,12 @@ from events.schema import DaemonStopped
 from events.terms import FailureClass
 from projections.outbox import Phase
 from tests.fakes.in_process import NAME, play
-from tests.fakes.ledger import HALF_S, LedgerHost, entry
+from tests.fakes.ledger import BY, HALF_S, LedgerHost, entry
 
 pytestmark = pytest.mark.requirement("E6")
 
 DAY_S = 86_400
+MINUTE = timedelta(minutes=1)
 DOWN = ("unreachable", "busy", "limited", "gone")
 """In these ways it certainly takes nothing."""
 
@@ -88,6 +91,61 @@ def test_a_flood_is_bounded_and_an_outage_makes_no_storm():
             host.ledger.mood = "up"
             await until_empty(host, daemon)
             assert host.ledger.entries == texts
+
+    play(scene)
+
+
+def over_a_minute(calls, most):
+    """Those that began less than a minute after the one so many places before."""
+    at = sorted(each.at for each in calls)
+    return [after for before, after in zip(at, at[most:], strict=False) if after - before < MINUTE]
+
+
+@pytest.mark.requirement("E3")
+def test_a_write_that_waited_takes_its_turn_in_its_tenants_limit():
+    """Neither an outage nor a line is a way around it, and nobody's turn comes in vain."""
+
+    async def scene():
+        host = LedgerHost("acme/health/2")
+        host.policy = PolicyTables(caller_writes=4, caller_operator_share=0.75)
+        async with host.life() as daemon:
+            provider = daemon.journal.world.connections[host.subject].provider
+            daemon.journal.execute(commands.OpenBreaker(subject=provider))
+            for number in range(10):
+                for name in (NAME, "acme/health/2"):
+                    assert isinstance(await host.write(daemon, f"{number}", name), Queued)
+            daemon.journal.execute(commands.CloseBreaker(subject=provider))
+            await until(lambda: any(each.over_limit for each in host.waiting(daemon)), 60)
+            assert all(not each.deferred for each in host.waiting(daemon))
+            await until_empty(host, daemon, 8 * 60)
+        assert sorted(host.ledger.entries) == sorted([f"{number}" for number in range(10)] * 2)
+        calls = host.events(CallMade)
+        assert len(calls) == 20
+        assert not over_a_minute(calls, 3)
+        assert {each.event.by for each in calls} == {BY}
+        assert len(host.events(WriteDeferred)) <= len(calls), "once each, at most"
+
+    play(scene)
+
+
+@pytest.mark.requirement("E3")
+def test_those_that_waited_and_those_that_are_made_at_once_share_the_limit():
+    async def scene():
+        host = LedgerHost("acme/health/2")
+        host.policy = PolicyTables(caller_writes=3)
+        async with host.life() as daemon:
+            daemon.journal.execute(commands.OpenBreaker(subject=host.subject))
+            for text in "abcde":
+                await host.write(daemon, text)
+            daemon.journal.execute(commands.CloseBreaker(subject=host.subject))
+            for _ in range(300):
+                with contextlib.suppress(OverLimit):
+                    await host.write(daemon, "at once", "acme/health/2", timeout_s=20)
+                await trio.sleep(1)
+            await until_empty(host, daemon, 3600)
+        assert [text for text in host.ledger.entries if text in "abcde"] == [*"abcde"]
+        assert host.ledger.entries.count("at once") > 3
+        assert not over_a_minute(host.events(CallMade), 3)
 
     play(scene)
 

@@ -186,6 +186,31 @@ def test_what_a_program_has_just_lost_waits_where_that_helps_and_does_no_harm(lo
     assert fate.may_wait(loss, keyed=True) is keyed
 
 
+# -- whose limit it counts in ---------------------------------------------------------------------
+
+
+@pytest.mark.requirement("E3")
+def test_what_its_tenants_limit_keeps_comes_back_when_it_was_told_to_and_its_rest_does_not_grow():
+    put_off = commands.PutOffWrite(subject=ONE, write=W, rest=40 * SECOND)
+    past = two(deferred(cause=SERVER, status=503), *(deferred(over_limit=True),) * 9)
+    kept = deferred(due=NOON + 40 * SECOND, cause=SERVER, status=503, over_limit=True)
+    given(*two(deferred(cause=SERVER, status=503))).when(put_off).then((ONE, kept))
+    assert of(past)[0].deferred == 1
+    world = given(*past, (ONE, kept)).world
+    assert outbox.held_by(ONE, world, NOON) == "limit"
+    assert outbox.held_by(ONE, world, NOON + 40 * SECOND) is None
+    assert ready(*past, (ONE, kept), now=NOON + 40 * SECOND) == W
+    over = of((*past, (ONE, kept), (ONE, begun())))[0].over_limit
+    assert not over
+    given(*two(begun())).when(put_off).then()
+    given(*KNOWN).when(put_off).then()
+
+
+def test_a_write_is_remembered_as_who_asked_for_it():
+    (write,) = of((*KNOWN, (ONE, queued(by=BY))))
+    assert write.by == BY
+
+
 # -- when it leaves -------------------------------------------------------------------------------
 
 
@@ -392,12 +417,14 @@ def test_with_a_connection_go_its_writes():
 def test_a_wait_goes_back_with_the_clock():
     past = two(deferred(due=UNTIL, cause=SERVER, status=503))
     moved = deferred(due=UNTIL - MINUTE, cause=SERVER, status=503)
+    over = two(deferred(due=UNTIL, over_limit=True))
 
-    def told(by):
+    def told(by, past=past):
         decided = given(*past).when(commands.Review(subject=ONE, by=by)).decided
         return [each for each in decided if isinstance(each[1], WriteDeferred)]
 
     assert told(-MINUTE) == [(ONE, moved)]
+    assert told(-MINUTE, over) == [(ONE, deferred(due=UNTIL - MINUTE, over_limit=True))]
     assert told(MINUTE) == []
 
 
