@@ -25,6 +25,7 @@ PLACES = {
 HELD = {
     "earlier": "the write before it",
     "in-doubt": "somebody must look whether it arrived",
+    "key-expired": "its key is too old to repeat it: somebody must look whether it arrived",
     "paused": "paused",
     "not-authorised": "to be authorised",
     "breaker": "breaker",

@@ -53,6 +53,7 @@ def told(event: OutboxEvent, who: str) -> str:
             return f"write {write} put off until {times.local(due)}: {why}{_status(event)}"
         case WriteInDoubt(write=write, cause=cause):
             why = _why(cause) or "rounds ended before the answer came"
+            why += ", and its key is too old to send it again" if event.key_expired else ""
             return f"write {write} may have arrived, or not ({why}{_status(event)}); {SETTLE}"
         case WriteDropped(write=write):
             return f"write {write} dropped{who}"

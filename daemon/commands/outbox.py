@@ -1,6 +1,6 @@
 """Which wishes come of writes that wait for their provider?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -12,7 +12,9 @@ from events.terms import Caller, FailureClass
 class QueueWrite(Struct, frozen=True, kw_only=True):
     """A program's write is to wait; all of it lies in that row of the data store.
 
-    `cause` is how it was lost when it was made at once, if it was; `jitter` is drawn of [0, 1).
+    `cause` is how it was lost when it was made at once, if it was: it left at `first_at`, and may
+    have arrived where it was `sent`. `key_lifetime` is for how long its provider knows a key.
+    `jitter` is drawn of [0, 1).
     """
 
     subject: int
@@ -24,14 +26,19 @@ class QueueWrite(Struct, frozen=True, kw_only=True):
     bytes: int
     jitter: float
     cause: FailureClass | None = None
+    status: int | None = None
+    sent: bool = True
+    first_at: datetime | None = None
+    key_lifetime: timedelta | None = None
     by: Caller | None = None
 
 
 class BeginWrite(Struct, frozen=True, kw_only=True):
-    """It is about to leave."""
+    """It is about to leave. `key_lifetime` is for how long its provider knows a key."""
 
     subject: int
     write: int
+    key_lifetime: timedelta | None = None
 
 
 class DeliverWrite(Struct, frozen=True, kw_only=True):
@@ -60,6 +67,12 @@ class PutOffWrite(Struct, frozen=True, kw_only=True):
     subject: int
     write: int
     rest: timedelta
+
+
+class ExpireWrite(Struct, frozen=True, kw_only=True):
+    """Its key may be too old to send it again."""
+
+    subject: int
 
 
 class AbandonWrite(Struct, frozen=True, kw_only=True):
@@ -105,6 +118,7 @@ OutboxCommand: TypeAlias = (
     | DeliverWrite
     | LoseWrite
     | PutOffWrite
+    | ExpireWrite
     | AbandonWrite
     | MissWrite
     | RetryWrite

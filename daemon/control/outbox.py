@@ -17,7 +17,7 @@ from daemon.control.outbox_messages import (
     WritesView,
     WriteView,
 )
-from daemon.decide import outbox as deciding
+from daemon.decide import line
 from events.terms import Caller
 from projections import outbox
 from projections.outbox import Outbox, Phase, Write
@@ -137,8 +137,8 @@ def _views(desk: Desk, subject: int, waiting: Outbox, now: datetime) -> list[Wri
             queued_at=each.at,
             place=place,
             attempts=each.attempts,
-            due=deciding.opens(subject, world, now) if place == 1 else None,
-            held_by=deciding.held_by(subject, world, now) if place == 1 else "earlier",
+            due=line.leaves(subject, world, now) if place == 1 else None,
+            held_by=line.held_by(subject, world, now) if place == 1 else "earlier",
             cause=each.cause,
             status=each.status,
         )

@@ -31,8 +31,8 @@ class WriteView(Struct, frozen=True, kw_only=True):
     """A write that waits. `phase` is queued, under-way or in-doubt, `place` is that in its line.
 
     `due` is when it may leave at the earliest, None where something else keeps it: `held_by` is
-    earlier (a write before it), in-doubt, paused, not-authorised, breaker or limit (its
-    tenant's, on programs). `cause` is how it was lost last.
+    earlier (a write before it), in-doubt, key-expired (which is in doubt as well), paused,
+    not-authorised, breaker, or limit (its tenant's, on programs). `cause` is how it was lost last.
     """
 
     write: int

@@ -48,17 +48,23 @@ def may_wait(loss: Loss, *, keyed: bool) -> bool:
     return passes and of(loss, keyed=keyed) is Fate.DEFERRED
 
 
+def not_taken(loss: Loss) -> bool:
+    """Whether it has certainly not arrived this time: or not as somebody's who may write."""
+    refused_as_such = loss.cause is FailureClass.AUTH and loss.status != 403
+    busy = loss.status in NOT_TAKEN or loss.cause is FailureClass.RATE_LIMITED
+    return not loss.sent or busy or refused_as_such  # where another credential may do
+
+
 def of(loss: Loss, *, keyed: bool, attempts: int = 1) -> Fate:
     """By what is known of it: that it did not arrive, that it was refused, or neither."""
     answered_well = loss.status is not None and 200 <= loss.status < 300
-    refused_as_such = loss.cause is FailureClass.AUTH and loss.status != 403
     busy = keyed and loss.status == 409 and attempts <= CONFLICTS_MAX
-    if not loss.sent or loss.status in NOT_TAKEN or loss.cause is FailureClass.RATE_LIMITED:
+    if not_taken(loss):
         return Fate.DEFERRED
     if answered_well and loss.cause is FailureClass.MALFORMED:
         return Fate.DELIVERED  # its answer cannot be read, but for its status
-    if refused_as_such or busy:
-        return Fate.DEFERRED  # another credential may do; its first copy is being worked on
+    if busy:
+        return Fate.DEFERRED  # its first copy is being worked on
     if loss.cause in UNKNOWN:
         return Fate.DEFERRED if keyed else Fate.IN_DOUBT
     return Fate.FAILED

@@ -12,8 +12,16 @@ from collections.abc import Callable
 import structlog
 from msgspec.structs import replace
 
-from daemon.commands import BeginWrite, DeliverWrite, LoseWrite, MissWrite, PutOffWrite
-from daemon.decide import calling, outbox
+from daemon.commands import (
+    BeginWrite,
+    DeliverWrite,
+    ExpireWrite,
+    LoseWrite,
+    MissWrite,
+    PutOffWrite,
+)
+from daemon.decide import calling, line
+from daemon.duration import duration
 from daemon.exchange import CallLost, OverLimit, Request, Response
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import Call
@@ -71,6 +79,8 @@ class Courier:
 
         False where none may, or not any more.
         """
+        if self._journal.execute(ExpireWrite(subject=subject)):
+            return False
         write = self._ready(subject)
         if write is None:
             return False
@@ -97,7 +107,7 @@ class Courier:
     def _ready(self, subject: int, own: frozenset[int] = frozenset()) -> Write | None:
         now = self._journal.clock.now()
         others = self.probing - own
-        return outbox.ready(subject, self._journal.world, now, probing=others)
+        return line.ready(subject, self._journal.world, now, probing=others)
 
     def _lets_go(self, attempt: _Attempt, write: Write) -> bool:
         """Whether it may leave; where a breaker is half-open by now, as the one that finds out."""
@@ -146,9 +156,11 @@ class Courier:
             if not begun:  # else its token was refused, and it goes out again with another one
                 if not self._lets_go(attempt, write):
                     raise NotNow
-                wish = BeginWrite(subject=call.subject, write=write.number)
+                lifetime = duration(call.way.file.idempotency_lifetime)
+                wish = BeginWrite(subject=call.subject, write=write.number, key_lifetime=lifetime)
                 recorded = self._journal.execute(wish)
-                assert recorded, "what may leave may begin"
+                if not recorded:
+                    raise NotNow  # its key has just become too old
                 begun = True
                 await self._journal.durable(recorded)
             attempt.left = True

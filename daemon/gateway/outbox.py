@@ -6,6 +6,7 @@ write ─► others wait? ─► gateway ─► answer
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeAlias
 
 import trio
@@ -13,9 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.commands import QueueWrite
-from daemon.decide import fate, outbox
+from daemon.decide import fate, line
 from daemon.decide.fate import Loss
-from daemon.decide.outbox import OUTBOX_MAX
+from daemon.decide.line import OUTBOX_MAX
+from daemon.duration import duration
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway import asking
 from daemon.gateway.asking import Wish
@@ -61,6 +63,13 @@ class Queued(Struct, frozen=True, kw_only=True):
     write: int
 
 
+class Tried(Struct, frozen=True, kw_only=True):
+    """How it was lost when it was made at once; it did not leave before `at`."""
+
+    at: datetime
+    loss: Loss
+
+
 Outcome: TypeAlias = Answer | Queued
 
 
@@ -84,34 +93,33 @@ class Outbox:
         if (wish.kind or asking.kind_of(wish.method)) is not CallKind.WRITE:
             return await self._gateway.call(subject, wish, by)
         world, now = self._journal.world, self._journal.clock.now()
-        if held := outbox.keeps_out(subject, world, now):
+        if held := line.keeps_out(subject, world, now):
             raise HeldBack(held)
         wish = self._with_key(subject, wish)
         drafted = draft(self._means, subject, wish, by)
-        if outbox.waits(subject, world):
+        if line.waits(subject, world):
             return await self._queue(subject, wish, drafted, None, by)
-        cause: FailureClass | None = None
+        tried: Tried | None = None
         try:
             answer = await self._gateway.make(drafted)
         except OverLimit:
             raise  # who is told when to come back; the outbox is no way around that
         except HeldBack:
-            if outbox.keeps_out(subject, world, self._journal.clock.now()):
+            if line.keeps_out(subject, world, self._journal.clock.now()):
                 raise
         except CallLost as lost:
             loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
             if not fate.may_wait(loss, keyed=drafted.keyed):
                 raise
-            cause = lost.cause
+            tried = Tried(at=now, loss=loss)
         else:
             if answer.cause is None:
                 return answer
-            cause = answer.cause
-            if not fate.may_wait(
-                Loss(cause=cause, status=answer.brought.status), keyed=drafted.keyed
-            ):
+            loss = Loss(cause=answer.cause, status=answer.brought.status)
+            if not fate.may_wait(loss, keyed=drafted.keyed):
                 return answer
-        return await self._queue(subject, wish, drafted, cause, by)
+            tried = Tried(at=now, loss=loss)
+        return await self._queue(subject, wish, drafted, tried, by)
 
     def _with_key(self, subject: int, wish: Wish) -> Wish:
         """One of ours where the provider knows keys and the program gave none."""
@@ -129,7 +137,7 @@ class Outbox:
         subject: int,
         wish: Wish,
         drafted: Call,
-        cause: FailureClass | None,
+        tried: Tried | None,
         by: Caller | None,
     ) -> Queued:
         """Have it on disk: all of it in the data store, then that it waits in the log."""
@@ -144,7 +152,11 @@ class Outbox:
                 keyed=drafted.keyed,
                 bytes=len(wish.body or b""),
                 jitter=self._chance(),
-                cause=cause,
+                cause=tried.loss.cause if tried else None,
+                status=tried.loss.status if tried else None,
+                sent=tried is not None and tried.loss.sent,
+                first_at=tried.at if tried else None,
+                key_lifetime=duration(drafted.way.file.idempotency_lifetime),
                 by=by,
             )
         )
@@ -176,5 +188,5 @@ class Outbox:
             raise NotQueued("disk-full", NO_ROOM) from None
 
     def _check_room(self, subject: int) -> None:
-        if outbox.is_full(subject, self._journal.world):
+        if line.is_full(subject, self._journal.world):
             raise NotQueued("outbox-full", FULL)

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from daemon import commands
-from daemon.decide.outbox import OUTBOX_MAX
+from daemon.decide.line import OUTBOX_MAX
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import Answer
@@ -201,6 +201,34 @@ def test_with_a_key_of_ours_it_is_sent_until_it_is_answered_and_carried_out_once
             await until_empty(host, daemon)
             assert host.ledger.entries == ["a", "b"]
             assert len(host.ledger.arrived) > 4
+
+    play(scene)
+
+
+@pytest.mark.parametrize("queued_by", ["our own silence", "a line"])
+def test_what_its_provider_may_have_forgotten_is_not_repeated_but_shown(queued_by):
+    """It forgets keys after an hour; for two it says nothing, or is behind a breaker."""
+
+    async def scene():
+        host = LedgerHost(keyed=True, idempotency_lifetime="1h")
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable" if queued_by == "a line" else "silent"
+            assert isinstance(await host.write(daemon, "a"), Queued)
+            await host.write(daemon, "b")
+            host.ledger.mood = "silent"
+            await until(lambda: host.ledger.arrived, 600)
+            daemon.journal.execute(commands.OpenBreaker(subject=host.subject))
+            await trio.sleep(3600)
+            (first, _) = host.waiting(daemon)
+            assert (first.phase, first.key_expired) == (Phase.IN_DOUBT, True)
+            daemon.journal.execute(commands.CloseBreaker(subject=host.subject))
+            host.ledger.mood, tries = "up", host.ledger.tries
+            await trio.sleep(DAY_S)
+            assert host.ledger.tries == tries, "nobody has looked"
+            settle = commands.SettleWrite(subject=host.subject, write=first.number)
+            assert daemon.journal.execute(settle)
+            await until_empty(host, daemon, 3600)
+            assert host.ledger.entries == ["a", "b"]
 
     play(scene)
 
