@@ -23,7 +23,8 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
 
     `keyed` says that the provider knows it again by a key, so that sending it twice does no harm.
     `cause` is how it was lost when it was made at once, so that it rests until `due`; None where
-    others wait before it, or a breaker was open. `known_until` is as in WriteBegun.
+    others wait before it, or a breaker was open. `known_until` is as in WriteBegun,
+    `attempts` and `status` are of when it was made at once.
     """
 
     row: int
@@ -36,6 +37,8 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
     due: datetime | None = None
     by: Caller | None = None
     known_until: datetime | None = None
+    attempts: int = 0
+    status: int | None = None
 
 
 class WriteBegun(Fact, frozen=True, kw_only=True, tag="write-begun"):

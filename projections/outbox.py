@@ -30,7 +30,7 @@ class Phase(StrEnum):
 class Write(Struct, frozen=True, kw_only=True):
     """`number` is its WriteQueued's, `row` the data store's.
 
-    It leaves at `due` at the earliest, where that is not None. `attempts` were begun; `deferred`
+    It leaves at `due` at the earliest, where that is not None. `attempts` left; `deferred`
     counts how often in a row it was put off, `cause` is what did so last, or left it in doubt.
     It is `over_limit` where its tenant's programs had used up their limit. `by` asked for it.
 
@@ -105,7 +105,9 @@ def _queued(recorded: Recorded, event: WriteQueued) -> Write:
         keyed=event.keyed,
         bytes=event.bytes,
         due=event.due,
+        attempts=event.attempts,
         cause=event.cause,
+        status=event.status,
         by=event.by,
         doubted=event.known_until is not None,
         known_until=event.known_until,

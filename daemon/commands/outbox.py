@@ -13,7 +13,8 @@ class QueueWrite(Struct, frozen=True, kw_only=True):
     """A program's write is to wait; all of it lies in that row of the data store.
 
     `cause` is how it was lost when it was made at once, if it was: it left at `first_at`, and may
-    have arrived where it was `sent`. `key_lifetime` is for how long its provider knows a key.
+    have arrived where it was `sent`; `attempts` left, and the provider asked to be left alone for
+    `retry_after`. `key_lifetime` is for how long its provider knows a key.
     `jitter` is drawn of [0, 1).
     """
 
@@ -28,6 +29,8 @@ class QueueWrite(Struct, frozen=True, kw_only=True):
     cause: FailureClass | None = None
     status: int | None = None
     sent: bool = True
+    attempts: int = 0
+    retry_after: timedelta | None = None
     first_at: datetime | None = None
     key_lifetime: timedelta | None = None
     by: Caller | None = None

@@ -42,6 +42,11 @@ class Loss(Struct, frozen=True, kw_only=True):
     sent: bool = True
 
 
+def was_kept(loss: Loss) -> bool:
+    """Whether it never left: our own limits kept it, or its connection or deadline did."""
+    return not loss.sent and loss.cause in (FailureClass.RATE_LIMITED, FailureClass.CANCELLED)
+
+
 def may_wait(loss: Loss, *, keyed: bool) -> bool:
     """Whether what a program has just lost may be sent later: it does no harm, and may help."""
     passes = failure.is_retried(loss.cause) or loss.cause is FailureClass.CANCELLED
@@ -55,10 +60,13 @@ def not_taken(loss: Loss) -> bool:
     return not loss.sent or busy or refused_as_such  # where another credential may do
 
 
-def of(loss: Loss, *, keyed: bool, attempts: int = 1) -> Fate:
-    """By what is known of it: that it did not arrive, that it was refused, or neither."""
+def of(loss: Loss, *, keyed: bool, put_off: int = 0) -> Fate:
+    """By what is known of it: that it did not arrive, that it was refused, or neither.
+
+    `put_off` is how often in a row it was by now.
+    """
     answered_well = loss.status is not None and 200 <= loss.status < 300
-    busy = keyed and loss.status == 409 and attempts <= CONFLICTS_MAX
+    busy = keyed and loss.status == 409 and put_off < CONFLICTS_MAX
     if not_taken(loss):
         return Fate.DEFERRED
     if answered_well and loss.cause is FailureClass.MALFORMED:

@@ -7,7 +7,7 @@ looked.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from daemon.decide import calling, keyed
+from daemon.decide import calling, keyed, limits
 from daemon.decide.calling import Held
 from events.breakers import BreakerReason
 from events.terms import SkipReason
@@ -17,7 +17,7 @@ from projections.world import World
 
 OUTBOX_MAX = 100  # writes of one connection: whoever has more to say must hear that nobody listens
 PROBE_REST = timedelta(seconds=5)  # when to look again where another call finds out
-OVER_LIMIT, KEY_EXPIRED = "limit", "key-expired"
+OVER_LIMIT, KEY_EXPIRED, ASKED_TO_WAIT = "limit", "key-expired", "asked-to-wait"
 
 
 def keeps_out(subject: int, world: World, now: datetime) -> Held | None:
@@ -67,10 +67,16 @@ def leaves(
     return max(due, held.until if held.until > now else now + PROBE_REST)
 
 
+def goes_at(subject: int, world: World, now: datetime) -> datetime | None:
+    """When it really leaves at the earliest, for people: not before its provider's hint is over."""
+    at, hint = leaves(subject, world, now), limits.held_until(world, subject, now)
+    return at if at is None or hint is None else max(at, hint)
+
+
 def held_by(subject: int, world: World, now: datetime) -> str | None:
     """In one word, what keeps the first write of a line: its doubt, its connection, a breaker.
 
-    Or that its tenant's programs have used up their limit.
+    Or that its tenant's programs have used up their limit, or its provider asked to be left alone.
     """
     write = outbox.first(world.outboxes.get(subject, ()))
     if write is not None and write.key_expired:
@@ -80,6 +86,8 @@ def held_by(subject: int, world: World, now: datetime) -> str | None:
     held = calling.held(subject, world, now)
     if held is None and write is not None and write.over_limit and write.due and write.due > now:
         return OVER_LIMIT
+    if held is None and limits.held_until(world, subject, now):
+        return ASKED_TO_WAIT
     return held.reason if held else None
 
 

@@ -118,6 +118,7 @@ def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
     known = world.connections.get(command.subject)
     if known is None or known.removed or line.is_full(command.subject, world):
         return []
+    rest = max(command.jitter * DELAY, command.retry_after or timedelta(0))
     queued = WriteQueued(
         row=command.row,
         endpoint=command.endpoint,
@@ -126,9 +127,11 @@ def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
         keyed=command.keyed,
         bytes=command.bytes,
         cause=command.cause,
-        due=now + command.jitter * DELAY if command.cause else None,
+        due=now + rest if command.cause else None,
         by=command.by,
         known_until=_known_since(command),
+        attempts=command.attempts,
+        status=command.status,
     )
     return [(command.subject, queued)]
 
@@ -160,7 +163,7 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
         return []  # somebody dropped it meanwhile
     number, cause, status = write.number, command.cause, command.status
     loss = Loss(cause=cause, status=status, sent=command.sent)
-    became = fate.of(loss, keyed=write.keyed, attempts=write.attempts)
+    became = fate.of(loss, keyed=write.keyed, put_off=write.deferred)
     match became:
         case Fate.DELIVERED:
             return [(command.subject, WriteDelivered(write=number, status=status))]

@@ -6,7 +6,7 @@ write ─► others wait? ─► gateway ─► answer
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import trio
@@ -68,6 +68,8 @@ class Tried(Struct, frozen=True, kw_only=True):
 
     at: datetime
     loss: Loss
+    attempts: int
+    retry_after: timedelta | None
 
 
 Outcome: TypeAlias = Answer | Queued
@@ -111,14 +113,16 @@ class Outbox:
             loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
             if not fate.may_wait(loss, keyed=drafted.keyed):
                 raise
-            tried = Tried(at=now, loss=loss)
+            attempts = 0 if fate.was_kept(loss) else lost.attempts
+            tried = Tried(at=now, loss=loss, attempts=attempts, retry_after=lost.retry_after)
         else:
             if answer.cause is None:
                 return answer
             loss = Loss(cause=answer.cause, status=answer.brought.status)
             if not fate.may_wait(loss, keyed=drafted.keyed):
                 return answer
-            tried = Tried(at=now, loss=loss)
+            attempts, hint = answer.brought.attempts, answer.retry_after
+            tried = Tried(at=now, loss=loss, attempts=attempts, retry_after=hint)
         return await self._queue(subject, wish, drafted, tried, by)
 
     def _with_key(self, subject: int, wish: Wish) -> Wish:
@@ -155,6 +159,8 @@ class Outbox:
                 cause=tried.loss.cause if tried else None,
                 status=tried.loss.status if tried else None,
                 sent=tried is not None and tried.loss.sent,
+                attempts=tried.attempts if tried else 0,
+                retry_after=tried.retry_after if tried else None,
                 first_at=tried.at if tried else None,
                 key_lifetime=duration(drafted.way.file.idempotency_lifetime),
                 by=by,

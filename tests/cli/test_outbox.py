@@ -1,5 +1,8 @@
 """Are people told what waits for a provider that is down, and can they settle what is in doubt?"""
 
+import re
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests.cli.world import world
@@ -12,15 +15,18 @@ ENTRY = ("request", "acme/orders", "POST", "/entries", "--data", "a line")
 
 @pytest.fixture(scope="module")
 def daemon():
-    with world("acme/orders", "acme/weather", sync={"stop_within": "1s"}, policy=TOLERANT) as made:
-        made.home.provide(
-            "orders",
-            made.provider.url,
-            streams={"days": {"path": "/days", "primary_key": ["date"]}},
-            endpoints={"/entries": {}},
-        )
+    connections = ("acme/orders", "acme/hinting", "acme/weather")
+    with world(*connections, sync={"stop_within": "1s"}, policy=TOLERANT) as made:
+        for name in ("orders", "hinting"):
+            made.home.provide(
+                name,
+                made.provider.url,
+                streams={"days": {"path": "/days", "primary_key": ["date"]}},
+                endpoints={"/entries": {}},
+            )
         made.answer = (503, {})
-        made.provider.forms["/entries"] = lambda _: made.answer
+        for path in ("/entries", "/entries?for=ada"):
+            made.provider.forms[path] = lambda _: made.answer
         made.start()
         yield made
 
@@ -74,6 +80,24 @@ def test_what_waits_is_listed_and_shown_whole(daemon, write):
     assert "a line" in shown
     document = daemon.rounds("outbox", "show", write, "--json").document
     assert (document["path"], document["body"]) == ("/entries", "a line")
+
+
+def test_the_list_says_where_each_goes_what_was_tried_and_when_it_can_really_go(daemon):
+    daemon.answer = (429, {}, {"Retry-After": "3600"})
+    request = ("request", "acme/hinting", "POST")
+    typed = daemon.rounds(*request, "/entries?for=ada", "--data", "a line", "--json")
+    daemon.rounds(*request, "/entries", "--data", "a line")
+    first, second = daemon.rounds("outbox", "list", "--json").document["writes"]
+    out = daemon.rounds("outbox", "list").out
+    for each in (first, second):
+        daemon.rounds("outbox", "drop", str(each["write"]))
+    assert first["write"] == typed.document["write"]
+    assert [each["path"] for each in (first, second)] == ["/entries?for=ada", "/entries"]
+    assert [each["attempts"] for each in (first, second)] == [1, 0]
+    queued_at = datetime.fromisoformat(first["queued_at"])
+    wait = datetime.fromisoformat(first["due"]) - queued_at
+    assert timedelta(minutes=59) < wait <= timedelta(minutes=61)
+    assert "POST /entries?for=ada" in re.sub(r"\s+", " ", out)
 
 
 def test_status_and_connection_show_mention_it_in_a_line(daemon, write):

@@ -14,6 +14,7 @@ from daemon.decide.outbox import DELAY, DELAY_MAX, MISSING
 from events import terms
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
 from events.gateway import CallKind
+from events.limits import HoldReason, LimitHeld
 from events.outbox import (
     WriteBegun,
     WriteDeferred,
@@ -133,6 +134,42 @@ def test_a_write_is_queued_with_what_kept_it():
     assert (write.number, write.row, write.phase, write.cause) == (W, 7, Phase.QUEUED, NETWORK)
     assert opens(*KNOWN, (ONE, event)) == NOON + DELAY / 2
     given(*waiting()).when(queue(row=8)).then((ONE, queued(8)))
+
+
+def test_what_was_tried_at_once_is_an_attempt_and_its_hint_is_heeded():
+    tried = {"cause": FailureClass.RATE_LIMITED, "status": 429, "attempts": 1}
+    event = queued(due=NOON + HOUR, **tried)
+    given(*KNOWN).when(queue(retry_after=HOUR, **tried)).then((ONE, event))
+    (write,) = of((*KNOWN, (ONE, event)))
+    assert (write.attempts, write.status, write.deferred) == (1, 429, 0)
+    given(*KNOWN, (ONE, event)).when(begin(), NOON + HOUR).then((ONE, begun(attempt=2)))
+
+
+@pytest.mark.parametrize(
+    ("cause", "sent", "kept"),
+    [
+        (FailureClass.RATE_LIMITED, False, True),
+        (FailureClass.CANCELLED, False, True),
+        (FailureClass.RATE_LIMITED, True, False),
+        (NETWORK, False, False),
+    ],
+)
+def test_what_our_own_limits_kept_was_no_attempt(cause, sent, kept):
+    assert fate.was_kept(Loss(cause=cause, sent=sent)) is kept
+
+
+def test_people_see_that_it_goes_when_its_providers_hint_is_over():
+    held = LimitHeld(until=NOON + HOUR, reason=HoldReason.HINT)
+
+    def goes(*past):
+        world = given(*past).world
+        return line.goes_at(ONE, world, NOON), line.held_by(ONE, world, NOON)
+
+    assert goes(*waiting()) == (NOON, None)
+    assert goes(*waiting(), (PROVIDER, held)) == (NOON + HOUR, "asked-to-wait")
+    later = waiting(deferred(due=NOON + 2 * HOUR))
+    assert goes(*later, (PROVIDER, held)) == (NOON + 2 * HOUR, "asked-to-wait")
+    assert goes(*waiting(), (PROVIDER, held), (ONE, PAUSED)) == (None, "paused")
 
 
 def test_a_line_has_an_end_and_a_connection_that_is_gone_has_none():
@@ -339,8 +376,8 @@ def test_another_credential_may_do_where_one_was_refused():
 
 def test_while_its_first_copy_is_worked_on_a_keyed_write_waits_but_not_for_ever():
     conflict = Loss(cause=FailureClass.INVALID, status=409)
-    assert fate.of(conflict, keyed=True, attempts=CONFLICTS_MAX) is Fate.DEFERRED
-    assert fate.of(conflict, keyed=True, attempts=CONFLICTS_MAX + 1) is Fate.FAILED
+    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX - 1) is Fate.DEFERRED
+    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX) is Fate.FAILED
     assert fate.of(conflict, keyed=False) is Fate.FAILED
 
 
