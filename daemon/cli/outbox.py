@@ -116,7 +116,7 @@ def show(socket: Path | None, write: int, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def retry(socket: Path | None, write: int, as_json: bool) -> None:
-    """Send WRITE again as soon as it may: it has not arrived, or twice does no harm."""
+    """Send WRITE as soon as it may, also again: it has not arrived, or twice does no harm."""
     _move(socket, "outbox-retry", write, as_json=as_json)
 
 

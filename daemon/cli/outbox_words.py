@@ -58,7 +58,7 @@ def told(event: OutboxEvent, who: str) -> str:
         case WriteDropped(write=write):
             return f"write {write} dropped{who}"
         case WriteRetried(write=write):
-            return f"write {write} is to be sent again{who}"
+            return f"write {write} is to be sent as soon as it may{who}"
         case WriteSettled(write=write):
             return f"write {write} did arrive, as was found{who}"
         case _:

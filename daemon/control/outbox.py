@@ -26,6 +26,10 @@ from projections.outbox import Outbox, Phase, Write
 
 LISTED_MAX = 10_000  # writes in one answer: who has more asks for a connection's
 LOOKS = 256  # connections looked at between two turns of the loop
+SENT_AGAIN = "sent again"
+SENT_FIRST = "not sent before; it is sent"
+AT_ONCE = " as soon as its connection may"
+IN_LINE = " once those before it are over"
 UNDER_WAY = "write {number} is under way: wait for what becomes of it"
 NO_DOUBT = "write {number} is not in doubt: it has not reached the provider, and will be sent"
 
@@ -70,7 +74,9 @@ async def show(desk: Desk, name: WriteName, by: Caller) -> WriteAnswer:
 async def retry(desk: Desk, name: WriteName, by: Caller) -> Done:
     subject, write = _find(desk, name.write)
     wish = commands.RetryWrite(subject=subject, write=write.number, by=by)
-    return await _move(desk, wish, write, "sent again as soon as its connection may")
+    is_first = outbox.first(desk.journal.world.outboxes[subject]) == write
+    sent = SENT_AGAIN if write.attempts else SENT_FIRST
+    return await _move(desk, wish, write, sent + (AT_ONCE if is_first else IN_LINE))
 
 
 async def delivered(desk: Desk, name: WriteName, by: Caller) -> Done:

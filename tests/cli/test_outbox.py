@@ -60,6 +60,24 @@ def test_a_write_is_queued_where_its_provider_is_down_and_says_its_number(daemon
     assert daemon.rounds("outbox", "drop", number).code == 0
 
 
+def test_a_program_on_the_socket_reads_what_happened_and_what_to_type(daemon, write):
+    document = daemon.rounds(*ENTRY, "--json").document
+    number = document["write"]
+    assert document["message"].startswith(f"queued as write {number}: it is on disk")
+    assert f"`rounds outbox show {number}`" in document["message"]
+    never_sent = daemon.rounds("outbox", "retry", str(number))
+    assert daemon.rounds("outbox", "drop", str(number)).code == 0
+    said = f"write {number}: not sent before; it is sent once those before it are over\n"
+    assert never_sent.out == said
+
+
+def test_a_retry_says_again_of_what_was_sent_alone(daemon, write):
+    again = daemon.rounds("outbox", "retry", write)
+    assert again.out == f"write {write}: sent again as soon as its connection may\n"
+    told = daemon.rounds("log", "show", "--connection", "acme/orders").out
+    assert f"write {write} is to be sent as soon as it may" in told
+
+
 def test_who_would_rather_hear_of_it_does(daemon):
     daemon.answer = (503, {})
     typed = daemon.rounds(*ENTRY, "--no-queue")
