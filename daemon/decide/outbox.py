@@ -44,6 +44,10 @@ DELAY = timedelta(seconds=5)  # doubled each time, and a part of it drawn
 DELAY_MAX = timedelta(minutes=15)
 DOUBLINGS_MAX = 10  # by then it is the greatest
 REFUSED = "the provider refused it ({status}); see what was wrong with it, and write it anew"
+GONE = (
+    "what is at its path is gone for good (410), and it is not sent again; if that moved, write it "
+    "anew where it is now"
+)
 MISSING = (
     "the data store does not hold it (it is an older copy, or was deleted), and it was not "
     "delivered; write it anew"
@@ -179,7 +183,8 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
         case Fate.IN_DOUBT:
             return [(command.subject, WriteInDoubt(write=number, cause=cause, status=status))]
         case Fate.FAILED:
-            message = REFUSED.format(status=status)
+            gone = cause is FailureClass.RETIRED
+            message = GONE if gone else REFUSED.format(status=status)
             failed = WriteFailed(write=number, cause=cause, message=message, status=status)
             return [(command.subject, failed)]
         case _:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+import structlog
 import trio
 from msgspec import Struct
 from msgspec.structs import replace
@@ -46,6 +47,8 @@ NOT_WRITTEN = (
     "before rounds stops: free some space, and look whether it arrived"
 )
 REMOVED = "the connection was removed meanwhile; nothing was queued"
+
+log = structlog.get_logger()
 
 
 class NotQueued(Exception):
@@ -167,13 +170,20 @@ class Outbox:
             )
         )
         if not recorded:
-            await self._storage.discard_letters([row])
+            await self._discard(row)
             self._check_room(subject)
             raise CallLost(FailureClass.CANCELLED, REMOVED, sent=False)
         with trio.move_on_after(DURABLE_WAIT_S):
             await self._journal.durable(recorded)
             return Queued(write=recorded[0].seq)
         raise NotQueued("disk-full", NOT_WRITTEN)
+
+    async def _discard(self, row: int) -> None:
+        """Drop what is not queued after all; where the disk is full, the next start does."""
+        try:
+            await self._storage.discard_letters([row])
+        except StoreFull:
+            log.warning("outbox-not-swept", rows=1)
 
     async def _kept(self, subject: int, wish: Wish) -> int:
         """The row that holds the write, on disk. Raises NotQueued."""

@@ -8,6 +8,7 @@ import trio
 
 from daemon import commands
 from daemon.decide.line import OUTBOX_MAX
+from daemon.decide.outbox import GONE
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import Answer
@@ -26,7 +27,7 @@ from events.outbox import (
     WriteInDoubt,
     WriteQueued,
 )
-from events.schema import DaemonStopped
+from events.schema import BreakerOpened, DaemonStopped, ProviderRetired
 from events.terms import FailureClass
 from projections.outbox import Phase
 from tests.fakes.in_process import NAME, play
@@ -279,6 +280,33 @@ def test_what_the_provider_refuses_is_over_and_the_next_one_goes():
     play(scene)
 
 
+@pytest.mark.requirement("X7")
+def test_what_is_gone_for_a_write_is_not_the_end_of_its_provider():
+    """One that waited is over, in its own words, and the next one leaves; so with one at once."""
+
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "vanished"
+            for _ in range(20):
+                assert (await host.write(daemon, "at once")).cause is FailureClass.RETIRED
+            assert not host.waiting(daemon)
+            host.ledger.mood = "unreachable"
+            for text in "ab":
+                await host.write(daemon, text)
+            host.ledger.mood = "vanished"
+            await until(lambda: len(host.waiting(daemon)) == 1)
+            host.ledger.mood = "up"
+            await until_empty(host, daemon, 3600)
+            assert host.ledger.entries == ["b"]
+        (failed,) = host.events(WriteFailed)
+        assert (failed.event.message, failed.event.status) == (GONE, 410)
+        assert "switched" not in GONE
+        assert not host.events(BreakerOpened, ProviderRetired)
+
+    play(scene)
+
+
 def test_what_our_credential_was_refused_for_waits_for_another_one():
     async def scene():
         host = LedgerHost()
@@ -483,6 +511,30 @@ def test_a_full_disk_takes_nothing_and_says_so():
             host.store.put_letter = put
             assert not host.waiting(daemon)
             assert isinstance(await host.write(daemon, "a"), Queued)
+
+    play(scene)
+
+
+def test_a_row_that_is_not_queued_after_all_may_stay_on_a_full_disk():
+    """Its connection goes while it is being kept, and with that the room for dropping it."""
+
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            put, host.store.discard_letters = host.store.put_letter, full
+
+            def put_and_remove(*letter):
+                daemon.journal.execute(commands.Remove(subject=host.subject))
+                return put(*letter)
+
+            host.store.put_letter = put_and_remove
+            with pytest.raises(CallLost, match="removed meanwhile; nothing was queued"):
+                await host.write(daemon, "a")
+            assert host.rows() == 1
+            del host.store.put_letter, host.store.discard_letters
+        async with host.life():
+            assert host.rows() == 0
 
     play(scene)
 

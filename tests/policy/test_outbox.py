@@ -357,7 +357,7 @@ def test_what_may_have_arrived_is_in_doubt_without_a_key_and_sent_again_with_one
     ],
 )
 def test_what_the_provider_refused_for_good_is_over(cause, status):
-    message = outbox.REFUSED.format(status=status)
+    message = outbox.GONE if status == 410 else outbox.REFUSED.format(status=status)
     failed = WriteFailed(write=W, cause=cause, message=message, status=status)
     given(*two(begun())).when(lose(cause, status)).then((ONE, failed))
     assert len(of((*two(begun()), (ONE, failed)))) == 1
