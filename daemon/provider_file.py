@@ -12,6 +12,7 @@ from msgspec import Meta
 from daemon import strict_toml
 from daemon.auth_file import Auth, NoAuth, OAuth2
 from daemon.decide.waiting import ITS_CONNECTION
+from daemon.duration import Duration
 from daemon.endpoint_file import Endpoint
 from daemon.file_table import (
     Name,
@@ -106,9 +107,9 @@ class ProviderFile(Table, frozen=True, kw_only=True):
 
     `private_hosts` may be at addresses of this host or its network, as on-premises systems are.
     `endpoints` are paths that programs call, by template; `idempotency_header` is the one by whose
-    value the provider knows a write that it has carried out already. `retired` says that it was
-    switched off, and on which day, if that is known; `successor` is the name of the provider that
-    follows it.
+    value the provider knows a write that it has carried out already, for `idempotency_lifetime` at
+    the least. `retired` says that it was switched off, and on which day, if that is known;
+    `successor` is the name of the provider that follows it.
     """
 
     name: Name
@@ -124,6 +125,7 @@ class ProviderFile(Table, frozen=True, kw_only=True):
     errors: AnswerErrors | None = None
     endpoints: dict[UrlPath, Endpoint] = {}
     idempotency_header: Text | None = None
+    idempotency_lifetime: Duration = "24h"
     retired: date | bool = False
     successor: Name | None = None
 

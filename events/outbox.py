@@ -23,7 +23,8 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
 
     `keyed` says that the provider knows it again by a key, so that sending it twice does no harm.
     `cause` is how it was lost when it was made at once, so that it rests until `due`; None where
-    others wait before it, or a breaker was open.
+    others wait before it, or a breaker was open. `known_until` is as in WriteBegun,
+    `attempts` and `status` are of when it was made at once.
     """
 
     row: int
@@ -35,13 +36,20 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
     cause: FailureClass | None = None
     due: datetime | None = None
     by: Caller | None = None
+    known_until: datetime | None = None
+    attempts: int = 0
+    status: int | None = None
 
 
 class WriteBegun(Fact, frozen=True, kw_only=True, tag="write-begun"):
-    """It leaves once this is durable: what happens to us from here on may be after it arrived."""
+    """It leaves once this is durable: what happens to us from here on may be after it arrived.
+
+    If it does, its provider knows it again by its key before `known_until`, and maybe no more then.
+    """
 
     write: int
     attempt: int = 1
+    known_until: datetime | None = None
 
 
 class WriteDelivered(Fact, frozen=True, kw_only=True, tag="write-delivered"):
@@ -63,24 +71,30 @@ class WriteFailed(Fact, frozen=True, kw_only=True, tag="write-failed"):
 class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     """The provider has not taken it, or knows it again by its key: it is sent again at `due`.
 
-    Without a `cause` our own end, or a step of the clock, came between.
+    Without a `cause` our own end, or a step of the clock, came between. `over_limit` says that its
+    tenant's programs had used up their limit: it did not leave, and `cause` is as it was.
+    `known_until` is None where it has certainly not arrived, also not earlier.
     """
 
     write: int
     due: datetime
     cause: FailureClass | None = None
     status: int | None = None
+    over_limit: bool = False
+    known_until: datetime | None = None
 
 
 class WriteInDoubt(Fact, frozen=True, kw_only=True, tag="write-in-doubt"):
     """It may have reached its provider, or not, and has no key: a person has to look.
 
-    Without a `cause` our own end came before the answer.
+    Without a `cause` our own end came before the answer. Where `key_expired` it has a key, but the
+    provider may not know that any more.
     """
 
     write: int
     cause: FailureClass | None = None
     status: int | None = None
+    key_expired: bool = False
 
 
 class WriteDropped(Fact, frozen=True, kw_only=True, tag="write-dropped"):

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from events.envelope import Recorded
 from events.gateway import CallKind
 from events.outbox import WriteBegun, WriteDeferred, WriteEnded, WriteInDoubt, WriteQueued
-from events.terms import FailureClass
+from events.terms import Caller, FailureClass
 
 
 class Phase(StrEnum):
@@ -30,8 +30,12 @@ class Phase(StrEnum):
 class Write(Struct, frozen=True, kw_only=True):
     """`number` is its WriteQueued's, `row` the data store's.
 
-    It leaves at `due` at the earliest, where that is not None. `attempts` were begun; `deferred`
+    It leaves at `due` at the earliest, where that is not None. `attempts` left; `deferred`
     counts how often in a row it was put off, `cause` is what did so last, or left it in doubt.
+    It is `over_limit` where its tenant's programs had used up their limit. `by` asked for it.
+
+    It is `doubted` where a copy that left before may have arrived; `known_until` is when its
+    provider may forget the key of that, or of the copy that is under way: then it is `key_expired`.
     """
 
     number: int
@@ -48,6 +52,11 @@ class Write(Struct, frozen=True, kw_only=True):
     due: datetime | None = None
     cause: FailureClass | None = None
     status: int | None = None
+    over_limit: bool = False
+    by: Caller | None = None
+    doubted: bool = False
+    known_until: datetime | None = None
+    key_expired: bool = False
 
 
 Outbox: TypeAlias = tuple[Write, ...]
@@ -96,24 +105,51 @@ def _queued(recorded: Recorded, event: WriteQueued) -> Write:
         keyed=event.keyed,
         bytes=event.bytes,
         due=event.due,
+        attempts=event.attempts,
         cause=event.cause,
+        status=event.status,
+        by=event.by,
+        doubted=event.known_until is not None,
+        known_until=event.known_until,
     )
 
 
 def _moved(write: Write, recorded: Recorded) -> Write:
     match recorded.event:
-        case WriteBegun(attempt=attempt):
-            return replace(write, phase=Phase.UNDER_WAY, attempts=attempt)
-        case WriteDeferred(due=due, cause=cause, status=status):
+        case WriteBegun(attempt=attempt, known_until=until):
+            under_way = Phase.UNDER_WAY
+            return replace(
+                write, phase=under_way, attempts=attempt, over_limit=False, known_until=until
+            )
+        case WriteDeferred(due=due, cause=cause, status=status, over_limit=over_limit) as put_off:
             return replace(
                 write,
                 phase=Phase.QUEUED,
                 due=due,
-                deferred=write.deferred + 1,
+                deferred=write.deferred + (not over_limit),
                 cause=cause,
                 status=status,
+                over_limit=over_limit,
+                doubted=put_off.known_until is not None,
+                known_until=put_off.known_until,
             )
-        case WriteInDoubt(cause=cause, status=status):
-            return replace(write, phase=Phase.IN_DOUBT, due=None, cause=cause, status=status)
+        case WriteInDoubt(cause=cause, status=status, key_expired=expired):
+            return replace(
+                write,
+                phase=Phase.IN_DOUBT,
+                due=None,
+                cause=cause,
+                status=status,
+                key_expired=expired,
+            )
         case _:  # WriteRetried
-            return replace(write, phase=Phase.QUEUED, due=None, deferred=0)
+            return replace(
+                write,
+                phase=Phase.QUEUED,
+                due=None,
+                deferred=0,
+                over_limit=False,
+                doubted=False,
+                known_until=None,
+                key_expired=False,
+            )

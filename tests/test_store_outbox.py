@@ -3,6 +3,7 @@
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.store.core import Store
 from daemon.store.outbox import Letter
@@ -33,6 +34,17 @@ def test_it_is_read_as_it_was_given_also_by_the_next_life(path, letter):
         assert store.letter(3, row) == letter
         assert store.letter(4, row) is None, "it is another connection's"
         assert store.letter(3, row + 1) is None
+
+
+def test_the_paths_of_many_are_asked_for_at_once_and_cut_where_they_are_long(path):
+    asked = []
+    with closing(Store(path)) as store:
+        rows = [store.put_letter(number, replace(BARE, path=f"/{number}")) for number in range(3)]
+        long = store.put_letter(3, replace(BARE, path="/" + "x" * 4000))
+        store._connection.set_trace_callback(asked.append)
+        found = store.letter_paths([*rows, long, 99])
+    assert found == dict(zip(rows, ("/0", "/1", "/2"), strict=True)) | {long: "/" + "x" * 199}
+    assert len(asked) == 1
 
 
 def test_a_row_that_went_never_comes_again(path):

@@ -16,3 +16,8 @@ CAUSES = {
     FailureClass.CANCELLED: "it was cancelled",
     FailureClass.INTERNAL: "rounds itself failed",
 }
+
+
+def of_call(cause: FailureClass) -> str:
+    """For a program's call: one thing may be gone where its provider is not."""
+    return "what is there is gone for good" if cause is FailureClass.RETIRED else CAUSES[cause]

@@ -25,9 +25,12 @@ PLACES = {
 HELD = {
     "earlier": "the write before it",
     "in-doubt": "somebody must look whether it arrived",
+    "key-expired": "its key is too old to repeat it: somebody must look whether it arrived",
     "paused": "paused",
     "not-authorised": "to be authorised",
     "breaker": "breaker",
+    "limit": "its tenant's programs have used up their limit",
+    "asked-to-wait": "the provider asked to be left alone",
 }
 
 number = click.argument("write", type=click.IntRange(1, 2**63 - 1))
@@ -56,15 +59,15 @@ def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
     if not found.writes:
         screen.line("no write waits")
         return
-    columns = ("write", "connection", "endpoint", "phase", "queued", "attempts", "next", "why")
+    columns = ("write", "connection", "request", "phase", "queued", "attempts", "next", "why")
     table = screen.table(
-        *columns, right=("write", "attempts"), folds=("connection", "endpoint", "why")
+        *columns, right=("write", "attempts"), folds=("connection", "request", "why")
     )
     for each in found.writes:
         table.add_row(
             str(each.write),
             each.connection,
-            each.endpoint,
+            each.endpoint if each.path is None else f"{each.method} {each.path}",
             each.phase,
             times.relative(each.queued_at, found.now),
             str(each.attempts),
@@ -113,7 +116,7 @@ def show(socket: Path | None, write: int, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def retry(socket: Path | None, write: int, as_json: bool) -> None:
-    """Send WRITE again as soon as it may: it has not arrived, or twice does no harm."""
+    """Send WRITE as soon as it may, also again: it has not arrived, or twice does no harm."""
     _move(socket, "outbox-retry", write, as_json=as_json)
 
 

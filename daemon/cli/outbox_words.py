@@ -45,16 +45,20 @@ def told(event: OutboxEvent, who: str) -> str:
             return f"write {write} delivered{_status(event)}"
         case WriteFailed(write=write, message=message):
             return f"write {write} failed: {message}"
+        case WriteDeferred(write=write, due=due, over_limit=True):
+            why = "its tenant's programs have used up their limit"
+            return f"write {write} put off until {times.local(due)}: {why}"
         case WriteDeferred(write=write, due=due, cause=cause):
             why = _why(cause) or "rounds ended, or the clock jumped"
             return f"write {write} put off until {times.local(due)}: {why}{_status(event)}"
         case WriteInDoubt(write=write, cause=cause):
             why = _why(cause) or "rounds ended before the answer came"
+            why += ", and its key is too old to send it again" if event.key_expired else ""
             return f"write {write} may have arrived, or not ({why}{_status(event)}); {SETTLE}"
         case WriteDropped(write=write):
             return f"write {write} dropped{who}"
         case WriteRetried(write=write):
-            return f"write {write} is to be sent again{who}"
+            return f"write {write} is to be sent as soon as it may{who}"
         case WriteSettled(write=write):
             return f"write {write} did arrive, as was found{who}"
         case _:

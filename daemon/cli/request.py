@@ -112,11 +112,7 @@ def request(
 
 def _show(found: RequestAnswer) -> None:
     if found.write is not None:
-        click.echo(
-            f"{found.status} queued as write {found.write}: it is delivered, after those before "
-            f"it, once its provider is back; rounds outbox show {found.write}",
-            err=True,
-        )
+        click.echo(f"{found.status} {found.message}", err=True)
         return
     again = f", {times.count(found.attempts, 'attempt')}" if found.attempts > 1 else ""
     kind = found.headers.get("content-type", "no content type")

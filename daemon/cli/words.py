@@ -14,7 +14,7 @@ from daemon.cli import (
     sync_words,
     times,
 )
-from daemon.cli.causes import CAUSES
+from daemon.cli.causes import CAUSES, of_call
 from daemon.control.messages import EventView
 from events.limits import (
     AllowanceRecounted,
@@ -254,7 +254,7 @@ def _stream(event: CallFailed | CallMade | RecordsCaptured | RecordsRefused) -> 
         case CallMade(endpoint=endpoint, attempt=attempt, cause=cause):
             again = _if(attempt > 1, f", attempt {attempt}")
             took = f" in {times.milliseconds(event.duration_ms)}"
-            went = "answered" if cause is None else f"failed: {CAUSES[cause]}"
+            went = "answered" if cause is None else f"failed: {of_call(cause)}"
             return f"{event.kind}{_who(event)}: {endpoint}{again} {went}{_answer(event)}{took}"
         case RecordsCaptured(stream=stream, fetched=fetched, days=days):
             of = f" of {times.spans(days)}" if days else ""

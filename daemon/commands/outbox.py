@@ -1,6 +1,6 @@
 """Which wishes come of writes that wait for their provider?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -12,7 +12,10 @@ from events.terms import Caller, FailureClass
 class QueueWrite(Struct, frozen=True, kw_only=True):
     """A program's write is to wait; all of it lies in that row of the data store.
 
-    `cause` is how it was lost when it was made at once, if it was; `jitter` is drawn of [0, 1).
+    `cause` is how it was lost when it was made at once, if it was: it left at `first_at`, and may
+    have arrived where it was `sent`; `attempts` left, and the provider asked to be left alone for
+    `retry_after`. `key_lifetime` is for how long its provider knows a key.
+    `jitter` is drawn of [0, 1).
     """
 
     subject: int
@@ -24,14 +27,21 @@ class QueueWrite(Struct, frozen=True, kw_only=True):
     bytes: int
     jitter: float
     cause: FailureClass | None = None
+    status: int | None = None
+    sent: bool = True
+    attempts: int = 0
+    retry_after: timedelta | None = None
+    first_at: datetime | None = None
+    key_lifetime: timedelta | None = None
     by: Caller | None = None
 
 
 class BeginWrite(Struct, frozen=True, kw_only=True):
-    """It is about to leave."""
+    """It is about to leave. `key_lifetime` is for how long its provider knows a key."""
 
     subject: int
     write: int
+    key_lifetime: timedelta | None = None
 
 
 class DeliverWrite(Struct, frozen=True, kw_only=True):
@@ -52,6 +62,20 @@ class LoseWrite(Struct, frozen=True, kw_only=True):
     status: int | None = None
     sent: bool = True
     retry_after: timedelta | None = None
+
+
+class PutOffWrite(Struct, frozen=True, kw_only=True):
+    """Its tenant's programs have used up their limit: it did not leave, and may after that rest."""
+
+    subject: int
+    write: int
+    rest: timedelta
+
+
+class ExpireWrite(Struct, frozen=True, kw_only=True):
+    """Its key may be too old to send it again."""
+
+    subject: int
 
 
 class AbandonWrite(Struct, frozen=True, kw_only=True):
@@ -96,6 +120,8 @@ OutboxCommand: TypeAlias = (
     | BeginWrite
     | DeliverWrite
     | LoseWrite
+    | PutOffWrite
+    | ExpireWrite
     | AbandonWrite
     | MissWrite
     | RetryWrite

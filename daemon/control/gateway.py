@@ -27,6 +27,10 @@ HELD = {
         "stands behind an open breaker; `rounds breaker list` shows it",
     ),
 }
+QUEUED = (
+    "queued as write {write}: it is on disk, and delivered, after those before it, once its "
+    "provider takes it; `rounds outbox show {write}` says how it stands"
+)
 ACCEPTED = 202  # it is on disk, and its outcome is yet to come
 PROBLEMS = {
     FailureClass.RATE_LIMITED: "limited",
@@ -66,6 +70,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
             body=None,
             source="outbox",
             attempts=0,
+            message=QUEUED.format(write=answer.write),
             write=answer.write,
         )
     brought = answer.brought

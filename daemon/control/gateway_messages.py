@@ -40,7 +40,7 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     `provider`, `shared` with somebody who asked the same, or the `cache`, which says how old it is,
     whether it is `stale`: no longer as good as new, and `why` none was to be had. From the `outbox`
     comes a 202, and `write` is the number of a write that is delivered later. `cause` and `message`
-    say what is wrong.
+    say what is wrong; `message` also what becomes of such a write.
     """
 
     seq: int

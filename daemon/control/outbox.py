@@ -4,6 +4,7 @@ import base64
 from datetime import datetime
 
 import trio
+from msgspec.structs import replace
 
 from daemon import commands
 from daemon.control.act import done, execute
@@ -17,13 +18,18 @@ from daemon.control.outbox_messages import (
     WritesView,
     WriteView,
 )
-from daemon.decide import outbox as deciding
+from daemon.decide import line
+from daemon.store.outbox import PATH_SHOWN_MAX
 from events.terms import Caller
 from projections import outbox
 from projections.outbox import Outbox, Phase, Write
 
 LISTED_MAX = 10_000  # writes in one answer: who has more asks for a connection's
 LOOKS = 256  # connections looked at between two turns of the loop
+SENT_AGAIN = "sent again"
+SENT_FIRST = "not sent before; it is sent"
+AT_ONCE = " as soon as its connection may"
+IN_LINE = " once those before it are over"
 UNDER_WAY = "write {number} is under way: wait for what becomes of it"
 NO_DOUBT = "write {number} is not in doubt: it has not reached the provider, and will be sent"
 
@@ -31,14 +37,17 @@ NO_DOUBT = "write {number} is not in doubt: it has not reached the provider, and
 async def show_all(desk: Desk, query: OutboxQuery, by: Caller) -> Writes:
     world, now = desk.journal.world, desk.journal.clock.now()
     seq, only = world.seq, desk.find(query.connection)[0] if query.connection else None
-    found: list[WriteView] = []
+    found: list[tuple[int, WriteView]] = []
     waiting = [*world.outboxes.items()] if only is None else [(only, world.outboxes.get(only, ()))]
     for count, (subject, each) in enumerate(waiting, 1):
-        found += _views(desk, subject, each, now)
+        found += zip((write.row for write in each), _views(desk, subject, each, now), strict=True)
         if count % LOOKS == 0:
             await trio.lowlevel.checkpoint()
-    found.sort(key=lambda view: (view.connection, view.place))
-    return Writes(seq=seq, now=now, writes=found[:LISTED_MAX])
+    found.sort(key=lambda listed: (listed[1].connection, listed[1].place))
+    del found[LISTED_MAX:]
+    paths = await desk.storage.letter_paths([row for row, _ in found])
+    writes = [replace(view, path=paths.get(row)) for row, view in found]
+    return Writes(seq=seq, now=now, writes=writes)
 
 
 async def show(desk: Desk, name: WriteName, by: Caller) -> WriteAnswer:
@@ -53,7 +62,7 @@ async def show(desk: Desk, name: WriteName, by: Caller) -> WriteAnswer:
     return WriteAnswer(
         seq=seq,
         now=now,
-        write=view,
+        write=replace(view, path=letter.path[:PATH_SHOWN_MAX]),
         path=letter.path,
         headers=dict(letter.headers),
         body=text,
@@ -65,7 +74,9 @@ async def show(desk: Desk, name: WriteName, by: Caller) -> WriteAnswer:
 async def retry(desk: Desk, name: WriteName, by: Caller) -> Done:
     subject, write = _find(desk, name.write)
     wish = commands.RetryWrite(subject=subject, write=write.number, by=by)
-    return await _move(desk, wish, write, "sent again as soon as its connection may")
+    is_first = outbox.first(desk.journal.world.outboxes[subject]) == write
+    sent = SENT_AGAIN if write.attempts else SENT_FIRST
+    return await _move(desk, wish, write, sent + (AT_ONCE if is_first else IN_LINE))
 
 
 async def delivered(desk: Desk, name: WriteName, by: Caller) -> Done:
@@ -137,8 +148,8 @@ def _views(desk: Desk, subject: int, waiting: Outbox, now: datetime) -> list[Wri
             queued_at=each.at,
             place=place,
             attempts=each.attempts,
-            due=deciding.opens(subject, world, now) if place == 1 else None,
-            held_by=deciding.held_by(subject, world, now) if place == 1 else "earlier",
+            due=line.goes_at(subject, world, now) if place == 1 else None,
+            held_by=line.held_by(subject, world, now) if place == 1 else "earlier",
             cause=each.cause,
             status=each.status,
         )

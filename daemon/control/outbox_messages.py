@@ -31,8 +31,10 @@ class WriteView(Struct, frozen=True, kw_only=True):
     """A write that waits. `phase` is queued, under-way or in-doubt, `place` is that in its line.
 
     `due` is when it may leave at the earliest, None where something else keeps it: `held_by` is
-    earlier (a write before it), in-doubt, paused, not-authorised or breaker. `cause` is how it
-    was lost last.
+    earlier (a write before it), in-doubt, key-expired (which is in doubt as well), paused,
+    not-authorised, breaker, limit (its tenant's, on programs), or asked-to-wait (by its provider).
+    `cause` is how it was lost last. `path` is the beginning of it, None where the data store does
+    not hold it.
     """
 
     write: int
@@ -49,6 +51,7 @@ class WriteView(Struct, frozen=True, kw_only=True):
     held_by: str | None
     cause: str | None
     status: int | None
+    path: str | None = None
 
 
 class Writes(Struct, frozen=True, kw_only=True):

@@ -42,23 +42,37 @@ class Loss(Struct, frozen=True, kw_only=True):
     sent: bool = True
 
 
+def was_kept(loss: Loss) -> bool:
+    """Whether it never left: our own limits kept it, or its connection or deadline did."""
+    return not loss.sent and loss.cause in (FailureClass.RATE_LIMITED, FailureClass.CANCELLED)
+
+
 def may_wait(loss: Loss, *, keyed: bool) -> bool:
     """Whether what a program has just lost may be sent later: it does no harm, and may help."""
     passes = failure.is_retried(loss.cause) or loss.cause is FailureClass.CANCELLED
     return passes and of(loss, keyed=keyed) is Fate.DEFERRED
 
 
-def of(loss: Loss, *, keyed: bool, attempts: int = 1) -> Fate:
-    """By what is known of it: that it did not arrive, that it was refused, or neither."""
-    answered_well = loss.status is not None and 200 <= loss.status < 300
+def not_taken(loss: Loss) -> bool:
+    """Whether it has certainly not arrived this time: or not as somebody's who may write."""
     refused_as_such = loss.cause is FailureClass.AUTH and loss.status != 403
-    busy = keyed and loss.status == 409 and attempts <= CONFLICTS_MAX
-    if not loss.sent or loss.status in NOT_TAKEN or loss.cause is FailureClass.RATE_LIMITED:
+    busy = loss.status in NOT_TAKEN or loss.cause is FailureClass.RATE_LIMITED
+    return not loss.sent or busy or refused_as_such  # where another credential may do
+
+
+def of(loss: Loss, *, keyed: bool, put_off: int = 0) -> Fate:
+    """By what is known of it: that it did not arrive, that it was refused, or neither.
+
+    `put_off` is how often in a row it was by now.
+    """
+    answered_well = loss.status is not None and 200 <= loss.status < 300
+    busy = keyed and loss.status == 409 and put_off < CONFLICTS_MAX
+    if not_taken(loss):
         return Fate.DEFERRED
     if answered_well and loss.cause is FailureClass.MALFORMED:
         return Fate.DELIVERED  # its answer cannot be read, but for its status
-    if refused_as_such or busy:
-        return Fate.DEFERRED  # another credential may do; its first copy is being worked on
+    if busy:
+        return Fate.DEFERRED  # its first copy is being worked on
     if loss.cause in UNKNOWN:
         return Fate.DEFERRED if keyed else Fate.IN_DOUBT
     return Fate.FAILED

@@ -1,10 +1,9 @@
-"""May a write wait for its provider, when does it leave, and what follows from how that went?
+"""What follows for a write that waits from how its way to its provider went?
 
-What may have arrived is sent again only where the provider knows it again by a key. Nothing goes
-before an earlier write of its connection: a doubt holds up its line until a person has looked.
+What may have arrived is sent again only where, and while, the provider knows it again by a key.
+When one may leave is said in `line`.
 """
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -13,18 +12,18 @@ from daemon.commands import (
     BeginWrite,
     DeliverWrite,
     DropWrite,
+    ExpireWrite,
     LoseWrite,
     MissWrite,
     OutboxCommand,
+    PutOffWrite,
     QueueWrite,
     RetryWrite,
     SettleWrite,
 )
-from daemon.decide import calling, fate
-from daemon.decide.calling import Held
+from daemon.decide import fate, keyed, line
 from daemon.decide.decisions import Decisions
 from daemon.decide.fate import Fate, Loss
-from events.breakers import BreakerReason
 from events.outbox import (
     WriteBegun,
     WriteDeferred,
@@ -36,75 +35,23 @@ from events.outbox import (
     WriteRetried,
     WriteSettled,
 )
-from events.terms import Caller, FailureClass, SkipReason
+from events.terms import Caller, FailureClass
 from projections import outbox
 from projections.outbox import Outbox, Phase, Write
 from projections.world import World
 
-OUTBOX_MAX = 100  # writes of one connection: whoever has more to say must hear that nobody listens
 DELAY = timedelta(seconds=5)  # doubled each time, and a part of it drawn
 DELAY_MAX = timedelta(minutes=15)
 DOUBLINGS_MAX = 10  # by then it is the greatest
-PROBE_REST = timedelta(seconds=5)  # when to look again where another call finds out
 REFUSED = "the provider refused it ({status}); see what was wrong with it, and write it anew"
+GONE = (
+    "what is at its path is gone for good (410), and it is not sent again; if that moved, write it "
+    "anew where it is now"
+)
 MISSING = (
     "the data store does not hold it (it is an older copy, or was deleted), and it was not "
     "delivered; write it anew"
 )
-
-
-def keeps_out(subject: int, world: World, now: datetime) -> Held | None:
-    """What a write does not wait for, since a person has to see to it: its program should know."""
-    held = calling.held(subject, world, now)
-    if held is None or held.reason is not SkipReason.BREAKER:
-        return held
-    known = world.connections[subject]
-    stops = (known.breaker, world.providers[known.provider].breaker)
-    return held if any(stop.reason is BreakerReason.RETIRED for stop in stops) else None
-
-
-def waits(subject: int, world: World) -> bool:
-    """Whether writes of this connection wait, behind which another one has to go."""
-    return subject in world.outboxes
-
-
-def is_full(subject: int, world: World) -> bool:
-    return len(world.outboxes.get(subject, ())) >= OUTBOX_MAX
-
-
-def opens(
-    subject: int, world: World, now: datetime, *, probing: Collection[int] = ()
-) -> datetime | None:
-    """When the connection's first write may leave, or is to be looked at again.
-
-    None where time alone does not change that. `probing` is as in `calling.held`.
-    """
-    write = outbox.first(world.outboxes.get(subject, ()))
-    if write is None or write.phase is not Phase.QUEUED:
-        return None
-    due, held = write.due or now, calling.held(subject, world, now, probing=probing)
-    if held is None:
-        return due
-    if held.until is None:
-        return None
-    return max(due, held.until if held.until > now else now + PROBE_REST)
-
-
-def held_by(subject: int, world: World, now: datetime) -> str | None:
-    """In one word, what keeps the first write of a line: its doubt, its connection, a breaker."""
-    write = outbox.first(world.outboxes.get(subject, ()))
-    if write is not None and write.phase is not Phase.QUEUED:
-        return write.phase if write.phase is Phase.IN_DOUBT else None
-    held = calling.held(subject, world, now)
-    return held.reason if held else None
-
-
-def ready(
-    subject: int, world: World, now: datetime, *, probing: Collection[int] = ()
-) -> Write | None:
-    """The write that may leave now."""
-    at = opens(subject, world, now, probing=probing)
-    return None if at is None or at > now else outbox.first(world.outboxes[subject])
 
 
 def decide(command: OutboxCommand, world: World, now: datetime) -> Decisions:
@@ -118,6 +65,11 @@ def decide(command: OutboxCommand, world: World, now: datetime) -> Decisions:
             return [(subject, WriteDelivered(write=number, status=status))] if known else []
         case LoseWrite():
             return _lose(command, world, now)
+        case PutOffWrite():
+            return _put_off(command, world, now)
+        case ExpireWrite(subject=subject):
+            old = line.outlived(subject, world, now)
+            return [_expired(subject, old, old.cause, old.status)] if old else []
         case AbandonWrite(subject=subject):
             return _abandoned(subject, _of(subject, world), now)
         case MissWrite(subject=subject, write=number):
@@ -153,7 +105,12 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
         (
             subject,
             WriteDeferred(
-                write=each.number, due=each.due + by, cause=each.cause, status=each.status
+                write=each.number,
+                due=each.due + by,
+                cause=each.cause,
+                status=each.status,
+                over_limit=each.over_limit,
+                known_until=each.known_until + by if each.doubted and each.known_until else None,
             ),
         )
         for each in _of(subject, world)
@@ -163,8 +120,9 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
 
 def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
     known = world.connections.get(command.subject)
-    if known is None or known.removed or is_full(command.subject, world):
+    if known is None or known.removed or line.is_full(command.subject, world):
         return []
+    rest = max(command.jitter * DELAY, command.retry_after or timedelta(0))
     queued = WriteQueued(
         row=command.row,
         endpoint=command.endpoint,
@@ -173,18 +131,34 @@ def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
         keyed=command.keyed,
         bytes=command.bytes,
         cause=command.cause,
-        due=now + command.jitter * DELAY if command.cause else None,
+        due=now + rest if command.cause else None,
         by=command.by,
+        known_until=_known_since(command),
+        attempts=command.attempts,
+        status=command.status,
     )
     return [(command.subject, queued)]
 
 
+def _known_since(command: QueueWrite) -> datetime | None:
+    """Until when the provider knows what it may have got when it was asked at once."""
+    cause, first_at, lifetime = command.cause, command.first_at, command.key_lifetime
+    if not command.keyed or cause is None or first_at is None or lifetime is None:
+        return None
+    loss = Loss(cause=cause, status=command.status, sent=command.sent)
+    return None if fate.not_taken(loss) else keyed.expires(first_at, lifetime)
+
+
 def _begin(command: BeginWrite, world: World, now: datetime) -> Decisions:
     """At the last moment: somebody may have taken it back, paused it, or opened a breaker."""
-    write = ready(command.subject, world, now)
+    write = line.ready(command.subject, world, now)
     if write is None or write.number != command.write:
         return []
-    return [(command.subject, WriteBegun(write=write.number, attempt=write.attempts + 1))]
+    until = keyed.until(write)
+    if until is None and write.keyed and command.key_lifetime is not None:
+        until = keyed.expires(now, command.key_lifetime)
+    attempt = write.attempts + 1
+    return [(command.subject, WriteBegun(write=write.number, attempt=attempt, known_until=until))]
 
 
 def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
@@ -193,22 +167,45 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
         return []  # somebody dropped it meanwhile
     number, cause, status = write.number, command.cause, command.status
     loss = Loss(cause=cause, status=status, sent=command.sent)
-    became = fate.of(loss, keyed=write.keyed, attempts=write.attempts)
+    became = fate.of(loss, keyed=write.keyed, put_off=write.deferred)
     match became:
         case Fate.DELIVERED:
             return [(command.subject, WriteDelivered(write=number, status=status))]
         case Fate.DEFERRED:
             due = now + max(command.jitter * _delay(write), command.retry_after or timedelta(0))
-            deferred = WriteDeferred(write=number, due=due, cause=cause, status=status)
+            until = keyed.until(write) if fate.not_taken(loss) else write.known_until
+            if until is not None and due >= until:
+                return [_expired(command.subject, write, cause, status)]
+            deferred = WriteDeferred(
+                write=number, due=due, cause=cause, status=status, known_until=until
+            )
             return [(command.subject, deferred)]
         case Fate.IN_DOUBT:
             return [(command.subject, WriteInDoubt(write=number, cause=cause, status=status))]
         case Fate.FAILED:
-            message = REFUSED.format(status=status)
+            gone = cause is FailureClass.RETIRED
+            message = GONE if gone else REFUSED.format(status=status)
             failed = WriteFailed(write=number, cause=cause, message=message, status=status)
             return [(command.subject, failed)]
         case _:
             assert_never(became)
+
+
+def _put_off(command: PutOffWrite, world: World, now: datetime) -> Decisions:
+    """That it comes back when it was told to is no failure: its rest does not grow."""
+    write = outbox.find(_of(command.subject, world), command.write)
+    if write is None or write.phase is not Phase.QUEUED:
+        return []
+    due, cause, status = now + command.rest, write.cause, write.status
+    deferred = WriteDeferred(
+        write=write.number,
+        due=due,
+        cause=cause,
+        status=status,
+        over_limit=True,
+        known_until=keyed.until(write),
+    )
+    return [(command.subject, deferred)]
 
 
 def _delay(write: Write) -> timedelta:
@@ -220,9 +217,19 @@ def _abandoned(subject: int, waiting: Outbox, now: datetime) -> Decisions:
     write = outbox.first(waiting)
     if write is None or write.phase is not Phase.UNDER_WAY:
         return []
-    if write.keyed:
-        return [(subject, WriteDeferred(write=write.number, due=now))]
-    return [(subject, WriteInDoubt(write=write.number))]
+    until = write.known_until
+    if not write.keyed:
+        return [(subject, WriteInDoubt(write=write.number))]
+    if until is not None and now >= until:
+        return [_expired(subject, write)]
+    return [(subject, WriteDeferred(write=write.number, due=now, known_until=until))]
+
+
+def _expired(
+    subject: int, write: Write, cause: FailureClass | None = None, status: int | None = None
+) -> tuple[int, WriteInDoubt]:
+    doubt = WriteInDoubt(write=write.number, cause=cause, status=status, key_expired=True)
+    return subject, doubt
 
 
 def _by_hand(command: RetryWrite | SettleWrite | DropWrite, world: World) -> Decisions:

@@ -2,6 +2,9 @@
 
 row ─► token ─► limits ─► WriteBegun, durable ─► exchange ─► what became of it
   └────── crash: it waits on ──────┘                 └── crash: again with its key, or in doubt
+
+It takes its turn in its tenant's limit on programs like any other, as the call of who asked for it:
+to wait for a provider is no way around that. Who would wait for long is told when to come back.
 """
 
 from collections.abc import Callable
@@ -9,18 +12,27 @@ from collections.abc import Callable
 import structlog
 from msgspec.structs import replace
 
-from daemon.commands import BeginWrite, DeliverWrite, LoseWrite, MissWrite
-from daemon.decide import calling, outbox
-from daemon.exchange import CallLost, Request, Response
+from daemon.commands import (
+    BeginWrite,
+    DeliverWrite,
+    ExpireWrite,
+    LoseWrite,
+    MissWrite,
+    PutOffWrite,
+)
+from daemon.decide import calling, line
+from daemon.duration import duration
+from daemon.exchange import CallLost, OverLimit, Request, Response
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import Call
 from daemon.gateway.drafting import Means, draft
 from daemon.gateway.gateway import Gateway
-from daemon.gateway.sending import Made
+from daemon.gateway.sending import Made, as_program
 from daemon.protected import Protected, Whose
 from daemon.store.outbox import Letter
 from daemon.store.storage import Storage
 from events.gateway import CallKind
+from events.terms import Caller
 from projections.outbox import Write
 
 PRIORITY = 2  # of those that wait for a provider's limits: after those who are waited for
@@ -67,6 +79,8 @@ class Courier:
 
         False where none may, or not any more.
         """
+        if self._journal.execute(ExpireWrite(subject=subject)):
+            return False
         write = self._ready(subject)
         if write is None:
             return False
@@ -75,7 +89,7 @@ class Courier:
             self._journal.execute(MissWrite(subject=subject, write=write.number))
             return True
         try:
-            call = self._drafted(subject, letter)
+            call = self._drafted(subject, letter, write.by)
         except CallLost as lost:
             self._lost(subject, write, lost)
             return True
@@ -93,7 +107,7 @@ class Courier:
     def _ready(self, subject: int, own: frozenset[int] = frozenset()) -> Write | None:
         now = self._journal.clock.now()
         others = self.probing - own
-        return outbox.ready(subject, self._journal.world, now, probing=others)
+        return line.ready(subject, self._journal.world, now, probing=others)
 
     def _lets_go(self, attempt: _Attempt, write: Write) -> bool:
         """Whether it may leave; where a breaker is half-open by now, as the one that finds out."""
@@ -112,14 +126,17 @@ class Courier:
         except NotNow:
             return False
         except CallLost as lost:
-            self._lost(subject, write, lost, attempt)
+            if isinstance(lost, OverLimit) and not attempt.left:
+                self._put_off(subject, write, lost)
+            else:
+                self._lost(subject, write, lost, attempt)
         else:
             status = response.status
             wish = DeliverWrite(subject=subject, write=write.number, status=status)
             self._journal.execute(wish)
         return True
 
-    def _drafted(self, subject: int, letter: Letter) -> Call:
+    def _drafted(self, subject: int, letter: Letter, by: Caller | None) -> Call:
         wish = Wish(
             method=letter.method,
             path=letter.path,
@@ -128,7 +145,7 @@ class Courier:
             kind=CallKind(letter.kind),
             key=letter.key,
         )
-        return draft(self._means, subject, wish)
+        return draft(self._means, subject, wish, by)
 
     def _way(self, attempt: _Attempt, write: Write) -> Protected:
         """As for any call; but nothing leaves before it is on disk that it was begun."""
@@ -139,9 +156,11 @@ class Courier:
             if not begun:  # else its token was refused, and it goes out again with another one
                 if not self._lets_go(attempt, write):
                     raise NotNow
-                wish = BeginWrite(subject=call.subject, write=write.number)
+                lifetime = duration(call.way.file.idempotency_lifetime)
+                wish = BeginWrite(subject=call.subject, write=write.number, key_lifetime=lifetime)
                 recorded = self._journal.execute(wish)
-                assert recorded, "what may leave may begin"
+                if not recorded:
+                    raise NotNow  # its key has just become too old
                 begun = True
                 await self._journal.durable(recorded)
             attempt.left = True
@@ -151,11 +170,17 @@ class Courier:
             self._journal,
             self._means.keeper,
             replace(call.way, send=leave),
-            Whose(connection=call.subject, priority=PRIORITY),
+            Whose(connection=call.subject, priority=PRIORITY, program=as_program(call)),
             limiter=self._means.limiter,
             witness=attempt,
             patience_s=PATIENCE_S,
         )
+
+    def _put_off(self, subject: int, write: Write, lost: OverLimit) -> None:
+        assert lost.retry_after is not None, "it says when to come back"
+        wish = PutOffWrite(subject=subject, write=write.number, rest=lost.retry_after)
+        self._journal.execute(wish)
+        log.info("write-over-limit", subject=subject, write=write.number)
 
     def _lost(
         self, subject: int, write: Write, lost: CallLost, attempt: _Attempt | None = None

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 
 import trio
 from msgspec import Struct, structs
@@ -40,6 +41,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     duration_ms: int
     cause: FailureClass | None = None
     message: str = ""
+    retry_after: timedelta | None = None
 
 
 class Gateway:
@@ -134,6 +136,7 @@ def _refused(lost: CallLost, began: float) -> Answer:
         duration_ms=_since(began),
         cause=lost.cause,
         message=lost.message,
+        retry_after=lost.retry_after,
     )
 
 

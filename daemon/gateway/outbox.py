@@ -6,16 +6,19 @@ write ─► others wait? ─► gateway ─► answer
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
+import structlog
 import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.commands import QueueWrite
-from daemon.decide import fate, outbox
+from daemon.decide import fate, line
 from daemon.decide.fate import Loss
-from daemon.decide.outbox import OUTBOX_MAX
+from daemon.decide.line import OUTBOX_MAX
+from daemon.duration import duration
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway import asking
 from daemon.gateway.asking import Wish
@@ -45,6 +48,8 @@ NOT_WRITTEN = (
 )
 REMOVED = "the connection was removed meanwhile; nothing was queued"
 
+log = structlog.get_logger()
+
 
 class NotQueued(Exception):
     """A write that its provider did not take was not queued either; the sentence says why."""
@@ -59,6 +64,15 @@ class Queued(Struct, frozen=True, kw_only=True):
     """It is on disk, and is delivered once it may be."""
 
     write: int
+
+
+class Tried(Struct, frozen=True, kw_only=True):
+    """How it was lost when it was made at once; it did not leave before `at`."""
+
+    at: datetime
+    loss: Loss
+    attempts: int
+    retry_after: timedelta | None
 
 
 Outcome: TypeAlias = Answer | Queued
@@ -84,34 +98,35 @@ class Outbox:
         if (wish.kind or asking.kind_of(wish.method)) is not CallKind.WRITE:
             return await self._gateway.call(subject, wish, by)
         world, now = self._journal.world, self._journal.clock.now()
-        if held := outbox.keeps_out(subject, world, now):
+        if held := line.keeps_out(subject, world, now):
             raise HeldBack(held)
         wish = self._with_key(subject, wish)
         drafted = draft(self._means, subject, wish, by)
-        if outbox.waits(subject, world):
+        if line.waits(subject, world):
             return await self._queue(subject, wish, drafted, None, by)
-        cause: FailureClass | None = None
+        tried: Tried | None = None
         try:
             answer = await self._gateway.make(drafted)
         except OverLimit:
             raise  # who is told when to come back; the outbox is no way around that
         except HeldBack:
-            if outbox.keeps_out(subject, world, self._journal.clock.now()):
+            if line.keeps_out(subject, world, self._journal.clock.now()):
                 raise
         except CallLost as lost:
             loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
             if not fate.may_wait(loss, keyed=drafted.keyed):
                 raise
-            cause = lost.cause
+            attempts = 0 if fate.was_kept(loss) else lost.attempts
+            tried = Tried(at=now, loss=loss, attempts=attempts, retry_after=lost.retry_after)
         else:
             if answer.cause is None:
                 return answer
-            cause = answer.cause
-            if not fate.may_wait(
-                Loss(cause=cause, status=answer.brought.status), keyed=drafted.keyed
-            ):
+            loss = Loss(cause=answer.cause, status=answer.brought.status)
+            if not fate.may_wait(loss, keyed=drafted.keyed):
                 return answer
-        return await self._queue(subject, wish, drafted, cause, by)
+            attempts, hint = answer.brought.attempts, answer.retry_after
+            tried = Tried(at=now, loss=loss, attempts=attempts, retry_after=hint)
+        return await self._queue(subject, wish, drafted, tried, by)
 
     def _with_key(self, subject: int, wish: Wish) -> Wish:
         """One of ours where the provider knows keys and the program gave none."""
@@ -129,7 +144,7 @@ class Outbox:
         subject: int,
         wish: Wish,
         drafted: Call,
-        cause: FailureClass | None,
+        tried: Tried | None,
         by: Caller | None,
     ) -> Queued:
         """Have it on disk: all of it in the data store, then that it waits in the log."""
@@ -144,18 +159,31 @@ class Outbox:
                 keyed=drafted.keyed,
                 bytes=len(wish.body or b""),
                 jitter=self._chance(),
-                cause=cause,
+                cause=tried.loss.cause if tried else None,
+                status=tried.loss.status if tried else None,
+                sent=tried is not None and tried.loss.sent,
+                attempts=tried.attempts if tried else 0,
+                retry_after=tried.retry_after if tried else None,
+                first_at=tried.at if tried else None,
+                key_lifetime=duration(drafted.way.file.idempotency_lifetime),
                 by=by,
             )
         )
         if not recorded:
-            await self._storage.discard_letters([row])
+            await self._discard(row)
             self._check_room(subject)
             raise CallLost(FailureClass.CANCELLED, REMOVED, sent=False)
         with trio.move_on_after(DURABLE_WAIT_S):
             await self._journal.durable(recorded)
             return Queued(write=recorded[0].seq)
         raise NotQueued("disk-full", NOT_WRITTEN)
+
+    async def _discard(self, row: int) -> None:
+        """Drop what is not queued after all; where the disk is full, the next start does."""
+        try:
+            await self._storage.discard_letters([row])
+        except StoreFull:
+            log.warning("outbox-not-swept", rows=1)
 
     async def _kept(self, subject: int, wish: Wish) -> int:
         """The row that holds the write, on disk. Raises NotQueued."""
@@ -176,5 +204,5 @@ class Outbox:
             raise NotQueued("disk-full", NO_ROOM) from None
 
     def _check_room(self, subject: int) -> None:
-        if outbox.is_full(subject, self._journal.world):
+        if line.is_full(subject, self._journal.world):
             raise NotQueued("outbox-full", FULL)

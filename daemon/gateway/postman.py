@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from daemon.commands import AbandonWrite, LoseWrite
-from daemon.decide import outbox
+from daemon.decide import line
 from daemon.gateway.courier import Courier
 from daemon.journal import Journal, LogBroken
 from daemon.pool import CONNECTIONS_MAX
@@ -100,7 +100,7 @@ class Postman:
             provider = world.connections[subject].provider
             if subject in self._away[provider] or provider not in self._providers:
                 continue  # its task looks by itself
-            at = outbox.opens(subject, world, now, probing=self._courier.probing)
+            at = line.opens(subject, world, now, probing=self._courier.probing)
             if at is not None and at <= now:
                 self._ready[provider][subject] = None
                 self._start(provider)

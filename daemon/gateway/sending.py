@@ -37,7 +37,7 @@ class Sending:
             self._means.journal,
             self._means.keeper,
             replace(call.way, send=_in_time(call)),
-            Whose(connection=call.subject, priority=URGENT, program=_program(call)),
+            Whose(connection=call.subject, priority=URGENT, program=as_program(call)),
             limiter=self._means.limiter,
             witness=made,
             patience_s=call.left_s(),
@@ -64,7 +64,7 @@ def _in_time(call: Call) -> Send:
     return send
 
 
-def _program(call: Call) -> ProgramCall:
+def as_program(call: Call) -> ProgramCall:
     """As what its tenant's limits count it."""
     _, _, template = call.request.endpoint.partition(" ")
     role = call.by.role if call.by else None

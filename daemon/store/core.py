@@ -231,6 +231,10 @@ class Store:
         with self._guarded():
             return outbox.get(self._connection, connection, row)
 
+    def letter_paths(self, rows: Iterable[int]) -> dict[int, str]:
+        with self._guarded():
+            return outbox.paths(self._connection, rows)
+
     def discard_letters(self, rows: Iterable[int]) -> None:
         with self._writing():
             outbox.discard(self._connection, rows)

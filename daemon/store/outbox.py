@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
+PATH_SHOWN_MAX = 200  # characters in a list; `show` has the whole
+
 
 class Letter(Struct, frozen=True, kw_only=True):
     """A write, as its program gave it; `path` goes on from the provider's base URL."""
@@ -59,6 +61,17 @@ def get(connection: sqlite3.Connection, subject: int, row: int) -> Letter | None
         body=body,
         kind=kind,
         key=key,
+    )
+
+
+def paths(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[int, str]:
+    """Where these go, by row, as much of it as is shown in a list; all in one question."""
+    return dict(
+        connection.execute(
+            "SELECT id, substr(path, 1, ?) FROM outbox "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            (PATH_SHOWN_MAX, msgspec.json.encode([*rows]).decode()),
+        )
     )
 
 

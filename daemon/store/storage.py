@@ -99,5 +99,8 @@ class Storage:
     async def letter(self, connection: int, row: int) -> Letter | None:
         return await self._run(partial(self._store.letter, connection, row))
 
+    async def letter_paths(self, rows: Iterable[int]) -> dict[int, str]:
+        return await self._run(partial(self._store.letter_paths, rows))
+
     async def discard_letters(self, rows: Iterable[int]) -> None:
         await self._run(partial(self._store.discard_letters, rows))

@@ -1,5 +1,8 @@
 """Are people told what waits for a provider that is down, and can they settle what is in doubt?"""
 
+import re
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests.cli.world import world
@@ -12,15 +15,18 @@ ENTRY = ("request", "acme/orders", "POST", "/entries", "--data", "a line")
 
 @pytest.fixture(scope="module")
 def daemon():
-    with world("acme/orders", "acme/weather", sync={"stop_within": "1s"}, policy=TOLERANT) as made:
-        made.home.provide(
-            "orders",
-            made.provider.url,
-            streams={"days": {"path": "/days", "primary_key": ["date"]}},
-            endpoints={"/entries": {}},
-        )
+    connections = ("acme/orders", "acme/hinting", "acme/weather")
+    with world(*connections, sync={"stop_within": "1s"}, policy=TOLERANT) as made:
+        for name in ("orders", "hinting"):
+            made.home.provide(
+                name,
+                made.provider.url,
+                streams={"days": {"path": "/days", "primary_key": ["date"]}},
+                endpoints={"/entries": {}},
+            )
         made.answer = (503, {})
-        made.provider.forms["/entries"] = lambda _: made.answer
+        for path in ("/entries", "/entries?for=ada"):
+            made.provider.forms[path] = lambda _: made.answer
         made.start()
         yield made
 
@@ -54,6 +60,24 @@ def test_a_write_is_queued_where_its_provider_is_down_and_says_its_number(daemon
     assert daemon.rounds("outbox", "drop", number).code == 0
 
 
+def test_a_program_on_the_socket_reads_what_happened_and_what_to_type(daemon, write):
+    document = daemon.rounds(*ENTRY, "--json").document
+    number = document["write"]
+    assert document["message"].startswith(f"queued as write {number}: it is on disk")
+    assert f"`rounds outbox show {number}`" in document["message"]
+    never_sent = daemon.rounds("outbox", "retry", str(number))
+    assert daemon.rounds("outbox", "drop", str(number)).code == 0
+    said = f"write {number}: not sent before; it is sent once those before it are over\n"
+    assert never_sent.out == said
+
+
+def test_a_retry_says_again_of_what_was_sent_alone(daemon, write):
+    again = daemon.rounds("outbox", "retry", write)
+    assert again.out == f"write {write}: sent again as soon as its connection may\n"
+    told = daemon.rounds("log", "show", "--connection", "acme/orders").out
+    assert f"write {write} is to be sent as soon as it may" in told
+
+
 def test_who_would_rather_hear_of_it_does(daemon):
     daemon.answer = (503, {})
     typed = daemon.rounds(*ENTRY, "--no-queue")
@@ -74,6 +98,24 @@ def test_what_waits_is_listed_and_shown_whole(daemon, write):
     assert "a line" in shown
     document = daemon.rounds("outbox", "show", write, "--json").document
     assert (document["path"], document["body"]) == ("/entries", "a line")
+
+
+def test_the_list_says_where_each_goes_what_was_tried_and_when_it_can_really_go(daemon):
+    daemon.answer = (429, {}, {"Retry-After": "3600"})
+    request = ("request", "acme/hinting", "POST")
+    typed = daemon.rounds(*request, "/entries?for=ada", "--data", "a line", "--json")
+    daemon.rounds(*request, "/entries", "--data", "a line")
+    first, second = daemon.rounds("outbox", "list", "--json").document["writes"]
+    out = daemon.rounds("outbox", "list").out
+    for each in (first, second):
+        daemon.rounds("outbox", "drop", str(each["write"]))
+    assert first["write"] == typed.document["write"]
+    assert [each["path"] for each in (first, second)] == ["/entries?for=ada", "/entries"]
+    assert [each["attempts"] for each in (first, second)] == [1, 0]
+    queued_at = datetime.fromisoformat(first["queued_at"])
+    wait = datetime.fromisoformat(first["due"]) - queued_at
+    assert timedelta(minutes=59) < wait <= timedelta(minutes=61)
+    assert "POST /entries?for=ada" in re.sub(r"\s+", " ", out)
 
 
 def test_status_and_connection_show_mention_it_in_a_line(daemon, write):

@@ -10,6 +10,7 @@ from daemon.cli import held_words, times, words
 from daemon.cli.waiting import Pursuit
 from daemon.control.messages import EventView
 from daemon.decide.hindrance import Hindrance
+from events.gateway import CallKind, CallMade
 from events.policy import Settings
 from events.schema import (
     BackfillAdvanced,
@@ -53,6 +54,15 @@ def test_every_event_is_one_line_in_words(event):
     assert "  acme/weather    " in line
     assert "Struct" not in line
     assert words.tone(event) in {None, "red", "yellow", "green"}
+
+
+def test_a_program_that_finds_one_thing_gone_is_not_told_that_its_provider_is():
+    call = CallMade(
+        endpoint="POST /orders/{id}", method="POST", kind=CallKind.WRITE, began=1, status=410,
+        cause=FailureClass.RETIRED,
+    )  # fmt: skip
+    line = words.line(view(12, call), width=14)
+    assert "failed: what is there is gone for good (410)" in line
 
 
 @pytest.mark.parametrize(

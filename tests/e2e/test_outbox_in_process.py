@@ -1,17 +1,20 @@
 """Are writes that their provider did not take delivered once it is back, in order, and once?"""
 
+import contextlib
 from datetime import timedelta
 
 import pytest
 import trio
 
 from daemon import commands
-from daemon.decide.outbox import OUTBOX_MAX
-from daemon.exchange import CallLost
+from daemon.decide.line import OUTBOX_MAX
+from daemon.decide.outbox import GONE
+from daemon.exchange import CallLost, OverLimit
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import Answer
 from daemon.gateway.outbox import NotQueued, Queued
 from daemon.gateway.postman import PLACES
+from daemon.policy_file import PolicyTables
 from daemon.store.core import StoreFull
 from events.gateway import CallMade
 from events.outbox import (
@@ -24,15 +27,16 @@ from events.outbox import (
     WriteInDoubt,
     WriteQueued,
 )
-from events.schema import DaemonStopped
+from events.schema import BreakerOpened, DaemonStopped, ProviderRetired
 from events.terms import FailureClass
 from projections.outbox import Phase
 from tests.fakes.in_process import NAME, play
-from tests.fakes.ledger import HALF_S, LedgerHost, entry
+from tests.fakes.ledger import BY, HALF_S, LedgerHost, entry
 
 pytestmark = pytest.mark.requirement("E6")
 
 DAY_S = 86_400
+MINUTE = timedelta(minutes=1)
 DOWN = ("unreachable", "busy", "limited", "gone")
 """In these ways it certainly takes nothing."""
 
@@ -92,6 +96,61 @@ def test_a_flood_is_bounded_and_an_outage_makes_no_storm():
     play(scene)
 
 
+def over_a_minute(calls, most):
+    """Those that began less than a minute after the one so many places before."""
+    at = sorted(each.at for each in calls)
+    return [after for before, after in zip(at, at[most:], strict=False) if after - before < MINUTE]
+
+
+@pytest.mark.requirement("E3")
+def test_a_write_that_waited_takes_its_turn_in_its_tenants_limit():
+    """Neither an outage nor a line is a way around it, and nobody's turn comes in vain."""
+
+    async def scene():
+        host = LedgerHost("acme/health/2")
+        host.policy = PolicyTables(caller_writes=4, caller_operator_share=0.75)
+        async with host.life() as daemon:
+            provider = daemon.journal.world.connections[host.subject].provider
+            daemon.journal.execute(commands.OpenBreaker(subject=provider))
+            for number in range(10):
+                for name in (NAME, "acme/health/2"):
+                    assert isinstance(await host.write(daemon, f"{number}", name), Queued)
+            daemon.journal.execute(commands.CloseBreaker(subject=provider))
+            await until(lambda: any(each.over_limit for each in host.waiting(daemon)), 60)
+            assert all(not each.deferred for each in host.waiting(daemon))
+            await until_empty(host, daemon, 8 * 60)
+        assert sorted(host.ledger.entries) == sorted([f"{number}" for number in range(10)] * 2)
+        calls = host.events(CallMade)
+        assert len(calls) == 20
+        assert not over_a_minute(calls, 3)
+        assert {each.event.by for each in calls} == {BY}
+        assert len(host.events(WriteDeferred)) <= len(calls), "once each, at most"
+
+    play(scene)
+
+
+@pytest.mark.requirement("E3")
+def test_those_that_waited_and_those_that_are_made_at_once_share_the_limit():
+    async def scene():
+        host = LedgerHost("acme/health/2")
+        host.policy = PolicyTables(caller_writes=3)
+        async with host.life() as daemon:
+            daemon.journal.execute(commands.OpenBreaker(subject=host.subject))
+            for text in "abcde":
+                await host.write(daemon, text)
+            daemon.journal.execute(commands.CloseBreaker(subject=host.subject))
+            for _ in range(300):
+                with contextlib.suppress(OverLimit):
+                    await host.write(daemon, "at once", "acme/health/2", timeout_s=20)
+                await trio.sleep(1)
+            await until_empty(host, daemon, 3600)
+        assert [text for text in host.ledger.entries if text in "abcde"] == [*"abcde"]
+        assert host.ledger.entries.count("at once") > 3
+        assert not over_a_minute(host.events(CallMade), 3)
+
+    play(scene)
+
+
 def test_many_at_once_have_one_order_that_of_their_numbers():
     async def scene():
         host = LedgerHost()
@@ -147,6 +206,34 @@ def test_with_a_key_of_ours_it_is_sent_until_it_is_answered_and_carried_out_once
     play(scene)
 
 
+@pytest.mark.parametrize("queued_by", ["our own silence", "a line"])
+def test_what_its_provider_may_have_forgotten_is_not_repeated_but_shown(queued_by):
+    """It forgets keys after an hour; for two it says nothing, or is behind a breaker."""
+
+    async def scene():
+        host = LedgerHost(keyed=True, idempotency_lifetime="1h")
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable" if queued_by == "a line" else "silent"
+            assert isinstance(await host.write(daemon, "a"), Queued)
+            await host.write(daemon, "b")
+            host.ledger.mood = "silent"
+            await until(lambda: host.ledger.arrived, 600)
+            daemon.journal.execute(commands.OpenBreaker(subject=host.subject))
+            await trio.sleep(3600)
+            (first, _) = host.waiting(daemon)
+            assert (first.phase, first.key_expired) == (Phase.IN_DOUBT, True)
+            daemon.journal.execute(commands.CloseBreaker(subject=host.subject))
+            host.ledger.mood, tries = "up", host.ledger.tries
+            await trio.sleep(DAY_S)
+            assert host.ledger.tries == tries, "nobody has looked"
+            settle = commands.SettleWrite(subject=host.subject, write=first.number)
+            assert daemon.journal.execute(settle)
+            await until_empty(host, daemon, 3600)
+            assert host.ledger.entries == ["a", "b"]
+
+    play(scene)
+
+
 @pytest.mark.parametrize(("wish", "entries"), [("retry", ["b", "a", "c"]), ("drop", ["b", "c"])])
 def test_a_doubt_holds_up_its_line_until_a_person_has_looked(wish, entries):
     async def scene():
@@ -189,6 +276,33 @@ def test_what_the_provider_refuses_is_over_and_the_next_one_goes():
         (failed,) = host.events(WriteFailed)
         assert (failed.event.cause, failed.event.status) == (FailureClass.INVALID, 422)
         assert "refused it (422)" in failed.event.message
+
+    play(scene)
+
+
+@pytest.mark.requirement("X7")
+def test_what_is_gone_for_a_write_is_not_the_end_of_its_provider():
+    """One that waited is over, in its own words, and the next one leaves; so with one at once."""
+
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "vanished"
+            for _ in range(20):
+                assert (await host.write(daemon, "at once")).cause is FailureClass.RETIRED
+            assert not host.waiting(daemon)
+            host.ledger.mood = "unreachable"
+            for text in "ab":
+                await host.write(daemon, text)
+            host.ledger.mood = "vanished"
+            await until(lambda: len(host.waiting(daemon)) == 1)
+            host.ledger.mood = "up"
+            await until_empty(host, daemon, 3600)
+            assert host.ledger.entries == ["b"]
+        (failed,) = host.events(WriteFailed)
+        assert (failed.event.message, failed.event.status) == (GONE, 410)
+        assert "switched" not in GONE
+        assert not host.events(BreakerOpened, ProviderRetired)
 
     play(scene)
 
@@ -397,6 +511,30 @@ def test_a_full_disk_takes_nothing_and_says_so():
             host.store.put_letter = put
             assert not host.waiting(daemon)
             assert isinstance(await host.write(daemon, "a"), Queued)
+
+    play(scene)
+
+
+def test_a_row_that_is_not_queued_after_all_may_stay_on_a_full_disk():
+    """Its connection goes while it is being kept, and with that the room for dropping it."""
+
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            put, host.store.discard_letters = host.store.put_letter, full
+
+            def put_and_remove(*letter):
+                daemon.journal.execute(commands.Remove(subject=host.subject))
+                return put(*letter)
+
+            host.store.put_letter = put_and_remove
+            with pytest.raises(CallLost, match="removed meanwhile; nothing was queued"):
+                await host.write(daemon, "a")
+            assert host.rows() == 1
+            del host.store.put_letter, host.store.discard_letters
+        async with host.life():
+            assert host.rows() == 0
 
     play(scene)
 

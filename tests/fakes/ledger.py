@@ -101,6 +101,7 @@ LOSSES = {
     "busy": _lost(FailureClass.SERVER, status=503),
     "limited": _lost(FailureClass.RATE_LIMITED, status=429),
     "distrusting": _lost(FailureClass.AUTH, status=401),
+    "vanished": _lost(FailureClass.RETIRED, status=410),
     "refusing": _lost(FailureClass.INVALID, status=422),
 }
 LATE = {

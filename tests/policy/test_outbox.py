@@ -5,13 +5,16 @@ from datetime import timedelta
 import pytest
 
 from daemon import commands
-from daemon.decide import fate, outbox, system
+from daemon.decide import fate, line, outbox, system
 from daemon.decide.calling import Held
 from daemon.decide.fate import CONFLICTS_MAX, Fate, Loss
-from daemon.decide.outbox import DELAY, DELAY_MAX, MISSING, OUTBOX_MAX, PROBE_REST
+from daemon.decide.keyed import ON_ITS_WAY
+from daemon.decide.line import OUTBOX_MAX, PROBE_REST
+from daemon.decide.outbox import DELAY, DELAY_MAX, MISSING
 from events import terms
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
 from events.gateway import CallKind
+from events.limits import HoldReason, LimitHeld
 from events.outbox import (
     WriteBegun,
     WriteDeferred,
@@ -28,6 +31,7 @@ from events.terms import FailureClass, SkipReason
 from projections.outbox import Phase, doubtful, find, first, whose
 from tests.policy.transcript import (
     DECLARED,
+    HOUR,
     KNOWN,
     MINUTE,
     NOON,
@@ -111,11 +115,11 @@ def of(past):
 
 
 def opens(*past, now=NOON, probing=()):
-    return outbox.opens(ONE, given(*past).world, now, probing=probing)
+    return line.opens(ONE, given(*past).world, now, probing=probing)
 
 
 def ready(*past, now=NOON, probing=()):
-    found = outbox.ready(ONE, given(*past).world, now, probing=probing)
+    found = line.ready(ONE, given(*past).world, now, probing=probing)
     return found.number if found else None
 
 
@@ -132,11 +136,47 @@ def test_a_write_is_queued_with_what_kept_it():
     given(*waiting()).when(queue(row=8)).then((ONE, queued(8)))
 
 
+def test_what_was_tried_at_once_is_an_attempt_and_its_hint_is_heeded():
+    tried = {"cause": FailureClass.RATE_LIMITED, "status": 429, "attempts": 1}
+    event = queued(due=NOON + HOUR, **tried)
+    given(*KNOWN).when(queue(retry_after=HOUR, **tried)).then((ONE, event))
+    (write,) = of((*KNOWN, (ONE, event)))
+    assert (write.attempts, write.status, write.deferred) == (1, 429, 0)
+    given(*KNOWN, (ONE, event)).when(begin(), NOON + HOUR).then((ONE, begun(attempt=2)))
+
+
+@pytest.mark.parametrize(
+    ("cause", "sent", "kept"),
+    [
+        (FailureClass.RATE_LIMITED, False, True),
+        (FailureClass.CANCELLED, False, True),
+        (FailureClass.RATE_LIMITED, True, False),
+        (NETWORK, False, False),
+    ],
+)
+def test_what_our_own_limits_kept_was_no_attempt(cause, sent, kept):
+    assert fate.was_kept(Loss(cause=cause, sent=sent)) is kept
+
+
+def test_people_see_that_it_goes_when_its_providers_hint_is_over():
+    held = LimitHeld(until=NOON + HOUR, reason=HoldReason.HINT)
+
+    def goes(*past):
+        world = given(*past).world
+        return line.goes_at(ONE, world, NOON), line.held_by(ONE, world, NOON)
+
+    assert goes(*waiting()) == (NOON, None)
+    assert goes(*waiting(), (PROVIDER, held)) == (NOON + HOUR, "asked-to-wait")
+    later = waiting(deferred(due=NOON + 2 * HOUR))
+    assert goes(*later, (PROVIDER, held)) == (NOON + 2 * HOUR, "asked-to-wait")
+    assert goes(*waiting(), (PROVIDER, held), (ONE, PAUSED)) == (None, "paused")
+
+
 def test_a_line_has_an_end_and_a_connection_that_is_gone_has_none():
     full = (*KNOWN, *((ONE, queued(row)) for row in range(OUTBOX_MAX)))
     given(*full).when(queue()).then()
-    assert outbox.is_full(ONE, given(*full).world)
-    assert not outbox.is_full(ONE, given(*full[:-1]).world)
+    assert line.is_full(ONE, given(*full).world)
+    assert not line.is_full(ONE, given(*full[:-1]).world)
     given(*KNOWN).when(queue(subject=99)).then()
     given(*KNOWN, (ONE, REMOVED)).when(queue()).then()
 
@@ -145,7 +185,7 @@ def test_what_a_person_has_to_see_to_is_not_waited_for():
     """A paused connection, a grant that is needed, a provider that was switched off for good."""
 
     def keeps(*events):
-        return outbox.keeps_out(ONE, given(*KNOWN, *events).world, NOON)
+        return line.keeps_out(ONE, given(*KNOWN, *events).world, NOON)
 
     assert keeps() is None
     assert keeps((ONE, PAUSED)) == Held(reason=SkipReason.PAUSED)
@@ -157,10 +197,10 @@ def test_what_a_person_has_to_see_to_is_not_waited_for():
 
 
 def test_a_write_goes_behind_those_that_wait():
-    assert not outbox.waits(ONE, given(*KNOWN).world)
-    assert outbox.waits(ONE, given(*waiting()).world)
-    assert outbox.waits(ONE, given(*waiting(begun(), in_doubt())).world)
-    assert not outbox.waits(ONE, given(*waiting(begun(), WriteDelivered(write=W))).world)
+    assert not line.waits(ONE, given(*KNOWN).world)
+    assert line.waits(ONE, given(*waiting()).world)
+    assert line.waits(ONE, given(*waiting(begun(), in_doubt())).world)
+    assert not line.waits(ONE, given(*waiting(begun(), WriteDelivered(write=W))).world)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +224,31 @@ def test_a_write_goes_behind_those_that_wait():
 def test_what_a_program_has_just_lost_waits_where_that_helps_and_does_no_harm(loss, plain, keyed):
     assert fate.may_wait(loss, keyed=False) is plain
     assert fate.may_wait(loss, keyed=True) is keyed
+
+
+# -- whose limit it counts in ---------------------------------------------------------------------
+
+
+@pytest.mark.requirement("E3")
+def test_what_its_tenants_limit_keeps_comes_back_when_it_was_told_to_and_its_rest_does_not_grow():
+    put_off = commands.PutOffWrite(subject=ONE, write=W, rest=40 * SECOND)
+    past = two(deferred(cause=SERVER, status=503), *(deferred(over_limit=True),) * 9)
+    kept = deferred(due=NOON + 40 * SECOND, cause=SERVER, status=503, over_limit=True)
+    given(*two(deferred(cause=SERVER, status=503))).when(put_off).then((ONE, kept))
+    assert of(past)[0].deferred == 1
+    world = given(*past, (ONE, kept)).world
+    assert line.held_by(ONE, world, NOON) == "limit"
+    assert line.held_by(ONE, world, NOON + 40 * SECOND) is None
+    assert ready(*past, (ONE, kept), now=NOON + 40 * SECOND) == W
+    over = of((*past, (ONE, kept), (ONE, begun())))[0].over_limit
+    assert not over
+    given(*two(begun())).when(put_off).then()
+    given(*KNOWN).when(put_off).then()
+
+
+def test_a_write_is_remembered_as_who_asked_for_it():
+    (write,) = of((*KNOWN, (ONE, queued(by=BY))))
+    assert write.by == BY
 
 
 # -- when it leaves -------------------------------------------------------------------------------
@@ -233,7 +298,7 @@ def test_a_breaker_keeps_them_until_one_may_find_out():
 
 def test_one_word_says_what_keeps_a_line():
     def word(*past):
-        return outbox.held_by(ONE, given(*past).world, NOON)
+        return line.held_by(ONE, given(*past).world, NOON)
 
     assert word(*waiting()) is None
     assert word(*waiting(), (ONE, PAUSED)) == "paused"
@@ -292,7 +357,7 @@ def test_what_may_have_arrived_is_in_doubt_without_a_key_and_sent_again_with_one
     ],
 )
 def test_what_the_provider_refused_for_good_is_over(cause, status):
-    message = outbox.REFUSED.format(status=status)
+    message = outbox.GONE if status == 410 else outbox.REFUSED.format(status=status)
     failed = WriteFailed(write=W, cause=cause, message=message, status=status)
     given(*two(begun())).when(lose(cause, status)).then((ONE, failed))
     assert len(of((*two(begun()), (ONE, failed)))) == 1
@@ -311,8 +376,8 @@ def test_another_credential_may_do_where_one_was_refused():
 
 def test_while_its_first_copy_is_worked_on_a_keyed_write_waits_but_not_for_ever():
     conflict = Loss(cause=FailureClass.INVALID, status=409)
-    assert fate.of(conflict, keyed=True, attempts=CONFLICTS_MAX) is Fate.DEFERRED
-    assert fate.of(conflict, keyed=True, attempts=CONFLICTS_MAX + 1) is Fate.FAILED
+    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX - 1) is Fate.DEFERRED
+    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX) is Fate.FAILED
     assert fate.of(conflict, keyed=False) is Fate.FAILED
 
 
@@ -326,6 +391,111 @@ def test_what_the_data_store_does_not_hold_has_failed_but_for_a_doubt():
     given(*waiting()).when(wish).then((ONE, failed))
     given(*waiting(begun(), in_doubt())).when(wish).then()
     given(*KNOWN).when(wish).then()
+
+
+# -- how long a key is known ----------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+KNOWN_UNTIL = NOON + DAY - ON_ITS_WAY
+LATER = NOON + HOUR
+KEYED = WriteBegun(write=W, known_until=KNOWN_UNTIL)
+MAYBE = deferred(due=NOON + DELAY / 2, cause=SERVER, status=500, known_until=KNOWN_UNTIL)
+EXPIRED = in_doubt(cause=SERVER, status=500, key_expired=True)
+
+
+def begin_keyed(lifetime=DAY):
+    return commands.BeginWrite(subject=ONE, write=W, key_lifetime=lifetime)
+
+
+def keyed(*events):
+    return waiting(*events, keyed=True)
+
+
+def test_a_write_with_a_key_leaves_with_the_time_until_when_its_provider_knows_that():
+    given(*keyed()).when(begin_keyed()).then((ONE, KEYED))
+    given(*waiting()).when(begin_keyed()).then((ONE, begun()))
+    soon = WriteBegun(write=W, known_until=NOON + MINUTE / 2)
+    given(*keyed()).when(begin_keyed(MINUTE)).then((ONE, soon))
+
+
+def test_that_time_begins_with_the_first_sending_that_may_have_arrived():
+    """Not with one that certainly did not, and not anew with each."""
+    given(*keyed(KEYED)).when(lose(SERVER, 500)).then((ONE, MAYBE))
+    again = WriteBegun(write=W, attempt=2, known_until=KNOWN_UNTIL)
+    given(*keyed(KEYED, MAYBE)).when(begin_keyed(), LATER).then((ONE, again))
+    busy = deferred(due=LATER + DELAY, cause=SERVER, status=503, known_until=KNOWN_UNTIL)
+    given(*keyed(KEYED, MAYBE, again)).when(lose(SERVER, 503), LATER).then((ONE, busy))
+    untaken = deferred(due=NOON + DELAY / 2, cause=SERVER, status=503)
+    given(*keyed(KEYED)).when(lose(SERVER, 503)).then((ONE, untaken))
+    anew = WriteBegun(write=W, attempt=2, known_until=KNOWN_UNTIL + HOUR)
+    given(*keyed(KEYED, untaken)).when(begin_keyed(), LATER).then((ONE, anew))
+
+
+def test_what_may_have_arrived_at_once_counts_from_then():
+    def since(cause, status=None, is_keyed=True, **more):
+        tried = {"first_at": NOON - HOUR, "key_lifetime": DAY} | more
+        wish = queue(keyed=is_keyed, cause=cause, status=status, **tried)
+        ((_, event),) = given(*KNOWN).when(wish).decided
+        return event.known_until
+
+    assert since(SERVER, 500) == since(TIMEOUT) == KNOWN_UNTIL - HOUR
+    assert since(SERVER, 503) is since(NETWORK, sent=False) is None
+    assert since(SERVER, 500, is_keyed=False) is None
+    assert since(SERVER, 500, first_at=None) is since(SERVER, 500, key_lifetime=None) is None
+    (write,) = of((*KNOWN, (ONE, queued(keyed=True, known_until=KNOWN_UNTIL))))
+    assert write.doubted
+
+
+def test_what_its_provider_may_not_know_any_more_is_not_repeated_but_in_doubt():
+    past = (*keyed(KEYED, MAYBE), (ONE, queued(8)))
+    expire = commands.ExpireWrite(subject=ONE)
+    before = KNOWN_UNTIL - SECOND
+    assert (ready(*past, now=before), ready(*past, now=KNOWN_UNTIL)) == (W, None)
+    given(*past).when(begin_keyed(), KNOWN_UNTIL).then()
+    given(*past).when(expire, before).then()
+    given(*past).when(expire, KNOWN_UNTIL).then((ONE, EXPIRED))
+    given(*keyed()).when(expire, KNOWN_UNTIL).then()
+    given(*KNOWN).when(expire).then()
+    world = given(*past, (ONE, EXPIRED)).world
+    assert line.held_by(ONE, world, NOON) == "key-expired"
+    assert opens(*past, (ONE, EXPIRED)) is None
+    retried = WriteRetried(write=W, by=BY)
+    given(*past, (ONE, EXPIRED)).when(by_hand(commands.RetryWrite)).then((ONE, retried))
+    anew = WriteBegun(write=W, attempt=2, known_until=KNOWN_UNTIL + 9 * DAY)
+    given(*past, (ONE, EXPIRED), (ONE, retried)).when(begin_keyed(), NOON + 9 * DAY).then(
+        (ONE, anew)
+    )
+
+
+def test_a_rest_beyond_that_time_is_not_waited_for():
+    long_ = lose(SERVER, 500, retry_after=2 * DAY)
+    given(*keyed(KEYED)).when(long_).then((ONE, EXPIRED))
+
+
+def test_it_is_looked_at_then_also_where_something_else_keeps_it():
+    assert opens(*keyed(KEYED, MAYBE)) == NOON + DELAY / 2
+    assert opens(*keyed(KEYED, MAYBE), (ONE, PAUSED)) == KNOWN_UNTIL
+    assert line.leaves(ONE, given(*keyed(KEYED, MAYBE), (ONE, PAUSED)).world, NOON) is None
+    assert opens(*keyed(KEYED)) is None
+
+
+def test_a_crash_after_which_we_are_away_for_longer_leaves_it_in_doubt():
+    recover, stop = commands.Recover(version="1"), commands.AbandonWrite(subject=ONE)
+    started = (0, DaemonStarted(version="1"))
+    doubt = in_doubt(key_expired=True)
+    given(*keyed(KEYED)).when(recover, KNOWN_UNTIL).then((ONE, doubt), started)
+    repeated = deferred(due=LATER, known_until=KNOWN_UNTIL)
+    given(*keyed(KEYED)).when(stop, LATER).then((ONE, repeated))
+
+
+def test_that_time_goes_back_with_the_clock_and_stays_while_a_limit_keeps_it():
+    review = commands.Review(subject=ONE, by=-MINUTE)
+    decided = given(*keyed(KEYED, MAYBE)).when(review).decided
+    (moved,) = [event for _, event in decided if isinstance(event, WriteDeferred)]
+    assert moved.known_until == KNOWN_UNTIL - MINUTE
+    put_off = commands.PutOffWrite(subject=ONE, write=W, rest=MINUTE)
+    ((_, kept),) = given(*keyed(KEYED, MAYBE)).when(put_off).decided
+    assert kept.known_until == KNOWN_UNTIL
 
 
 # -- our own end ----------------------------------------------------------------------------------
@@ -392,12 +562,14 @@ def test_with_a_connection_go_its_writes():
 def test_a_wait_goes_back_with_the_clock():
     past = two(deferred(due=UNTIL, cause=SERVER, status=503))
     moved = deferred(due=UNTIL - MINUTE, cause=SERVER, status=503)
+    over = two(deferred(due=UNTIL, over_limit=True))
 
-    def told(by):
+    def told(by, past=past):
         decided = given(*past).when(commands.Review(subject=ONE, by=by)).decided
         return [each for each in decided if isinstance(each[1], WriteDeferred)]
 
     assert told(-MINUTE) == [(ONE, moved)]
+    assert told(-MINUTE, over) == [(ONE, deferred(due=UNTIL - MINUTE, over_limit=True))]
     assert told(MINUTE) == []
 
 

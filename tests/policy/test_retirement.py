@@ -10,6 +10,7 @@ from daemon.decide.retirement import is_over
 from events import schema, terms
 from events.breakers import BreakerReason
 from events.envelope import Recorded
+from events.gateway import CallKind, CallMade
 from events.schema import BreakerClosed, BreakerReset, ConnectionPaused, ConnectionRelinked
 from projections import retirement
 from tests.policy.breaking import BY, GONE, LATCHED, Life, settings
@@ -23,6 +24,7 @@ from tests.policy.transcript import (
     OTHER,
     PROVIDER,
     REMOVED,
+    SECOND,
     finish,
     given,
     lost,
@@ -121,6 +123,21 @@ def test_one_connection_that_finds_out_is_enough_where_there_is_no_other():
     assert life.sync(GONE, GONE) == [retired()]
     found = life.at.world.providers[PROVIDER].retirement
     assert (found.found_at, found.reopened) == (NOON, False)
+
+
+def test_a_programs_call_that_finds_something_gone_retires_and_latches_nothing():
+    """Made at once, or by the outbox: it may ask for any path, and "gone" be said of one record."""
+    call = CallMade(
+        endpoint="POST /orders/{id}", method="POST", kind=CallKind.WRITE, began=0, status=410,
+        cause=GONE,
+    )  # fmt: skip
+    life = given(*KNOWN)
+    for each in range(50):
+        life.when(commands.NoteCallMade(subject=ONE, call=call), NOON + each * SECOND)
+        life.then((ONE, call))
+        life.fold(ONE, call, NOON + each * SECOND)
+    assert life.world.connections[ONE].breaker.reason is None
+    assert life.world.providers[PROVIDER].retirement.found_at is None
 
 
 def test_a_connection_that_found_out_is_over_until_somebody_closes_that():

@@ -1,0 +1,107 @@
+"""May a write wait for its provider, and when does the first of its connection's line leave?
+
+Nothing goes before an earlier write of its connection: a doubt holds up its line until a person has
+looked.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from daemon.decide import calling, keyed, limits
+from daemon.decide.calling import Held
+from events.breakers import BreakerReason
+from events.terms import SkipReason
+from projections import outbox
+from projections.outbox import Phase, Write
+from projections.world import World
+
+OUTBOX_MAX = 100  # writes of one connection: whoever has more to say must hear that nobody listens
+PROBE_REST = timedelta(seconds=5)  # when to look again where another call finds out
+OVER_LIMIT, KEY_EXPIRED, ASKED_TO_WAIT = "limit", "key-expired", "asked-to-wait"
+
+
+def keeps_out(subject: int, world: World, now: datetime) -> Held | None:
+    """What a write does not wait for, since a person has to see to it: its program should know."""
+    held = calling.held(subject, world, now)
+    if held is None or held.reason is not SkipReason.BREAKER:
+        return held
+    known = world.connections[subject]
+    stops = (known.breaker, world.providers[known.provider].breaker)
+    return held if any(stop.reason is BreakerReason.RETIRED for stop in stops) else None
+
+
+def waits(subject: int, world: World) -> bool:
+    """Whether writes of this connection wait, behind which another one has to go."""
+    return subject in world.outboxes
+
+
+def is_full(subject: int, world: World) -> bool:
+    return len(world.outboxes.get(subject, ())) >= OUTBOX_MAX
+
+
+def opens(
+    subject: int, world: World, now: datetime, *, probing: Collection[int] = ()
+) -> datetime | None:
+    """When the connection's first write is to be looked at again: it may leave, or its key expires.
+
+    None where time alone does not change that. `probing` is as in `calling.held`.
+    """
+    at = leaves(subject, world, now, probing=probing)
+    write = outbox.first(world.outboxes.get(subject, ()))
+    expires = keyed.until(write) if write is not None and write.phase is Phase.QUEUED else None
+    return min((each for each in (at, expires) if each is not None), default=None)
+
+
+def leaves(
+    subject: int, world: World, now: datetime, *, probing: Collection[int] = ()
+) -> datetime | None:
+    """When the connection's first write may leave, or may be let go by somebody who finds out."""
+    write = outbox.first(world.outboxes.get(subject, ()))
+    if write is None or write.phase is not Phase.QUEUED:
+        return None
+    due, held = write.due or now, calling.held(subject, world, now, probing=probing)
+    if held is None:
+        return due
+    if held.until is None:
+        return None
+    return max(due, held.until if held.until > now else now + PROBE_REST)
+
+
+def goes_at(subject: int, world: World, now: datetime) -> datetime | None:
+    """When it really leaves at the earliest, for people: not before its provider's hint is over."""
+    at, hint = leaves(subject, world, now), limits.held_until(world, subject, now)
+    return at if at is None or hint is None else max(at, hint)
+
+
+def held_by(subject: int, world: World, now: datetime) -> str | None:
+    """In one word, what keeps the first write of a line: its doubt, its connection, a breaker.
+
+    Or that its tenant's programs have used up their limit, or its provider asked to be left alone.
+    """
+    write = outbox.first(world.outboxes.get(subject, ()))
+    if write is not None and write.key_expired:
+        return KEY_EXPIRED
+    if write is not None and write.phase is not Phase.QUEUED:
+        return write.phase if write.phase is Phase.IN_DOUBT else None
+    held = calling.held(subject, world, now)
+    if held is None and write is not None and write.over_limit and write.due and write.due > now:
+        return OVER_LIMIT
+    if held is None and limits.held_until(world, subject, now):
+        return ASKED_TO_WAIT
+    return held.reason if held else None
+
+
+def ready(
+    subject: int, world: World, now: datetime, *, probing: Collection[int] = ()
+) -> Write | None:
+    """The write that may leave now."""
+    at = leaves(subject, world, now, probing=probing)
+    if at is None or at > now or outlived(subject, world, now):
+        return None
+    return outbox.first(world.outboxes[subject])
+
+
+def outlived(subject: int, world: World, now: datetime) -> Write | None:
+    """The connection's first write, where it may have arrived and its key is too old by now."""
+    write = outbox.first(world.outboxes.get(subject, ()))
+    return write if write is not None and keyed.is_outlived(write, now) else None
