@@ -62,9 +62,9 @@ async def _streamed(
 ) -> Page:
     place = json_place.of(stream.records)
     assert place is not None, "a JSON answer lies in a file only where its records can be read so"
-    if json_answer.is_page(file.read(json_answer.HEAD_BYTES), _type(response)):
+    if json_answer.is_page(file.read(json_answer.HEAD_BYTES), content_type(response)):
         raise malformed(response, WEB_PAGE)
-    reading = Reading(file, place.keys, _type(response))
+    reading = Reading(file, place.keys, content_type(response))
     batches, count, wrong = reading.batches(), 0, ""
     try:
         while batch := await trio.to_thread.run_sync(_following, batches):
@@ -106,16 +106,16 @@ def _document(response: Response) -> Any:
     """Return the body's JSON. Raises CallLost."""
     if response.status == NO_CONTENT:
         return []
-    if json_answer.is_page(response.body[: json_answer.HEAD_BYTES], _type(response)):
+    if json_answer.is_page(response.body[: json_answer.HEAD_BYTES], content_type(response)):
         raise malformed(response, WEB_PAGE)
     try:
-        return json_answer.decode(response.body, _type(response))
+        return json_answer.decode(response.body, content_type(response))
     except json_answer.NotJson:
         loss = malformed(response, NO_JSON)
     raise loss
 
 
-def _type(response: Response) -> str:
+def content_type(response: Response) -> str:
     return response.headers.get("content-type", "")
 
 
