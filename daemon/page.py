@@ -22,6 +22,7 @@ NO_JSON = (
     " its file, or tell the provider"
 )
 WEB_PAGE = "the provider answered with a web page instead of JSON; check base_url and path"
+NOT_APPLICABLE = "the records expression does not apply to the answer; check records in its file"
 TOO_LARGE = (
     f"one record of the provider's answer, or what is no record, is larger than {PART_BYTES_MAX}"
     " bytes; ask for less, with params in its file"
@@ -68,7 +69,7 @@ async def _streamed(
     batches, count, wrong = reading.batches(), 0, ""
     try:
         while batch := await trio.to_thread.run_sync(_following, batches):
-            chosen = batch if place.each is None else selector.select(place.each, batch)
+            chosen = await _chosen(place.each, batch)
             records = _checked(stream, response, chosen)
             cursor = _after(stream, cursor, records, response)
             count += len(records)
@@ -78,11 +79,22 @@ async def _streamed(
         wrong = NO_JSON
     except TooLarge:
         wrong = TOO_LARGE
+    except selector.BadExpression:
+        wrong = NOT_APPLICABLE
     if wrong:
         raise malformed(response, wrong)
     _records(stream, response, reading.rest)  # the list is there, if with nothing in it
     digest = await trio.to_thread.run_sync(_digest, file)
     return Page(document=reading.rest, records=count, cursor=cursor, digest=digest)
+
+
+async def _chosen(each: str | None, batch: list[Any]) -> list[Any]:
+    """What the expression for each entry makes of some. Raises BadExpression."""
+    if each is None:
+        return batch
+    chosen = await trio.to_thread.run_sync(selector.select, each, batch)
+    assert isinstance(chosen, list), "it flattens or filters a list"
+    return chosen
 
 
 def _digest(file: Any) -> bytes:
@@ -124,10 +136,7 @@ def _records(stream: Stream, response: Response, document: Any) -> list[dict[str
     try:
         found = selector.select(stream.records, document)
     except selector.BadExpression:
-        raise malformed(
-            response,
-            "the records expression does not apply to the answer; check records in its file",
-        ) from None
+        raise malformed(response, NOT_APPLICABLE) from None
     if not isinstance(found, list):
         raise malformed(
             response,
