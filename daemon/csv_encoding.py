@@ -1,8 +1,13 @@
-"""In which encoding is a CSV report, and is it one at all?"""
+"""In which encoding is a CSV report, and is it one at all?
+
+By how it begins; its content type counts only where it names a web page or JSON. Reports come as
+almost anything else, as `application/octet-stream` and as what spreadsheets are called too.
+"""
 
 import codecs
 from typing import BinaryIO
 
+from daemon import json_answer
 from daemon.csv_file import Encoding
 
 CHUNK_BYTES = 64 * 1024  # read at once, in every pass over a report
@@ -19,6 +24,7 @@ FOREIGN = {
     b"PK\x03\x04": "a workbook or another zip archive",
     b"\x1f\x8b": "a gzip archive",
     b"%PDF": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
 }
 TEXTS = {"<": "a web page or XML", "{": "JSON", "[{": "JSON"}
 """How an answer begins that is no CSV, and what it is."""
@@ -28,7 +34,7 @@ class BadCsv(Exception):
     """The report cannot be used as it is. The text is one sentence in our own words."""
 
 
-def find(file: BinaryIO, declared: Encoding | None) -> str:
+def find(file: BinaryIO, declared: Encoding | None, content_type: str = "") -> str:
     """Return the codec's name. Raises BadCsv.
 
     A byte order mark decides, then what is declared; else it is UTF-8 if the whole report is,
@@ -45,12 +51,34 @@ def find(file: BinaryIO, declared: Encoding | None) -> str:
     for beginning, what in TEXTS.items():
         if text.startswith(beginning):
             raise _foreign(what)
+    _check_type(content_type, text)
     return encoding or _tried(file)
+
+
+def _check_type(content_type: str, text: str) -> None:
+    """Raise BadCsv for a page, and for JSON that might be taken for a header without rows.
+
+    Gateways call JSON whatever passes through them, so it is looked at whether it is.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if "html" in kind:
+        raise _foreign("what it calls a web page")
+    if kind.endswith("json") and (text.startswith("[") or _is_json(text)):
+        raise _foreign("JSON")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json_answer.decode(text.encode())
+    except json_answer.NotJson:
+        return False
+    return True
 
 
 def _foreign(what: str) -> BadCsv:
     return BadCsv(
-        f"the provider answered with {what} instead of CSV; check base_url, path and params"
+        f"the provider answered with {what} instead of CSV; check base_url, path and params, and"
+        " whether the credential still lets us in"
     )
 
 

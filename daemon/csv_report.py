@@ -43,13 +43,13 @@ class Survey(Struct, frozen=True, kw_only=True):
     rows: int
 
 
-def survey(file: BinaryIO, csv: Csv, known: Mapping[str, str]) -> Survey:
+def survey(file: BinaryIO, csv: Csv, known: Mapping[str, str], content_type: str = "") -> Survey:
     """Read the report through once, from its start; `known` is an earlier survey's `types`.
 
     A nameless column at the end is kept only if it has ever had a value: it is what a delimiter at
     each row's end leaves. Raises BadCsv.
     """
-    encoding = csv_encoding.find(file, csv.encoding)
+    encoding = csv_encoding.find(file, csv.encoding, content_type)
     delimiter = csv_delimiter.find(file, encoding, csv)
     rows = csv_rows.rows(file, encoding, delimiter, csv.skip_lines)
     header = csv_header.read(rows, csv)

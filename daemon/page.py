@@ -22,6 +22,7 @@ NO_JSON = (
     " its file, or tell the provider"
 )
 WEB_PAGE = "the provider answered with a web page instead of JSON; check base_url and path"
+NOT_APPLICABLE = "the records expression does not apply to the answer; check records in its file"
 TOO_LARGE = (
     f"one record of the provider's answer, or what is no record, is larger than {PART_BYTES_MAX}"
     " bytes; ask for less, with params in its file"
@@ -62,13 +63,13 @@ async def _streamed(
 ) -> Page:
     place = json_place.of(stream.records)
     assert place is not None, "a JSON answer lies in a file only where its records can be read so"
-    if json_answer.is_page(file.read(json_answer.HEAD_BYTES), _type(response)):
+    if json_answer.is_page(file.read(json_answer.HEAD_BYTES), content_type(response)):
         raise malformed(response, WEB_PAGE)
-    reading = Reading(file, place.keys, _type(response))
+    reading = Reading(file, place.keys, content_type(response))
     batches, count, wrong = reading.batches(), 0, ""
     try:
         while batch := await trio.to_thread.run_sync(_following, batches):
-            chosen = batch if place.each is None else selector.select(place.each, batch)
+            chosen = await _chosen(place.each, batch)
             records = _checked(stream, response, chosen)
             cursor = _after(stream, cursor, records, response)
             count += len(records)
@@ -78,11 +79,22 @@ async def _streamed(
         wrong = NO_JSON
     except TooLarge:
         wrong = TOO_LARGE
+    except selector.BadExpression:
+        wrong = NOT_APPLICABLE
     if wrong:
         raise malformed(response, wrong)
     _records(stream, response, reading.rest)  # the list is there, if with nothing in it
     digest = await trio.to_thread.run_sync(_digest, file)
     return Page(document=reading.rest, records=count, cursor=cursor, digest=digest)
+
+
+async def _chosen(each: str | None, batch: list[Any]) -> list[Any]:
+    """What the expression for each entry makes of some. Raises BadExpression."""
+    if each is None:
+        return batch
+    chosen = await trio.to_thread.run_sync(selector.select, each, batch)
+    assert isinstance(chosen, list), "it flattens or filters a list"
+    return chosen
 
 
 def _digest(file: Any) -> bytes:
@@ -106,16 +118,16 @@ def _document(response: Response) -> Any:
     """Return the body's JSON. Raises CallLost."""
     if response.status == NO_CONTENT:
         return []
-    if json_answer.is_page(response.body[: json_answer.HEAD_BYTES], _type(response)):
+    if json_answer.is_page(response.body[: json_answer.HEAD_BYTES], content_type(response)):
         raise malformed(response, WEB_PAGE)
     try:
-        return json_answer.decode(response.body, _type(response))
+        return json_answer.decode(response.body, content_type(response))
     except json_answer.NotJson:
         loss = malformed(response, NO_JSON)
     raise loss
 
 
-def _type(response: Response) -> str:
+def content_type(response: Response) -> str:
     return response.headers.get("content-type", "")
 
 
@@ -124,10 +136,7 @@ def _records(stream: Stream, response: Response, document: Any) -> list[dict[str
     try:
         found = selector.select(stream.records, document)
     except selector.BadExpression:
-        raise malformed(
-            response,
-            "the records expression does not apply to the answer; check records in its file",
-        ) from None
+        raise malformed(response, NOT_APPLICABLE) from None
     if not isinstance(found, list):
         raise malformed(
             response,

@@ -217,9 +217,10 @@ def _is_refusal(auth: OAuth2, lost: CallLost) -> bool:
 
 def _worded(lost: CallLost) -> CallLost:
     """Say it of a token that is good: a credential is not what is wrong."""
-    return lost.reworded(
-        lost.cause,
+    loss = lost.copy()
+    loss.message = (
         f"the provider does not allow this with our token ({lost.status}): the account may not do "
         "it, or a scope is missing; check auth.scopes in its file, then type: "
-        "rounds connection authorize",
+        "rounds connection authorize"
     )
+    return loss

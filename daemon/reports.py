@@ -58,7 +58,9 @@ async def _read(
     count = 0
     try:
         csv = _with_typed_key(stream.csv, stream.primary_key)
-        survey = await trio.to_thread.run_sync(csv_report.survey, file, csv, types)
+        empty = response.status == page.NO_CONTENT  # whatever it calls what it does not send
+        kind = "" if empty else page.content_type(response)
+        survey = await trio.to_thread.run_sync(csv_report.survey, file, csv, types, kind)
         batches = csv_report.records(file, csv, survey)
         while batch := await trio.to_thread.run_sync(partial(_following, batches)):
             for record in batch:

@@ -249,7 +249,7 @@ class Keeper:
             raise TokenLost(CallLost(FailureClass.CANCELLED, why, sent=sent), sent=sent)
 
     async def _lost(self, intended: Recorded, loss: TokenLost) -> CallLost:
-        """Record how a refresh failed, and say it in words for the sync that needed it."""
+        """Record how a refresh failed, and say it in words for the call that needed it."""
         subject, lost = intended.subject, loss.lost
         wish = _failing(intended, loss)
         await self._journal.durable(self._journal.execute(wish))
@@ -258,6 +258,7 @@ class Keeper:
                 FailureClass.AUTH,
                 f"the provider no longer honours the authorisation; {AUTHORISE}",
                 status=lost.status,
+                sent=False,
             )
         return CallLost(
             lost.cause, wish.message, status=lost.status, retry_after=lost.retry_after, sent=False

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from daemon.cli import act, arguments, client, ending_words, screen, times, token_words
+from daemon.cli import act, arguments, call_words, client, ending_words, screen, times, token_words
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.credential import ask, given, options
@@ -82,8 +82,11 @@ def show(socket: Path | None, name: str, as_json: bool) -> None:
     view = _find(daemon, name)
     if as_json:
         screen.document(msgspec.json.encode(view))
-    else:
-        screen.show(screen.pairs(*_facts(view, daemon.now())))
+        return
+    screen.show(screen.pairs(*_facts(view, daemon.now())))
+    for each in view.calls.endpoints:
+        screen.line()
+        screen.show(screen.pairs(*call_words.endpoint(each, view.calls.stale_s).items()))
 
 
 @click.command(
@@ -189,26 +192,27 @@ def _facts(view: ProviderView, now: datetime) -> list[tuple[str, str]]:
     ]
     streams = ", ".join(f"{name} ({mode})" for name, mode in view.modes.items())
     facts += [("streams", streams), ("connections", f"{view.connections:,}")]
+    words = {**call_words.limits(view.calls), **call_words.facts(view.calls)}
+    facts += {**words, "pool": words["pool"] + _used(view)}.items()
     facts += _calls(view)
     return [*facts, ("documentation", view.documentation)] if view.documentation else facts
 
 
+def _used(view: ProviderView) -> str:
+    """How the pool was used since the daemon started, if it was."""
+    pool = view.pool
+    if not pool.calls:
+        return ""
+    waiting = f", {pool.waiting} waiting" if pool.waiting else ""
+    return (
+        f"; {times.count(pool.calls, 'call')} over {times.count(pool.opened, 'connection')} since"
+        f" the start; {pool.open} open, {pool.under_way} in use{waiting}"
+    )
+
+
 def _calls(view: ProviderView) -> list[tuple[str, str]]:
-    """The pool since the daemon started, and what programs asked for in the last hour."""
-    pool, programs = view.pool, view.programs
-    facts = []
-    if pool.calls:
-        waiting = f", {pool.waiting} waiting" if pool.waiting else ""
-        facts.append(
-            (
-                "pool",
-                (
-                    f"{times.count(pool.calls, 'call')} over"
-                    f" {times.count(pool.opened, 'connection')} since the start;"
-                    f" {pool.open} open, {pool.under_way} in use{waiting}"
-                ),
-            )
-        )
+    """What programs asked for in the last hour."""
+    programs, facts = view.programs, []
     if programs is not None and programs.calls:
         mean = times.milliseconds(programs.mean_ms or 0)
         facts.append(

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 from daemon import configuration, places
 from daemon.auth_file import NoAuth, OAuth2
-from daemon.cli import arguments, provider_words, screen, stream_words, times
+from daemon.cli import arguments, call_words, provider_words, screen, stream_words, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.credential import ask, credential_options, given
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.first_page import FirstPage, Report, fetch
+from daemon.control.provider_messages import CallsView
 from daemon.provider_file import ProviderFile, load
 from daemon.secret import Secret
 from daemon.strict_toml import ConfigurationError
@@ -78,12 +79,16 @@ def check(
         name: stream_words.facts(provider, name, stream, settings, now)
         for name, stream in provider.streams.items()
     }
+    from daemon.control import declared
+
+    calls = declared.calls(provider)
     if not as_json:
-        _print(path, provider, streams)
+        _print(path, provider, calls, streams)
     pages = fetch(provider, Secret(secret) if secret else None, values, now) if tries else None
     if as_json:
-        answer = {"file": str(path), "good": True, **provider_words.facts(provider)}
-        screen.document(msgspec.json.encode({**answer, "streams": streams, "tried": pages}))
+        words = provider_words.facts(provider, calls)
+        answer = {"file": str(path), "good": True, **words, "calls": calls, "streams": streams}
+        screen.document(msgspec.json.encode({**answer, "tried": pages}))
     elif pages is not None:
         for name, page in pages.items():
             _print_page(name, page)
@@ -161,10 +166,15 @@ def _asked(provider: ProviderFile) -> str | None:
     return ask(f"{question} for {provider.name} (hidden)") or None
 
 
-def _print(path: Path, provider: ProviderFile, streams: dict[str, dict[str, str]]) -> None:
+def _print(
+    path: Path, provider: ProviderFile, calls: CallsView, streams: dict[str, dict[str, str]]
+) -> None:
     screen.line(f"{path}: good")
     screen.line()
-    screen.show(screen.pairs(*provider_words.facts(provider).items()))
+    screen.show(screen.pairs(*provider_words.facts(provider, calls).items()))
+    for each in calls.endpoints:
+        screen.line()
+        screen.show(screen.pairs(*call_words.endpoint(each, calls.stale_s).items()))
     for name, facts in streams.items():
         screen.line()
         screen.show(screen.pairs(("stream", name), *facts.items()))

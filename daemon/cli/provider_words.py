@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import assert_never
 
 from daemon.auth_file import ApiKey, Auth, Basic, NoAuth, OAuth2
-from daemon.cli import times, token_words
+from daemon.cli import call_words, times, token_words
 from daemon.control.account_messages import REDIRECT_URI
+from daemon.control.provider_messages import CallsView
 from daemon.provider_file import AnswerErrors, Codes, Limits, ProviderFile
-from daemon.rate_file import Rate, RateHeaders, RateWindow
+from daemon.rate_file import Rate, RateHeaders
 from events.terms import FailureClass
 
 CODES_SHOWN = 6  # of those that mean the same: some providers list a hundred
@@ -31,8 +32,8 @@ RESETS = {
 }
 
 
-def facts(file: ProviderFile) -> dict[str, str]:
-    """What holds for the whole provider."""
+def facts(file: ProviderFile, calls: CallsView) -> dict[str, str]:
+    """What holds for the whole provider; `calls` is what its file says of calls."""
     return {
         "provider": file.name + (f" ({file.title})" if file.title else ""),
         **({"documentation": file.documentation} if file.documentation else {}),
@@ -50,7 +51,8 @@ def facts(file: ProviderFile) -> dict[str, str]:
         "not ready": (
             f"an answer 202 is asked for again after {file.limits.poll_s:g} s, or when it says"
         ),
-        **_rate(file.rate),
+        **_rate(file.rate, calls),
+        **call_words.facts(calls),
     }
 
 
@@ -133,21 +135,13 @@ def _limits(limits: Limits) -> str:
     )
 
 
-def _rate(rate: Rate) -> dict[str, str]:
+def _rate(rate: Rate, calls: CallsView) -> dict[str, str]:
     found = {}
     if rate.windows:
-        found["rate"] = "the provider allows " + "; ".join(map(_window, rate.windows))
+        found["rate"] = call_words.rate(calls.rate)
     if rate.headers:
         found["rate headers"] = "; ".join(map(_headers, rate.headers))
     return found
-
-
-def _window(window: RateWindow) -> str:
-    calls = times.count(window.calls, "read" if window.only == "reads" else "call")
-    span = times.exact(timedelta(seconds=window.per_s))
-    aligned = " by the clock, in UTC" if window.kind == "aligned" else ""
-    whose = "the application" if window.scope == "application" else "each connection"
-    return f"{calls} in {span}{aligned} for {whose}"
 
 
 def _headers(headers: RateHeaders) -> str:

@@ -38,6 +38,8 @@ PROBLEMS = {
     FailureClass.CANCELLED: "timed-out",
 }
 """How a call that brought no answer is called; the others are the provider's."""
+NEVER_SENT = {FailureClass.INVALID: "invalid", FailureClass.AUTH: "not-authorised"}
+"""How it is called where nothing was sent."""
 
 
 async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
@@ -60,8 +62,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
     except HeldBack as back:
         raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
     except CallLost as lost:
-        code = PROBLEMS.get(lost.cause, "provider" if lost.sent else "invalid")
-        raise Refused(code, lost.message, retry_after=lost.retry_after) from None
+        raise Refused(_problem(lost), lost.message, retry_after=lost.retry_after) from None
     if isinstance(answer, Queued):
         return RequestAnswer(
             seq=desk.journal.head.seq,
@@ -90,6 +91,13 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         cause=answer.cause,
         message=_message(desk, subject, wish.connection, answer),
     )
+
+
+def _problem(lost: CallLost) -> str:
+    """How a call is called that brought no answer of its provider's."""
+    if not lost.sent and lost.cause in NEVER_SENT:
+        return NEVER_SENT[lost.cause]
+    return PROBLEMS.get(lost.cause, "provider")
 
 
 def _held(name: str, held: Held, now: datetime) -> Refused:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from daemon.account import CLIENT, NO_TENANT
 from daemon.auth_file import Auth, OAuth2
-from daemon.control import ending, outbox, views, whose
+from daemon.control import declared, ending, outbox, views, whose
 from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
 from daemon.control.desk import Desk
 from daemon.control.gateway_messages import ProgramsView
@@ -141,6 +141,7 @@ def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:
         auth=str(type(file.auth).__struct_config__.tag),
         connections=known.connections if known else 0,
         streams=list(file.streams),
+        calls=declared.calls(file),
         documentation=file.documentation,
         own=file.name in desk.configuration.own,
         client=_client(desk, subject, provider),

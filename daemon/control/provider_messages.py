@@ -1,6 +1,7 @@
 """What is said over the control socket of providers, and of moving to another one?"""
 
 from datetime import date, datetime
+from typing import Literal
 
 from msgspec import Struct
 
@@ -26,12 +27,78 @@ class RetirementView(Struct, frozen=True, kw_only=True):
     announced_at: datetime | None = None
 
 
+class WindowView(Struct, frozen=True, kw_only=True):
+    """The provider allows `calls` in `per_s` seconds, `aligned` to the clock in UTC, or in any.
+
+    `scope` is whose calls are counted together, and `only` whether all are, or reads alone.
+    """
+
+    calls: int
+    per_s: int
+    scope: Literal["application", "connection"]
+    kind: Literal["sliding", "aligned"]
+    only: Literal["all", "reads"]
+
+
+class BatchView(Struct, frozen=True, kw_only=True):
+    """Up to `size` GETs of one thing each go as one to `path`, `wait_s` after the first.
+
+    The things lie at `records` in its answer, and each is known by the field `key`.
+    """
+
+    path: str
+    records: str
+    key: str
+    size: int
+    wait_s: float
+    separator: str
+
+
+class EndpointView(Struct, frozen=True, kw_only=True):
+    """What holds for a path that programs call, whatever the method.
+
+    Where a time is None, the answer itself says it, or what holds for all (`calls.stale_s`) does.
+    """
+
+    path: str
+    title: str
+    cached: bool
+    fresh_s: float | None
+    stale_while_revalidate_s: float | None
+    stale_if_error_s: float | None
+    patience_s: float
+    shared: bool
+    debounce_s: float
+    batch: BatchView | None
+
+
+class CallsView(Struct, frozen=True, kw_only=True):
+    """What the file says of calls, defaults included.
+
+    A call may take `timeout_s`, its answer be `body_bytes_max` long. The pool has at most
+    `connections_max` connections, and closes one that nobody used for `idle_s`. Writes are known
+    again by `idempotency_header`, where there is one. `private_hosts` may be at addresses of this
+    host or its network. A kept answer is given for `stale_s` where no other can be had and neither
+    it nor its endpoint says for how long.
+    """
+
+    timeout_s: float
+    body_bytes_max: int
+    rate: list[WindowView]
+    connections_max: int
+    idle_s: float
+    idempotency_header: str | None
+    private_hosts: list[str]
+    stale_s: float
+    endpoints: list[EndpointView]
+
+
 class ProviderView(Struct, frozen=True, kw_only=True):
     """One provider. `own` is False for what ships with rounds, unless a file goes before it.
 
     `client` says whether our own id and secret are known, None where none is needed; `settings`
-    gives what a connection says beside its credential, `modes` how each stream is fetched; `pool`
-    is of all calls, `programs` of those that programs made.
+    gives what a connection says beside its credential, `modes` how each stream is fetched, `calls`
+    what is declared of calls; `pool` is of all calls, `programs` of those that programs made.
     """
 
     provider: str
@@ -40,6 +107,7 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     auth: str
     connections: int
     streams: list[str]
+    calls: CallsView
     documentation: str = ""
     own: bool = True
     client: bool | None = None

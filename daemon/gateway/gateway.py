@@ -27,8 +27,6 @@ from events.terms import Caller, FailureClass
 
 GRACE_S = 0.5  # what is late by less than this says itself why it is
 DOUBT = "it may have arrived, or not: look there before you write it again"
-OURS = frozenset({FailureClass.AUTH, FailureClass.MALFORMED})
-"""What is wrong between the provider and us: what it said of that is not passed on."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -118,9 +116,12 @@ def _may_have_arrived(lost: CallLost) -> bool:
 
 
 def _is_answer(lost: CallLost) -> bool:
-    """Whether the provider said something that is the program's business."""
+    """Whether it is what the provider said to this call, and fit to be passed on.
+
+    What its token endpoint said is not: the call was not sent then.
+    """
     said = lost.status is not None and (lost.status >= 400 or lost.refusal != b"")
-    return said and lost.cause not in OURS
+    return said and lost.sent and lost.cause is not FailureClass.MALFORMED
 
 
 def _refused(lost: CallLost, began: float) -> Answer:

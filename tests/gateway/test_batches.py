@@ -106,7 +106,7 @@ def test_all_share_the_loss_of_their_batch():
         await trio.sleep(3)
         assert [str(each) for each in asked.told] == ["no"] * 2
 
-    batching(test, answer=lambda _: CallLost(FailureClass.AUTH, "no", status=403))
+    batching(test, answer=lambda _: CallLost(FailureClass.AUTH, "no"))
 
 
 def test_others_go_on_where_the_one_that_led_has_no_more_time():

@@ -5,6 +5,7 @@ import json
 import sys
 from decimal import Decimal
 
+import jmespath
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -225,6 +226,13 @@ def test_nesting_has_an_end():
         ("data.items[]", ("data", "items"), "[]"),
         ("data.edges[].node.x", ("data", "edges"), "[].node.x"),
         ("@[].node", (), "[].node"),
+        ("a[*].b", ("a",), "[*].b"),
+        ("a[?b]", ("a",), "[?b]"),
+        ("a[].merge(@, c)", ("a",), "[].merge(@, c)"),
+        ("a.b || `[]`", ("a", "b"), None),
+        ("a ||\n`[ ]`", ("a",), None),
+        ("(a || `[]`)[?b != `7`].c", ("a",), "[?b != `7`].c"),
+        ("( a||`[]` )[].{id: b, c: d[0]}", ("a",), "[].{id: b, c: d[0]}"),
     ],
 )
 def test_a_plain_path_can_be_read_one_at_a_time(expression, keys, each):
@@ -238,11 +246,18 @@ def test_a_plain_path_can_be_read_one_at_a_time(expression, keys, each):
     [
         '"a-b"',
         "a || b",
+        "a || `[1]`",
+        "a || b || `[]`",
+        "(a || b)[].c",
+        "a[] || `[]`",
+        "(a || `[]`)[].b || c",
+        "a[].b | [0]",
+        "a[?b] | sort(@)",
+        "a[?b][]",
         "a[0]",
-        "a[*]",
-        "a[?b]",
+        "a[1:]",
         "a[].b[]",
-        "a[].merge(@, c)",
+        "a[",
         "sort(a)",
         "a | b",
         "*",
@@ -254,7 +269,20 @@ def test_any_other_expression_wants_the_whole(expression):
 
 @given(
     st.lists(values | st.fixed_dictionaries({"node": values}), max_size=8),
-    st.sampled_from(["data", "data[]", "data[].node", "data[].node.id"]),
+    st.sampled_from(
+        [
+            "data",
+            "data[]",
+            "data[].node",
+            "data[].node.id",
+            "data[*].node",
+            "data[?node]",
+            "data[?node.id > `1`].node",
+            "data || `[]`",
+            "(data || `[]`)[].{is: node, also: @}",
+            "(data || `[]`)[?node != `null`].not_null(node.id, node, '')",
+        ]
+    ),
     st.integers(1, 3),
 )
 def test_what_each_part_selects_is_what_the_whole_expression_does(found, expression, size):
@@ -267,3 +295,47 @@ def test_what_each_part_selects_is_what_the_whole_expression_does(found, express
         for each in (part if place.each is None else selector.select(place.each, part))
     ]
     assert repr(chosen) == repr(selector.select(expression, {"data": found}))
+
+
+RECORDS = [
+    "data || `[]`",
+    "more.data || `[]`",
+    "(data || `[]`)[?id]",
+    "(data || `[]`)[].merge(@, {also: id || ''})",
+    "data[?id]",
+    "data[].merge(@, more)",
+    "data[].join('', [id, ''])",
+]
+ENTRIES = st.dictionaries(st.sampled_from(["id", "more"]), values, max_size=2)
+FOUND = values | st.lists(ENTRIES, max_size=4) | st.fixed_dictionaries({"data": st.lists(ENTRIES)})
+DOCUMENTS = st.dictionaries(st.sampled_from(["data", "more", "id"]), FOUND, max_size=3) | FOUND
+
+
+@given(DOCUMENTS, st.sampled_from(RECORDS))
+def test_a_stream_takes_of_any_document_what_jmespath_selects(document, expression):
+    """Also where the list is missing, null, empty, or no list at all."""
+    place = json_place.of(expression)
+    assert place is not None
+    text = json.dumps(document).encode()
+    reading = Reading(io.BytesIO(text), place.keys, TYPE)
+    parts = [part for batch in reading.batches() for part in ([each] for each in batch)]
+    assert _tried(lambda: _of_parts(parts, place, expression, reading.rest)) == _tried(
+        lambda: jmespath.search(expression, json_answer.decode(text))
+    )
+
+
+def _of_parts(parts, place, expression, rest):
+    found = [each for part in parts for each in _chosen(place, part)]
+    left = selector.select(expression, rest)
+    return found + left if isinstance(left, list) else left
+
+
+def _chosen(place, part):
+    return part if place.each is None else selector.select(place.each, part)
+
+
+def _tried(select):
+    try:
+        return repr(select())
+    except (selector.BadExpression, jmespath.exceptions.JMESPathError, TypeError, ValueError):
+        return "it does not apply"

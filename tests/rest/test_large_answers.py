@@ -5,11 +5,12 @@ import tracemalloc
 
 import pytest
 
-from daemon import json_place, json_stream, rest, transport
+from daemon import configuration, json_place, json_stream, page, rest, transport
 from daemon.calls import Calls
 from daemon.exchange import CallLost, Response
 from daemon.protected import Whose
 from daemon.provider import Provider
+from daemon.provider_file import load
 from daemon.secret import Secret
 from events.terms import FailureClass
 from tests.policy.transcript import ONE
@@ -95,7 +96,10 @@ NEXT = {"kind": "next_url", "path": "meta.next"}
         ({}, None, ()),
         ({"records": "data.rows"}, None, ("data", "rows")),
         ({"records": "data", "paging": NEXT}, {"path": "errors[0].code"}, ("data",)),
-        ({"records": "data[?id >= `0`]"}, None, None),
+        ({"records": "data[?id >= `0`]"}, None, ("data",)),
+        ({"records": "data || `[]`", "paging": NEXT}, None, ("data",)),
+        ({"records": "(data || `[]`)[].merge(@, x)"}, {"path": "data[0].x"}, None),
+        ({"records": "data || rows"}, None, None),
         ({"records": "data", "paging": {**NEXT, "path": "data[-1].next"}}, None, None),
         ({"records": "data", "paging": {**NEXT, "path": "data[0].next"}}, None, None),
         ({"records": "data.rows", "paging": {**NEXT, "path": "data"}}, None, None),
@@ -111,9 +115,46 @@ async def test_only_a_list_that_nothing_else_looks_into_is_read_so(stream, error
     assert json_place.apart(file.streams["days"], file.errors) == apart
 
 
+@pytest.mark.parametrize("name", ["dexcom", "google_fit", "google_health"])
+def test_shipped_lists_are_read_so_also_where_something_is_made_of_their_entries(name):
+    file = load(configuration.SHIPPED / f"{name}.toml")
+    whole = [
+        name for name, each in file.streams.items() if json_place.apart(each, file.errors) is None
+    ]
+    assert whole == []
+
+
 async def test_any_other_is_decoded_whole(fetch):
-    await fetch.of(ok({"data": ROWS}), {"records": "data[?id >= `0`]"})
+    await fetch.of(ok({"data": ROWS}), {"records": "data || rows"})
     assert (fetch.records, fetch.batches, fetch.seen) == (ROWS, [2500], 0)
+
+
+async def test_a_list_that_may_be_left_out_comes_in_batches_with_what_is_made_of_its_entries(fetch):
+    made = "(data || `[]`)[].merge(@, {text: join('-', [name, 'x'])})"
+    await fetch.of(ok({"data": ROWS}), {"records": made})
+    assert fetch.records == [{**row, "text": f"{row['name']}-x"} for row in ROWS]
+    assert (fetch.batches, fetch.seen) == ([1000, 1000, 500], 1)
+
+
+@pytest.mark.parametrize("data", [None, [], {}, "", False, ...])
+async def test_a_list_that_is_left_out_is_one_without_records(fetch, data):
+    said = {"more": "x" * 1000, **({} if data is ... else {"data": data})}
+    for records in ("data || `[]`", "(data || `[]`)[?id]"):
+        done = await fetch.of(ok(said), {"records": records})
+        assert (done.records, fetch.records) == (0, [])
+
+
+async def test_an_entry_that_the_expression_does_not_fit_is_said_so(fetch):
+    lost = await fetch.of(ok({"data": ROWS}), {"records": "data[].join('', id)"})
+    assert lost.cause is FailureClass.MALFORMED
+    assert lost.message == page.NOT_APPLICABLE
+
+
+async def test_one_that_must_be_whole_is_no_larger_than_its_bound(fetch):
+    limits = {"body_bytes_max": 10_000}
+    lost = await fetch.of(ok({"data": ROWS}), {"records": "data || rows"}, limits=limits)
+    assert lost.cause is FailureClass.MALFORMED
+    assert "larger than 10000 bytes; ask for less, or raise limits.body_bytes_max" in lost.message
 
 
 @pytest.mark.parametrize("paged", ["next_url", "cursor", "link"])

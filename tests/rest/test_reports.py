@@ -107,8 +107,61 @@ async def test_a_report_without_rows_is_a_fetch_without_records(fetch, name):
     assert done.types == known
 
 
-async def test_no_content_is_a_fetch_without_records(fetch):
-    assert (await fetch.of(http(b"", status=204))).records == 0
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
+async def test_no_content_is_a_fetch_without_records(fetch, kind):
+    assert (await fetch.of(http(b"", status=204, content_type=kind))).records == 0
+
+
+PLAIN = b"SKU,Qty\r\nA-1,5\r\nA-2,6\r\n"
+TABS = PLAIN.replace(b",", b"\t")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/csv", PLAIN),
+        ("Text/CSV; charset=UTF-8; header=present", PLAIN),
+        ("text/plain", PLAIN),
+        ("application/csv", PLAIN),
+        ("application/octet-stream", PLAIN),
+        ("APPLICATION/VND.MS-EXCEL", PLAIN),
+        ("text/tab-separated-values", TABS),
+        ("", PLAIN),
+        ("nonsense", PLAIN),
+        ("application/json", PLAIN),
+    ],
+)
+async def test_a_report_is_one_whatever_its_type_says(fetch, kind, body):
+    done = await fetch.of(http(body, content_type=kind))
+    assert (done.records, fetch.records) == (2, POT)
+
+
+async def test_a_report_needs_no_type(fetch):
+    done = await fetch.of(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(PLAIN), PLAIN))
+    assert (done.records, fetch.records) == (2, POT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "sentence"),
+    [
+        ("text/html", b"Please log in, ACME", "what it calls a web page instead of CSV"),
+        ("Text/HTML; charset=utf-8", b"SKU,Qty\nA-1,5\n", "a web page instead of CSV"),
+        ("application/xhtml+xml", b"", "a web page instead of CSV"),
+        ("text/plain", b" \n<!doctype html><p>ACME", "a web page or XML instead of CSV"),
+        ("application/json", b'"no such report for ACME"', "with JSON instead of CSV"),
+        ("application/json; charset=utf-8", b"[]", "with JSON instead of CSV"),
+        ("application/problem+json", b' ["ACME"]', "with JSON instead of CSV"),
+        ("APPLICATION/JSON", b"null", "with JSON instead of CSV"),
+        ("text/csv", b'{"error": "ACME"}', "with JSON instead of CSV"),
+        ("application/vnd.ms-excel", b"\xd0\xcf\x11\xe0ACME", "an Excel workbook instead of CSV"),
+    ],
+)
+async def test_what_came_instead_of_a_report_is_told_by_its_type_too(fetch, kind, body, sentence):
+    loss = await fetch.of(http(body, content_type=kind))
+    assert isinstance(loss, CallLost)
+    assert (loss.cause, fetch.records) == (FailureClass.MALFORMED, [])
+    assert sentence in loss.message
+    assert "ACME" not in f"{loss.message}{loss.refusal!r}"
 
 
 @pytest.mark.parametrize(
