@@ -1,6 +1,7 @@
 """What is kept of providers' answers to programs, and how do people give it up?"""
 
-from daemon.cache.cache import LABEL_BYTES, is_below
+from daemon.cache.cache import LABEL_BYTES
+from daemon.cache.reach import is_below
 from daemon.cache.shelf import Label
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import (
