@@ -27,8 +27,8 @@ from daemon.decide.caching import Rules, Use
 from daemon.endpoint_file import Endpoint
 from daemon.exchange import UNCHANGED, CallLost
 from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source, anew
-from daemon.gateway.under_way import UnderWay
 from daemon.journal import Journal
+from daemon.under_way import UnderWay
 from events.gateway import CallKind
 from events.terms import FailureClass
 

@@ -20,7 +20,7 @@ from daemon.gateway.drafting import Means, draft
 from daemon.gateway.retrying import Retrying
 from daemon.gateway.sending import Sending
 from daemon.gateway.sharing import Sharing
-from daemon.gateway.under_way import UnderWay
+from daemon.under_way import UnderWay
 from events.gateway import CallKind
 from events.terms import Caller, FailureClass
 
