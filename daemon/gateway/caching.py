@@ -158,14 +158,14 @@ class Caching:
                 self._cache.drop([key])
             raise
         sound = not changing and changes == self._changes[call.subject]
-        if brought.status != UNCHANGED:
+        if brought.status != UNCHANGED or call.fresh:
             newer = self._cache.find(key)
             if sound or newer is None or newer.at <= asked_at:
                 self._keep(call, key, brought, sound=sound)
             return brought
         label, kept = self._cache.find(key), await self._cache.read(key)
         if label is None or kept is None:  # it was given up meanwhile
-            return await self._inner(call)
+            return await self._asked(replace(call, fresh=True), key)
         said = cache_headers.read(brought.headers)
         lifetime = caching.renewed(label.lifetime, said, _rules(call.endpoint))
         if lifetime is None:
