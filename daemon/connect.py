@@ -85,8 +85,9 @@ async def connect(
         )
     )
     if new is not None and stands:
-        await journal.durable(connected)
-        vault.seal(tenant, subject, CREDENTIAL, new)
+        with vault.behind.one(subject):
+            await journal.durable(connected)
+            vault.seal(tenant, subject, CREDENTIAL, new)
     return [*declared_anew, *connected]
 
 

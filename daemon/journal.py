@@ -23,6 +23,7 @@ from events.envelope import Recorded
 from events.log import Log
 from events.subscription import Head, Subscription
 from projections import world as worlds
+from projections.window import Moment
 from projections.world import World
 
 ROOM_EVENTS = 8192  # unwritten events past which no new work begins: two of the writer's batches
@@ -57,6 +58,10 @@ class Journal:
 
     def observe(self, observer: Observer) -> None:
         self._observers.append(observer)
+
+    def moment(self) -> Moment:
+        """Now, by both clocks, as far as somebody noticed the steps of the one."""
+        return Moment(wall=self.clock.now(), ahead=self.world.fleet.ahead)
 
     def execute(self, command: Command) -> list[Recorded]:
         """Decide, record in memory, hand to the writer: what was recorded, in order."""

@@ -19,6 +19,7 @@ from daemon import keyring, vault_file
 from daemon.keyring import KEY_BYTES, Ring, Sealed, VaultFull, VaultUnusable
 from daemon.names import Names
 from daemon.secret import Secret
+from daemon.under_way import UnderWay
 from events.writer import FULL
 
 __all__ = ["Vault", "VaultFull", "VaultUnusable", "open_vault"]
@@ -57,6 +58,7 @@ class Vault:
         self._broken = ""  # why it can no longer be trusted
         self._read: dict[tuple[int, str], Sealed | None] = {}  # what nobody wrote since
         self._shut: set[int] = set()
+        self.behind = UnderWay()  # who has another credential by the log, and not yet here
         self._connection = vault_file.connect(path)
         try:
             self._check_key()

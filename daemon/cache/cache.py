@@ -14,6 +14,7 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
+from daemon.cache.reach import Reach
 from daemon.cache.shelf import Kept, Label, Shelf, ShelfUnusable
 from daemon.store.storage import Run
 
@@ -44,6 +45,7 @@ class Cache:
         self.bytes_max = bytes_max
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()  # used last: last
         self._of: dict[int, OrderedDict[bytes, None]] = {}  # connection → its keys, likewise
+        self._sure: dict[int, Reach] = {}  # connection → those that are not in doubt
         self._bytes: dict[int, int] = {}
         self._total = 0
         self._put: dict[bytes, _Entry] = {}
@@ -100,7 +102,9 @@ class Cache:
         """Say something else of an answer that is kept."""
         entry = self._entries.get(label.key)
         if entry is not None:
+            self._mistrust(entry.label)
             entry.label = label
+            self._trust(label)
             self._relabelled.add(label.key)
             self._wake.set()
 
@@ -109,13 +113,14 @@ class Cache:
 
         Says whether that is news, which `flush` makes durable.
         """
-        touched = [
-            label
-            for key in self._of.get(connection, ())
-            if not (label := self._entries[key].label).doubted and _touches(path, label.path)
-        ]
-        for label in touched:
-            self.relabel(replace(label, doubted=True))
+        sure = self._sure.get(connection)
+        touched = sure.take(path) if sure is not None else []
+        for key in touched:
+            entry = self._entries[key]
+            entry.label = replace(entry.label, doubted=True)
+        self._relabelled.update(touched)
+        if touched:
+            self._wake.set()
         return bool(touched)
 
     def of(self, connection: int) -> list[Label]:
@@ -181,6 +186,8 @@ class Cache:
         key, of, size = entry.label.key, entry.label.connection, entry.label.size + LABEL_BYTES
         self._entries[key] = entry
         self._of.setdefault(of, OrderedDict())[key] = None
+        self._sure.setdefault(of, Reach())
+        self._trust(entry.label)
         self._bytes[of] = self._bytes.get(of, 0) + size
         self._total += size
 
@@ -188,12 +195,22 @@ class Cache:
         entry = self._entries.pop(key, None)
         if entry is None:
             return
+        self._mistrust(entry.label)
         of, size = entry.label.connection, entry.label.size + LABEL_BYTES
         self._total -= size
         self._bytes[of] -= size
         del self._of[of][key]
         if not self._of[of]:
-            del self._of[of], self._bytes[of]
+            del self._of[of], self._sure[of], self._bytes[of]
+
+    def _trust(self, label: Label) -> None:
+        """A write may put it in doubt from now on. What is in doubt costs no write anything."""
+        if not label.doubted:
+            self._sure[label.connection].add(label.path, label.key)
+
+    def _mistrust(self, label: Label) -> None:
+        if not label.doubted:
+            self._sure[label.connection].remove(label.path, label.key)
 
     def _evict(self) -> None:
         """Give up what was not used for the longest."""
@@ -203,14 +220,3 @@ class Cache:
                 self.drop([next(iter(self._of[newest]))])
         while self._total > self.bytes_max:
             self.drop([next(iter(self._entries))])
-
-
-def _touches(written: str, path: str) -> bool:
-    """Whether one is the other, or lies below it."""
-    return is_below(written, path) or is_below(path, written)
-
-
-def is_below(path: str, above: str) -> bool:
-    """Whether it is that path, or goes on from it."""
-    trunk = above.rstrip("/")
-    return path.rstrip("/") == trunk or path.startswith(trunk + "/")

@@ -28,7 +28,7 @@ MICROSECOND = timedelta(microseconds=1)
 class Label(Struct, frozen=True, kw_only=True):
     """What is known of a kept answer without its body.
 
-    `at` is when the provider last said that it is good, by the clock as it ran without its steps;
+    `at` is when the provider last said that it is good, by the steady time, see `Moment`;
     `doubted` ones may have been changed since. The `path` is without its query, and unquoted.
     `size` is its body's, in bytes.
     """

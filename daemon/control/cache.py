@@ -1,6 +1,7 @@
 """What is kept of providers' answers to programs, and how do people give it up?"""
 
-from daemon.cache.cache import LABEL_BYTES, is_below
+from daemon.cache.cache import LABEL_BYTES
+from daemon.cache.reach import is_below
 from daemon.cache.shelf import Label
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import (
@@ -56,13 +57,12 @@ async def drop(desk: Desk, wish: CacheOf, by: Caller) -> CacheDropped:
 
 
 def _view(desk: Desk, label: Label) -> KeptView:
-    ahead = desk.journal.world.fleet.ahead  # labels are by the clock as it ran
-    now = desk.journal.clock.now() - ahead
+    moment = desk.journal.moment()  # labels are by its steady time
     return KeptView(
         path=label.path,
         endpoint=label.endpoint,
-        at=label.at + ahead,
-        use=caching.use(label.lifetime, label.at, now, doubted=label.doubted).value,
+        at=label.at + moment.ahead,
+        use=caching.use(label.lifetime, label.at, moment.steady, doubted=label.doubted).value,
         doubted=label.doubted,
         bytes=label.size + LABEL_BYTES,
     )

@@ -28,6 +28,7 @@ from daemon.endpoint_file import Endpoint
 from daemon.exchange import UNCHANGED, CallLost
 from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source, anew
 from daemon.journal import Journal
+from daemon.under_way import UnderWay
 from events.gateway import CallKind
 from events.terms import FailureClass
 
@@ -68,9 +69,9 @@ class Caching:
         self._cache = cache
         self._nursery = nursery
         self._renewing: dict[bytes, _Renewal] = {}
-        self._renewals = Counter[int]()  # by connection
+        self._renewals = UnderWay()
         self._changes = Counter[int]()  # how many changes began, by connection
-        self._changing = Counter[int]()  # and how many of them are under way
+        self._changing = UnderWay()
 
     async def __call__(self, call: Call) -> Brought:
         if call.kind is not CallKind.READ:
@@ -120,16 +121,13 @@ class Caching:
         That is on disk before: no crash makes what was read earlier as good as new again.
         """
         self._changes[connection] += 1
-        self._changing[connection] += 1
-        try:
-            self._doubt(connection, path)
-            await self._cache.flush()
-            yield
-        finally:
-            self._doubt(connection, path)
-            self._changing[connection] -= 1
-            if not self._changing[connection]:
-                del self._changing[connection]
+        with self._changing.one(connection):
+            try:
+                self._doubt(connection, path)
+                await self._cache.flush()
+                yield
+            finally:
+                self._doubt(connection, path)
 
     def _doubt(self, connection: int, path: str) -> None:
         """Also whoever reads from now on does not share with those who did before."""
@@ -138,11 +136,11 @@ class Caching:
             del self._renewing[key]
 
     def is_renewing(self, connection: int) -> bool:
-        return self._renewals[connection] > 0
+        return self._renewals.of(connection) > 0
 
     def _now(self) -> datetime:
-        """By the clock as it ran: no step of it makes anything younger, or older."""
-        return self._journal.clock.now() - self._journal.world.fleet.ahead
+        """No step of the clock makes anything younger, or older."""
+        return self._journal.moment().steady
 
     def _use(self, label: Label | None) -> Use:
         if label is None:
@@ -151,7 +149,7 @@ class Caching:
 
     async def _asked(self, call: Call, key: bytes) -> Brought:
         """Ask the provider: whether the kept answer is still good, where there is one."""
-        changes, changing = self._changes[call.subject], self._changing[call.subject]
+        changes, changing = self._changes[call.subject], self._changing.of(call.subject)
         label, asked_at = self._cache.find(key), self._now()
         try:
             brought = await self._inner(_conditional(call, label))
@@ -160,14 +158,14 @@ class Caching:
                 self._cache.drop([key])
             raise
         sound = not changing and changes == self._changes[call.subject]
-        if brought.status != UNCHANGED:
+        if brought.status != UNCHANGED or call.fresh:
             newer = self._cache.find(key)
             if sound or newer is None or newer.at <= asked_at:
                 self._keep(call, key, brought, sound=sound)
             return brought
         label, kept = self._cache.find(key), await self._cache.read(key)
         if label is None or kept is None:  # it was given up meanwhile
-            return await self._inner(call)
+            return await self._asked(replace(call, fresh=True), key)
         said = cache_headers.read(brought.headers)
         lifetime = caching.renewed(label.lifetime, said, _rules(call.endpoint))
         if lifetime is None:
@@ -237,7 +235,7 @@ class Caching:
             return None
         renewal = _Renewal(connection=call.subject, done=trio.Event())
         self._renewing[key] = renewal
-        self._renewals[call.subject] += 1
+        self._renewals.begin(call.subject)
         deadline = trio.current_time() + max(call.left_s(), call.way.file.limits.timeout_s)
         self._nursery.start_soon(self._renewed, replace(call, deadline=deadline), key, renewal)
         return renewal
@@ -252,9 +250,7 @@ class Caching:
         finally:
             if self._renewing.get(key) is renewal:
                 del self._renewing[key]
-            self._renewals[call.subject] -= 1
-            if not self._renewals[call.subject]:
-                del self._renewals[call.subject]
+            self._renewals.end(call.subject)
             renewal.done.set()
 
 

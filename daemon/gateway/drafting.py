@@ -19,6 +19,7 @@ from daemon.vault import Vault
 from events.terms import Caller, FailureClass
 
 GONE = "the provider's file is gone; nothing was sent"
+BETWEEN = "the connection is just being given another credential; nothing was sent; ask again"
 NO_ENDPOINT = Endpoint()
 
 
@@ -33,11 +34,17 @@ class Means(Struct, frozen=True, kw_only=True):
 
 
 def draft(means: Means, subject: int, wish: Wish, by: Caller | None = None) -> Call:
-    """Raise CallLost where it cannot be sent; nothing was."""
+    """Raise CallLost where it cannot be sent; nothing was.
+
+    While the vault is behind the log, what was answered to the account before would pass for the
+    next one's.
+    """
     known = means.journal.world.connections[subject]
     provider = means.providers.get(known.provider)
     if provider is None:
         raise CallLost(FailureClass.INVALID, GONE, sent=False)
+    if means.vault.behind.of(subject):
+        raise CallLost(FailureClass.CANCELLED, BETWEEN, sent=False)
     file = provider.file
     credential = account.credential(means.vault, known, subject)
     values = account.settings(means.vault, known, subject, file)

@@ -1,9 +1,8 @@
 """How do programs call a provider through us? All layers, from the outermost to the wire."""
 
 import math
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import timedelta
 
 import trio
@@ -22,6 +21,7 @@ from daemon.gateway.drafting import Means, draft
 from daemon.gateway.retrying import Retrying
 from daemon.gateway.sending import Sending
 from daemon.gateway.sharing import Sharing
+from daemon.under_way import UnderWay
 from events.gateway import CallKind
 from events.terms import Caller, FailureClass
 
@@ -49,7 +49,7 @@ class Gateway:
         self, means: Means, cache: Cache, nursery: trio.Nursery, chance: Callable[[], float]
     ) -> None:
         self._means = means
-        self._under_way = Counter[int]()
+        self._under_way = UnderWay()
         self.probing: set[int] = set()
         breaking = Breaking(Sending(means, self.probing), means.journal, self.probing)
         self._sharing = Sharing(Batching(Retrying(breaking, means.journal, chance)))
@@ -57,17 +57,10 @@ class Gateway:
 
     def is_busy(self, subject: int) -> bool:
         """Whether a call of this connection is under way, or a write that waited."""
-        return self._under_way[subject] > 0 or self._layers.is_renewing(subject)
+        return self._under_way.of(subject) > 0 or self._layers.is_renewing(subject)
 
-    @contextmanager
-    def under_way(self, subject: int) -> Iterator[None]:
-        self._under_way[subject] += 1
-        try:
-            yield
-        finally:
-            self._under_way[subject] -= 1
-            if not self._under_way[subject]:
-                del self._under_way[subject]
+    def under_way(self, subject: int) -> AbstractContextManager[None]:
+        return self._under_way.one(subject)
 
     @asynccontextmanager
     async def changing(self, subject: int, path: str) -> AsyncIterator[None]:

@@ -27,6 +27,7 @@ from daemon.app import Daemon, Parts, running
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
 from daemon.clock import SystemClock
+from daemon.commands import OpenBreaker
 from daemon.configuration import Configuration, Declared, Settings
 from daemon.decide import calling
 from daemon.endpoint_file import Endpoint
@@ -44,7 +45,7 @@ from daemon.stream_file import Stream
 from daemon.transport import Transport
 from daemon.vault import Vault
 from events.log import SqliteLog
-from tests.benchmarks.figure import Figure, Turn, compare
+from tests.benchmarks.figure import Figure, Turn, compare, compare_p99
 from tests.rest import certificate
 
 CALLS = 1000
@@ -92,6 +93,12 @@ def figures(calls: int = CALLS, turns: int = TURNS) -> Iterator[Figure]:
             [bare],
             turns,
         )
+        yield compare_p99(
+            "p99 of a stale read behind an open breaker, against that of a call by httpx",
+            lambda: trio.run(_stale, calls),
+            lambda: trio.run(_bare_times, url, tls, calls),
+            turns,
+        )
     yield compare(
         "a read from the cache, against a call of the layers",
         "calls/s",
@@ -126,13 +133,19 @@ def _serving(directory: Path) -> Iterator[tuple[str, Any]]:
 
 
 async def _bare(url: str, tls: Any, calls: int) -> float:
+    return calls / sum(await _bare_times(url, tls, calls))
+
+
+async def _bare_times(url: str, tls: Any, calls: int) -> list[float]:
+    times = []
     async with httpx.AsyncClient(verify=tls, trust_env=False, timeout=10) as client:
         await client.get(url + PATH)
-        began = trio.current_time()
         for _ in range(calls):
+            began = trio.current_time()
             answer = await client.get(url + PATH)
+            times.append(trio.current_time() - began)
             assert answer.content == b"{}"
-        return calls / (trio.current_time() - began)
+    return times
 
 
 async def _gateway(url: str, tls: Any, calls: int) -> float:
@@ -150,6 +163,23 @@ async def _layers(calls: int) -> float:
 async def _kept(calls: int) -> float:
     kept = {"/items/{id}": Endpoint(fresh_s=3600)}
     return await _asked(_file("https://shop.example", kept), _at_once, calls)
+
+
+async def _stale(calls: int) -> list[float]:
+    """Reads of what lies on the disk and is past its time, by a daemon that asks nobody."""
+    times = []
+    async with _alive(_file("https://shop.example", {PATH: Endpoint()}), _at_once) as daemon:
+        ((subject, known),) = daemon.journal.world.connections.items()
+        wish = Wish(method="GET", path=PATH)
+        await daemon.gateway.call(subject, wish, None)
+        await daemon.cache.flush()
+        daemon.journal.execute(OpenBreaker(subject=known.provider))
+        for _ in range(calls):
+            began = trio.current_time()
+            answer = await daemon.gateway.call(subject, wish, None)
+            times.append(trio.current_time() - began)
+            assert answer.brought.stale
+    return times
 
 
 async def _at_once(request: Request) -> Response:

@@ -11,8 +11,12 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from daemon.cache.cache import Cache
+from daemon.cache.shelf import Kept, Label, Shelf
 from daemon.commands import SetSettings
+from daemon.decide.caching import Lifetime
 from daemon.scheduler import NAP_MAX_S
+from daemon.store.storage import OneThread
 from events.policy import Settings
 from events.schema import SyncScheduled
 from events.terms import ScheduleReason
@@ -23,6 +27,8 @@ from tests.benchmarks.pulse import PulseClock
 SMALL, LARGE = 1_000, 4_000
 SYNCS = 200
 CHANGES = 40
+A_DAY = timedelta(days=1)
+EMPTY = Kept(headers={}, body=b"")
 GROWTH = 1.02  # a tenant more or less that a bisection looks at
 
 
@@ -130,6 +136,34 @@ def test_on_an_idle_day_nothing_but_the_watch_over_the_clock_wakes_the_scheduler
     wakes = scheduling.idle_day(SMALL)
     assert {each.is_watch for each in wakes} == {True}
     assert len(wakes) == round(scheduling.A_DAY_S / NAP_MAX_S)
+
+
+@pytest.mark.requirement("E6")
+def test_a_write_costs_no_more_where_four_times_as_much_is_kept():
+    small, large = written(SMALL), written(LARGE)
+    assert small > CHANGES * 10, "it did do something"
+    assert large < small * GROWTH
+
+
+def written(size: int) -> int:
+    """What writes to one item after the other call, where so many items are kept."""
+    shelf = Shelf(None)
+    shelf.write([(kept_at(f"/items/{number}"), EMPTY) for number in range(size)], [], [])
+    cache = Cache(shelf, OneThread())
+    return calls(lambda: [cache.doubt(1, f"/items/{number}") for number in range(CHANGES)])
+
+
+def kept_at(path: str) -> Label:
+    return Label(
+        key=path.encode(),
+        tenant=2,
+        connection=1,
+        endpoint="",
+        path=path,
+        at=BEGIN,
+        lifetime=Lifetime(fresh=A_DAY, while_revalidate=A_DAY, if_error=A_DAY),
+        size=0,
+    )
 
 
 def test_every_kind_of_decision_is_measured():

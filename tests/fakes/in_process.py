@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from daemon.app import Daemon, Parts, running
-from daemon.cache.cache import Cache
+from daemon.cache.cache import BYTES_MAX, Cache
 from daemon.cache.shelf import Shelf
 from daemon.clock import TrioClock
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
@@ -41,6 +41,7 @@ class InProcess:
         self.disk = Disk()
         self.store = Store(None)
         self.shelf = Shelf(None)
+        self.cache_bytes_max = BYTES_MAX
         self.vault = Vault(None, bytes(32))
         self.dice = random.Random(1)
         self.interval = "9999d"
@@ -84,7 +85,7 @@ class InProcess:
             log=log,
             store=self.store,
             run=_run,
-            cache=Cache(self.shelf, _run),
+            cache=Cache(self.shelf, _run, self.cache_bytes_max),
             vault=self.vault,
             clock=self.clock,
             configuration=Configuration(

@@ -19,11 +19,12 @@ from events.terms import FailureClass
 from tests.fakes.in_process import NAME, InProcess
 
 OTHER = "zeta/health"
+KEY_HEADER = "idempotency-key"
 DOWN = CallLost(FailureClass.NETWORK, "the provider's host refused the connection", sent=False)
 FILE: dict[str, Any] = {
     "name": "health",
     "base_url": "https://health.example/v1",
-    "idempotency_header": "Idempotency-Key",
+    "idempotency_header": KEY_HEADER,
     "streams": {"days": {"path": "/days", "primary_key": ["date"]}},
     "limits": {"timeout_s": 30.0},
 }
@@ -70,7 +71,8 @@ class Programs(InProcess):
         )
         self.arrived.append(arrived)
         said = self.answer(arrived)
-        with trio.move_on_after(request.timeout_s or 0) as scope:
+        own_s = self.file.limits.timeout_s
+        with trio.move_on_after(request.timeout_s or own_s) as scope:
             await trio.sleep(self.latency_s)
         if scope.cancelled_caught:
             cause = FailureClass.CANCELLED if request.cut_short else FailureClass.TIMEOUT

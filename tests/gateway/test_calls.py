@@ -5,19 +5,22 @@ from functools import partial
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from daemon.commands import OpenBreaker, Remove, SetSettings
+from daemon.connect import connect
 from daemon.decide.calling import ATTEMPTS_MAX
 from daemon.exchange import CallLost
 from daemon.failures import NEXT_SYNC
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import DOUBT
+from daemon.secret import Secret
 from events.gateway import CallMade
 from events.policy import Settings
 from events.schema import FLEET, BreakerOpened
 from events.terms import FailureClass, SkipReason
 from tests.fakes.in_process import play
-from tests.gateway.programs import DOWN, Programs
+from tests.gateway.programs import DOWN, NAME, Programs
 
 SECRET = "pineapple-and-more"
 
@@ -244,3 +247,27 @@ def test_a_program_is_told_nothing_of_a_next_sync():
         assert str(written.value) == f"it broke; {DOUBT}"
 
     calling(test)
+
+
+def test_nothing_leaves_while_a_connection_is_given_another_credential():
+    """The log says at once that it is another account, and the vault a moment later."""
+
+    async def scene():
+        programs = Programs(auth={"kind": "api_key", "header": "X-Key"})
+        async with programs.life() as daemon:
+
+            async def give(credential):
+                parts = daemon.journal, programs.vault, daemon.storage, NAME, programs.file
+                await connect(*parts, credential=Secret(credential))
+
+            await give("one")
+            await programs.ask(daemon, "/days")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(give, "two")
+                await wait_all_tasks_blocked()
+                with pytest.raises(CallLost, match="another credential"):
+                    await programs.ask(daemon, "/days")
+            await programs.ask(daemon, "/days")
+        assert [each.credential for each in programs.arrived] == ["one", "two"]
+
+    play(scene)
