@@ -1,14 +1,15 @@
 """How are requests taken from a listening socket, so that no client can hold the daemon up?
 
-Hypercorn speaks HTTP; this is its Trio server with three things added: the peer's credentials reach
-the application, a client that stops reading is dropped, and connections are counted.
+Hypercorn speaks HTTP; this is its Trio server with four things added: the peer's credentials reach
+the application, a client that stops reading is dropped, connections are counted, and what is sent
+of a request that was answered before its end is thrown away.
 """
 
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -31,6 +32,9 @@ BUSY = (
 UCRED = struct.Struct("3i")
 
 Application = Callable[..., Any]
+Message: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class _Peer(TCPServer):
@@ -66,7 +70,7 @@ async def serve(
     config.keep_alive_timeout = KEEP_ALIVE_S
     config.h11_max_incomplete_size = BODY_BYTES_MAX
     context = WorkerContext(None)
-    wrapped = ASGIWrapper(application)
+    wrapped = ASGIWrapper(_freeing(application))
     places = trio.CapacityLimiter(CONNECTIONS_MAX)
 
     async def handle(stream: trio.SocketStream) -> None:
@@ -84,6 +88,33 @@ async def serve(
     async with trio.open_nursery() as nursery:
         task_status.started()
         await trio.serve_listeners(handle, [listener], handler_nursery=nursery)
+
+
+def _freeing(application: Application) -> Application:
+    """Take in what still comes of a request while its answer ends.
+
+    Hypercorn hands it on through a queue, and would wait for ever for room in one that nobody
+    empties any more: the connection would keep its place.
+    """
+
+    async def freeing(scope: Message, receive: Receive, send: Send) -> None:
+        async def freely(message: Message) -> None:
+            if message["type"] != "http.response.body" or message.get("more_body"):
+                await send(message)
+                return
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_empty, receive)
+                await send(message)
+                nursery.cancel_scope.cancel()
+
+        await application(scope, receive, freely)
+
+    return freeing
+
+
+async def _empty(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _refuse(stream: trio.SocketStream) -> None:
