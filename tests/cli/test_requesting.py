@@ -2,11 +2,14 @@
 
 import base64
 import random
+import socket
 import subprocess
+from contextlib import ExitStack
 
 import pytest
 
 from daemon.control.gateway_messages import CONTENT_BYTES_MAX
+from daemon.control.server import LARGE_MAX
 from tests.cli.world import WAIT_S, command, terminal, world
 from tests.e2e.daemon import ROOT
 
@@ -121,6 +124,20 @@ def test_a_text_that_is_typed_is_sent_as_the_bytes_that_were_typed(daemon):
         done = typed_bytes(daemon, "request", "acme/orders", "POST", "/upload", "--data", text)
         assert done.returncode == 0, done.stderr
         assert daemon.arrived[-1] == (text if isinstance(text, bytes) else text.encode())
+
+
+def test_who_comes_while_others_hold_all_places_is_told_so_and_not_that_nobody_is_there(daemon):
+    begun = b"POST /v1/request HTTP/1.1\r\nHost: r\r\nContent-Length: 1000000\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(LARGE_MAX):
+            held = stack.enter_context(socket.socket(socket.AF_UNIX))
+            held.connect(str(daemon.home.socket))
+            held.sendall(begun)
+        assert daemon.rounds("status").code == 0
+        line = ("request", "acme/orders", "POST", "/upload", "--data", "@-")
+        done = typed_bytes(daemon, *line, stdin=BODIES["large"])
+    assert done.returncode == 1
+    assert b"8 requests of more than 65,536 bytes are under way" in done.stderr
 
 
 def test_an_answer_goes_to_a_file_byte_for_byte(daemon, tmp_path):
