@@ -6,6 +6,7 @@ before an earlier write of its connection: a doubt holds up its line until a per
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import assert_never
 
 from daemon.commands import (
@@ -42,6 +43,8 @@ from projections.outbox import Outbox, Phase, Write
 from projections.world import World
 
 OUTBOX_MAX = 100  # writes of one connection: whoever has more to say must hear that nobody listens
+OUTBOX_BYTES_MAX = 16 * 1024 * 1024  # of one connection: sixteen of the largest bodies
+OUTBOXES_BYTES_MAX = 1024 * 1024 * 1024  # of all connections: any disk that rounds runs on has it
 DELAY = timedelta(seconds=5)  # doubled each time, and a part of it drawn
 DELAY_MAX = timedelta(minutes=15)
 DOUBLINGS_MAX = 10  # by then it is the greatest
@@ -51,6 +54,14 @@ MISSING = (
     "the data store does not hold it (it is an older copy, or was deleted), and it was not "
     "delivered; write it anew"
 )
+
+
+class Full(StrEnum):
+    """Which bound of the outbox is reached: a connection's writes, its bytes, or those of all."""
+
+    WRITES = "writes"
+    BYTES = "bytes"
+    ALL_BYTES = "all-bytes"
 
 
 def keeps_out(subject: int, world: World, now: datetime) -> Held | None:
@@ -68,8 +79,14 @@ def waits(subject: int, world: World) -> bool:
     return subject in world.outboxes
 
 
-def is_full(subject: int, world: World) -> bool:
-    return len(world.outboxes.get(subject, ())) >= OUTBOX_MAX
+def full(subject: int, world: World, more: int) -> Full | None:
+    """What a write of so many bytes more would be too much for."""
+    waiting = _of(subject, world)
+    if len(waiting) >= OUTBOX_MAX:
+        return Full.WRITES
+    if outbox.size(waiting) + more > OUTBOX_BYTES_MAX:
+        return Full.BYTES
+    return Full.ALL_BYTES if world.outbox_bytes + more > OUTBOXES_BYTES_MAX else None
 
 
 def opens(
@@ -163,7 +180,7 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
 
 def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
     known = world.connections.get(command.subject)
-    if known is None or known.removed or is_full(command.subject, world):
+    if known is None or known.removed or full(command.subject, world, command.bytes):
         return []
     queued = WriteQueued(
         row=command.row,

@@ -6,11 +6,11 @@ import pytest
 import trio
 
 from daemon import commands
-from daemon.decide.outbox import OUTBOX_MAX
+from daemon.decide.outbox import OUTBOX_BYTES_MAX, OUTBOX_MAX, Full
 from daemon.exchange import CallLost
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import Answer
-from daemon.gateway.outbox import NotQueued, Queued
+from daemon.gateway.outbox import REACHED, NotQueued, Queued
 from daemon.gateway.postman import PLACES
 from daemon.store.core import StoreFull
 from events.gateway import CallMade
@@ -90,6 +90,28 @@ def test_a_flood_is_bounded_and_an_outage_makes_no_storm():
             assert host.ledger.entries == texts
 
     play(scene)
+
+
+def test_a_flood_of_large_ones_is_bounded_by_its_bytes():
+    large = "a" * (OUTBOX_BYTES_MAX // 4)
+
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            for _ in range(4):
+                assert isinstance(await host.write(daemon, large), Queued)
+            with pytest.raises(NotQueued, match="16 MiB of this connection's") as refused:
+                await host.write(daemon, "a")
+            assert refused.value.code == "outbox-full"
+            assert host.rows() == len(host.waiting(daemon)) == 4
+            host.ledger.mood = "up"
+            await until_empty(host, daemon)
+            assert host.ledger.entries == [large] * 4
+            assert daemon.journal.world.outbox_bytes == 0
+
+    play(scene)
+    assert set(REACHED) == set(Full)
 
 
 def test_many_at_once_have_one_order_that_of_their_numbers():

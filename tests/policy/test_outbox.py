@@ -8,7 +8,16 @@ from daemon import commands
 from daemon.decide import fate, outbox, system
 from daemon.decide.calling import Held
 from daemon.decide.fate import CONFLICTS_MAX, Fate, Loss
-from daemon.decide.outbox import DELAY, DELAY_MAX, MISSING, OUTBOX_MAX, PROBE_REST
+from daemon.decide.outbox import (
+    DELAY,
+    DELAY_MAX,
+    MISSING,
+    OUTBOX_BYTES_MAX,
+    OUTBOX_MAX,
+    OUTBOXES_BYTES_MAX,
+    PROBE_REST,
+    Full,
+)
 from events import terms
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
 from events.gateway import CallKind
@@ -44,6 +53,7 @@ from tests.policy.transcript import (
 
 pytestmark = pytest.mark.requirement("E6")
 
+TWO = 99  # a connection of which nothing waits
 BY = terms.Caller(uid=1000, role="operator")
 UNTIL = NOON + 30 * SECOND
 OPENED = BreakerOpened(reason=BreakerReason.CALLS, until=UNTIL, failures=5)
@@ -82,7 +92,7 @@ def two(*events, keyed=False):
     return (*waiting(keyed=keyed), (ONE, queued(8)), *((ONE, each) for each in events))
 
 
-def queue(subject=ONE, row=7, *, keyed=False, **more):
+def queue(subject=ONE, row=7, *, keyed=False, size=0, **more):
     return commands.QueueWrite(
         subject=subject,
         row=row,
@@ -90,7 +100,7 @@ def queue(subject=ONE, row=7, *, keyed=False, **more):
         method="POST",
         kind=CallKind.WRITE,
         keyed=keyed,
-        bytes=0,
+        bytes=size,
         jitter=0.5,
         **more,
     )
@@ -135,10 +145,27 @@ def test_a_write_is_queued_with_what_kept_it():
 def test_a_line_has_an_end_and_a_connection_that_is_gone_has_none():
     full = (*KNOWN, *((ONE, queued(row)) for row in range(OUTBOX_MAX)))
     given(*full).when(queue()).then()
-    assert outbox.is_full(ONE, given(*full).world)
-    assert not outbox.is_full(ONE, given(*full[:-1]).world)
+    assert outbox.full(ONE, given(*full).world, 0) is Full.WRITES
+    assert outbox.full(ONE, given(*full[:-1]).world, 0) is None
     given(*KNOWN).when(queue(subject=99)).then()
     given(*KNOWN, (ONE, REMOVED)).when(queue()).then()
+
+
+def test_a_line_has_an_end_in_bytes_and_so_have_all_lines_together():
+    large = queued(bytes=OUTBOX_BYTES_MAX - 10)
+    past = (*KNOWN, (ONE, large))
+    assert outbox.full(ONE, given(*past).world, 10) is None
+    assert outbox.full(ONE, given(*past).world, 11) is Full.BYTES
+    given(*past).when(queue(size=11)).then()
+    given(*past).when(queue(size=10)).then((ONE, queued(bytes=10)))
+    of_others = queued(bytes=OUTBOXES_BYTES_MAX - OUTBOX_BYTES_MAX)
+    past = (*past, (OTHER, of_others))
+    assert given(*past).world.outbox_bytes == OUTBOXES_BYTES_MAX - 10
+    assert outbox.full(ONE, given(*past).world, 10) is None
+    assert outbox.full(TWO, given(*past).world, 11) is Full.ALL_BYTES
+    over = (ONE, WriteDelivered(write=W, status=201))
+    assert given(*past, over).world.outbox_bytes == of_others.bytes
+    assert outbox.full(TWO, given(*past, over).world, 11) is None
 
 
 def test_what_a_person_has_to_see_to_is_not_waited_for():
