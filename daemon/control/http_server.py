@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
+import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -30,6 +31,14 @@ BUSY = (
     b'{"code":"busy","message":"too many connections to the daemon are open; close some"}'
 )
 UCRED = struct.Struct("3i")
+
+GONE = (
+    trio.BrokenResourceError,
+    trio.BusyResourceError,  # its end is being sent
+    trio.ClosedResourceError,
+    trio.TooSlowError,
+)
+log = structlog.get_logger()
 
 Application = Callable[..., Any]
 Message: TypeAlias = dict[str, Any]
@@ -53,7 +62,7 @@ class _Peer(TCPServer):
             try:
                 with trio.fail_after(SEND_S, shield=True):
                     await self.stream.send_all(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            except GONE:
                 await trio.aclose_forcefully(self.stream)
                 await self.protocol.handle(Closed())
 
@@ -82,6 +91,9 @@ async def serve(
         try:
             state = ConnectionState(LifespanState({"uid": _peer_uid(stream)}))
             await _Peer(wrapped, config, context, state, cast(Any, stream)).run()
+        except Exception:  # Hypercorn's own: a client that goes in the midst of a request
+            log.warning("client-lost", exc_info=True)
+            await trio.aclose_forcefully(stream)
         finally:
             places.release_on_behalf_of(stream)
 

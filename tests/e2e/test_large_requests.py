@@ -192,6 +192,21 @@ async def test_a_request_that_is_answered_before_its_end_frees_its_connection(ho
         assert await daemon.stop() == 0
 
 
+async def test_clients_that_go_in_the_midst_of_a_request_end_nobody_else(home):
+    home.configure()
+    async with running(home) as daemon:
+        for _ in range(5):
+            for head in (b"Content-Length: 1000000\r\n\r\n", b"Content-Length: 9\r\n\r\n{"):
+                many = [await trio.open_unix_socket(str(home.socket)) for _ in range(8)]
+                for each in many:
+                    await each.send_all(b"POST /v1/request HTTP/1.1\r\nHost: r\r\n" + head)
+                await daemon.ask("status")
+                for each in many:
+                    await each.aclose()
+                await daemon.ask("status")
+        assert await daemon.stop() == 0
+
+
 async def many_at_once(home, number):
     """So many connections find a place, all together."""
     streams = [await trio.open_unix_socket(str(home.socket)) for _ in range(number)]
