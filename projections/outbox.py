@@ -94,6 +94,11 @@ def doubtful(outbox: Outbox) -> int:
     return sum(each.phase is Phase.IN_DOUBT for each in outbox)
 
 
+def size(outbox: Outbox) -> int:
+    """How many bytes its writes hold together."""
+    return sum(each.bytes for each in outbox)
+
+
 def _queued(recorded: Recorded, event: WriteQueued) -> Write:
     return Write(
         number=recorded.seq,

@@ -65,7 +65,7 @@ from projections.tenant import Tenant
 class World(Struct, kw_only=True):
     """All state, as of event `seq`, recorded at `at`.
 
-    `outboxes` has the connections alone whose writes wait.
+    `outboxes` has the connections alone whose writes wait, `outbox_bytes` is how much these hold.
     """
 
     seq: int = 0
@@ -76,6 +76,7 @@ class World(Struct, kw_only=True):
     tenants: dict[int, Tenant] = field(default_factory=dict)
     scopes: dict[int, Scope] = field(default_factory=dict)
     outboxes: dict[int, Outbox] = field(default_factory=dict)
+    outbox_bytes: int = 0
 
 
 BREAKERS = (BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
@@ -186,7 +187,9 @@ def fold(world: World, recorded: Recorded) -> None:
 
 
 def _fold_outbox(world: World, recorded: Recorded) -> None:
-    after = outbox.evolve(world.outboxes.pop(recorded.subject, ()), recorded)
+    before = world.outboxes.pop(recorded.subject, ())
+    after = outbox.evolve(before, recorded)
+    world.outbox_bytes += outbox.size(after) - outbox.size(before)
     if after:
         world.outboxes[recorded.subject] = after
 

@@ -4,6 +4,7 @@ import http.client
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,7 +63,8 @@ class Client:
     ) -> bytes:
         connection = _Connection(self._socket, seconds)
         try:
-            connection.request(method, target, body)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it answers before the end
+                connection.request(method, target, body)
             response = connection.getresponse()
             answer = response.read()
         except TimeoutError:

@@ -1,13 +1,11 @@
 """Which writes wait for their provider, and how does one settle what is in doubt?"""
 
-import base64
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, client, screen, times
+from daemon.cli import arguments, client, content, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.causes import CAUSES
 from daemon.cli.lazy import LazyGroup
@@ -78,17 +76,22 @@ def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
     screen.show(table)
 
 
-@click.command(epilog=examples("rounds outbox show 1204"))
+@click.command(epilog=examples("rounds outbox show 1204", "rounds outbox show 1204 --output body"))
 @number
+@content.output
 @as_json
 @click.pass_obj
-def show(socket: Path | None, write: int, as_json: bool) -> None:
+def show(socket: Path | None, write: int, output: Path | None, as_json: bool) -> None:
     """Show WRITE, with all that is to be written: its body goes to standard output."""
+    content.check(output)
     answer = client.reach(socket).get("outbox-write", write=write)
+    found = client.read(answer, WriteAnswer)
+    body = content.whole(found.body, found.body_base64)
+    if output is not None and found.path is not None:
+        content.put(body, output)
     if as_json:
         screen.document(answer)
         return
-    found = client.read(answer, WriteAnswer)
     of = found.write
     facts = [
         ("write", str(of.write)),
@@ -103,12 +106,9 @@ def show(socket: Path | None, write: int, as_json: bool) -> None:
         ("why", why(of)),
     ]
     screen.show(screen.pairs(*((name, text) for name, text in facts if text)))
-    if found.body_base64 is not None:
-        sys.stdout.buffer.write(base64.b64decode(found.body_base64))
-    elif found.body:
+    if body and output is None:
         screen.line()
-        for line in found.body.splitlines():
-            screen.line(line)
+        content.put(body, None)
 
 
 @click.command(epilog=examples("rounds outbox retry 1204"))

@@ -1,31 +1,25 @@
 """How does one call a provider through the daemon, with a token that one never sees?"""
 
-import base64
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, client, screen, times
+from daemon.cli import arguments, client, content, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import ANSWER_S
 from daemon.cli.ending import Ended, Exit
-from daemon.control.gateway_messages import (
-    BODY_CHARACTERS_MAX,
-    DEADLINE_S_MAX,
-    RequestAnswer,
-    RequestWish,
-)
+from daemon.control.gateway_messages import DEADLINE_S_MAX, RequestAnswer, RequestWish
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-UTF8_BYTES_MAX = 4  # of a character
 
 
 @click.command(
     epilog=examples(
         "rounds request acme/github GET /user/repos?per_page=5",
-        "rounds request acme/finale POST /orders --data @order.json",
+        "rounds request acme/finale POST /orders --data @order.json "
+        "--header 'Content-Type: application/json'",
+        "rounds request acme/shop GET /labels/7.pdf --output label.pdf",
     )
 )
 @arguments.connection
@@ -33,11 +27,17 @@ UTF8_BYTES_MAX = 4  # of a character
 @click.argument("path")
 @click.option(
     "--data",
-    metavar="TEXT|@FILE|-",
-    help=f"The body, of a file, or of standard input: text, at most {BODY_CHARACTERS_MAX // 1024} "
-    "Ki characters.",
+    metavar="TEXT|@FILE|@-",
+    help="The body: a text, a file or standard input (also -), sent byte for byte; at most 1 MiB.",
 )
-@click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="May be repeated.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME:VALUE",
+    help="May be repeated. A body has no Content-Type but the one that is given here.",
+)
+@content.output
 @click.option(
     "--kind",
     type=click.Choice(["read", "write", "rpc", "auth"]),
@@ -74,6 +74,7 @@ def request(
     *,
     data: str | None,
     headers: tuple[str, ...],
+    output: Path | None,
     kind: str | None,
     key: str | None,
     fresh: bool,
@@ -84,47 +85,47 @@ def request(
     """Make one call as CONNECTION, and print what its provider answers.
 
     METHOD is GET, HEAD, POST, PUT, PATCH or DELETE. The body goes to standard output as it came,
-    what is said about it to standard error. A status of 400 or more, or whatever else is not an
-    answer of use, ends with exit code 1. A write that its provider does not take, since it is down,
-    is queued on disk (202) and delivered once it is back; `rounds outbox` shows it.
+    what is said about it to standard error. A terminal shows text alone: save other bytes with
+    --output, or pipe them on. A status of 400 or more, or whatever else is not an answer of use,
+    ends with exit code 1. A write that its provider does not take, since it is down, is queued on
+    disk (202) and delivered once it is back; `rounds outbox` shows it.
     """
     wish = RequestWish(
         connection=connection,
         method=method.upper(),  # type: ignore[arg-type]  # click has checked it
         path=path,
         headers=dict(map(_header, headers)),
-        body=_body(data),
         kind=kind,  # type: ignore[arg-type]
         key=key,
         timeout_s=timeout_s,
         fresh=fresh,
         queue=not no_queue,
+        **({} if data is None else content.fields(content.read(data))),  # type: ignore[arg-type]
     )
+    content.check(output)
     answer = client.reach(socket).post("request", wish, timeout_s + ANSWER_S)
     found = client.read(answer, RequestAnswer)
     if as_json:
         screen.document(answer)
     else:
-        _show(found)
+        _tell(found)
+    if found.write is None and (output or not as_json):
+        content.put(content.whole(found.body, found.body_base64), output)
     if found.status >= 400 or found.cause is not None:
         raise click.exceptions.Exit(Exit.FAILED)
 
 
-def _show(found: RequestAnswer) -> None:
+def _tell(found: RequestAnswer) -> None:
+    """What there is to be said beside its body."""
     if found.write is not None:
         click.echo(f"{found.status} {found.message}", err=True)
         return
     again = f", {times.count(found.attempts, 'attempt')}" if found.attempts > 1 else ""
-    kind = found.headers.get("content-type", "no content type")
+    kind = screen.printable(found.headers.get("content-type", "no content type"))
     took = times.milliseconds(found.duration_ms)
     click.echo(f"{found.status} {_origin(found)} in {took}{again}; {kind}", err=True)
     if found.message:
         click.echo(found.message, err=True)
-    if found.body_base64 is not None:
-        sys.stdout.buffer.write(base64.b64decode(found.body_base64))
-        return
-    text = found.body or ""
-    click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
 
 
 def _origin(found: RequestAnswer) -> str:
@@ -145,34 +146,3 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise Ended(Exit.USAGE, f"{text!r} is not NAME:VALUE")
     return name.strip(), value.strip()
-
-
-def _body(data: str | None) -> str | None:
-    if data is None:
-        return None
-    text = _read(data) if data == "-" or data.startswith("@") else data
-    if len(text) > BODY_CHARACTERS_MAX:
-        raise _too_large()
-    return text
-
-
-def _read(data: str) -> str:
-    """What a file holds, or what comes on standard input."""
-    place, most = data.removeprefix("@"), BODY_CHARACTERS_MAX * UTF8_BYTES_MAX
-    try:
-        with sys.stdin.buffer if data == "-" else Path(place).open("rb") as opened:
-            raw = opened.read(most + 1)
-    except OSError as error:
-        raise Ended(Exit.USAGE, f"the body cannot be read from {place}: {error.strerror}") from None
-    if len(raw) > most:
-        raise _too_large()
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        whose = "standard input" if data == "-" else place
-        raise Ended(Exit.USAGE, f"{whose} is not text in UTF-8, and a body has to be") from None
-
-
-def _too_large() -> Ended:
-    most = f"at most {BODY_CHARACTERS_MAX:,} characters"
-    return Ended(Exit.USAGE, f"the request's body has {most}, fewer where they are not plain ASCII")

@@ -43,6 +43,24 @@ def line(text: str = "", colour: str | None = None) -> None:
     _write(styled + "\n")
 
 
+def content(raw: bytes) -> None:
+    """Somebody else's text or bytes: into a pipe as they are, on a terminal what does no harm."""
+    if not terminal():
+        _write_raw(raw)
+        return
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        remark(
+            f"its body is {len(raw):,} bytes that are no text, and is not shown on a terminal: "
+            "save it with --output FILE"
+        )
+        return
+    for each in text.removesuffix("\n").split("\n") if text else ():
+        cells = each.removesuffix("\r").split("\t")
+        _write("\t".join(map(printable, cells)) + "\n")
+
+
 def note(text: str) -> None:
     """Something beside the result."""
     sys.stderr.write(f"rounds: {text}\n")
@@ -138,6 +156,16 @@ def _write(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise PipeClosed from None
+
+
+def _write_raw(raw: bytes) -> None:
+    """Raises PipeClosed."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise PipeClosed from None
 

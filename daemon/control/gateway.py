@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from daemon import retirement_words
 from daemon.control.desk import Desk, Refused
-from daemon.control.gateway_messages import RequestAnswer, RequestWish
+from daemon.control.gateway_messages import CONTENT_BYTES_MAX, RequestAnswer, RequestWish
 from daemon.decide.calling import Held
 from daemon.exchange import CallLost
 from daemon.gateway.asking import Wish
@@ -31,6 +31,8 @@ QUEUED = (
     "queued as write {write}: it is on disk, and delivered, after those before it, once its "
     "provider takes it; `rounds outbox show {write}` says how it stands"
 )
+TWO_BODIES = "nothing was sent: give the body as text (body) or as bytes (body_base64), not as both"
+TOO_LARGE = f"nothing was sent: a body has at most {CONTENT_BYTES_MAX:,} bytes, and this one {{:,}}"
 ACCEPTED = 202  # it is on disk, and its outcome is yet to come
 PROBLEMS = {
     FailureClass.RATE_LIMITED: "limited",
@@ -48,7 +50,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         method=wish.method,
         path=wish.path,
         headers=wish.headers,
-        body=None if wish.body is None else wish.body.encode(),
+        body=_content(wish),
         kind=CallKind(wish.kind) if wish.kind else None,
         key=wish.key,
         timeout_s=wish.timeout_s,
@@ -98,6 +100,16 @@ def _problem(lost: CallLost) -> str:
     if not lost.sent and lost.cause in NEVER_SENT:
         return NEVER_SENT[lost.cause]
     return PROBLEMS.get(lost.cause, "provider")
+
+
+def _content(wish: RequestWish) -> bytes | None:
+    """The bytes to be sent. Raises Refused."""
+    if wish.body is not None and wish.body_base64 is not None:
+        raise Refused("invalid", TWO_BODIES)
+    content = wish.body_base64 if wish.body is None else wish.body.encode()
+    if content is not None and len(content) > CONTENT_BYTES_MAX:
+        raise Refused("too-large", TOO_LARGE.format(len(content)))
+    return content
 
 
 def _held(name: str, held: Held, now: datetime) -> Refused:

@@ -8,24 +8,32 @@ from msgspec import Meta, Struct
 from events.terms import FailureClass
 
 DEADLINE_S_MAX = 300.0
-BODY_CHARACTERS_MAX = 48 * 1024  # as much as a request on the socket may hold, with its quotes
+CONTENT_BYTES_MAX = 1024 * 1024  # of a body: it is held whole, several times over, until it is sent
+BASE64_MAX = (CONTENT_BYTES_MAX + 2) // 3 * 4
+REQUEST_BYTES_MAX = BASE64_MAX + 64 * 1024  # of the JSON: a whole body, and a path and headers
+PATH_CHARACTERS_MAX = 4096  # the query included; servers take no longer request line
+HEADER_CHARACTERS_MAX = 8 * 1024  # servers take no longer header line
+HEADERS_MAX = 32  # far more than there are that a program may set
+
+HeaderText = Annotated[str, Meta(max_length=HEADER_CHARACTERS_MAX)]
 
 
 class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Make one call as a connection. `path` goes on from the provider's base URL.
 
-    `body` is the text to be sent, `key` makes a write one that may be sent twice; it is
-    refused where its provider's file names no header for it. `kind` is told from the method where
-    it is left out; its tenant's limits on programs are by kind. With `fresh` the provider itself
-    has to answer. Without `queue` a write is not delivered later where its provider is down: it
-    fails.
+    `body` is the text to be sent, or `body_base64` the bytes: 1 MiB at most. `key` makes a write
+    one that may be sent twice; it is refused where its provider's file names no header for it.
+    `kind` is told from the method where it is left out; its tenant's limits on programs are by
+    kind. With `fresh` the provider itself has to answer. Without `queue` a write is not delivered
+    later where its provider is down: it fails.
     """
 
     connection: str
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    path: str
-    headers: dict[str, str] = {}
-    body: Annotated[str, Meta(max_length=BODY_CHARACTERS_MAX)] | None = None
+    path: Annotated[str, Meta(max_length=PATH_CHARACTERS_MAX)]
+    headers: Annotated[dict[HeaderText, HeaderText], Meta(max_length=HEADERS_MAX)] = {}
+    body: Annotated[str, Meta(extra_json_schema={"maxLength": CONTENT_BYTES_MAX})] | None = None
+    body_base64: Annotated[bytes, Meta(extra_json_schema={"maxLength": BASE64_MAX})] | None = None
     kind: Literal["read", "write", "rpc", "auth"] | None = None
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}\Z")] | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=DEADLINE_S_MAX)] = 30.0

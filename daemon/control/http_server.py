@@ -1,15 +1,17 @@
 """How are requests taken from a listening socket, so that no client can hold the daemon up?
 
-Hypercorn speaks HTTP; this is its Trio server with three things added: the peer's credentials reach
-the application, a client that stops reading is dropped, and connections are counted.
+Hypercorn speaks HTTP; this is its Trio server with four things added: the peer's credentials reach
+the application, a client that stops reading is dropped, connections are counted, and what is sent
+of a request that was answered before its end is thrown away.
 """
 
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
+import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -30,7 +32,18 @@ BUSY = (
 )
 UCRED = struct.Struct("3i")
 
+GONE = (
+    trio.BrokenResourceError,
+    trio.BusyResourceError,  # its end is being sent
+    trio.ClosedResourceError,
+    trio.TooSlowError,
+)
+log = structlog.get_logger()
+
 Application = Callable[..., Any]
+Message: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class _Peer(TCPServer):
@@ -49,7 +62,7 @@ class _Peer(TCPServer):
             try:
                 with trio.fail_after(SEND_S, shield=True):
                     await self.stream.send_all(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            except GONE:
                 await trio.aclose_forcefully(self.stream)
                 await self.protocol.handle(Closed())
 
@@ -66,7 +79,7 @@ async def serve(
     config.keep_alive_timeout = KEEP_ALIVE_S
     config.h11_max_incomplete_size = BODY_BYTES_MAX
     context = WorkerContext(None)
-    wrapped = ASGIWrapper(application)
+    wrapped = ASGIWrapper(_freeing(application))
     places = trio.CapacityLimiter(CONNECTIONS_MAX)
 
     async def handle(stream: trio.SocketStream) -> None:
@@ -78,12 +91,42 @@ async def serve(
         try:
             state = ConnectionState(LifespanState({"uid": _peer_uid(stream)}))
             await _Peer(wrapped, config, context, state, cast(Any, stream)).run()
+        except Exception:  # Hypercorn's own: a client that goes in the midst of a request
+            log.warning("client-lost", exc_info=True)
+            await trio.aclose_forcefully(stream)
         finally:
             places.release_on_behalf_of(stream)
 
     async with trio.open_nursery() as nursery:
         task_status.started()
         await trio.serve_listeners(handle, [listener], handler_nursery=nursery)
+
+
+def _freeing(application: Application) -> Application:
+    """Take in what still comes of a request while its answer ends.
+
+    Hypercorn hands it on through a queue, and would wait for ever for room in one that nobody
+    empties any more: the connection would keep its place.
+    """
+
+    async def freeing(scope: Message, receive: Receive, send: Send) -> None:
+        async def freely(message: Message) -> None:
+            if message["type"] != "http.response.body" or message.get("more_body"):
+                await send(message)
+                return
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_empty, receive)
+                await send(message)
+                nursery.cancel_scope.cancel()
+
+        await application(scope, receive, freely)
+
+    return freeing
+
+
+async def _empty(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _refuse(stream: trio.SocketStream) -> None:

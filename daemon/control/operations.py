@@ -31,6 +31,7 @@ from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
 from daemon.control import rotation_messages as r
 from daemon.control.desk import Desk
+from daemon.control.http_server import BODY_BYTES_MAX
 from events.terms import Caller
 
 
@@ -43,7 +44,10 @@ class Role(IntEnum):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One thing that can be asked. GET takes its arguments from the query, POST from the body."""
+    """One thing that can be asked. GET takes its arguments from the query, POST from the body.
+
+    The body has at most `bytes_max` bytes.
+    """
 
     name: str
     method: Literal["GET", "POST"]
@@ -51,6 +55,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     takes: type[Struct]
     gives: type[Struct]
     call: Callable[[Desk, Any, Caller], Awaitable[Struct]]
+    bytes_max: int = BODY_BYTES_MAX
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -70,9 +75,23 @@ def _get(
 
 
 def _post(
-    name: str, role: Role, takes: type[Struct], call: Any, gives: type[Struct] = m.Done
+    name: str,
+    role: Role,
+    takes: type[Struct],
+    call: Any,
+    gives: type[Struct] = m.Done,
+    *,
+    bytes_max: int = BODY_BYTES_MAX,
 ) -> Operation:
-    return Operation(name=name, method="POST", role=role, takes=takes, gives=gives, call=call)
+    return Operation(
+        name=name,
+        method="POST",
+        role=role,
+        takes=takes,
+        gives=gives,
+        call=call,
+        bytes_max=bytes_max,
+    )
 
 
 OPERATIONS = (
@@ -131,7 +150,14 @@ OPERATIONS = (
     _post("sync-all", Role.OPERATOR, a.SyncAllWish, passes.sync_all),
     _get("cache", g.CacheQuery, g.KeptAnswers, cache.show),
     _post("cache-drop", Role.OPERATOR, g.CacheOf, cache.drop, g.CacheDropped),
-    _post("request", Role.OPERATOR, g.RequestWish, gateway.request, g.RequestAnswer),
+    _post(
+        "request",
+        Role.OPERATOR,
+        g.RequestWish,
+        gateway.request,
+        g.RequestAnswer,
+        bytes_max=g.REQUEST_BYTES_MAX,
+    ),
     _get("outbox", o.OutboxQuery, o.Writes, outbox.show_all),
     _get("outbox-write", o.WriteName, o.WriteAnswer, outbox.show, Role.OPERATOR),
     _post("outbox-retry", Role.OPERATOR, o.WriteName, outbox.retry),

@@ -3,6 +3,8 @@
 import math
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,6 +25,12 @@ from events.terms import Caller
 
 PREFIX = "/v1/"
 BODY_S = 10.0  # a local client that needs longer has stopped
+LARGE_MAX = 8  # requests over BODY_BYTES_MAX at once: read and decoded each takes up to 7 MiB
+PLACE_S = 5.0  # how long a large one waits for its place
+FULL = (
+    f"nothing was done: {LARGE_MAX} requests of more than {BODY_BYTES_MAX:,} bytes are under way, "
+    "and there may be no more at once; try again"
+)
 STATUS = {
     "invalid": 400,
     "not-allowed": 403,
@@ -50,7 +58,8 @@ T = TypeVar("T", bound=Struct)
 
 def application(desk: Desk, role: Role) -> Starlette:
     """The API as one ASGI application, for a socket that gives this role."""
-    routes = [_operation(desk, role, operation) for operation in OPERATIONS]
+    places = trio.CapacityLimiter(LARGE_MAX)
+    routes = [_operation(desk, role, operation, places) for operation in OPERATIONS]
     routes += [_stream(desk, role, stream) for stream in STREAMS]
     document = openapi.document(OPERATIONS, STREAMS, desk.version)
 
@@ -64,12 +73,13 @@ def application(desk: Desk, role: Role) -> Starlette:
     return Starlette(routes=[*routes, Route(f"{PREFIX}openapi.json", describe)])
 
 
-def _operation(desk: Desk, role: Role, operation: Operation) -> Route:
+def _operation(desk: Desk, role: Role, operation: Operation, places: trio.CapacityLimiter) -> Route:
     async def endpoint(request: Request) -> Response:
         try:
             by = _caller(request, role, operation.role)
-            wish = await _read(request, operation.takes)
-            return _json(200, await operation.call(desk, wish, by))
+            async with _place(request, operation, places):
+                wish = await _read(request, operation.takes, operation.bytes_max)
+                return _json(200, await operation.call(desk, wish, by))
         except Refused as refused:
             return _refused(refused)
         except ClientDisconnect:
@@ -119,22 +129,43 @@ def _caller(request: Request, role: Role, needed: Role) -> Caller:
     return Caller(uid=uid, role=role.name.lower())
 
 
-async def _read(request: Request, takes: type[T]) -> T:
+@asynccontextmanager
+async def _place(
+    request: Request, operation: Operation, places: trio.CapacityLimiter
+) -> AsyncIterator[None]:
+    """Let a large request wait until there is memory for it, all the time that it is held."""
+    length = request.headers.get("content-length", "")  # without one it comes in chunks
+    small = length.isdecimal() and int(length) <= BODY_BYTES_MAX
+    if small or operation.bytes_max <= BODY_BYTES_MAX:
+        yield
+        return
+    try:
+        with trio.fail_after(PLACE_S):
+            await places.acquire_on_behalf_of(request)
+    except trio.TooSlowError:
+        raise Refused("limited", FULL, retry_after=timedelta(seconds=PLACE_S)) from None
+    try:
+        yield
+    finally:
+        places.release_on_behalf_of(request)
+
+
+async def _read(request: Request, takes: type[T], most: int = BODY_BYTES_MAX) -> T:
     try:
         if request.method == "GET":
             return msgspec.convert(dict(request.query_params), takes, strict=False)
-        return msgspec.json.decode(await _body(request) or b"{}", type=takes)
+        return msgspec.json.decode(await _body(request, most) or b"{}", type=takes)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused("invalid", f"the request cannot be read: {error}") from None
 
 
-async def _body(request: Request) -> bytes:
-    body = b""
+async def _body(request: Request, most: int) -> bytearray:
+    body = bytearray()
     with trio.move_on_after(BODY_S):
         async for chunk in request.stream():
             body += chunk
-            if len(body) > BODY_BYTES_MAX:
-                raise Refused("too-large", f"a request has at most {BODY_BYTES_MAX} bytes")
+            if len(body) > most:
+                raise Refused("too-large", f"a request has at most {most:,} bytes")
         return body
     raise Refused("invalid", f"the request was not there whole after {BODY_S:g} s")
 

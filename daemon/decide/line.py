@@ -6,6 +6,7 @@ looked.
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from daemon.decide import calling, keyed, limits
 from daemon.decide.calling import Held
@@ -16,8 +17,18 @@ from projections.outbox import Phase, Write
 from projections.world import World
 
 OUTBOX_MAX = 100  # writes of one connection: whoever has more to say must hear that nobody listens
+OUTBOX_BYTES_MAX = 16 * 1024 * 1024  # of one connection: sixteen of the largest bodies
+OUTBOXES_BYTES_MAX = 1024 * 1024 * 1024  # of all connections: any disk that rounds runs on has it
 PROBE_REST = timedelta(seconds=5)  # when to look again where another call finds out
 OVER_LIMIT, KEY_EXPIRED, ASKED_TO_WAIT = "limit", "key-expired", "asked-to-wait"
+
+
+class Full(StrEnum):
+    """Which bound of the outbox is reached: a connection's writes, its bytes, or those of all."""
+
+    WRITES = "writes"
+    BYTES = "bytes"
+    ALL_BYTES = "all-bytes"
 
 
 def keeps_out(subject: int, world: World, now: datetime) -> Held | None:
@@ -35,8 +46,14 @@ def waits(subject: int, world: World) -> bool:
     return subject in world.outboxes
 
 
-def is_full(subject: int, world: World) -> bool:
-    return len(world.outboxes.get(subject, ())) >= OUTBOX_MAX
+def full(subject: int, world: World, more: int) -> Full | None:
+    """What a write of so many bytes more would be too much for."""
+    waiting = world.outboxes.get(subject, ())
+    if len(waiting) >= OUTBOX_MAX:
+        return Full.WRITES
+    if outbox.size(waiting) + more > OUTBOX_BYTES_MAX:
+        return Full.BYTES
+    return Full.ALL_BYTES if world.outbox_bytes + more > OUTBOXES_BYTES_MAX else None
 
 
 def opens(

@@ -120,7 +120,7 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
 
 def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
     known = world.connections.get(command.subject)
-    if known is None or known.removed or line.is_full(command.subject, world):
+    if known is None or known.removed or line.full(command.subject, world, command.bytes):
         return []
     rest = max(command.jitter * DELAY, command.retry_after or timedelta(0))
     queued = WriteQueued(

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from daemon.commands import QueueWrite
 from daemon.decide import fate, line
 from daemon.decide.fate import Loss
-from daemon.decide.line import OUTBOX_MAX
+from daemon.decide.line import OUTBOX_BYTES_MAX, OUTBOX_MAX, OUTBOXES_BYTES_MAX, Full
 from daemon.duration import duration
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway import asking
@@ -34,10 +34,13 @@ from events.terms import Caller, FailureClass
 ROOM_WAIT_S = 2.0  # how long a write waits for a busy writer before it is refused
 DURABLE_WAIT_S = 10.0  # how long its commit may take; a slow disk needs a tenth of a second
 KEY_BITS = 53  # of one drawn number; a key is two of them
-FULL = (
-    f"{OUTBOX_MAX} writes of this connection wait already, and this one was not queued; "
-    "`rounds outbox list` says what they wait for"
-)
+MIB = 1024 * 1024
+REACHED = {
+    Full.WRITES: f"{OUTBOX_MAX} writes of this connection wait already",
+    Full.BYTES: f"more than {OUTBOX_BYTES_MAX // MIB} MiB of this connection's writes would wait",
+    Full.ALL_BYTES: f"more than {OUTBOXES_BYTES_MAX // MIB} MiB of all writes would wait",
+}
+FULL = "{}, and this one was not queued; `rounds outbox list` says what they wait for"
 NO_ROOM = (
     "the disk is full, or very slow: the provider did not say that it took the write, and it "
     "cannot be queued; free some space, then write it anew"
@@ -171,7 +174,7 @@ class Outbox:
         )
         if not recorded:
             await self._discard(row)
-            self._check_room(subject)
+            self._check_room(subject, wish)
             raise CallLost(FailureClass.CANCELLED, REMOVED, sent=False)
         with trio.move_on_after(DURABLE_WAIT_S):
             await self._journal.durable(recorded)
@@ -187,7 +190,7 @@ class Outbox:
 
     async def _kept(self, subject: int, wish: Wish) -> int:
         """The row that holds the write, on disk. Raises NotQueued."""
-        self._check_room(subject)
+        self._check_room(subject, wish)
         letter = Letter(
             method=wish.method,
             path=wish.path,
@@ -203,6 +206,6 @@ class Outbox:
         except (trio.TooSlowError, StoreFull):
             raise NotQueued("disk-full", NO_ROOM) from None
 
-    def _check_room(self, subject: int) -> None:
-        if line.is_full(subject, self._journal.world):
-            raise NotQueued("outbox-full", FULL)
+    def _check_room(self, subject: int, wish: Wish) -> None:
+        if full := line.full(subject, self._journal.world, len(wish.body or b"")):
+            raise NotQueued("outbox-full", FULL.format(REACHED[full]))

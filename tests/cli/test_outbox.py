@@ -1,11 +1,13 @@
 """Are people told what waits for a provider that is down, and can they settle what is in doubt?"""
 
+import random
 import re
 from datetime import datetime, timedelta
 
 import pytest
 
-from tests.cli.world import world
+from daemon.control.gateway_messages import CONTENT_BYTES_MAX
+from tests.cli.world import WAIT_S, terminal, world
 from tests.e2e.daemon import TOLERANT
 
 pytestmark = pytest.mark.requirement("E6")
@@ -155,3 +157,39 @@ def test_a_dropped_one_is_not_sent(daemon, write):
     dropped = daemon.rounds("outbox", "drop", write)
     assert dropped.out == f"write {write}: dropped: it is not sent any more\n"
     assert daemon.rounds("outbox", "show", write).code == 3
+
+
+def test_bytes_that_wait_survive_a_kill_and_arrive_as_they_were(tmp_path):
+    body = random.Random(4).randbytes(CONTENT_BYTES_MAX)
+    (tmp_path / "body").write_bytes(body)
+    arrived = []
+    with world("acme/files") as made:
+        days = {"days": {"path": "/days", "primary_key": ["date"]}}
+        made.home.provide("files", made.provider.url, streams=days, endpoints={"/upload": {}})
+        made.provider.uploads["/upload"] = lambda _: (503, {})
+        made.start()
+        line = ("acme/files", "POST", "/upload", "--data", f"@{tmp_path}/body")
+        typed = made.rounds("request", *line, "--json")
+        assert (typed.code, typed.document["status"]) == (0, 202)
+        number = typed.document["write"]
+        made.process.kill()
+        made.process.wait(WAIT_S)
+        made.provider.uploads["/upload"] = lambda sent: (201, arrived.append(sent) or {})
+        made.start()
+        made.hear("write-delivered", write=number)
+        assert arrived == [body]
+
+
+def test_a_write_that_waits_is_shown_as_its_bytes_are(daemon, tmp_path):
+    daemon.answer = (503, {})
+    daemon.provider.uploads["/raw"] = lambda _: daemon.answer
+    body = b"\xff\x00 not text"
+    (tmp_path / "body").write_bytes(body)
+    line = ("request", "acme/orders", "POST", "/raw", "--data", f"@{tmp_path}/body", "--json")
+    number = str(daemon.rounds(*line).document["write"])
+    place = tmp_path / "shown"
+    assert daemon.rounds("outbox", "show", number, "--output", str(place)).code == 0
+    assert place.read_bytes() == body
+    shown = terminal(daemon, "outbox", "show", number)
+    assert f"its body is {len(body)} bytes that are no text" in shown.out
+    daemon.rounds("outbox", "drop", number)

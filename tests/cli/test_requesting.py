@@ -1,11 +1,21 @@
 """Does who types `rounds request` learn what came of it, by words and by exit code?"""
 
+import base64
+import random
+import socket
+import subprocess
+from contextlib import ExitStack
+
 import pytest
 
-from tests.cli.world import world
+from daemon.control.gateway_messages import CONTENT_BYTES_MAX
+from daemon.control.server import LARGE_MAX
+from tests.cli.world import WAIT_S, command, terminal, world
+from tests.e2e.daemon import ROOT
 
 pytestmark = pytest.mark.requirement("E6")
 
+BINARY = random.Random(1).randbytes(100_000)
 KEY = {"primary_key": ["date"]}
 
 
@@ -20,6 +30,10 @@ def daemon():
         made.home.provide("old_orders", made.provider.url, retired=True, successor="orders", **more)
         made.provider.forms["/entries"] = lambda _: (200, {})
         away = {"Location": "https://elsewhere.example/"}
+        made.arrived = []
+        made.provider.uploads["/upload"] = lambda body: (201, made.arrived.append(body) or body)
+        made.provider.routes["/bytes"] = lambda *_: (200, BINARY)
+        made.provider.routes["/hostile"] = lambda *_: (200, "red \x1b[31m,\ttab\nend\n")
         made.provider.routes["/moved"] = lambda *_: (302, {}, away)
         made.provider.routes["/gone"] = lambda *_: (410, {})
         made.start()
@@ -56,14 +70,114 @@ def test_a_path_that_is_gone_is_not_called_a_provider_that_is(daemon):
     ("given", "why"),
     [
         ("@{}/none", "the body cannot be read from {}/none: No such file or directory"),
-        ("@{}/odd", "{}/odd is not text in UTF-8, and a body has to be"),
-        ("@{}/large", "the request's body has at most 49,152 characters"),
+        ("@{}", "the body cannot be read from {}: Is a directory"),
+        ("@", "--data @ names no file"),
+        ("@{}/large", "a request's body has at most 1,048,576 bytes (1 MiB)"),
+        ("@/dev/zero", "a request's body has at most 1,048,576 bytes (1 MiB)"),
     ],
 )
 def test_a_body_that_cannot_be_sent_is_refused_with_a_sentence(daemon, tmp_path, given, why):
-    (tmp_path / "odd").write_bytes(b"\xff\xfe")
-    (tmp_path / "large").write_text("a" * (48 * 1024 + 1))
+    (tmp_path / "large").write_bytes(bytes(CONTENT_BYTES_MAX + 1))
     data = given.format(tmp_path)
-    typed = daemon.rounds("request", "acme/orders", "POST", "/entries", "--data", data)
+    arrived = len(daemon.arrived)
+    typed = daemon.rounds("request", "acme/orders", "POST", "/upload", "--data", data)
     assert typed.code == 2
-    assert typed.err.startswith(f"rounds: {why.format(tmp_path)}")
+    assert typed.err.startswith(f"rounds: nothing was sent: {why.format(tmp_path)}")
+    assert len(daemon.arrived) == arrived
+
+
+def typed_bytes(daemon, *words, stdin=b""):
+    """Type one line into a pipe: what comes out of it, and its end."""
+    return subprocess.run(
+        command(*words), input=stdin, capture_output=True, timeout=WAIT_S, check=False,
+        env=daemon.environment(LC_ALL="C"), cwd=ROOT,
+    )  # fmt: skip
+
+
+BODIES = {
+    "empty": b"",
+    "text": "Grüße, 😀\r\n".encode(),
+    "json": b'{"a": [1, 2]}\n',
+    "nothing but quotes": b'"' * CONTENT_BYTES_MAX,
+    "nothing but zeros": bytes(CONTENT_BYTES_MAX),
+    "large text": ("é" * (CONTENT_BYTES_MAX // 2)).encode(),
+    "large": random.Random(2).randbytes(CONTENT_BYTES_MAX),
+    "cut in a character": b"\xf0\x9f\x98",
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("given", ["file", "stdin"])
+def test_a_body_arrives_and_its_answer_comes_back_byte_for_byte(daemon, tmp_path, name, given):
+    body = BODIES[name]
+    (tmp_path / "body").write_bytes(body)
+    data = f"@{tmp_path}/body" if given == "file" else "@-"
+    line = ("request", "acme/orders", "POST", "/upload", "--data", data)
+    done = typed_bytes(daemon, *line, stdin=body)
+    assert done.returncode == 0, done.stderr
+    assert daemon.arrived[-1] == body
+    assert done.stdout == body
+
+
+def test_a_text_that_is_typed_is_sent_as_the_bytes_that_were_typed(daemon):
+    for text in ("grün", "a@b", "", b"\xff\x01"):
+        done = typed_bytes(daemon, "request", "acme/orders", "POST", "/upload", "--data", text)
+        assert done.returncode == 0, done.stderr
+        assert daemon.arrived[-1] == (text if isinstance(text, bytes) else text.encode())
+
+
+def test_who_comes_while_others_hold_all_places_is_told_so_and_not_that_nobody_is_there(daemon):
+    begun = b"POST /v1/request HTTP/1.1\r\nHost: r\r\nContent-Length: 1000000\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(LARGE_MAX):
+            held = stack.enter_context(socket.socket(socket.AF_UNIX))
+            held.connect(str(daemon.home.socket))
+            held.sendall(begun)
+        assert daemon.rounds("status").code == 0
+        line = ("request", "acme/orders", "POST", "/upload", "--data", "@-")
+        done = typed_bytes(daemon, *line, stdin=BODIES["large"])
+    assert done.returncode == 1
+    assert b"8 requests of more than 65,536 bytes are under way" in done.stderr
+
+
+def test_an_answer_goes_to_a_file_byte_for_byte(daemon, tmp_path):
+    place = tmp_path / "answer"
+    place.write_text("what was there before, and longer than nothing")
+    line = ("request", "acme/orders", "GET", "/bytes", "--output", str(place))
+    typed = daemon.rounds(*line)
+    assert (typed.code, typed.out) == (0, "")
+    assert place.read_bytes() == BINARY
+    place.unlink()
+    found = daemon.rounds(*line, "--json").document
+    assert base64.b64decode(found["body_base64"]) == place.read_bytes() == BINARY
+    assert typed_bytes(daemon, *line[:-2]).stdout == BINARY
+
+
+def test_where_an_answer_cannot_go_nothing_is_sent(daemon, tmp_path):
+    arrived = len(daemon.arrived)
+    for place, why in ((tmp_path, "it is a directory"), (tmp_path / "a/b", "no such directory")):
+        line = ("POST", "/upload", "--data", "a", "--output", str(place))
+        typed = daemon.rounds("request", "acme/orders", *line)
+        assert typed.code == 2
+        assert f"{place}: " in typed.err
+        assert why in typed.err
+    assert len(daemon.arrived) == arrived
+
+
+def test_an_answer_that_cannot_be_written_is_not_passed_over(daemon):
+    typed = daemon.rounds("request", "acme/orders", "GET", "/bytes", "--output", "/dev/full")
+    assert typed.code == 1
+    assert "the answer came, and cannot be written to /dev/full: No space left" in typed.err
+
+
+def test_a_terminal_is_shown_no_bytes_and_no_escapes(daemon):
+    typed = terminal(daemon, "request", "acme/orders", "GET", "/bytes")
+    assert typed.code == 0
+    assert "its body is 100,000 bytes that are no text" in typed.out
+    assert "--output FILE" in typed.out
+    assert "\ufffd" not in typed.out
+    typed = terminal(daemon, "request", "acme/orders", "GET", "/hostile")
+    assert "red \\x1b[31m,\ttab\nend\n" in typed.out
+    assert "\x1b[31m" not in typed.out
+    piped = typed_bytes(daemon, "request", "acme/orders", "GET", "/hostile")
+    assert piped.stdout == b"red \x1b[31m,\ttab\nend\n", "a pipe gets it as it came"

@@ -20,7 +20,7 @@ from tests.e2e.daemon import ROOT, Home
 WAIT_S = 45.0  # far beyond what anything here takes; a deadline, not a measure
 KEY = "hunter2-and-more"
 Said: TypeAlias = tuple[int, Any] | tuple[int, Any, dict[str, str]]
-"""A status, a document or a text, and perhaps headers."""
+"""A status, a document, a text or bytes, and perhaps headers."""
 
 Route = Callable[[BaseHTTPRequestHandler, dict[str, str]], Said]
 """Is given the request and its query."""
@@ -31,7 +31,7 @@ class Provider(ThreadingHTTPServer):
     """Answers /days in pages of ten, /wide, /broken with 500, /keyed to the key, /slow if let.
 
     A test's own `routes` go before: from a path to what makes an answer of the request; `forms`
-    are posted.
+    are posted, and `uploads` are bodies of any kind.
     """
 
     daemon_threads = True
@@ -40,6 +40,7 @@ class Provider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.slow = threading.Event()
         self.routes: dict[str, Route] = {}
+        self.uploads: dict[str, Callable[[bytes], Said]] = {}
         self.forms: dict[str, Callable[[dict[str, str]], tuple[int, Any]]] = {}
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -68,14 +69,18 @@ class _Answer(BaseHTTPRequestHandler):
             self._say(500, [])
 
     def do_POST(self) -> None:
-        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self._say(*self.server.forms[self.path](dict(parse_qsl(form))))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if upload := self.server.uploads.get(self.path):
+            self._say(*upload(body))
+            return
+        self._say(*self.server.forms[self.path](dict(parse_qsl(body.decode()))))
 
     def log_message(self, *_: Any) -> None:
         pass
 
     def _say(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
-        body = (document if isinstance(document, str) else json.dumps(document)).encode()
+        text = document if isinstance(document, str | bytes) else json.dumps(document)
+        body = text if isinstance(text, bytes) else text.encode()
         try:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -7,12 +7,12 @@ import pytest
 import trio
 
 from daemon import commands
-from daemon.decide.line import OUTBOX_MAX
+from daemon.decide.line import OUTBOX_BYTES_MAX, OUTBOX_MAX, Full
 from daemon.decide.outbox import GONE
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import Answer
-from daemon.gateway.outbox import NotQueued, Queued
+from daemon.gateway.outbox import REACHED, NotQueued, Queued
 from daemon.gateway.postman import PLACES
 from daemon.policy_file import PolicyTables
 from daemon.store.core import StoreFull
@@ -149,6 +149,28 @@ def test_those_that_waited_and_those_that_are_made_at_once_share_the_limit():
         assert not over_a_minute(host.events(CallMade), 3)
 
     play(scene)
+
+
+def test_a_flood_of_large_ones_is_bounded_by_its_bytes():
+    large = "a" * (OUTBOX_BYTES_MAX // 4)
+
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            for _ in range(4):
+                assert isinstance(await host.write(daemon, large), Queued)
+            with pytest.raises(NotQueued, match="16 MiB of this connection's") as refused:
+                await host.write(daemon, "a")
+            assert refused.value.code == "outbox-full"
+            assert host.rows() == len(host.waiting(daemon)) == 4
+            host.ledger.mood = "up"
+            await until_empty(host, daemon)
+            assert host.ledger.entries == [large] * 4
+            assert daemon.journal.world.outbox_bytes == 0
+
+    play(scene)
+    assert set(REACHED) == set(Full)
 
 
 def test_many_at_once_have_one_order_that_of_their_numbers():

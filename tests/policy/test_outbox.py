@@ -9,7 +9,13 @@ from daemon.decide import fate, line, outbox, system
 from daemon.decide.calling import Held
 from daemon.decide.fate import CONFLICTS_MAX, Fate, Loss
 from daemon.decide.keyed import ON_ITS_WAY
-from daemon.decide.line import OUTBOX_MAX, PROBE_REST
+from daemon.decide.line import (
+    OUTBOX_BYTES_MAX,
+    OUTBOX_MAX,
+    OUTBOXES_BYTES_MAX,
+    PROBE_REST,
+    Full,
+)
 from daemon.decide.outbox import DELAY, DELAY_MAX, MISSING
 from events import terms
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
@@ -48,6 +54,7 @@ from tests.policy.transcript import (
 
 pytestmark = pytest.mark.requirement("E6")
 
+TWO = 99  # a connection of which nothing waits
 BY = terms.Caller(uid=1000, role="operator")
 UNTIL = NOON + 30 * SECOND
 OPENED = BreakerOpened(reason=BreakerReason.CALLS, until=UNTIL, failures=5)
@@ -86,7 +93,7 @@ def two(*events, keyed=False):
     return (*waiting(keyed=keyed), (ONE, queued(8)), *((ONE, each) for each in events))
 
 
-def queue(subject=ONE, row=7, *, keyed=False, **more):
+def queue(subject=ONE, row=7, *, keyed=False, size=0, **more):
     return commands.QueueWrite(
         subject=subject,
         row=row,
@@ -94,7 +101,7 @@ def queue(subject=ONE, row=7, *, keyed=False, **more):
         method="POST",
         kind=CallKind.WRITE,
         keyed=keyed,
-        bytes=0,
+        bytes=size,
         jitter=0.5,
         **more,
     )
@@ -175,10 +182,27 @@ def test_people_see_that_it_goes_when_its_providers_hint_is_over():
 def test_a_line_has_an_end_and_a_connection_that_is_gone_has_none():
     full = (*KNOWN, *((ONE, queued(row)) for row in range(OUTBOX_MAX)))
     given(*full).when(queue()).then()
-    assert line.is_full(ONE, given(*full).world)
-    assert not line.is_full(ONE, given(*full[:-1]).world)
+    assert line.full(ONE, given(*full).world, 0) is Full.WRITES
+    assert line.full(ONE, given(*full[:-1]).world, 0) is None
     given(*KNOWN).when(queue(subject=99)).then()
     given(*KNOWN, (ONE, REMOVED)).when(queue()).then()
+
+
+def test_a_line_has_an_end_in_bytes_and_so_have_all_lines_together():
+    large = queued(bytes=OUTBOX_BYTES_MAX - 10)
+    past = (*KNOWN, (ONE, large))
+    assert line.full(ONE, given(*past).world, 10) is None
+    assert line.full(ONE, given(*past).world, 11) is Full.BYTES
+    given(*past).when(queue(size=11)).then()
+    given(*past).when(queue(size=10)).then((ONE, queued(bytes=10)))
+    of_others = queued(bytes=OUTBOXES_BYTES_MAX - OUTBOX_BYTES_MAX)
+    past = (*past, (OTHER, of_others))
+    assert given(*past).world.outbox_bytes == OUTBOXES_BYTES_MAX - 10
+    assert line.full(ONE, given(*past).world, 10) is None
+    assert line.full(TWO, given(*past).world, 11) is Full.ALL_BYTES
+    over = (ONE, WriteDelivered(write=W, status=201))
+    assert given(*past, over).world.outbox_bytes == of_others.bytes
+    assert line.full(TWO, given(*past, over).world, 11) is None
 
 
 def test_what_a_person_has_to_see_to_is_not_waited_for():
