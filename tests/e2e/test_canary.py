@@ -249,14 +249,19 @@ STREAM = {"path": "/records", "primary_key": ["id"], "empty": "accept"}
 KEYED = {"kind": "api_key", "header": "X-Key"}
 
 
+TRIED = "tried_"  # files that no connection has: nobody else calls there while they are tried
+
+
 def declare(home: Home, url: str) -> None:
     (home.root / "tmp").mkdir()
     streams = {"records": STREAM}
-    home.provide("keyed", f"{url}/keyed", auth=KEYED, streams=streams)
-    home.provide(
-        "queried", f"{url}/queried", auth={"kind": "api_key", "query": "key"}, streams=streams
-    )
-    home.provide("basic", f"{url}/basic", auth={"kind": "basic"}, streams=streams)
+    for name, auth in (
+        ("keyed", KEYED),
+        ("queried", {"kind": "api_key", "query": "key"}),
+        ("basic", {"kind": "basic"}),
+    ):
+        for each in (name, TRIED + name):
+            home.provide(each, f"{url}/{each}", auth=auth, streams=streams)
     home.provide("planted", f"{url}/planted", auth=KEYED, streams=streams)
     home.provide("planted_pair", f"{url}/planted", auth={"kind": "basic"}, streams=streams)
     oauth = {
@@ -269,7 +274,8 @@ def declare(home: Home, url: str) -> None:
     }
     for name, client in (("health", "body"), ("fitness", "basic")):
         auth = {**oauth, "client": client, "token_url": f"{url}/token"}
-        home.provide(name, f"{url}/{name}", auth=auth, streams=streams)
+        for each in (name, TRIED + name):
+            home.provide(each, f"{url}/{each}", auth=auth, streams=streams)
     auth = {**oauth, "client": "body", "token_url": f"{url}/planted/token"}
     home.provide("planted_oauth", f"{url}/oauth", auth=auth, streams=streams)
 
@@ -401,9 +407,9 @@ async def look_around(day: Day, daemon: Daemon) -> None:
         ("basic", f"user:{secret('tried')}"),
         ("health", secret("tried")),
     ):
-        file = str(day.home.root / "providers" / f"{kind}.toml")
+        file = str(day.home.root / "providers" / f"{TRIED}{kind}.toml")
         for mood in ("good", "401", "elsewhere", "malformed", "strange"):
-            day.parrot.next(f"/{kind}/records", mood)
+            day.parrot.next(f"/{TRIED}{kind}/records", mood)
             words = ("provider", "check", file, "--try", "--credential-stdin")
             await day.rounds(*words, typed=credential, code=int(mood != "good"))
             day.parrot.moods.clear()

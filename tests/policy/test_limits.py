@@ -316,6 +316,15 @@ REFUSED = FailureClass.RATE_LIMITED
 LOWERED = LimitAdapted(percent=50, reason=AdaptReason.RATE_LIMITED)
 
 
+@pytest.mark.parametrize("subject", [PROVIDER, ONE])
+def test_a_good_answer_changes_nothing_until_less_of_a_limit_is_used(subject):
+    scene = limited(limit(1000, SLIDING), limit(100, ALIGNED, OWN))
+    assert limits.are_whole(scene.world, ONE)
+    scene.when(NoteAnswer(subject=ONE), NOON + HOUR).then()
+    scene.fold(subject, LOWERED)
+    assert not limits.are_whole(scene.world, ONE)
+
+
 @E10
 @pytest.mark.parametrize(
     ("answer", "decided"),
