@@ -35,17 +35,31 @@ DOTS = frozenset({".", ".."})
 """No setting is one of these: as a segment of a path they lead up from it, however quoted."""
 
 
+TIMEOUT_S = 30.0  # for all of a call: a large page over a slow line takes a while
+SILENCE_S = 10.0  # a provider that is up says something by then (requirement E2)
+
+
 class Limits(Table, frozen=True, kw_only=True):
     """How long and how much, at most: a call's total time, its decoded body, a stream's fetch.
 
-    `poll_s` is how long to wait before an answer that is not ready (202) is asked for again.
+    `silence_s` is how long nothing may come of an answer, or be taken of a request; without it
+    SILENCE_S, or all of the call's time where that is longer than the usual: a report that takes
+    minutes is silent until it is there. `poll_s` is how long to wait before an answer that is not
+    ready (202) is asked for again.
     """
 
-    timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    timeout_s: Annotated[float, Meta(gt=0, le=3600)] = TIMEOUT_S
+    silence_s: Annotated[float, Meta(gt=0, le=3600)] | None = None
     body_bytes_max: Annotated[int, Meta(ge=1, le=1024**3)] = 16 * 1024**2
     pages_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
     sync_timeout_s: Annotated[float, Meta(gt=0, le=7 * 86_400)] = 3600.0
     poll_s: Annotated[float, Meta(gt=0, le=3600)] = 5.0
+
+    def silence(self, timeout_s: float) -> float:
+        """How long a call that may take so long may be silent, in seconds."""
+        if self.silence_s is not None:
+            return self.silence_s
+        return SILENCE_S if timeout_s <= TIMEOUT_S else timeout_s
 
 
 class AnswerErrors(Table, frozen=True, kw_only=True):

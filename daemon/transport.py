@@ -145,24 +145,25 @@ class Transport:
 
     async def _tried(self, request: Request, content: body.Body) -> Response | CallLost:
         began, timeout_s = trio.current_time(), request.timeout_s or self._limits.timeout_s
+        silence_s = self._limits.silence(timeout_s)
         try:
             with trio.fail_after(max(0.0, timeout_s - request.trail.spent_s)):
-                return await self._exchange(request, content, began)
+                return await self._exchange(request, content, began, silence_s)
         except trio.TooSlowError:
             cause, message, sent = *_too_slow(timeout_s), True
             if request.cut_short:
                 cause, message = FailureClass.CANCELLED, CUT_SHORT
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            cause, message = _classify(error, timeout_s)
+            cause, message = _classify(error, silence_s)
             sent = not isinstance(error, NEVER_SENT)
         return CallLost(
             cause, message, duration_ms=_since(began), bytes=content.received, sent=sent
         )
 
     async def _exchange(
-        self, request: Request, content: body.Body, began: float
+        self, request: Request, content: body.Body, began: float, silence_s: float
     ) -> Response | CallLost:
-        answer = await self._wire.handle_async_request(_wire_request(request))
+        answer = await self._wire.handle_async_request(_wire_request(request, silence_s))
         try:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             encoding = headers.get("content-encoding", "")
@@ -212,7 +213,7 @@ def _too_slow(timeout_s: float) -> tuple[FailureClass, str]:
     )
 
 
-def _classify(error: Exception, timeout_s: float) -> tuple[FailureClass, str]:
+def _classify(error: Exception, silence_s: float) -> tuple[FailureClass, str]:
     match error:
         case httpx.ConnectTimeout():
             return (
@@ -220,7 +221,10 @@ def _classify(error: Exception, timeout_s: float) -> tuple[FailureClass, str]:
                 f"no connection came about within {CONNECT_S:g} s; its next sync tries again",
             )
         case httpx.TimeoutException():
-            return _too_slow(timeout_s)
+            return (
+                FailureClass.TIMEOUT,
+                f"nothing came from the provider for {silence_s:g} s; its next sync tries again",
+            )
         case httpx.ConnectError():
             return failures.no_connection(error)
         case (
@@ -246,7 +250,7 @@ def _classify(error: Exception, timeout_s: float) -> tuple[FailureClass, str]:
             )
 
 
-def _wire_request(request: Request) -> httpx.Request:
+def _wire_request(request: Request, silence_s: float) -> httpx.Request:
     """Put everything together, the secrets too; what this returns is shown to nobody."""
     url = httpx.URL(request.url)
     params = dict(request.params)
@@ -261,13 +265,13 @@ def _wire_request(request: Request) -> httpx.Request:
         form = {**request.form, **{n: each.reveal() for n, each in request.secret_form.items()}}
         content = urlencode(form).encode()
         headers["content-type"] = "application/x-www-form-urlencoded"
-    timeouts = {"connect": CONNECT_S, "read": None, "write": None, "pool": None}
+    timeouts = {"connect": CONNECT_S, "read": silence_s, "write": silence_s, "pool": None}
     return httpx.Request(
         request.method,
         url,
         headers=headers,
         content=content,
-        extensions={"timeout": timeouts},  # the deadline around the whole exchange does the rest
+        extensions={"timeout": timeouts},
     )
 
 

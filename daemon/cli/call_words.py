@@ -15,7 +15,8 @@ GATHERED_MAX = 10  # times the pause: so long a call waits at most for others li
 
 def limits(calls: CallsView) -> dict[str, str]:
     """How much one call may take, and how many the provider allows."""
-    found = {"limits": f"{span(calls.timeout_s)} and {times.size(calls.body_bytes_max)} an answer"}
+    size, quiet = times.size(calls.body_bytes_max), span(calls.silence_s)
+    found = {"limits": f"{span(calls.timeout_s)} ({quiet} of silence) and {size} an answer"}
     return {**found, "rate": rate(calls.rate)} if calls.rate else found
 
 

@@ -130,7 +130,8 @@ def _codes(codes: Codes) -> str:
 def _limits(limits: Limits) -> str:
     stream = times.exact(timedelta(seconds=limits.sync_timeout_s))
     return (
-        f"{limits.timeout_s:g} s and {times.size(limits.body_bytes_max)} an answer; "
+        f"{limits.timeout_s:g} s ({limits.silence(limits.timeout_s):g} s of silence) and "
+        f"{times.size(limits.body_bytes_max)} an answer; "
         f"{times.count(limits.pages_max, 'page')} and {stream} a stream"
     )
 

@@ -12,6 +12,7 @@ def calls(file: ProviderFile) -> CallsView:
     """What holds, whether the file says it or not."""
     return CallsView(
         timeout_s=file.limits.timeout_s,
+        silence_s=file.limits.silence(file.limits.timeout_s),
         body_bytes_max=file.limits.body_bytes_max,
         rate=[_window(each) for each in file.rate.windows],
         connections_max=CONNECTIONS_MAX,

@@ -75,7 +75,8 @@ class EndpointView(Struct, frozen=True, kw_only=True):
 class CallsView(Struct, frozen=True, kw_only=True):
     """What the file says of calls, defaults included.
 
-    A call may take `timeout_s`, its answer be `body_bytes_max` long. The pool has at most
+    A call may take `timeout_s`, be silent for `silence_s` of it, and its answer be
+    `body_bytes_max` long. The pool has at most
     `connections_max` connections, and closes one that nobody used for `idle_s`. Writes are known
     again by `idempotency_header`, where there is one. `private_hosts` may be at addresses of this
     host or its network. A kept answer is given for `stale_s` where no other can be had and neither
@@ -83,6 +84,7 @@ class CallsView(Struct, frozen=True, kw_only=True):
     """
 
     timeout_s: float
+    silence_s: float
     body_bytes_max: int
     rate: list[WindowView]
     connections_max: int

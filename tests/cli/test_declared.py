@@ -28,7 +28,7 @@ ENDPOINTS = {
     "/words": {},
 }
 LINES = (
-    "limits  12.5 s and 1.0 MB an answer",
+    "limits  12.5 s (10 s of silence) and 1.0 MB an answer",
     "rate  the provider allows 100 calls in 1 min for the application",
     "pool  at most 8 connections at once, each closed after 30 s without a call",
     "writes  each has a key in the header Idempotency-Key, and may be sent again with it",

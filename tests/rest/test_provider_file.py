@@ -70,6 +70,8 @@ def test_a_small_file_has_the_documented_defaults(load):
     provider = load(SMALL)
     assert (provider.auth, provider.limits, provider.title) == (NoAuth(), Limits(), "")
     assert (Limits().timeout_s, Limits().body_bytes_max) == (30.0, 16 * 1024 * 1024)
+    assert [Limits().silence(whole) for whole in (5, 30, 300)] == [10, 10, 300]
+    assert Limits(silence_s=20).silence(300) == 20
     assert (Limits().pages_max, Limits().sync_timeout_s) == (10_000, 3600.0)
     days = provider.streams["days"]
     assert days == Stream(path="/days.json", primary_key=("date",))

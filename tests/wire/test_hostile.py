@@ -147,9 +147,9 @@ WAITS: dict[str, tuple[dict[str, str], dict[str, Any], timedelta | None]] = {
 }
 
 
-def file(url: str, timeout_s: float = LONG_S, dialect: dict[str, Any] | None = None):
+def file(url: str, timeout_s: float = LONG_S, dialect: dict[str, Any] | None = None, **limits):
     rate = {"headers": [dialect], "windows": WINDOWS} if dialect else {}
-    limits = {"timeout_s": timeout_s, "body_bytes_max": MIB}
+    limits = {"timeout_s": timeout_s, "body_bytes_max": MIB, **limits}
     auth = {"kind": "api_key", "header": "Authorization", "prefix": "Bearer "}
     return declared(url, limits=limits, rate=rate, auth=auth)
 
@@ -191,6 +191,19 @@ async def test_what_goes_wrong_on_the_wire(hostile: WireMock, what):
     assert loss.cause is cause
     assert happened in loss.message
     assert advice in loss.message
+    assert loss.sent, "the provider may have seen it"
+
+
+@pytest.mark.requirement("E2")
+@pytest.mark.parametrize("what", ["silence", "a dribble"])
+async def test_who_says_nothing_is_not_waited_for_as_long_as_a_call_may_take(
+    hostile: WireMock, what
+):
+    answer, _ = ON_THE_WIRE[what]
+    with trio.fail_after(HUNG_S):
+        loss = await lost(file(hostile.stub(answer), silence_s=SHORT_S))
+    assert loss.cause is TIMEOUT
+    assert f"nothing came from the provider for {SHORT_S:g} s" in loss.message
     assert loss.sent, "the provider may have seen it"
 
 
