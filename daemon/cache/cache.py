@@ -1,7 +1,8 @@
 """Which answers are kept, and which are given up when there are too many?
 
 The labels of all are in memory, so that what is not there costs nothing; bodies lie on the shelf.
-Writing goes on behind the back of who calls: until it is done the body is in memory too.
+Writing goes on behind the back of who calls: until it is done the body is in memory too, and the
+bodies used last stay there. What leaves the entries leaves memory with them, in `_leave` alone.
 """
 
 import math
@@ -15,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.cache.reach import Reach
+from daemon.cache.recent import Recent
 from daemon.cache.shelf import Kept, Label, Shelf, ShelfUnusable
 from daemon.store.storage import Run
 
@@ -39,10 +41,17 @@ class _Entry(Struct, kw_only=True, eq=False):
 class Cache:
     """One for the daemon; everything is called in the Trio thread."""
 
-    def __init__(self, shelf: Shelf, run: Run, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        run: Run,
+        bytes_max: int = BYTES_MAX,
+        recent: Recent | None = None,
+    ) -> None:
         self._shelf = shelf
         self._run = run
         self.bytes_max = bytes_max
+        self._recent = Recent() if recent is None else recent
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()  # used last: last
         self._of: dict[int, OrderedDict[bytes, None]] = {}  # connection → its keys, likewise
         self._sure: dict[int, Reach] = {}  # connection → those that are not in doubt
@@ -70,18 +79,31 @@ class Cache:
         return None if entry is None else entry.label
 
     async def read(self, key: bytes) -> Kept | None:
-        """The answer itself; None where it is gone. It counts as used."""
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        self._entries.move_to_end(key)
-        self._of[entry.label.connection].move_to_end(key)
-        if entry.kept is not None:
-            return entry.kept
-        found = await self._tried(lambda: self._shelf.read(key))
-        if found is None:
-            self.drop([key])
-        return found
+        """The answer itself; None where it is gone. It counts as used.
+
+        It is what `find` knows of when this returns: what was dropped meanwhile is not given, and
+        of what was replaced that which came instead.
+        """
+        while (entry := self._entries.get(key)) is not None:
+            self._entries.move_to_end(key)
+            self._of[entry.label.connection].move_to_end(key)
+            kept = await self._body(entry)
+            if self._entries.get(key) is not entry:
+                continue
+            if kept is None:
+                self.drop([key])
+            else:
+                self._recent.use(key, kept)
+            return kept
+        return None
+
+    async def _body(self, entry: _Entry) -> Kept | None:
+        key = entry.label.key
+        kept = self._recent.find(key) or entry.kept
+        if kept is None:
+            return await self._tried(lambda: self._shelf.read(key))
+        await trio.lowlevel.checkpoint()  # as on the way to the disk: others have their turn
+        return kept
 
     def put(self, label: Label, kept: Kept) -> None:
         """Keep an answer, unless it is too large, or the disk does not keep up."""
@@ -95,6 +117,7 @@ class Cache:
         self._enter(entry)
         self._dropped.discard(label.key)
         self._put[label.key] = entry
+        self._recent.use(label.key, kept)
         self._evict()
         self._wake.set()
 
@@ -195,6 +218,7 @@ class Cache:
         entry = self._entries.pop(key, None)
         if entry is None:
             return
+        self._recent.drop(key)
         self._mistrust(entry.label)
         of, size = entry.label.connection, entry.label.size + LABEL_BYTES
         self._total -= size

@@ -157,13 +157,14 @@ class Caching:
             if lost.cause is FailureClass.NOT_FOUND:
                 self._cache.drop([key])
             raise
+        unchanged = brought.status == UNCHANGED and not call.fresh
+        kept = await self._cache.read(key) if unchanged else None
+        label = self._cache.find(key)  # after that: it is of the very answer that was read
         sound = not changing and changes == self._changes[call.subject]
-        if brought.status != UNCHANGED or call.fresh:
-            newer = self._cache.find(key)
-            if sound or newer is None or newer.at <= asked_at:
+        if not unchanged:
+            if sound or label is None or label.at <= asked_at:
                 self._keep(call, key, brought, sound=sound)
             return brought
-        label, kept = self._cache.find(key), await self._cache.read(key)
         if label is None or kept is None:  # it was given up meanwhile
             return await self._asked(replace(call, fresh=True), key)
         said = cache_headers.read(brought.headers)

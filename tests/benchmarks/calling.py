@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from purgatory import SyncCircuitBreakerFactory
 
 from daemon.app import Daemon, Parts, running
 from daemon.cache.cache import Cache
+from daemon.cache.recent import Recent
 from daemon.cache.shelf import Shelf
 from daemon.clock import SystemClock
 from daemon.commands import OpenBreaker
@@ -93,12 +95,13 @@ def figures(calls: int = CALLS, turns: int = TURNS) -> Iterator[Figure]:
             [bare],
             turns,
         )
-        yield compare_p99(
-            "p99 of a stale read behind an open breaker, against that of a call by httpx",
-            lambda: trio.run(_stale, calls),
-            lambda: trio.run(_bare_times, url, tls, calls),
-            turns,
-        )
+        for where, recent in (("memory", Recent()), ("the disk", Recent(0, 0))):
+            yield compare_p99(
+                f"p99 of a stale read from {where} behind an open breaker, against a call by httpx",
+                partial(trio.run, _stale, calls, recent),
+                lambda: trio.run(_bare_times, url, tls, calls),
+                turns,
+            )
     yield compare(
         "a read from the cache, against a call of the layers",
         "calls/s",
@@ -165,10 +168,11 @@ async def _kept(calls: int) -> float:
     return await _asked(_file("https://shop.example", kept), _at_once, calls)
 
 
-async def _stale(calls: int) -> list[float]:
-    """Reads of what lies on the disk and is past its time, by a daemon that asks nobody."""
+async def _stale(calls: int, recent: Recent) -> list[float]:
+    """Reads of what was written and is past its time, by a daemon that asks nobody."""
     times = []
-    async with _alive(_file("https://shop.example", {PATH: Endpoint()}), _at_once) as daemon:
+    file = _file("https://shop.example", {PATH: Endpoint()})
+    async with _alive(file, _at_once, recent) as daemon:
         ((subject, known),) = daemon.journal.world.connections.items()
         wish = Wish(method="GET", path=PATH)
         await daemon.gateway.call(subject, wish, None)
@@ -201,14 +205,16 @@ async def _asked(file: ProviderFile, send: Send, calls: int) -> float:
 
 
 @asynccontextmanager
-async def _alive(file: ProviderFile, send: Send) -> AsyncIterator[Daemon]:
+async def _alive(
+    file: ProviderFile, send: Send, recent: Recent | None = None
+) -> AsyncIterator[Daemon]:
     with tempfile.TemporaryDirectory() as name:
         state = Path(name)
         parts = Parts(
             log=SqliteLog(state),
             store=Store(state / "data"),
             run=OneThread(),
-            cache=Cache(Shelf(state / "cache"), OneThread()),
+            cache=Cache(Shelf(state / "cache"), OneThread(), recent=recent),
             vault=Vault(state / "vault", os.urandom(32)),
             clock=SystemClock(),
             configuration=Configuration(

@@ -122,6 +122,7 @@ def test_what_is_unchanged_and_gone_from_the_disk_is_asked_for_whole():
         async with programs.life() as daemon:
             await programs.ask(daemon, "/days")
             await daemon.cache.flush()
+        async with programs.life() as daemon:  # with nothing in memory
             programs.shelf._connection.execute("DELETE FROM answer")
             again = await programs.ask(daemon, "/days")
             assert (again.brought.status, again.brought.body) == (200, b"whole")

@@ -165,9 +165,10 @@ def test_a_file_that_is_damaged_is_made_anew(tmp_path):
 def test_an_answer_that_changed_on_the_disk_is_none(tmp_path):
     async def scene():
         shelf = Shelf(tmp_path / "cache")
-        kept_ = cache(shelf)
-        put(kept_, 1)
-        await kept_.flush()
+        first = cache(shelf)
+        put(first, 1)
+        await first.flush()
+        kept_ = cache(shelf)  # with nothing in memory
         other = sqlite3.connect(tmp_path / "cache")
         with other:
             other.execute("UPDATE answer SET body = zeroblob(size)")
