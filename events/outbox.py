@@ -23,8 +23,8 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
 
     `keyed` says that the provider knows it again by a key, so that sending it twice does no harm.
     `cause` is how it was lost when it was made at once, so that it rests until `due`; None where
-    others wait before it, or a breaker was open. `known_until` is as in WriteBegun,
-    `attempts` and `status` are of when it was made at once.
+    others wait before it, or a breaker was open. `known_until` is as in WriteBegun, `soonest` as in
+    WriteDeferred; `attempts` and `status` are of when it was made at once.
     """
 
     row: int
@@ -39,17 +39,20 @@ class WriteQueued(Fact, frozen=True, kw_only=True, tag="write-queued"):
     known_until: datetime | None = None
     attempts: int = 0
     status: int | None = None
+    soonest: datetime | None = None
 
 
 class WriteBegun(Fact, frozen=True, kw_only=True, tag="write-begun"):
     """It leaves once this is durable: what happens to us from here on may be after it arrived.
 
     If it does, its provider knows it again by its key before `known_until`, and maybe no more then.
+    It is `early` where it did not rest to the end, since its provider was known to be back.
     """
 
     write: int
     attempt: int = 1
     known_until: datetime | None = None
+    early: bool = False
 
 
 class WriteDelivered(Fact, frozen=True, kw_only=True, tag="write-delivered"):
@@ -74,6 +77,9 @@ class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     Without a `cause` our own end, or a step of the clock, came between. `over_limit` says that its
     tenant's programs had used up their limit: it did not leave, and `cause` is as it was.
     `known_until` is None where it has certainly not arrived, also not earlier.
+
+    Where the provider gets known to be back meanwhile, it is sent at `soonest` already: not before
+    the provider's own hint is over. Without that it keeps its rest.
     """
 
     write: int
@@ -82,6 +88,7 @@ class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     status: int | None = None
     over_limit: bool = False
     known_until: datetime | None = None
+    soonest: datetime | None = None
 
 
 class WriteInDoubt(Fact, frozen=True, kw_only=True, tag="write-in-doubt"):

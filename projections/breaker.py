@@ -56,6 +56,9 @@ class Breaker(Struct, frozen=True, kw_only=True):
     `event` is the number of the event that opened it. `opened` counts how often in a row without
     closing, `openings` over its whole life; `successes` are the probes that got through since it
     opened. `failures` and `outcomes` are the last ones.
+
+    Something got through that began after event `answered`, or that closed or eased it: what failed
+    before that may be tried again.
     """
 
     reason: BreakerReason | None = None
@@ -65,6 +68,7 @@ class Breaker(Struct, frozen=True, kw_only=True):
     opened: int = 0
     openings: int = 0
     successes: int = 0
+    answered: int = 0
     failures: tuple[Failure, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
 
@@ -72,9 +76,12 @@ class Breaker(Struct, frozen=True, kw_only=True):
 def evolve(breaker: Breaker, recorded: Recorded) -> Breaker:
     """Fold an event of the breaker's own subject, or of a connection that it stands before."""
     match recorded.event:
-        case SyncSucceeded():
+        case SyncSucceeded(sync=began):
             outcomes = _kept(breaker, Outcome(connection=recorded.subject))
-            return replace(breaker, outcomes=outcomes, failures=())
+            answered = max(breaker.answered, began)
+            return replace(breaker, outcomes=outcomes, failures=(), answered=answered)
+        case CallMade(cause=None, began=began):
+            return replace(breaker, answered=max(breaker.answered, began))
         case SyncFailed(cause=cause, failures=failures):
             causes = tuple(dict.fromkeys([cause, *(each.cause for each in failures)]))
             outcomes = _kept(breaker, Outcome(connection=recorded.subject, causes=causes))
@@ -96,12 +103,14 @@ def evolve(breaker: Breaker, recorded: Recorded) -> Breaker:
             )
         case BreakerProbed(successes=successes):
             return replace(breaker, successes=successes)
-        case BreakerEased(until=until):
+        case BreakerEased(until=until, neighbour=None):
             return replace(breaker, until=until)
+        case BreakerEased(until=until):
+            return replace(breaker, until=until, answered=recorded.seq)
         case BreakerClosed():
-            return Breaker(openings=breaker.openings, since=recorded.at)
+            return Breaker(openings=breaker.openings, since=recorded.at, answered=recorded.seq)
         case BreakerReset():
-            return Breaker()
+            return Breaker(answered=recorded.seq)
         case _:
             return breaker
 
@@ -112,6 +121,12 @@ def phase(breaker: Breaker, now: datetime) -> Phase:
     if breaker.until is None or now < breaker.until:
         return Phase.OPEN
     return Phase.HALF_OPEN
+
+
+def got_through(recorded: Recorded) -> bool:
+    """Whether it tells of a call, or a sync, that the provider answered well."""
+    event = recorded.event
+    return isinstance(event, SyncSucceeded) or (isinstance(event, CallMade) and event.cause is None)
 
 
 def is_latched(breaker: Breaker) -> bool:

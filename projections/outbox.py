@@ -34,6 +34,10 @@ class Write(Struct, frozen=True, kw_only=True):
     counts how often in a row it was put off, `cause` is what did so last, or left it in doubt.
     It is `over_limit` where its tenant's programs had used up their limit. `by` asked for it.
 
+    Event `put_off` is the last that gave it a rest; where its provider got known to be back after
+    that, it leaves at `soonest` already, if that is not None. `early` counts how often it has left
+    for such a reason since it waits.
+
     It is `doubted` where a copy that left before may have arrived; `known_until` is when its
     provider may forget the key of that, or of the copy that is under way: then it is `key_expired`.
     """
@@ -53,6 +57,9 @@ class Write(Struct, frozen=True, kw_only=True):
     cause: FailureClass | None = None
     status: int | None = None
     over_limit: bool = False
+    put_off: int = 0
+    soonest: datetime | None = None
+    early: int = 0
     by: Caller | None = None
     doubted: bool = False
     known_until: datetime | None = None
@@ -113,6 +120,8 @@ def _queued(recorded: Recorded, event: WriteQueued) -> Write:
         attempts=event.attempts,
         cause=event.cause,
         status=event.status,
+        put_off=recorded.seq,
+        soonest=event.soonest,
         by=event.by,
         doubted=event.known_until is not None,
         known_until=event.known_until,
@@ -121,10 +130,14 @@ def _queued(recorded: Recorded, event: WriteQueued) -> Write:
 
 def _moved(write: Write, recorded: Recorded) -> Write:
     match recorded.event:
-        case WriteBegun(attempt=attempt, known_until=until):
-            under_way = Phase.UNDER_WAY
+        case WriteBegun(attempt=attempt, known_until=until, early=early):
             return replace(
-                write, phase=under_way, attempts=attempt, over_limit=False, known_until=until
+                write,
+                phase=Phase.UNDER_WAY,
+                attempts=attempt,
+                over_limit=False,
+                early=write.early + early,
+                known_until=until,
             )
         case WriteDeferred(due=due, cause=cause, status=status, over_limit=over_limit) as put_off:
             return replace(
@@ -135,6 +148,8 @@ def _moved(write: Write, recorded: Recorded) -> Write:
                 cause=cause,
                 status=status,
                 over_limit=over_limit,
+                put_off=recorded.seq,
+                soonest=put_off.soonest,
                 doubted=put_off.known_until is not None,
                 known_until=put_off.known_until,
             )
@@ -154,6 +169,8 @@ def _moved(write: Write, recorded: Recorded) -> Write:
                 due=None,
                 deferred=0,
                 over_limit=False,
+                soonest=None,
+                early=0,
                 doubted=False,
                 known_until=None,
                 key_expired=False,

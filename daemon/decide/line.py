@@ -1,7 +1,9 @@
 """May a write wait for its provider, and when does the first of its connection's line leave?
 
 Nothing goes before an earlier write of its connection: a doubt holds up its line until a person has
-looked.
+looked. What rests since its provider was down need not rest to the end once that is known to be
+back: the breaker closed or was eased, or a call or sync that began after the rest got through, of
+whichever of the provider's connections.
 """
 
 from collections.abc import Collection
@@ -76,12 +78,24 @@ def leaves(
     write = outbox.first(world.outboxes.get(subject, ()))
     if write is None or write.phase is not Phase.QUEUED:
         return None
-    due, held = write.due or now, calling.held(subject, world, now, probing=probing)
+    due = _due(write, subject, world) or now
+    held = calling.held(subject, world, now, probing=probing)
     if held is None:
         return due
     if held.until is None:
         return None
     return max(due, held.until if held.until > now else now + PROBE_REST)
+
+
+def is_early(write: Write, now: datetime) -> bool:
+    """Whether it does not rest to the end, if it leaves now."""
+    return write.due is not None and now < write.due
+
+
+def rests(subject: int, world: World) -> bool:
+    """Whether the first of its line would leave sooner, were its provider known to be back."""
+    write = outbox.first(world.outboxes.get(subject, ()))
+    return write is not None and write.soonest is not None and not _is_back(write, subject, world)
 
 
 def goes_at(subject: int, world: World, now: datetime) -> datetime | None:
@@ -122,3 +136,17 @@ def outlived(subject: int, world: World, now: datetime) -> Write | None:
     """The connection's first write, where it may have arrived and its key is too old by now."""
     write = outbox.first(world.outboxes.get(subject, ()))
     return write if write is not None and keyed.is_outlived(write, now) else None
+
+
+def _due(write: Write, subject: int, world: World) -> datetime | None:
+    """When its rest is over."""
+    if write.soonest is not None and _is_back(write, subject, world):
+        return write.soonest
+    return write.due
+
+
+def _is_back(write: Write, subject: int, world: World) -> bool:
+    """Whether its provider got known to be there since the write was put off."""
+    known = world.connections[subject]
+    stops = (known.breaker, world.providers[known.provider].breaker)
+    return any(stop.answered >= write.put_off for stop in stops)

@@ -2,6 +2,10 @@
 
 What may have arrived is sent again only where, and while, the provider knows it again by a key.
 When one may leave is said in `line`.
+
+What is put off rests for twice as long each time; less where its provider was down and gets known
+to be back. Each time that this was in vain the least rest doubles too, so that a provider that
+comes and goes is not hammered.
 """
 
 from datetime import datetime, timedelta
@@ -21,7 +25,7 @@ from daemon.commands import (
     RetryWrite,
     SettleWrite,
 )
-from daemon.decide import fate, keyed, line
+from daemon.decide import failure, fate, keyed, line
 from daemon.decide.decisions import Decisions
 from daemon.decide.fate import Fate, Loss
 from events.outbox import (
@@ -111,6 +115,7 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
                 status=each.status,
                 over_limit=each.over_limit,
                 known_until=each.known_until + by if each.doubted and each.known_until else None,
+                soonest=each.soonest + by if each.soonest else None,
             ),
         )
         for each in _of(subject, world)
@@ -122,7 +127,9 @@ def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
     known = world.connections.get(command.subject)
     if known is None or known.removed or line.full(command.subject, world, command.bytes):
         return []
-    rest = max(command.jitter * DELAY, command.retry_after or timedelta(0))
+    hint = command.retry_after or timedelta(0)
+    rest = max(command.jitter * DELAY, hint)
+    down = command.cause is not None and failure.opens(command.cause)
     queued = WriteQueued(
         row=command.row,
         endpoint=command.endpoint,
@@ -136,6 +143,7 @@ def _queue(command: QueueWrite, world: World, now: datetime) -> Decisions:
         known_until=_known_since(command),
         attempts=command.attempts,
         status=command.status,
+        soonest=now + hint if down else None,
     )
     return [(command.subject, queued)]
 
@@ -157,8 +165,13 @@ def _begin(command: BeginWrite, world: World, now: datetime) -> Decisions:
     until = keyed.until(write)
     if until is None and write.keyed and command.key_lifetime is not None:
         until = keyed.expires(now, command.key_lifetime)
-    attempt = write.attempts + 1
-    return [(command.subject, WriteBegun(write=write.number, attempt=attempt, known_until=until))]
+    begun = WriteBegun(
+        write=write.number,
+        attempt=write.attempts + 1,
+        known_until=until,
+        early=line.is_early(write, now),
+    )
+    return [(command.subject, begun)]
 
 
 def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
@@ -172,12 +185,20 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
         case Fate.DELIVERED:
             return [(command.subject, WriteDelivered(write=number, status=status))]
         case Fate.DEFERRED:
-            due = now + max(command.jitter * _delay(write), command.retry_after or timedelta(0))
+            hint = command.retry_after or timedelta(0)
+            due = now + max(command.jitter * _delay(write.deferred), hint)
+            least = command.jitter * _delay(write.early) if write.early else timedelta(0)
+            soonest = min(due, now + max(least, hint)) if failure.opens(cause) else None
             until = keyed.until(write) if fate.not_taken(loss) else write.known_until
             if until is not None and due >= until:
                 return [_expired(command.subject, write, cause, status)]
             deferred = WriteDeferred(
-                write=number, due=due, cause=cause, status=status, known_until=until
+                write=number,
+                due=due,
+                cause=cause,
+                status=status,
+                known_until=until,
+                soonest=soonest,
             )
             return [(command.subject, deferred)]
         case Fate.IN_DOUBT:
@@ -208,8 +229,8 @@ def _put_off(command: PutOffWrite, world: World, now: datetime) -> Decisions:
     return [(command.subject, deferred)]
 
 
-def _delay(write: Write) -> timedelta:
-    factor: int = 2 ** min(write.deferred, DOUBLINGS_MAX)
+def _delay(times: int) -> timedelta:
+    factor: int = 2 ** min(times, DOUBLINGS_MAX)
     return min(DELAY * factor, DELAY_MAX)
 
 

@@ -1,14 +1,15 @@
 """Which connections' writes may leave now, and who carries them?
 
 A connection has a task while its first write may leave; else it is plain state: an event of its
-own, its provider's breaker or a moment that comes have it looked at again.
+own, its provider's breaker or a moment that comes have it looked at again; while it rests since its
+provider was down, also any call that gets through there.
 """
 
 import heapq
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 import structlog
@@ -24,6 +25,7 @@ from daemon.supervisor import CLEANUP_S
 from daemon.vault import VaultUnusable
 from events.envelope import Recorded
 from events.terms import FailureClass
+from projections.breaker import got_through
 from projections.outbox import Phase, first
 from projections.world import BREAKERS
 
@@ -48,6 +50,7 @@ class Postman:
         self._looks: dict[int, None] = dict.fromkeys(journal.world.outboxes)  # in order
         self._ready: defaultdict[int, dict[int, None]] = defaultdict(dict)  # by provider, in order
         self._away: defaultdict[int, dict[int, trio.CancelScope]] = defaultdict(dict)
+        self._resting: defaultdict[int, dict[int, None]] = defaultdict(dict)  # by provider
         self._alarms: list[tuple[datetime, int]] = []
         self._at: dict[int, datetime] = {}  # whose alarm is good: the others mean nothing any more
         self._wake = trio.Event()
@@ -100,6 +103,8 @@ class Postman:
             provider = world.connections[subject].provider
             if subject in self._away[provider] or provider not in self._providers:
                 continue  # its task looks by itself
+            if line.rests(subject, world):
+                self._resting[provider][subject] = None
             at = line.opens(subject, world, now, probing=self._courier.probing)
             if at is not None and at <= now:
                 self._ready[provider][subject] = None
@@ -161,12 +166,16 @@ class Postman:
     def _observe(self, recorded: Recorded) -> None:
         world, subject = self._journal.world, recorded.subject
         if subject in world.outboxes:
-            self._looks[subject] = None
+            self._look_at([subject])
+        if subject in world.connections:
+            if got_through(recorded):
+                self._look_at(self._resting.pop(world.connections[subject].provider, ()))
         elif isinstance(recorded.event, BREAKERS) and subject in world.providers:
-            behind = (
+            self._look_at(
                 each for each in world.outboxes if world.connections[each].provider == subject
             )
-            self._looks.update(dict.fromkeys(behind))
-        else:
-            return
-        self._wake.set()
+
+    def _look_at(self, subjects: Iterable[int]) -> None:
+        self._looks.update(dict.fromkeys(subjects))
+        if self._looks:
+            self._wake.set()

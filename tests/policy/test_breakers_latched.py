@@ -137,7 +137,8 @@ def test_closing_counts_from_nothing_but_keeps_how_often_it_opened():
     assert life.at.world.connections[ONE].breaker.openings == 1
     assert life.sync_each("----") == []
     life.at.fold(ONE, BreakerReset())
-    assert life.at.world.connections[ONE].breaker == breaker.Breaker()
+    reset = life.at.world.seq
+    assert life.at.world.connections[ONE].breaker == breaker.Breaker(answered=reset)
 
 
 def test_a_connection_that_comes_back_keeps_how_often_its_breaker_opened():

@@ -135,7 +135,7 @@ def ready(*past, now=NOON, probing=()):
 
 def test_a_write_is_queued_with_what_kept_it():
     wish = queue(cause=NETWORK, by=BY)
-    event = queued(cause=NETWORK, due=NOON + DELAY / 2, by=BY)
+    event = queued(cause=NETWORK, due=NOON + DELAY / 2, soonest=NOON, by=BY)
     given(*KNOWN).when(wish).then((ONE, event))
     (write,) = of((*KNOWN, (ONE, event)))
     assert (write.number, write.row, write.phase, write.cause) == (W, 7, Phase.QUEUED, NETWORK)
@@ -343,12 +343,12 @@ def test_what_was_delivered_is_over():
 
 def test_what_did_not_arrive_stays_first_and_rests_for_longer_each_time():
     unsent = lose(NETWORK, sent=False)
-    after = deferred(due=NOON + DELAY / 2, cause=NETWORK)
+    after = deferred(due=NOON + DELAY / 2, soonest=NOON, cause=NETWORK)
     given(*two(begun())).when(unsent).then((ONE, after))
     again = (*two(begun()), (ONE, after), (ONE, begun(attempt=2)))
-    given(*again).when(unsent).then((ONE, deferred(due=NOON + DELAY, cause=NETWORK)))
+    given(*again).when(unsent).then((ONE, deferred(due=NOON + DELAY, soonest=NOON, cause=NETWORK)))
     often = (*two(), *((ONE, after),) * 20)
-    longest = deferred(due=NOON + DELAY_MAX, cause=NETWORK)
+    longest = deferred(due=NOON + DELAY_MAX, soonest=NOON, cause=NETWORK)
     given(*often).when(lose(NETWORK, sent=False, jitter=1.0)).then((ONE, longest))
     assert first(of(often)).number == W
 
@@ -364,7 +364,7 @@ def test_a_hint_is_never_shortened():
 def test_what_may_have_arrived_is_in_doubt_without_a_key_and_sent_again_with_one(cause, status):
     wish = lose(cause, status)
     given(*waiting(begun())).when(wish).then((ONE, in_doubt(cause=cause, status=status)))
-    expected = deferred(due=NOON + DELAY / 2, cause=cause, status=status)
+    expected = deferred(due=NOON + DELAY / 2, soonest=NOON, cause=cause, status=status)
     given(*waiting(begun(), keyed=True)).when(wish).then((ONE, expected))
     (write,) = of(waiting(begun(), in_doubt(cause=cause, status=status)))
     assert (write.phase, write.cause, write.status) == (Phase.IN_DOUBT, cause, status)
@@ -423,7 +423,8 @@ DAY = timedelta(days=1)
 KNOWN_UNTIL = NOON + DAY - ON_ITS_WAY
 LATER = NOON + HOUR
 KEYED = WriteBegun(write=W, known_until=KNOWN_UNTIL)
-MAYBE = deferred(due=NOON + DELAY / 2, cause=SERVER, status=500, known_until=KNOWN_UNTIL)
+TOLD_500 = {"cause": SERVER, "status": 500, "known_until": KNOWN_UNTIL}
+MAYBE = deferred(due=NOON + DELAY / 2, soonest=NOON, **TOLD_500)
 EXPIRED = in_doubt(cause=SERVER, status=500, key_expired=True)
 
 
@@ -447,9 +448,10 @@ def test_that_time_begins_with_the_first_sending_that_may_have_arrived():
     given(*keyed(KEYED)).when(lose(SERVER, 500)).then((ONE, MAYBE))
     again = WriteBegun(write=W, attempt=2, known_until=KNOWN_UNTIL)
     given(*keyed(KEYED, MAYBE)).when(begin_keyed(), LATER).then((ONE, again))
-    busy = deferred(due=LATER + DELAY, cause=SERVER, status=503, known_until=KNOWN_UNTIL)
+    told_503 = {"cause": SERVER, "status": 503, "soonest": LATER}
+    busy = deferred(due=LATER + DELAY, known_until=KNOWN_UNTIL, **told_503)
     given(*keyed(KEYED, MAYBE, again)).when(lose(SERVER, 503), LATER).then((ONE, busy))
-    untaken = deferred(due=NOON + DELAY / 2, cause=SERVER, status=503)
+    untaken = deferred(due=NOON + DELAY / 2, soonest=NOON, cause=SERVER, status=503)
     given(*keyed(KEYED)).when(lose(SERVER, 503)).then((ONE, untaken))
     anew = WriteBegun(write=W, attempt=2, known_until=KNOWN_UNTIL + HOUR)
     given(*keyed(KEYED, untaken)).when(begin_keyed(), LATER).then((ONE, anew))
