@@ -45,6 +45,18 @@ def _spelt(secret: str) -> set[bytes]:
     if len(secret) < LENGTH_MIN:
         return set()
     if runs := RUNS.findall(secret):
-        return {max(runs, key=len).encode()}
+        return _coded(max(runs, key=len))
     spelt = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}
-    return {each.encode() for each in spelt}
+    return {coded for each in spelt for coded in _coded(each)}
+
+
+def _coded(text: str) -> set[bytes]:
+    """As it is, in hex, in UTF-16 of both orders, and in base 64 wherever in a text it stands."""
+    plain = text.encode()
+    wide = text.encode("utf-16-le")[:-1]  # the zero at its end comes first in the other order
+    found = {plain, plain.hex().encode(), plain.hex().upper().encode(), wide}
+    for offset in range(3):  # what stands before it shifts it
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            whole = encode(bytes(offset) + plain)
+            found.add(whole[-(-offset * 8 // 6) : len(whole) - 4])
+    return found

@@ -20,6 +20,7 @@ from daemon.commands import Command
 from daemon.decide import decide
 from events.codec import encode
 from events.envelope import Recorded
+from events.gateway import CallMade
 from events.log import Log
 from events.subscription import Head, Subscription
 from projections import world as worlds
@@ -29,6 +30,9 @@ from projections.world import World
 ROOM_EVENTS = 8192  # unwritten events past which no new work begins: two of the writer's batches
 
 log = structlog.get_logger()
+
+LINGERS = frozenset({CallMade})
+"""What nobody waits for, and no later life goes by: it need not have a commit of its own."""
 
 Observer = Callable[[Recorded], None]
 """Told of each event as it is folded, before it is durable: for what is derived in memory."""
@@ -80,6 +84,8 @@ class Journal:
             for observer in self._observers:
                 observer(recorded)
         self.log.append(rows)
+        if any(type(recorded.event) not in LINGERS for recorded in batch):
+            self.log.hurry()
         return batch
 
     async def durable(self, recorded: Sequence[Recorded]) -> None:

@@ -35,7 +35,7 @@ class Log(Protocol):
         ...
 
     def hurry(self) -> None:
-        """Have what was handed in written without delay, since somebody waits for it."""
+        """Have what was handed in written without delay; else it may linger for a moment."""
         ...
 
     def read(
@@ -110,7 +110,7 @@ class SqliteLog:
         self._writer.put(rows)
 
     def hurry(self) -> None:
-        assert self._writer is not None, "a log is started before anybody waits for it"
+        assert self._writer is not None, "a log is started before it is hurried"
         self._writer.hurry()
 
     def read(

@@ -1,13 +1,13 @@
 """Who puts events on disk: one thread, one connection, one fsync for all that waited.
 
-          rows               somebody waits            commit
+          rows                 hurried                 commit
   (idle) ──────► (gathering) ────────────────► (writing) ──────► (idle)
                                 or LINGER_S      │    ▲
                                        disk full │    │ room again: the same batch, the ballast
                                                  ▼    │
                                                (starved)     any other error ──► (broken), for good
 
-What nobody waits for, as a program's call that was made, does not have an fsync of its own.
+So what nobody waits for does not have an fsync of its own.
 
 After a failed fsync SQLite would accept the next commit on pages that never reached the disk, so
 any error but a full disk ends the writer: the process exits, and the next one replays. That one
@@ -31,7 +31,7 @@ BATCH_ROWS = 4096  # a commit's bound: past this size a larger batch is no faste
 CHUNK_ROWS = 64  # rows a statement; one long statement releases the GIL once, not 64 times
 CHECKPOINT_ROWS = 8192  # some 2 MB of WAL
 COMMIT_ROWS = 16  # what a commit costs in WAL beside its rows: at least one page a table
-LINGER_S = 0.02  # what nobody waits for is that much later on disk: few commits, not one for each
+LINGER_S = 0.02  # what is not hurried is that much later on disk: few commits, not one for each
 RETRY_S = 0.5  # how often a full disk is tried again
 FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # SHMSIZE: the WAL's index cannot grow
 
@@ -103,7 +103,7 @@ class Writer:
                 self._wake.notify()
 
     def hurry(self) -> None:
-        """Somebody waits for what was handed in. Returns at once."""
+        """Have what was handed in written without delay. Returns at once."""
         with self._wake:
             if self._groups and not self._hurried:
                 self._hurried = True

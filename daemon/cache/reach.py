@@ -4,10 +4,12 @@ Paths lie in order, so that those below one stand side by side; those above it a
 What a write costs goes by its path's length and by what it finds, not by what is kept.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
 SLASH = "/"
+AS_ONE, PARAMETERS = re.compile(r"/{2,}"), re.compile(r";[^/]*")
 PAST = chr(ord(SLASH) + 1)  # what follows on a path and all below it
 
 
@@ -53,7 +55,8 @@ def is_below(path: str, above: str) -> bool:
 
 
 def _trunk(path: str) -> str:
-    return path.rstrip(SLASH)
+    """The path as most servers read it: for them `/items//7;v=1/` is `/items/7`."""
+    return AS_ONE.sub(SLASH, PARAMETERS.sub("", path)).rstrip(SLASH)
 
 
 def _above(trunk: str) -> Iterator[str]:

@@ -79,7 +79,7 @@ async def serve(
     config.keep_alive_timeout = KEEP_ALIVE_S
     config.h11_max_incomplete_size = BODY_BYTES_MAX
     context = WorkerContext(None)
-    wrapped = ASGIWrapper(_freeing(application))
+    wrapped = ASGIWrapper(_speaking_http_1(_freeing(application)))
     places = trio.CapacityLimiter(CONNECTIONS_MAX)
 
     async def handle(stream: trio.SocketStream) -> None:
@@ -100,6 +100,23 @@ async def serve(
     async with trio.open_nursery() as nursery:
         task_status.started()
         await trio.serve_listeners(handle, [listener], handler_nursery=nursery)
+
+
+def _speaking_http_1(application: Application) -> Application:
+    """Refuse HTTP/2, which Hypercorn would speak to whoever begins with it.
+
+    Its streams go past what bounds a connection, and an answer that its client does not take is
+    held in memory, not dropped.
+    """
+
+    async def speaking(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["http_version"].startswith("1."):
+            await application(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 505, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return speaking
 
 
 def _freeing(application: Application) -> Application:

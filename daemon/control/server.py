@@ -134,8 +134,9 @@ async def _place(
     request: Request, operation: Operation, places: trio.CapacityLimiter
 ) -> AsyncIterator[None]:
     """Let a large request wait until there is memory for it, all the time that it is held."""
-    length = request.headers.get("content-length", "")  # without one it comes in chunks
-    small = length.isdecimal() and int(length) <= BODY_BYTES_MAX
+    length = request.headers.get("content-length", "")
+    chunked = "transfer-encoding" in request.headers  # then a length says nothing
+    small = not chunked and length.isdecimal() and int(length) <= BODY_BYTES_MAX
     if small or operation.bytes_max <= BODY_BYTES_MAX:
         yield
         return

@@ -6,6 +6,9 @@ from contextlib import suppress
 
 import pytest
 import trio
+from h2.connection import H2Connection
+from h2.events import ResponseReceived
+from h2.settings import SettingCodes
 
 from daemon.control import server
 from daemon.control.gateway_messages import (
@@ -205,6 +208,52 @@ async def test_clients_that_go_in_the_midst_of_a_request_end_nobody_else(home):
                     await each.aclose()
                 await daemon.ask("status")
         assert await daemon.stop() == 0
+
+
+async def test_a_length_says_nothing_of_what_comes_in_chunks(home):
+    """Whoever gives both does not pass for small."""
+    gate = trio.Event()
+
+    async def held(stream):
+        await gate.wait()
+        await stream.send_all(http(b"{}", 201))
+
+    async with serving(lambda asked: held if asked.body else ok([])) as provider:
+        configure(home, provider.url)
+        async with running(home) as daemon, trio.open_nursery() as nursery:
+            for _ in range(LARGE_MAX):
+                body = wish(body="x" * 2 * BODY_BYTES_MAX)
+                nursery.start_soon(lambda b=body: daemon.call("POST", "request", json=b))
+            while sum(each.method == "POST" for each in provider.asked) < LARGE_MAX:
+                await trio.lowlevel.checkpoint()
+            stream = await trio.open_unix_socket(str(home.socket))
+            head = b"Content-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+            await stream.send_all(b"POST /v1/request HTTP/1.1\r\nHost: r\r\n" + head)
+            with trio.fail_after(WAIT_S):
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 429")
+            await stream.aclose()
+            gate.set()
+
+
+@pytest.mark.parametrize("most", [0, 65535])
+async def test_only_http_1_is_spoken_since_streams_go_past_what_bounds_a_connection(home, most):
+    """Also to a client that takes no answers."""
+    h2 = H2Connection()
+    h2.initiate_connection()
+    h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: most})
+    head = {":method": "GET", ":path": "/v1/status", ":scheme": "http", ":authority": "r"}
+    h2.send_headers(1, [*head.items()], end_stream=True)
+    home.configure()
+    async with running(home) as daemon:
+        stream, said = await trio.open_unix_socket(str(home.socket)), []
+        with trio.fail_after(WAIT_S):
+            await stream.send_all(h2.data_to_send())
+            while not said:
+                events = h2.receive_data(await stream.receive_some())
+                said = [each for each in events if isinstance(each, ResponseReceived)]
+        assert (b":status", b"505") in said[0].headers
+        await stream.aclose()
+        await daemon.ask("status")
 
 
 async def many_at_once(home, number):

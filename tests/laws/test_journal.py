@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from daemon import commands
 from daemon.commands import Capture, Finish, Interrupt, NoteCall, Recover
 from daemon.journal import ROOM_EVENTS, Bridge, Journal, LogBroken
-from events import schema, terms
+from events import gateway, schema, terms
 from events.codec import decode
 from events.policy import Settings
 from projections import world as worlds
@@ -37,12 +37,13 @@ class SlowLog:
     def __init__(self):
         self.groups = []
         self.durable = []
+        self.hurried = 0
 
     def append(self, rows):
         self.groups.append(rows)
 
     def hurry(self):
-        pass
+        self.hurried += 1
 
     def read(self, after, *, subject=None, limit=1000):
         found = [each for each in self.durable if each.seq > after]
@@ -387,6 +388,21 @@ async def test_a_decision_of_several_events_is_durable_with_its_last(autojump_cl
     with trio.move_on_after(1) as scope:
         await kept.durable(recorded)
     assert scope.cancelled_caught
+
+
+def test_only_a_call_that_was_made_may_linger_by_itself():
+    """What a provider asked for must not be forgotten by the next life."""
+    kept, log, _ = opened()
+    kept.execute(connected[0])
+    subject, before = min(kept.world.connections), log.hurried
+    made = gateway.CallMade(endpoint="GET /", method="GET", kind=gateway.CallKind.READ, began=1)
+    assert kept.execute(commands.NoteCallMade(subject=subject, call=made))
+    assert log.hurried == before
+    hinted = commands.NoteAnswer(
+        subject=subject, cause=terms.FailureClass.RATE_LIMITED, retry_after=60 * MINUTES
+    )
+    assert kept.execute(hinted)
+    assert log.hurried == before + 1
 
 
 async def test_a_subscriber_sees_nothing_that_is_not_on_disk(autojump_clock):

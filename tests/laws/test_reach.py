@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon.cache.cache import LABEL_BYTES, Cache
-from daemon.cache.reach import is_below
+from daemon.cache.reach import Reach, is_below
 from daemon.cache.shelf import Shelf
 from tests.gateway.test_shelf import ANSWER, here, kept, label
 
@@ -68,7 +68,16 @@ def test_it_is_what_a_look_at_each_would_find(room, steps):
     trio.run(scene)
 
 
+@pytest.mark.parametrize("written", ["/items//7", "/items/7;v=1", "//items;x/7/", "/items"])
+def test_a_path_that_servers_read_as_another_reaches_what_that_reaches(written):
+    reach = Reach()
+    reach.add("/items/7", b"key")
+    reach.add("/items/70", b"another")
+    assert b"key" in reach.take(written)
+
+
 @given(path=path, above=path)
 def test_a_path_lies_below_another_where_that_is_how_its_parts_begin(path, above):
-    parts, trunk = (each.rstrip("/").split("/") for each in (path, above))
+    bare = ([each.partition(";")[0] for each in said.split("/")] for said in (path, above))
+    parts, trunk = ([each for each in said if each] for said in bare)
     assert is_below(path, above) is (parts[: len(trunk)] == trunk)
