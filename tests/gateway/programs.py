@@ -71,11 +71,14 @@ class Programs(InProcess):
         )
         self.arrived.append(arrived)
         said = self.answer(arrived)
-        own_s = self.file.limits.timeout_s
-        with trio.move_on_after(request.timeout_s or own_s) as scope:
+        limits = self.file.limits
+        whole_s = request.timeout_s or limits.timeout_s
+        silence_s = limits.silence(whole_s)
+        with trio.move_on_after(min(whole_s, silence_s)) as scope:
             await trio.sleep(self.latency_s)
         if scope.cancelled_caught:
-            cause = FailureClass.CANCELLED if request.cut_short else FailureClass.TIMEOUT
+            cut_short = request.cut_short and whole_s <= silence_s
+            cause = FailureClass.CANCELLED if cut_short else FailureClass.TIMEOUT
             raise CallLost(cause, "too slow")
         if isinstance(said, CallLost):
             raise said.copy()

@@ -256,7 +256,7 @@ def test_what_is_read_while_a_change_is_under_way_is_old_also_after_a_crash():
         programs.answer = lambda asked: fresh(asked) if asked.method == "GET" else b""
         async with programs.life() as daemon, trio.open_nursery() as nursery:
             await trio.sleep(60)
-            programs.latency_s = 10
+            programs.latency_s = 9
             nursery.start_soon(partial(programs.ask, daemon, "/days", method="POST", body=b""))
             await trio.sleep(1)
             programs.latency_s = 0.1
