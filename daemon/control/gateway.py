@@ -57,8 +57,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         fresh=wish.fresh,
     )
     try:
-        way = desk.outbox if wish.queue else desk.gateway
-        answer = await way.call(subject, asked, by)
+        answer = await desk.outbox.call(subject, asked, by, queue=wish.queue)
     except NotQueued as refused:
         raise Refused(refused.code, refused.message) from None
     except HeldBack as back:
