@@ -49,7 +49,8 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     `provider`, `shared` with somebody who asked the same, or the `cache`, which says how old it is,
     whether it is `stale`: no longer as good as new, and `why` none was to be had. From the `outbox`
     comes a 202, and `write` is the number of a write that is delivered later. `cause` and `message`
-    say what is wrong; `message` also what becomes of such a write.
+    say what is wrong; `message` also what becomes of such a write. `retry_after_s` is for how long
+    the provider asked to be left alone; the answer's header Retry-After says it too.
     """
 
     seq: int
@@ -66,6 +67,7 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     cause: FailureClass | None = None
     message: str = ""
     write: int | None = None
+    retry_after_s: int | None = None
 
 
 class CacheQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,11 +1,13 @@
 """Does who types `rounds request` learn what came of it, by words and by exit code?"""
 
 import base64
+import json
 import random
 import socket
 import subprocess
 import threading
 from contextlib import ExitStack
+from http.client import HTTPResponse
 
 import pytest
 
@@ -22,9 +24,10 @@ KEY = {"primary_key": ["date"]}
 
 @pytest.fixture(scope="module")
 def daemon():
-    with world("acme/orders", "acme/keyed_orders", "acme/old_orders") as made:
+    with world("acme/orders", "acme/keyed_orders", "acme/old_orders", "acme/busy") as made:
         more = {"streams": {"days": {"path": "/days", **KEY}}}
-        made.home.provide("orders", made.provider.url, **more)
+        for name in ("orders", "busy"):
+            made.home.provide(name, made.provider.url, **more)
         made.home.provide(
             "keyed_orders", made.provider.url, idempotency_header="Idempotency-Key", **more
         )
@@ -36,6 +39,7 @@ def daemon():
         made.provider.routes["/bytes"] = lambda *_: (200, BINARY)
         made.provider.routes["/hostile"] = lambda *_: (200, "red \x1b[31m,\ttab\nend\n")
         made.provider.routes["/moved"] = lambda *_: (302, {}, away)
+        made.provider.routes["/later"] = lambda *_: (429, {}, {"Retry-After": "90"})
         made.provider.routes["/gone"] = lambda *_: (410, {})
         made.start()
         yield made
@@ -76,6 +80,24 @@ def test_a_redirect_that_is_not_followed_ends_with_1(daemon):
     typed = daemon.rounds("request", "acme/orders", "GET", "/moved")
     assert typed.code == 1
     assert typed.err.startswith("302 from the provider")
+
+
+def test_who_is_to_come_back_is_told_when_by_words_and_by_a_header(daemon):
+    with ExitStack() as stack:
+        asked = stack.enter_context(socket.socket(socket.AF_UNIX))
+        asked.connect(str(daemon.home.socket))
+        wish = b'{"connection": "acme/busy", "path": "/later"}'
+        head = f"POST /v1/request HTTP/1.0\r\nHost: r\r\nContent-Length: {len(wish)}\r\n\r\n"
+        asked.sendall(head.encode() + wish)
+        answer = HTTPResponse(asked)
+        answer.begin()
+        said = json.loads(answer.read())
+    assert (answer.status, said["status"]) == (200, 429)
+    assert (answer.headers["Retry-After"], said["retry_after_s"]) == ("90", 90)
+    assert said["message"].endswith("; come back in 90 s")
+    typed = daemon.rounds("request", "acme/busy", "GET", "/days", "--json")
+    assert (typed.code, typed.problem["code"]) == (1, "limited")
+    assert 0 < typed.problem["retry_after_s"] <= 90
 
 
 def test_a_path_that_is_gone_is_not_called_a_provider_that_is(daemon):

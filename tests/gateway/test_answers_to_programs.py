@@ -10,9 +10,10 @@ from daemon.cache.cache import LABEL_BYTES
 from daemon.control import cache, gateway
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import CacheQuery, RequestWish
+from daemon.exchange import CallLost
 from daemon.places import Places
 from events.schema import BreakerOpened
-from events.terms import Caller
+from events.terms import Caller, FailureClass
 from tests.fakes.in_process import NAME, play
 from tests.gateway.programs import KEY_HEADER, OTHER, Programs
 
@@ -54,6 +55,25 @@ def test_an_open_breaker_says_when_it_lets_a_call_through():
         assert held.value.code == "breaker"
         assert held.value.retry_after > timedelta(0)
         assert "; it lets a call through in " in held.value.message
+
+    asking(test)
+
+
+@pytest.mark.parametrize(
+    ("cause", "status"), [(FailureClass.RATE_LIMITED, 429), (FailureClass.SERVER, 503)]
+)
+def test_a_provider_that_says_when_to_come_back_is_heard(cause, status):
+    async def test(programs, at):
+        rest = timedelta(seconds=59.2)
+        programs.answer = lambda _: CallLost(cause, "it is busy", status=status, retry_after=rest)
+        wish = RequestWish(connection=NAME, method="POST", path="/orders", queue=False)
+        answer = await gateway.request(at, wish, BY)
+        assert (answer.status, answer.retry_after_s) == (status, 60)
+        assert answer.message == "it is busy; come back in 60 s"
+        programs.answer = lambda _: b"done"
+        await trio.sleep(60)
+        answer = await gateway.request(at, wish, BY)
+        assert (answer.message, answer.retry_after_s) == ("", None)
 
     asking(test)
 
