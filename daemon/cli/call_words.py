@@ -5,7 +5,10 @@ from datetime import timedelta
 from daemon.cli import times
 from daemon.control.provider_messages import BatchView, CallsView, EndpointView, WindowView
 
-NO_KEYS = "a write is sent once: the provider knows no header for a key"
+NO_KEYS = (
+    "a write is not sent again by itself once it may have arrived: the provider knows no header "
+    "for a key"
+)
 NO_ENDPOINTS = (
     "none is declared: a GET's answer is kept as it says itself, at most {stale} where no other "
     "can be had, and the same ones at once go as one"

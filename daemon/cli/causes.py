@@ -18,6 +18,13 @@ CAUSES = {
 }
 
 
+OF_CALLS = CAUSES | {
+    FailureClass.RETIRED: "what is there is gone for good",
+    FailureClass.CANCELLED: "its time ran out, or its connection changed meanwhile",
+}
+"""One thing may be gone where its provider is not, and nobody took a call back."""
+
+
 def of_call(cause: FailureClass) -> str:
-    """For a program's call: one thing may be gone where its provider is not."""
-    return "what is there is gone for good" if cause is FailureClass.RETIRED else CAUSES[cause]
+    """For a program's call, also one that waits."""
+    return OF_CALLS[cause]

@@ -21,6 +21,10 @@ ANSWER_S = 30.0  # the daemon answers from memory, or after one write to a disk 
 T = TypeVar("T")
 
 
+class Unheard(Ended):
+    """The daemon was asked, and what came of it was not heard: it may have done it, or not."""
+
+
 class Client:
     """Asks one daemon; every question has a connection of its own."""
 
@@ -62,17 +66,19 @@ class Client:
         self, method: str, target: str, body: bytes | None, seconds: float = ANSWER_S
     ) -> bytes:
         connection = _Connection(self._socket, seconds)
+        handed_over = False
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # it answers before the end
                 connection.request(method, target, body)
+                handed_over = True
             response = connection.getresponse()
             answer = response.read()
         except TimeoutError:
-            raise Ended(
+            raise Unheard(
                 Exit.TIMED_OUT, f"the daemon did not answer within {seconds:g} s; try again"
             ) from None
         except (OSError, http.client.HTTPException):
-            raise self._gone() from None
+            raise self._gone(Unheard if handed_over else Ended) from None
         finally:
             connection.close()
         if response.status != http.client.OK:
@@ -83,8 +89,8 @@ class Client:
         opened, self._opened = self._opened, None
         return opened or _connected(self._path)
 
-    def _gone(self) -> Ended:
-        return Ended(
+    def _gone(self, ended: type[Ended] = Ended) -> Ended:
+        return ended(
             Exit.NOT_RUNNING, f"the daemon at {self._path} went away; start it with `roundsd`"
         )
 

@@ -38,11 +38,19 @@ EXITS = {code: exit_ for exit_, code in CODES.items()}
 class Ended(Exception):
     """A command comes to a bad end. The sentence says what to do."""
 
-    def __init__(self, exit_: Exit, message: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        exit_: Exit,
+        message: str,
+        code: str | None = None,
+        *,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.exit = exit_
         self.code = code or CODES[exit_]
         self.message = message
+        self.retry_after_s = retry_after_s
 
 
 class PipeClosed(Exception):
@@ -51,14 +59,16 @@ class PipeClosed(Exception):
 
 def refused(problem: Problem) -> Ended:
     """What the daemon would not do."""
-    return Ended(EXITS.get(problem.code, Exit.FAILED), problem.message, problem.code)
+    exit_, rest_s = EXITS.get(problem.code, Exit.FAILED), problem.retry_after_s
+    return Ended(exit_, problem.message, problem.code, retry_after_s=rest_s)
 
 
 def report(ended: Ended) -> int:
     """Say it on stderr, with --json once more for programs."""
     sys.stderr.write(f"rounds: {ended.message}\n")
     if "--json" in sys.argv:
-        problem = Problem(code=ended.code, message=ended.message)
+        rest_s = ended.retry_after_s
+        problem = Problem(code=ended.code, message=ended.message, retry_after_s=rest_s)
         sys.stderr.write(msgspec.json.encode(problem).decode() + "\n")
     return ended.exit
 

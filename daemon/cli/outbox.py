@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, client, content, screen, times
+from daemon.cli import arguments, client, content, outbox_words, screen, times
 from daemon.cli.arguments import as_json, examples
-from daemon.cli.causes import CAUSES
+from daemon.cli.causes import of_call
 from daemon.cli.lazy import LazyGroup
 from daemon.control.messages import Done
 from daemon.control.outbox_messages import WriteAnswer, WriteName, Writes, WritesView, WriteView
@@ -30,6 +30,9 @@ HELD = {
     "limit": "its tenant's programs have used up their limit",
     "asked-to-wait": "the provider asked to be left alone",
 }
+
+NO_KEY = "none: it is not sent again by itself once it may have arrived"
+IN_DOUBT = "in-doubt"
 
 number = click.argument("write", type=click.IntRange(1, 2**63 - 1))
 
@@ -71,9 +74,10 @@ def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
             str(each.attempts),
             _next(each, found.now),
             why(each),
-            style="red" if each.phase == "in-doubt" else "",
+            style="red" if each.phase == IN_DOUBT else "",
         )
     screen.show(table)
+    _settle([each for each in found.writes if each.phase == IN_DOUBT])
 
 
 @click.command(epilog=examples("rounds outbox show 1204", "rounds outbox show 1204 --output body"))
@@ -106,6 +110,7 @@ def show(socket: Path | None, write: int, output: Path | None, as_json: bool) ->
         ("why", why(of)),
     ]
     screen.show(screen.pairs(*((name, text) for name, text in facts if text)))
+    _settle([of] if of.phase == IN_DOUBT else [])
     if body and output is None:
         screen.line()
         content.put(body, None)
@@ -146,7 +151,7 @@ def summary(of: WritesView) -> str:
 
 def why(of: WriteView) -> str:
     """What keeps it, and how it was lost last."""
-    lost = CAUSES[FailureClass(of.cause)] if of.cause else ""
+    lost = of_call(FailureClass(of.cause)) if of.cause else ""
     status = f" ({of.status})" if of.status else ""
     kept = HELD.get(of.held_by, of.held_by) if of.held_by else ""
     return "; ".join(each for each in (kept, lost + status if lost else "") if each)
@@ -154,7 +159,13 @@ def why(of: WriteView) -> str:
 
 def _key(found: WriteAnswer) -> str:
     """By which its provider knows it again, if it does."""
-    return (found.key or "") if found.write.keyed else "none: it is never sent twice by itself"
+    return (found.key or "") if found.write.keyed else NO_KEY
+
+
+def _settle(doubtful: list[WriteView]) -> None:
+    """Say what to do about those that are in doubt."""
+    if doubtful:
+        screen.line(outbox_words.settle(doubtful[0].write if len(doubtful) == 1 else "NUMBER"))
 
 
 def _next(of: WriteView, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from daemon.cli import times
-from daemon.cli.causes import CAUSES
+from daemon.cli.causes import of_call
 from events.outbox import (
     OutboxEvent,
     WriteBegun,
@@ -18,7 +18,15 @@ from events.outbox import (
 )
 from events.terms import FailureClass
 
-SETTLE = "look there, then type: rounds outbox retry, delivered or drop"
+SETTLE = (
+    "look there whether it arrived, then type: rounds outbox delivered {write} (it did), "
+    "retry {write} (it did not) or drop {write} (it need not any more)"
+)
+
+
+def settle(write: int | str) -> str:
+    """What to do about one that is in doubt, by its number."""
+    return SETTLE.format(write=write)
 
 
 def tone(event: OutboxEvent) -> str | None:
@@ -54,7 +62,9 @@ def told(event: OutboxEvent, who: str) -> str:
         case WriteInDoubt(write=write, cause=cause):
             why = _why(cause) or "rounds ended before the answer came"
             why += ", and its key is too old to send it again" if event.key_expired else ""
-            return f"write {write} may have arrived, or not ({why}{_status(event)}); {SETTLE}"
+            return (
+                f"write {write} may have arrived, or not ({why}{_status(event)}); {settle(write)}"
+            )
         case WriteDropped(write=write):
             return f"write {write} dropped{who}"
         case WriteRetried(write=write):
@@ -66,7 +76,7 @@ def told(event: OutboxEvent, who: str) -> str:
 
 
 def _why(cause: FailureClass | None) -> str | None:
-    return CAUSES[cause] if cause else None
+    return of_call(cause) if cause else None
 
 
 def _status(event: WriteDelivered | WriteDeferred | WriteInDoubt) -> str:

@@ -1,5 +1,7 @@
 """How does one call a provider through the daemon, with a token that one never sees?"""
 
+import math
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,11 +9,29 @@ import click
 
 from daemon.cli import arguments, client, content, screen, times
 from daemon.cli.arguments import as_json, examples
-from daemon.cli.client import ANSWER_S
+from daemon.cli.client import ANSWER_S, Unheard
 from daemon.cli.ending import Ended, Exit
-from daemon.control.gateway_messages import DEADLINE_S_MAX, RequestAnswer, RequestWish
+from daemon.control.gateway_messages import (
+    DEADLINE_S_MAX,
+    KEY,
+    PATH_CHARACTERS_MAX,
+    RequestAnswer,
+    RequestWish,
+)
+from daemon.exchange import READS
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+DOUBT = "the write may have arrived, or not"
+LOOK = "look there before you write it again"
+LOOK_IN_OUTBOX = "look there, and what `rounds outbox list` shows, before you write it again"
+SAME_KEY = "it may be written again, with the same --key"
+
+
+def _number(ctx: click.Context, option: click.Parameter, given: float) -> float:
+    """A range lets through what is no number: it is neither too small nor too large."""
+    if math.isnan(given):
+        raise click.BadParameter(f"{given} is not a number of seconds", ctx, option)
+    return given
 
 
 @click.command(
@@ -54,6 +74,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
     "--timeout",
     "timeout_s",
     type=click.FloatRange(0, DEADLINE_S_MAX, min_open=True),
+    callback=_number,
     default=30.0,
     show_default=True,
     metavar="SECONDS",
@@ -90,6 +111,7 @@ def request(
     ends with exit code 1. A write that its provider does not take, since it is down, is queued on
     disk (202) and delivered once it is back; `rounds outbox` shows it.
     """
+    _check(path, key)
     wish = RequestWish(
         connection=connection,
         method=method.upper(),  # type: ignore[arg-type]  # click has checked it
@@ -103,7 +125,11 @@ def request(
         **({} if data is None else content.fields(content.read(data))),  # type: ignore[arg-type]
     )
     content.check(output)
-    answer = client.reach(socket).post("request", wish, timeout_s + ANSWER_S)
+    daemon = client.reach(socket)
+    try:
+        answer = daemon.post("request", wish, timeout_s + ANSWER_S)
+    except Unheard as ended:
+        raise _doubtful(ended, wish) from None
     found = client.read(answer, RequestAnswer)
     if as_json:
         screen.document(answer)
@@ -113,6 +139,27 @@ def request(
         content.put(content.whole(found.body, found.body_base64), output)
     if found.status >= 400 or found.cause is not None:
         raise click.exceptions.Exit(Exit.FAILED)
+
+
+def _check(path: str, key: str | None) -> None:
+    """Raise Ended for what the daemon would refuse, in the words of its schema."""
+    if len(path) > PATH_CHARACTERS_MAX:
+        most = f"at most {PATH_CHARACTERS_MAX:,} characters, its query included"
+        raise Ended(Exit.USAGE, f"nothing was sent: a path has {most}; this one has {len(path):,}")
+    if key is not None and not re.search(KEY, key):
+        wants = "1 to 255 characters of plain ASCII, without spaces"
+        raise Ended(Exit.USAGE, f"nothing was sent: a --key is {wants}; give it another one")
+
+
+def _doubtful(ended: Ended, wish: RequestWish) -> Ended:
+    """How it ends where nothing was heard of it: a write is not to be made again unseen."""
+    reads = wish.method in READS if wish.kind is None else wish.kind == "read"
+    if reads:
+        return ended
+    what_to_do = SAME_KEY if wish.key else LOOK_IN_OUTBOX if wish.queue else LOOK
+    said = ended.message.removesuffix("; try again")
+    exit_ = Exit.FAILED if ended.exit is Exit.NOT_RUNNING else ended.exit
+    return Ended(exit_, f"{said}; {DOUBT}: {what_to_do}")
 
 
 def _tell(found: RequestAnswer) -> None:

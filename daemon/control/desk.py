@@ -1,5 +1,6 @@
 """What do all operations work with, and how are names and subjects told apart?"""
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Self
@@ -50,6 +51,11 @@ class Refused(Exception):
         self.code = code
         self.message = message
         self.retry_after = retry_after
+
+
+def seconds(wait: timedelta) -> int:
+    """How long to wait, as it is said: who comes back then is not too early."""
+    return math.ceil(wait.total_seconds())
 
 
 class Desk(Struct, frozen=True, kw_only=True):

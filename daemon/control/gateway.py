@@ -1,11 +1,10 @@
 """How do programs call a provider through us?"""
 
 import base64
-import math
 from datetime import datetime, timedelta
 
 from daemon import retirement_words
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import Desk, Refused, seconds
 from daemon.control.gateway_messages import CONTENT_BYTES_MAX, RequestAnswer, RequestWish
 from daemon.decide.calling import Held
 from daemon.exchange import CallLost
@@ -33,6 +32,7 @@ QUEUED = (
 )
 TWO_BODIES = "nothing was sent: give the body as text (body) or as bytes (body_base64), not as both"
 TOO_LARGE = f"nothing was sent: a body has at most {CONTENT_BYTES_MAX:,} bytes, and this one {{:,}}"
+AGAIN = "{}; come back in {} s"
 ACCEPTED = 202  # it is on disk, and its outcome is yet to come
 PROBLEMS = {
     FailureClass.RATE_LIMITED: "limited",
@@ -57,8 +57,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         fresh=wish.fresh,
     )
     try:
-        way = desk.outbox if wish.queue else desk.gateway
-        answer = await way.call(subject, asked, by)
+        answer = await desk.outbox.call(subject, asked, by, queue=wish.queue)
     except NotQueued as refused:
         raise Refused(refused.code, refused.message) from None
     except HeldBack as back:
@@ -92,6 +91,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
         duration_ms=answer.duration_ms,
         cause=answer.cause,
         message=_message(desk, subject, wish.connection, answer),
+        retry_after_s=None if answer.retry_after is None else seconds(answer.retry_after),
     )
 
 
@@ -117,15 +117,19 @@ def _held(name: str, held: Held, now: datetime) -> Refused:
     left = held.until - now if held.until else None
     if left is None or left <= timedelta(0):
         return Refused(code, f"nothing was sent: {name} {why.format(name=name)}")
-    soon = f"it lets a call through in {math.ceil(left.total_seconds())} s"
+    soon = f"it lets a call through in {seconds(left)} s"
     words = f"nothing was sent: {name} {why.format(name=name)}; {soon}"
     return Refused(code, words, retry_after=left)
 
 
 def _message(desk: Desk, subject: int, name: str, answer: Answer) -> str:
-    """A program that finds one thing gone is not told what a connection is whose syncs do."""
+    """What is wrong, and when it may pass.
+
+    A program that finds one thing gone is not told what a connection is whose syncs do.
+    """
     if answer.cause is not FailureClass.RETIRED:
-        return answer.message
+        rest = answer.retry_after
+        return answer.message if rest is None else AGAIN.format(answer.message, seconds(rest))
     at = desk.journal.world.connections[subject].provider
     file, today = desk.configuration.providers.get(desk.vault.name(at)), desk.journal.clock.now()
     if file is None:

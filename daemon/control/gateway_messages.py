@@ -13,6 +13,7 @@ BASE64_MAX = (CONTENT_BYTES_MAX + 2) // 3 * 4
 REQUEST_BYTES_MAX = BASE64_MAX + 64 * 1024  # of the JSON: a whole body, and a path and headers
 PATH_CHARACTERS_MAX = 4096  # the query included; servers take no longer request line
 HEADER_CHARACTERS_MAX = 8 * 1024  # servers take no longer header line
+KEY = r"^[\x21-\x7e]{1,255}\Z"  # what fits into a header, and into a provider's column
 HEADERS_MAX = 32  # far more than there are that a program may set
 
 HeaderText = Annotated[str, Meta(max_length=HEADER_CHARACTERS_MAX)]
@@ -35,7 +36,7 @@ class RequestWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     body: Annotated[str, Meta(extra_json_schema={"maxLength": CONTENT_BYTES_MAX})] | None = None
     body_base64: Annotated[bytes, Meta(extra_json_schema={"maxLength": BASE64_MAX})] | None = None
     kind: Literal["read", "write", "rpc", "auth"] | None = None
-    key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}\Z")] | None = None
+    key: Annotated[str, Meta(pattern=KEY)] | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=DEADLINE_S_MAX)] = 30.0
     fresh: bool = False
     queue: bool = True
@@ -48,7 +49,8 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     `provider`, `shared` with somebody who asked the same, or the `cache`, which says how old it is,
     whether it is `stale`: no longer as good as new, and `why` none was to be had. From the `outbox`
     comes a 202, and `write` is the number of a write that is delivered later. `cause` and `message`
-    say what is wrong; `message` also what becomes of such a write.
+    say what is wrong; `message` also what becomes of such a write. `retry_after_s` is for how long
+    the provider asked to be left alone; the answer's header Retry-After says it too.
     """
 
     seq: int
@@ -65,6 +67,7 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     cause: FailureClass | None = None
     message: str = ""
     write: int | None = None
+    retry_after_s: int | None = None
 
 
 class CacheQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

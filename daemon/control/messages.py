@@ -21,10 +21,14 @@ Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Why something was not done: a stable code, and a sentence that says what to do."""
+    """Why something was not done: a stable code, and a sentence that says what to do.
+
+    `retry_after_s` is when to come back, where that is known, as in the header Retry-After.
+    """
 
     code: str
     message: str
+    retry_after_s: int | None = None
 
 
 class Nothing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

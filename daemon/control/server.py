@@ -1,6 +1,5 @@
 """How does a request become an operation, and its answer a response?"""
 
-import math
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from daemon.control import openapi
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import Desk, Refused, seconds
 from daemon.control.http_server import BODY_BYTES_MAX
 from daemon.control.messages import Problem
 from daemon.control.operations import OPERATIONS, STREAMS, Operation, Role, Stream
@@ -79,7 +78,8 @@ def _operation(desk: Desk, role: Role, operation: Operation, places: trio.Capaci
             by = _caller(request, role, operation.role)
             async with _place(request, operation, places):
                 wish = await _read(request, operation.takes, operation.bytes_max)
-                return _json(200, await operation.call(desk, wish, by))
+                answer = await operation.call(desk, wish, by)
+                return _json(200, answer, getattr(answer, "retry_after_s", None))
         except Refused as refused:
             return _refused(refused)
         except ClientDisconnect:
@@ -171,16 +171,16 @@ async def _body(request: Request, most: int) -> bytearray:
     raise Refused("invalid", f"the request was not there whole after {BODY_S:g} s")
 
 
-def _json(status: int, answer: Any) -> Response:
-    return Response(msgspec.json.encode(answer), status, media_type="application/json")
+def _json(status: int, answer: Any, retry_after_s: int | None = None) -> Response:
+    later = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
+    return Response(msgspec.json.encode(answer), status, later, media_type="application/json")
 
 
 def _refused(refused: Refused) -> Response:
-    answer = _problem(refused.code, refused.message)
-    if refused.retry_after is not None:
-        answer.headers["retry-after"] = str(math.ceil(refused.retry_after.total_seconds()))
-    return answer
+    rest_s = None if refused.retry_after is None else seconds(refused.retry_after)
+    return _problem(refused.code, refused.message, rest_s)
 
 
-def _problem(code: str, message: str) -> Response:
-    return _json(STATUS[code], Problem(code=code, message=message))
+def _problem(code: str, message: str, retry_after_s: int | None = None) -> Response:
+    problem = Problem(code=code, message=message, retry_after_s=retry_after_s)
+    return _json(STATUS[code], problem, retry_after_s)

@@ -93,13 +93,17 @@ class Outbox:
         self._gateway = gateway
         self._chance = chance
 
-    async def call(self, subject: int, wish: Wish, by: Caller | None) -> Outcome:
-        """Make a connection's call; a write waits where its provider is down.
+    async def call(
+        self, subject: int, wish: Wish, by: Caller | None, *, queue: bool = True
+    ) -> Outcome:
+        """Make a connection's call; with `queue` a write waits where its provider is down.
 
         Raises HeldBack, CallLost and NotQueued.
         """
         if (wish.kind or asking.kind_of(wish.method)) is not CallKind.WRITE:
             return await self._gateway.call(subject, wish, by)
+        if not queue:
+            return await self._gateway.call(subject, self._with_key(subject, wish), by)
         world, now = self._journal.world, self._journal.clock.now()
         if held := line.keeps_out(subject, world, now):
             raise HeldBack(held)

@@ -107,7 +107,10 @@ def test_what_may_not_be_given_is_not_said_to_be(daemon):
 
 def test_where_nothing_is_declared_what_holds_then_is_said(daemon):
     said = lines(daemon.rounds("provider", "show", "plain"))
-    assert f"writes  {call_words.NO_KEYS}" in said
+    assert (
+        "writes  a write is not sent again by itself once it may have arrived: the provider knows "
+        "no header for a key"
+    ) in said
     assert f"endpoints  {call_words.NO_ENDPOINTS.format(stale='7 days')}" in said
     assert not any(line.startswith("rate") for line in said)
 

@@ -91,12 +91,13 @@ def test_who_would_rather_hear_of_it_does(daemon):
 def test_what_waits_is_listed_and_shown_whole(daemon, write):
     out = daemon.rounds("outbox", "list").out
     assert write in out
+    assert "rounds outbox delivered" not in out, "nothing is in doubt"
     assert "POST /entries" in out
     assert "the provider failed" in out
     assert daemon.rounds("outbox", "list", "acme/weather").out == "no write waits\n"
     shown = daemon.rounds("outbox", "show", write).out
     assert "POST /entries" in shown
-    assert "none: it is never sent twice by itself" in shown
+    assert "none: it is not sent again by itself once it may have arrived" in shown
     assert "a line" in shown
     document = daemon.rounds("outbox", "show", write, "--json").document
     assert (document["path"], document["body"]) == ("/entries", "a line")
@@ -137,11 +138,15 @@ def test_a_doubt_is_named_everywhere_and_settled(daemon, write):
     settle_in_doubt(daemon, write)
     assert "1 write waiting, 1 in doubt" in daemon.rounds("status").out
     assert "somebody must look whether it arrived" in daemon.rounds("outbox", "list").out
+    settle = f"then type: rounds outbox delivered {write} (it did), retry {write} (it did not) or"
+    for screen in (("outbox", "list"), ("outbox", "show", write)):
+        assert settle in daemon.rounds(*screen).out
     health = daemon.rounds("health").out
     assert "1 connection has a write in doubt" in health
     assert "rounds outbox list acme/orders" in health
     told = daemon.rounds("log", "show", "--connection", "acme/orders").out
     assert f"write {write} may have arrived, or not" in told
+    assert settle in told
     settled = daemon.rounds("outbox", "delivered", write)
     assert settled.out == f"write {write}: settled: it counts as delivered\n"
     assert "no write waits" in daemon.rounds("outbox", "list").out

@@ -1,14 +1,17 @@
 """Does who types `rounds request` learn what came of it, by words and by exit code?"""
 
 import base64
+import json
 import random
 import socket
 import subprocess
+import threading
 from contextlib import ExitStack
+from http.client import HTTPResponse
 
 import pytest
 
-from daemon.control.gateway_messages import CONTENT_BYTES_MAX
+from daemon.control.gateway_messages import CONTENT_BYTES_MAX, PATH_CHARACTERS_MAX
 from daemon.control.server import LARGE_MAX
 from tests.cli.world import WAIT_S, command, terminal, world
 from tests.e2e.daemon import ROOT
@@ -21,9 +24,10 @@ KEY = {"primary_key": ["date"]}
 
 @pytest.fixture(scope="module")
 def daemon():
-    with world("acme/orders", "acme/keyed_orders", "acme/old_orders") as made:
+    with world("acme/orders", "acme/keyed_orders", "acme/old_orders", "acme/busy") as made:
         more = {"streams": {"days": {"path": "/days", **KEY}}}
-        made.home.provide("orders", made.provider.url, **more)
+        for name in ("orders", "busy"):
+            made.home.provide(name, made.provider.url, **more)
         made.home.provide(
             "keyed_orders", made.provider.url, idempotency_header="Idempotency-Key", **more
         )
@@ -35,6 +39,7 @@ def daemon():
         made.provider.routes["/bytes"] = lambda *_: (200, BINARY)
         made.provider.routes["/hostile"] = lambda *_: (200, "red \x1b[31m,\ttab\nend\n")
         made.provider.routes["/moved"] = lambda *_: (302, {}, away)
+        made.provider.routes["/later"] = lambda *_: (429, {}, {"Retry-After": "90"})
         made.provider.routes["/gone"] = lambda *_: (410, {})
         made.start()
         yield made
@@ -49,10 +54,50 @@ def test_a_key_that_its_provider_does_not_know_is_refused(daemon):
     assert daemon.rounds("request", "acme/keyed_orders", *line).code == 0
 
 
+@pytest.mark.parametrize("key", ["", "two words", "grün", "line\n", "k" * 256])
+def test_a_key_that_fits_into_no_header_is_refused_in_plain_words(daemon, key):
+    typed = daemon.rounds("request", "acme/keyed_orders", "POST", "/entries", "--key", key)
+    assert (typed.code, typed.out) == (2, "")
+    assert typed.err.startswith("rounds: nothing was sent: a --key is 1 to 255 characters")
+
+
+def test_a_path_that_is_too_long_is_refused_in_plain_words(daemon):
+    long = "/" + "a" * PATH_CHARACTERS_MAX
+    typed = daemon.rounds("request", "acme/orders", "GET", long)
+    assert (typed.code, typed.out) == (2, "")
+    assert "a path has at most 4,096 characters" in typed.err
+    assert "this one has 4,097" in typed.err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "NaN", "inf", "0", "-1"])
+def test_a_time_that_is_none_is_refused(daemon, seconds):
+    typed = daemon.rounds("request", "acme/orders", "GET", "/days", f"--timeout={seconds}")
+    assert (typed.code, typed.out) == (2, "")
+    assert "invalid value for '--timeout'" in typed.err
+
+
 def test_a_redirect_that_is_not_followed_ends_with_1(daemon):
     typed = daemon.rounds("request", "acme/orders", "GET", "/moved")
     assert typed.code == 1
     assert typed.err.startswith("302 from the provider")
+
+
+def test_who_is_to_come_back_is_told_when_by_words_and_by_a_header(daemon):
+    with ExitStack() as stack:
+        asked = stack.enter_context(socket.socket(socket.AF_UNIX))
+        asked.connect(str(daemon.home.socket))
+        wish = b'{"connection": "acme/busy", "path": "/later"}'
+        head = f"POST /v1/request HTTP/1.0\r\nHost: r\r\nContent-Length: {len(wish)}\r\n\r\n"
+        asked.sendall(head.encode() + wish)
+        answer = HTTPResponse(asked)
+        answer.begin()
+        said = json.loads(answer.read())
+    assert (answer.status, said["status"]) == (200, 429)
+    assert (answer.headers["Retry-After"], said["retry_after_s"]) == ("90", 90)
+    assert said["message"].endswith("; come back in 90 s")
+    typed = daemon.rounds("request", "acme/busy", "GET", "/days", "--json")
+    assert (typed.code, typed.problem["code"]) == (1, "limited")
+    assert 0 < typed.problem["retry_after_s"] <= 90
 
 
 def test_a_path_that_is_gone_is_not_called_a_provider_that_is(daemon):
@@ -138,6 +183,23 @@ def test_who_comes_while_others_hold_all_places_is_told_so_and_not_that_nobody_i
         done = typed_bytes(daemon, *line, stdin=BODIES["large"])
     assert done.returncode == 1
     assert b"8 requests of more than 65,536 bytes are under way" in done.stderr
+
+
+def test_a_write_whose_daemon_dies_meanwhile_may_have_arrived_and_that_is_said():
+    arrived, over = threading.Event(), threading.Event()
+    with world("acme/orders") as made:
+        days = {"days": {"path": "/days", **KEY}}
+        made.home.provide("orders", made.provider.url, streams=days)
+        made.provider.uploads["/upload"] = lambda _: (201, arrived.set() or over.wait(WAIT_S))
+        made.start()
+        line = ("request", "acme/orders", "POST", "/upload", "--data", "a line")
+        with made.open(*line) as typed:
+            assert arrived.wait(WAIT_S)
+            made.process.kill()
+            _, said = typed.communicate(timeout=WAIT_S)
+        over.set()
+    assert typed.returncode == 1, "5 would mean that nothing was asked at all"
+    assert "went away; start it with `roundsd`; the write may have arrived, or not: look" in said
 
 
 def test_an_answer_goes_to_a_file_byte_for_byte(daemon, tmp_path):

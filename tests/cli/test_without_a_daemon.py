@@ -70,8 +70,8 @@ def test_each_refusal_has_its_exit_code(home, tmp_path, code, exit_code):
     assert (typed.code, typed.err) == (exit_code, "rounds: because\n")
 
 
-def answered(home, tmp_path, body, status):
-    """What `rounds status` makes of an answer."""
+def answered(home, tmp_path, body, status, *words):
+    """What a line, `rounds status` else, makes of an answer; of none, where it has no status."""
     import threading
 
     path = str(tmp_path / "s")
@@ -82,15 +82,45 @@ def answered(home, tmp_path, body, status):
         def answer():
             peer, _ = listener.accept()
             with peer:
-                peer.recv(65536)
+                with peer.makefile("rb") as asked:
+                    lengths = [
+                        int(line.split(b":")[1])
+                        for line in iter(asked.readline, b"\r\n")
+                        if line.startswith(b"Content-Length")
+                    ]
+                    asked.read(sum(lengths))
+                if status is None:
+                    return
                 head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
                 peer.sendall(head.encode() + body)
 
         thread = threading.Thread(target=answer)
         thread.start()
-        typed = home.rounds("--socket", path, "status")
+        typed = home.rounds("--socket", path, *(words or ["status"]))
         thread.join()
     return typed
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "said"),
+    [
+        ("GET /a", 5, "start it with `roundsd`\n"),
+        ("POST /a --kind read", 5, "start it with `roundsd`\n"),
+        (
+            "POST /a",
+            1,
+            "look there, and what `rounds outbox list` shows, before you write it again",
+        ),
+        ("GET /a --kind write --no-queue", 1, "look there before you write it again\n"),
+        ("PUT /a --key order-7", 1, "it may be written again, with the same --key\n"),
+    ],
+)
+def test_who_hears_nothing_more_of_a_write_is_told_to_look(home, tmp_path, words, exit_code, said):
+    typed = answered(home, tmp_path, b"", None, "request", "acme/orders", *words.split())
+    assert typed.code == exit_code
+    assert typed.err.startswith("rounds: the daemon at ")
+    assert said in typed.err
+    assert ("the write may have arrived, or not" in typed.err) == (exit_code == 1)
 
 
 @pytest.mark.parametrize(

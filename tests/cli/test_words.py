@@ -6,11 +6,13 @@ import msgspec
 import pytest
 
 from daemon import configuration, duration
-from daemon.cli import held_words, times, words
+from daemon.cli import held_words, outbox, times, words
 from daemon.cli.waiting import Pursuit
 from daemon.control.messages import EventView
+from daemon.control.outbox_messages import WriteView
 from daemon.decide.hindrance import Hindrance
 from events.gateway import CallKind, CallMade
+from events.outbox import WriteQueued
 from events.policy import Settings
 from events.schema import (
     BackfillAdvanced,
@@ -63,6 +65,21 @@ def test_a_program_that_finds_one_thing_gone_is_not_told_that_its_provider_is():
     )  # fmt: skip
     line = words.line(view(12, call), width=14)
     assert "failed: what is there is gone for good (410)" in line
+
+
+def test_a_write_whose_time_ran_out_is_not_called_one_that_somebody_took_back():
+    cause, said = FailureClass.CANCELLED, "its time ran out, or its connection changed meanwhile"
+    queued = WriteQueued(
+        row=1, endpoint="POST /orders", method="POST", kind=CallKind.WRITE, keyed=True, bytes=2,
+        cause=cause, due=NOW,
+    )  # fmt: skip
+    waiting = WriteView(
+        write=12, connection="acme/shop", endpoint="POST /orders", method="POST", phase="queued",
+        keyed=True, bytes=2, queued_at=NOW, place=1, attempts=1, due=NOW, held_by=None,
+        cause=cause.value, status=None,
+    )  # fmt: skip
+    assert words.line(view(12, queued), width=14).endswith(f"; {said}")
+    assert outbox.why(waiting) == said
 
 
 @pytest.mark.parametrize(

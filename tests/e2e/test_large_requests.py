@@ -126,6 +126,7 @@ async def test_large_ones_wait_for_their_place_and_small_ones_do_not(home):
                     late = await daemon.call("POST", "request", json=wish(body_base64=WHOLE))
                     assert (late.status_code, late.json()["code"]) == (429, "limited")
                     assert late.headers["retry-after"] == f"{server.PLACE_S:g}"
+                    assert late.json()["retry_after_s"] == server.PLACE_S
                     small = await told_to(daemon, OTHER, body="small")
                     assert small["status"] == 201
                     gate.set()

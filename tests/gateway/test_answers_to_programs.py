@@ -10,11 +10,12 @@ from daemon.cache.cache import LABEL_BYTES
 from daemon.control import cache, gateway
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import CacheQuery, RequestWish
+from daemon.exchange import CallLost
 from daemon.places import Places
 from events.schema import BreakerOpened
-from events.terms import Caller
+from events.terms import Caller, FailureClass
 from tests.fakes.in_process import NAME, play
-from tests.gateway.programs import OTHER, Programs
+from tests.gateway.programs import KEY_HEADER, OTHER, Programs
 
 pytestmark = pytest.mark.requirement("E6")
 
@@ -54,6 +55,42 @@ def test_an_open_breaker_says_when_it_lets_a_call_through():
         assert held.value.code == "breaker"
         assert held.value.retry_after > timedelta(0)
         assert "; it lets a call through in " in held.value.message
+
+    asking(test)
+
+
+@pytest.mark.parametrize(
+    ("cause", "status"), [(FailureClass.RATE_LIMITED, 429), (FailureClass.SERVER, 503)]
+)
+def test_a_provider_that_says_when_to_come_back_is_heard(cause, status):
+    async def test(programs, at):
+        rest = timedelta(seconds=59.2)
+        programs.answer = lambda _: CallLost(cause, "it is busy", status=status, retry_after=rest)
+        wish = RequestWish(connection=NAME, method="POST", path="/orders", queue=False)
+        answer = await gateway.request(at, wish, BY)
+        assert (answer.status, answer.retry_after_s) == (status, 60)
+        assert answer.message == "it is busy; come back in 60 s"
+        programs.answer = lambda _: b"done"
+        await trio.sleep(60)
+        answer = await gateway.request(at, wish, BY)
+        assert (answer.message, answer.retry_after_s) == ("", None)
+
+    asking(test)
+
+
+@pytest.mark.parametrize("queue", [True, False])
+def test_every_write_has_a_key_also_one_that_is_not_to_be_queued(queue):
+    async def test(programs, at):
+        for key in (None, None, "order-7"):
+            wish = RequestWish(connection=NAME, method="POST", path="/a", queue=queue, key=key)
+            await gateway.request(at, wish, BY)
+        one, other, own = (each.headers[KEY_HEADER] for each in programs.arrived)
+        assert one.startswith("rounds-")
+        assert one != other
+        assert own == "order-7"
+        rpc = RequestWish(connection=NAME, method="POST", path="/a", queue=queue, kind="rpc")
+        await gateway.request(at, rpc, BY)
+        assert KEY_HEADER not in programs.arrived[-1].headers, "it is not said to be a write"
 
     asking(test)
 
