@@ -97,20 +97,26 @@ class Protected:
         if not isinstance(auth, OAuth2):
             return await self._once(request)
         subject, sync = self._whose.connection, self._whose.sync
-        access = await self._keeper.access(subject, sync=sync, going_on=True)
+        spent = await self._keeper.access(subject, sync=sync, going_on=True)
         try:
-            return await self._once(_signed(request, auth, access))
+            return await self._once(_signed(request, auth, spent))
         except CallLost as lost:
             refused = _is_refusal(auth, lost)
             if not refused and lost.cause is not FailureClass.AUTH:
                 raise
             self._refusals += 1
-            spent = access.generation == self._untried or self._refusals > REFRESHES_MAX
-            if not refused or spent:
-                raise _worded(lost) from None
+            loss = _worded(lost)
+            if not refused or spent.generation == self._untried or self._refusals > REFRESHES_MAX:
+                raise loss from None
         access = await self._keeper.access(
-            subject, sync=sync, refused=access.generation, going_on=True
+            subject,
+            sync=sync,
+            refused=spent.generation,
+            going_on=True,
+            program=self._whose.program is not None,
         )
+        if access.generation == spent.generation:  # there is no other, and this one still holds
+            raise loss
         self._untried = access.generation  # if this one is refused as well, it is not its age
         try:
             response = await self._once(_signed(request, auth, access))
