@@ -106,7 +106,7 @@ class Protected:
                 raise
             self._refusals += 1
             loss = _worded(lost)
-            if not refused or spent.generation == self._untried or self._refusals > REFRESHES_MAX:
+            if not refused or not self._may_renew(spent):
                 raise loss from None
         access = await self._keeper.access(
             subject,
@@ -126,6 +126,16 @@ class Protected:
             self._untried = None
             return response
         raise loss
+
+    def _may_renew(self, refused: Access) -> bool:
+        """Say whether it may be for its age that the provider refuses this one.
+
+        Programs pick their paths, and each of their calls stands alone: for them all a token is
+        renewed once, and what came of that is not.
+        """
+        if self._whose.program is not None:
+            return not self._keeper.tried(self._whose.connection, refused.generation)
+        return refused.generation != self._untried and self._refusals <= REFRESHES_MAX
 
     async def _once(self, request: Request) -> Response:
         """Exchange, and go on where redirects lead."""

@@ -79,6 +79,7 @@ class Keeper:
         self._vault = vault
         self._providers = providers
         self._ballast = ballast
+        self._tried: dict[int, int] = {}  # one generation a connection; none is ever given twice
         self.turns = Turns()
         if ballast is not None:
             ballast.take()
@@ -117,7 +118,17 @@ class Keeper:
                 access = _access(before)
             else:
                 raise CallLost(FailureClass.AUTH, NEEDED, sent=False)
+            if program and before is not None and refused == before.generation:
+                self._tried[subject] = access.generation
             return access
+
+    def tried(self, subject: int, generation: int) -> bool:
+        """Whether the current generation came, or had to stay, as a program's call was refused.
+
+        Where it is refused again, it is the path: another token would be used up in vain.
+        """
+        current = self._connection(subject).grant.generation
+        return self._tried.get(subject) == generation == current
 
     async def _refreshed(
         self, intended: Recorded, before: Kept | None, refused: int | None

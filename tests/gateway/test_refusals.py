@@ -70,6 +70,8 @@ def asking(test, auth, tmp_path, *, refreshes=True):
                 await consent(at)
 
             async def ask(**wish):
+                if wish.pop("anew", False):
+                    await consent(at)
                 return await gateway.request(at, RequestWish(connection=NAME, **wish), BY)
 
             await trio.sleep(60)  # the first sync is over
@@ -182,3 +184,62 @@ def test_a_grant_that_cannot_be_renewed_outlives_what_is_refused_to_a_program(tm
         assert programs.given == 1
 
     asking(test, CONSENTED, tmp_path, refreshes=False)
+
+
+@pytest.mark.requirement("C2")
+@pytest.mark.parametrize("auth", [OWNED, CONSENTED])
+def test_a_path_that_is_always_refused_costs_one_token_and_one_more_each_time_it_runs_out(
+    auth, tmp_path
+):
+    async def test(programs, ask):
+        programs.answer = closed
+        for had in (programs.given, programs.given + 2):
+            for _ in range(3):
+                answer = await ask(path="/closed")
+                assert (answer.status, answer.body) == (401, WHY.decode())
+                assert "does not allow this with our token (401)" in answer.message
+                assert (await ask(path="/days")).status == 200
+                assert programs.given == had + 1
+            await trio.sleep(HOUR_S)
+        assert programs.paths().count("/closed") == 2 * (3 + 1)
+
+    asking(test, auth, tmp_path)
+
+
+def test_after_a_person_consented_anew_a_refused_token_is_renewed_once_more(tmp_path):
+    async def test(programs, ask):
+        programs.answer = closed
+        for given in (2, 4):
+            for anew in (given > 2, False):
+                assert (await ask(path="/closed", anew=anew)).status == 401
+                assert programs.given == given
+
+    asking(test, CONSENTED, tmp_path)
+
+
+def test_a_call_whose_token_is_replaced_while_it_is_under_way_goes_out_with_the_new_one(tmp_path):
+    """Also where no other would be asked for in its stead: it is there."""
+
+    async def test(programs, ask):
+        programs.answer = closed
+        await ask(path="/closed")
+        old, programs.latency_s = programs.arrived[-1].credential, 10.0
+        programs.answer = lambda asked: (401, JSON, WHY) if asked.credential == old else b"{}"
+        await trio.sleep(HOUR_S - 35)
+        answers = []
+
+        async def early():
+            answers.append(await ask(path="/closed"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(early)
+            await trio.sleep(6)
+            answers.append(await ask(path="/days"))  # its token is about to expire
+        assert [each.status for each in answers] == [200, 200]
+        assert [each.credential == old for each in programs.arrived[2:]] == [True, False, False]
+        assert programs.given == 3
+        programs.answer = lambda _: (401, JSON, WHY)
+        await ask(path="/orders")
+        assert programs.given == 4, "what ran out was not renewed for a refusal"
+
+    asking(test, CONSENTED, tmp_path)
