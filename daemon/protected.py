@@ -97,20 +97,26 @@ class Protected:
         if not isinstance(auth, OAuth2):
             return await self._once(request)
         subject, sync = self._whose.connection, self._whose.sync
-        access = await self._keeper.access(subject, sync=sync, going_on=True)
+        spent = await self._keeper.access(subject, sync=sync, going_on=True)
         try:
-            return await self._once(_signed(request, auth, access))
+            return await self._once(_signed(request, auth, spent))
         except CallLost as lost:
             refused = _is_refusal(auth, lost)
             if not refused and lost.cause is not FailureClass.AUTH:
                 raise
             self._refusals += 1
-            spent = access.generation == self._untried or self._refusals > REFRESHES_MAX
-            if not refused or spent:
-                raise _worded(lost) from None
+            loss = _worded(lost)
+            if not refused or not self._may_renew(spent):
+                raise loss from None
         access = await self._keeper.access(
-            subject, sync=sync, refused=access.generation, going_on=True
+            subject,
+            sync=sync,
+            refused=spent.generation,
+            going_on=True,
+            program=self._whose.program is not None,
         )
+        if access.generation == spent.generation:  # there is no other, and this one still holds
+            raise loss
         self._untried = access.generation  # if this one is refused as well, it is not its age
         try:
             response = await self._once(_signed(request, auth, access))
@@ -120,6 +126,16 @@ class Protected:
             self._untried = None
             return response
         raise loss
+
+    def _may_renew(self, refused: Access) -> bool:
+        """Say whether it may be for its age that the provider refuses this one.
+
+        Programs pick their paths, and each of their calls stands alone: for them all a token is
+        renewed once, and what came of that is not.
+        """
+        if self._whose.program is not None:
+            return not self._keeper.tried(self._whose.connection, refused.generation)
+        return refused.generation != self._untried and self._refusals <= REFRESHES_MAX
 
     async def _once(self, request: Request) -> Response:
         """Exchange, and go on where redirects lead."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from daemon import answers, exchange, json_answer, selector
 from daemon.auth_file import OAuth2
+from daemon.commands import LoseRefresh
 from daemon.decide.tokens import DEAD
 from daemon.exchange import CallLost, Response
 from daemon.provider_file import AnswerErrors
@@ -69,6 +70,19 @@ class TokenLost(Exception):
         self.lost = lost
         self.sent = sent
         self.error = error
+
+    def wish(self, subject: int, sync: int | None) -> LoseRefresh:
+        """As it is to be recorded of the connection."""
+        return LoseRefresh(
+            subject=subject,
+            cause=self.lost.cause,
+            message=f"no token came: {self.lost.message}",
+            sent=self.sent,
+            status=self.lost.status,
+            error=self.error,
+            retry_after=self.lost.retry_after,
+            sync=sync,
+        )
 
 
 def read(

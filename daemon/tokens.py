@@ -23,7 +23,6 @@ from daemon.commands import (
     Authorise,
     BeginAuthorisation,
     Introspection,
-    LoseRefresh,
     Renew,
     Settle,
     Testify,
@@ -80,6 +79,7 @@ class Keeper:
         self._vault = vault
         self._providers = providers
         self._ballast = ballast
+        self._tried: dict[int, int] = {}  # one generation a connection; none is ever given twice
         self.turns = Turns()
         if ballast is not None:
             ballast.take()
@@ -91,11 +91,12 @@ class Keeper:
         sync: int | None = None,
         refused: int | None = None,
         going_on: bool = False,
+        program: bool = False,
     ) -> Access:
         """Return a token that may be used, refreshed first if need be. Raises CallLost.
 
-        `refused` is the generation that the provider has just refused; with `going_on` only what
-        is about to expire is refreshed.
+        `refused` is the generation that the provider has just refused; a `program` gets the same
+        one back where it can only run out. `going_on`: only what is about to expire is refreshed.
         """
         async with self.turns.of(subject):
             before = self._kept(subject)
@@ -106,16 +107,28 @@ class Keeper:
                     kept=before.generation if before else None,
                     refused=refused,
                     going_on=going_on,
+                    program=program,
                 )
             )
             with trio.CancelScope(shield=True):  # nobody else carries out what is intended
                 await self._journal.durable(recorded)
             if recorded and isinstance(recorded[0].event, RefreshIntended):
-                return await self._refreshed(recorded[0], before, refused)
-            phase = self._connection(subject).grant.phase
-            if phase is Phase.GOOD and before is not None:
-                return _access(before)
-            raise CallLost(FailureClass.AUTH, NEEDED, sent=False)
+                access = await self._refreshed(recorded[0], before, refused)
+            elif self._connection(subject).grant.phase is Phase.GOOD and before is not None:
+                access = _access(before)
+            else:
+                raise CallLost(FailureClass.AUTH, NEEDED, sent=False)
+            if program and before is not None and refused == before.generation:
+                self._tried[subject] = access.generation
+            return access
+
+    def tried(self, subject: int, generation: int) -> bool:
+        """Whether the current generation came, or had to stay, as a program's call was refused.
+
+        Where it is refused again, it is the path: another token would be used up in vain.
+        """
+        current = self._connection(subject).grant.generation
+        return self._tried.get(subject) == generation == current
 
     async def _refreshed(
         self, intended: Recorded, before: Kept | None, refused: int | None
@@ -140,7 +153,9 @@ class Keeper:
                 assert isinstance(intended.event, RefreshIntended), "only what was intended"
                 if before is None or before.generation != intended.event.generation:
                     lost = TokenLost(CallLost(FailureClass.AUTH, NOT_KEPT), sent=False)
-                    self._journal.execute(replace(_failing(intended, lost), missing=True))
+                    self._journal.execute(
+                        replace(lost.wish(intended.subject, intended.event.sync), missing=True)
+                    )
                     return
                 try:
                     await self._refresh(intended, before)
@@ -200,7 +215,7 @@ class Keeper:
             try:
                 tokens = await self._asked(intended, before)
             except TokenLost as lost:
-                outcome = await self._lost(intended, lost)
+                outcome = await self._lost(subject, event.sync, lost)
             else:
                 outcome = account.following(self._vault, self._connection(subject), tokens, before)
                 await self._seal(subject, outcome)
@@ -248,10 +263,9 @@ class Keeper:
         if (grant.phase, grant.generation) != (Phase.REFRESHING, event.generation):
             raise TokenLost(CallLost(FailureClass.CANCELLED, why, sent=sent), sent=sent)
 
-    async def _lost(self, intended: Recorded, loss: TokenLost) -> CallLost:
+    async def _lost(self, subject: int, sync: int | None, loss: TokenLost) -> CallLost:
         """Record how a refresh failed, and say it in words for the call that needed it."""
-        subject, lost = intended.subject, loss.lost
-        wish = _failing(intended, loss)
+        lost, wish = loss.lost, loss.wish(subject, sync)
         await self._journal.durable(self._journal.execute(wish))
         if self._connection(subject).grant.phase is Phase.NEEDED:
             return CallLost(
@@ -284,17 +298,3 @@ class Keeper:
 
 def _access(pair: Kept) -> Access:
     return Access(generation=pair.generation, token=pair.access)
-
-
-def _failing(intended: Recorded, loss: TokenLost) -> LoseRefresh:
-    assert isinstance(intended.event, RefreshIntended), "only what was intended can fail"
-    return LoseRefresh(
-        subject=intended.subject,
-        cause=loss.lost.cause,
-        message=f"no token came: {loss.lost.message}",
-        sent=loss.sent,
-        status=loss.lost.status,
-        error=loss.error,
-        retry_after=loss.lost.retry_after,
-        sync=intended.event.sync,
-    )

@@ -53,7 +53,8 @@ class Renew(Struct, frozen=True, kw_only=True):
     """A token is about to be used: refresh it first, if that is needed and allowed.
 
     `kept` is the pair in the vault; `refused` the generation that the provider no longer takes.
-    With `going_on` the sync has begun already, and only what is about to expire counts.
+    With `going_on` the sync has begun already, and only what is about to expire counts. A `program`
+    picks the path that was refused: that is no proof against the token.
     """
 
     subject: int
@@ -61,6 +62,7 @@ class Renew(Struct, frozen=True, kw_only=True):
     sync: int | None = None
     refused: int | None = None
     going_on: bool = False
+    program: bool = False
 
 
 class Testify(Struct, frozen=True, kw_only=True):

@@ -178,7 +178,7 @@ def _refresh(
     if not (refused or expiring or idle):
         return []
     if policy.person and not grant.token:  # nothing to refresh it with
-        over = refused or grant.expires_at <= now
+        over = grant.expires_at <= now or (refused and not command.program)
         return (
             [(command.subject, doubt.needed(known, NeedReason.EXPIRED, command.sync))]
             if over

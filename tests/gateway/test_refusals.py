@@ -11,7 +11,8 @@ from daemon.control.desk import Refused
 from daemon.control.gateway_messages import RequestWish
 from daemon.exchange import CallLost, Response
 from events.gateway import CallMade
-from events.terms import Caller, FailureClass
+from events.schema import AuthorisationNeeded
+from events.terms import Caller, FailureClass, NeedReason
 from tests.fakes.in_process import NAME, play
 from tests.gateway.programs import Programs
 from tests.gateway.test_answers_to_programs import desk
@@ -19,6 +20,7 @@ from tests.gateway.test_answers_to_programs import desk
 pytestmark = pytest.mark.requirement("E6")
 
 BY = Caller(uid=0, role="operator")
+HOUR_S = 3600
 KEY = "pineapple-and-more"
 WHY = b'{"error": "the scope orders.write is missing"}'
 JSON = {"content-type": "application/json", "x-internal": "no"}
@@ -39,6 +41,7 @@ class Refusing(Programs):
     """Its token endpoint gives token after token, until it refuses."""
 
     refuses: tuple[int, bytes] | None = None
+    refreshes = True
     given = 0
 
     async def send_token(self, request):
@@ -48,14 +51,16 @@ class Refusing(Programs):
             raise CallLost(cause, "no", status=status, refusal=body, headers=JSON)
         self.given += 1
         said = {"access_token": f"token-number-{self.given:08}", "token_type": "bearer"}
-        said["refresh_token"] = f"refresh-number-{self.given:08}"
+        if self.refreshes:
+            said["refresh_token"] = f"refresh-number-{self.given:08}"
         body = json.dumps(said | {"expires_in": 3600}).encode()
         return Response(status=200, headers=JSON, body=body, duration_ms=1, size=len(body))
 
 
-def asking(test, auth, tmp_path):
+def asking(test, auth, tmp_path, *, refreshes=True):
     async def scene():
         programs = Refusing(auth=auth)
+        programs.refreshes = refreshes
         credential = tmp_path / "credential"
         credential.write_text(KEY if auth is KEYED else f"ours:{KEY}")
         programs.credential_file = None if auth is CONSENTED else str(credential)
@@ -65,6 +70,8 @@ def asking(test, auth, tmp_path):
                 await consent(at)
 
             async def ask(**wish):
+                if wish.pop("anew", False):
+                    await consent(at)
                 return await gateway.request(at, RequestWish(connection=NAME, **wish), BY)
 
             await trio.sleep(60)  # the first sync is over
@@ -140,13 +147,99 @@ def test_a_refusal_that_repeats_the_credential_is_not_passed_on(auth, tmp_path):
 def test_what_the_token_endpoint_says_is_no_answer_to_the_call(auth, status, error, code, tmp_path):
     async def test(programs, ask):
         programs.answer = lambda _: (401, JSON, b"too old")
-        await ask(path="/days")
         programs.refuses = status, json.dumps({"error": error, "for": "ACME"}).encode()
-        refused_token = programs.arrived[-1].credential
         with pytest.raises(Refused) as refused:
             await ask(path="/days")
         assert refused.value.code == code
         assert "ACME" not in refused.value.message
-        assert programs.arrived[-1].credential == refused_token, "no other was to be had"
+        assert len({each.credential for each in programs.arrived}) == 1, "no other was to be had"
 
     asking(test, auth, tmp_path)
+
+
+# -- a path that is refused whatever the token ----------------------------------------------------
+
+
+def closed(asked):
+    return (401, JSON, WHY) if asked.path == "/closed" else b"{}"
+
+
+def test_a_grant_that_cannot_be_renewed_outlives_what_is_refused_to_a_program(tmp_path):
+    """Until its token has run out: then a person is asked, as always."""
+
+    async def test(programs, ask):
+        programs.answer = closed
+        for _ in range(2):
+            answer = await ask(path="/closed")
+            assert (answer.status, answer.body) == (401, WHY.decode())
+            assert (answer.cause, answer.source) == (FailureClass.AUTH, "provider")
+            assert (await ask(path="/days")).status == 200
+        assert programs.paths() == ["/closed", "/days"] * 2
+        await trio.sleep(HOUR_S)
+        with pytest.raises(Refused) as refused:
+            await ask(path="/days")
+        assert refused.value.code == "not-authorised"
+        reasons = [each.event.reason for each in programs.events(AuthorisationNeeded)]
+        assert [each for each in reasons if each is not NeedReason.NEW] == [NeedReason.EXPIRED]
+        assert programs.given == 1
+
+    asking(test, CONSENTED, tmp_path, refreshes=False)
+
+
+@pytest.mark.requirement("C2")
+@pytest.mark.parametrize("auth", [OWNED, CONSENTED])
+def test_a_path_that_is_always_refused_costs_one_token_and_one_more_each_time_it_runs_out(
+    auth, tmp_path
+):
+    async def test(programs, ask):
+        programs.answer = closed
+        for had in (programs.given, programs.given + 2):
+            for _ in range(3):
+                answer = await ask(path="/closed")
+                assert (answer.status, answer.body) == (401, WHY.decode())
+                assert "does not allow this with our token (401)" in answer.message
+                assert (await ask(path="/days")).status == 200
+                assert programs.given == had + 1
+            await trio.sleep(HOUR_S)
+        assert programs.paths().count("/closed") == 2 * (3 + 1)
+
+    asking(test, auth, tmp_path)
+
+
+def test_after_a_person_consented_anew_a_refused_token_is_renewed_once_more(tmp_path):
+    async def test(programs, ask):
+        programs.answer = closed
+        for given in (2, 4):
+            for anew in (given > 2, False):
+                assert (await ask(path="/closed", anew=anew)).status == 401
+                assert programs.given == given
+
+    asking(test, CONSENTED, tmp_path)
+
+
+def test_a_call_whose_token_is_replaced_while_it_is_under_way_goes_out_with_the_new_one(tmp_path):
+    """Also where no other would be asked for in its stead: it is there."""
+
+    async def test(programs, ask):
+        programs.answer = closed
+        await ask(path="/closed")
+        old, programs.latency_s = programs.arrived[-1].credential, 10.0
+        programs.answer = lambda asked: (401, JSON, WHY) if asked.credential == old else b"{}"
+        await trio.sleep(HOUR_S - 35)
+        answers = []
+
+        async def early():
+            answers.append(await ask(path="/closed"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(early)
+            await trio.sleep(6)
+            answers.append(await ask(path="/days"))  # its token is about to expire
+        assert [each.status for each in answers] == [200, 200]
+        assert [each.credential == old for each in programs.arrived[2:]] == [True, False, False]
+        assert programs.given == 3
+        programs.answer = lambda _: (401, JSON, WHY)
+        await ask(path="/orders")
+        assert programs.given == 4, "what ran out was not renewed for a refusal"
+
+    asking(test, CONSENTED, tmp_path)

@@ -343,6 +343,18 @@ def test_a_token_that_cannot_be_refreshed_and_is_refused_needs_a_person():
     given(*BARE).when(renew(refused=1)).then((ONE, needed(NeedReason.EXPIRED, sync=FIFTH)))
 
 
+@pytest.mark.requirement("C3")
+def test_a_path_that_a_program_picks_is_no_proof_against_a_token_that_cannot_be_refreshed():
+    wish, need = renew(refused=1, sync=None, program=True), needed(NeedReason.EXPIRED)
+    given(*BARE).when(wish, NOON + HOUR - MOMENT).then()
+    given(*BARE).when(wish, NOON + HOUR).then((ONE, need))
+
+
+def test_what_is_refused_to_a_program_is_refreshed_where_it_can_be():
+    wish = renew(refused=1, sync=None, program=True)
+    given(*KEPT).when(wish).then((ONE, intended(RefreshReason.REFUSED)))
+
+
 # -- a person authorises --------------------------------------------------------------------------
 
 

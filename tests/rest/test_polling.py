@@ -50,7 +50,7 @@ class Tokens:
         self.given = 0
         self.lost = None
 
-    async def access(self, subject, *, sync=None, refused=None, going_on=False):
+    async def access(self, subject, *, sync=None, refused=None, going_on=False, program=False):
         if self.lost is not None:
             raise self.lost
         self.given += 1
