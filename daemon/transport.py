@@ -2,7 +2,7 @@
 
 import math
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -33,6 +33,7 @@ CONNECT_S = 10.0  # a host that is there answers sooner
 CLOSE_S = 5.0  # saying goodbye to a peer that does not listen must end
 USER_AGENT = "rounds/0.1"
 WHOLE_BYTES_MAX = 4 * 1024**2  # of JSON in memory: decoded it takes some ten times as much
+PART_BYTES = 64 * 1024  # of a request's body, each to be taken within the time of silence
 NO_RATE = Rate()
 
 CUT_SHORT = "the time that the program gave was over before the provider answered"
@@ -207,10 +208,8 @@ def _response(
 
 
 def _too_slow(timeout_s: float) -> tuple[FailureClass, str]:
-    return (
-        FailureClass.TIMEOUT,
-        (f"the provider did not answer in full within {timeout_s:g} s; its next sync tries again"),
-    )
+    late = f"the provider did not answer in full within {timeout_s:g} s"
+    return FailureClass.TIMEOUT, f"{late}{failures.NEXT_SYNC}"
 
 
 def _classify(error: Exception, silence_s: float) -> tuple[FailureClass, str]:
@@ -221,10 +220,9 @@ def _classify(error: Exception, silence_s: float) -> tuple[FailureClass, str]:
                 f"no connection came about within {CONNECT_S:g} s; its next sync tries again",
             )
         case httpx.TimeoutException():
-            return (
-                FailureClass.TIMEOUT,
-                f"nothing came from the provider for {silence_s:g} s; its next sync tries again",
-            )
+            deaf = isinstance(error, httpx.WriteTimeout)
+            what = "the provider took nothing more" if deaf else "nothing came from the provider"
+            return FailureClass.TIMEOUT, f"{what} for {silence_s:g} s; its next sync tries again"
         case httpx.ConnectError():
             return failures.no_connection(error)
         case (
@@ -265,14 +263,22 @@ def _wire_request(request: Request, silence_s: float) -> httpx.Request:
         form = {**request.form, **{n: each.reveal() for n, each in request.secret_form.items()}}
         content = urlencode(form).encode()
         headers["content-type"] = "application/x-www-form-urlencoded"
+    if content:
+        headers["content-length"] = str(len(content))
     timeouts = {"connect": CONNECT_S, "read": silence_s, "write": silence_s, "pool": None}
     return httpx.Request(
         request.method,
         url,
         headers=headers,
-        content=content,
+        content=_parts(content) if content else None,
         extensions={"timeout": timeouts},
     )
+
+
+async def _parts(content: bytes) -> AsyncIterator[bytes]:
+    """A body in one piece would have that time as a whole, however steadily it is taken."""
+    for start in range(0, len(content), PART_BYTES):
+        yield content[start : start + PART_BYTES]
 
 
 async def _receive(answer: httpx.Response, content: body.Body, encoding: str) -> None:
