@@ -34,13 +34,15 @@ def gone(successor: str | None) -> str:
 def gone_here(connection: str, off: str | None, successor: str | None) -> str:
     """What a program's call is told: one path may be gone where its provider is not.
 
-    `off` is what the provider's file says of its end, if it says that it has come.
+    `off` is what the provider's file says of its end, if it says that it has come. Else nobody is
+    told to move a connection that goes on.
     """
     said = "what is at this path is gone for good (410)"
-    if off is None and successor is None:
+    if off is not None:
+        return f"{said}; the provider was {off}: type `{way_on(connection, successor)}`"
+    if successor is None:
         return said
-    whose = f"the provider was {off}" if off else f"the provider's successor is {successor}"
-    return f"{said}; {whose}: type `{way_on(connection, successor)}`"
+    return f"{said}; the connection goes on, and is to move to {successor} once its syncs end so"
 
 
 def way_on(connection: str, successor: str | None) -> str:

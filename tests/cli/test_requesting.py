@@ -17,17 +17,19 @@ pytestmark = pytest.mark.requirement("E6")
 
 BINARY = random.Random(1).randbytes(100_000)
 KEY = {"primary_key": ["date"]}
+CONNECTIONS = ("acme/orders", "acme/keyed_orders", "acme/old_orders", "acme/aging_orders")
 
 
 @pytest.fixture(scope="module")
 def daemon():
-    with world("acme/orders", "acme/keyed_orders", "acme/old_orders") as made:
+    with world(*CONNECTIONS) as made:
         more = {"streams": {"days": {"path": "/days", **KEY}}}
         made.home.provide("orders", made.provider.url, **more)
         made.home.provide(
             "keyed_orders", made.provider.url, idempotency_header="Idempotency-Key", **more
         )
         made.home.provide("old_orders", made.provider.url, retired=True, successor="orders", **more)
+        made.home.provide("aging_orders", made.provider.url, successor="orders", **more)
         made.provider.forms["/entries"] = lambda _: (200, {})
         away = {"Location": "https://elsewhere.example/"}
         made.arrived = []
@@ -63,6 +65,11 @@ def test_a_path_that_is_gone_is_not_called_a_provider_that_is(daemon):
     assert typed.err.splitlines()[1] == (
         "what is at this path is gone for good (410); the provider was switched off for good: "
         "type `rounds connection relink acme/old_orders`"
+    )
+    typed = daemon.rounds("request", "acme/aging_orders", "GET", "/gone")
+    assert typed.err.splitlines()[1] == (
+        "what is at this path is gone for good (410); the connection goes on, and is to move to "
+        "orders once its syncs end so"
     )
 
 
