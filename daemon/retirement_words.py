@@ -45,6 +45,22 @@ def gone_here(connection: str, off: str | None, successor: str | None) -> str:
     return f"{said}; the connection goes on, and is to move to {successor} once its syncs end so"
 
 
+def over(successor: str | None) -> str:
+    """Why a program is given what was kept, of a connection that found its provider's end."""
+    to = f" to {successor}" if successor else ""
+    return f"its provider was switched off for good; `{RELINK}` moves it on{to}"
+
+
+def shut(connection: str, successor: str | None) -> str:
+    """What a program is told that calls as such a connection."""
+    follows = f"; its successor is {successor}" if successor else ""
+    return (
+        f"{connection} found its provider switched off for good{follows}: type "
+        f"`{way_on(connection, successor)}`; if it is back, type "
+        f"`rounds breaker close {connection}`"
+    )
+
+
 def way_on(connection: str, successor: str | None) -> str:
     """What to type, for a connection whose provider is gone."""
     return f"{RELINK} {connection}" + ("" if successor else " --to PROVIDER")
