@@ -73,6 +73,16 @@ def test_a_path_that_is_gone_is_not_called_a_provider_that_is(daemon):
     )
 
 
+def test_answers_of_one_path_are_one_line_of_what_is_kept(daemon):
+    for page in ("", "?page=2", "?page=3"):
+        daemon.rounds("request", "acme/keyed_orders", "GET", f"/hostile{page}")
+    typed = daemon.rounds("cache", "list", "acme/keyed_orders")
+    (line,) = [each for each in typed.out.splitlines() if "/hostile" in each]
+    assert "/hostile (3 answers)" in line
+    document = daemon.rounds("cache", "list", "acme/keyed_orders", "--json").document
+    assert [each["answers"] for each in document["answers"]] == [3]
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [
