@@ -47,9 +47,6 @@ _BY_STATUS: dict[int, tuple[FailureClass, str]] = {
     ),
 }
 
-NEXT_SYNC = "; its next sync tries again"
-"""How the sentences of what may pass end, where a sync made the call."""
-
 _HINTED = (FailureClass.RATE_LIMITED, FailureClass.SERVER, FailureClass.TIMEOUT)
 PRIVATE = (
     "nothing was sent: {host} is at an address of this host or its network; if that is meant, "

@@ -89,18 +89,20 @@ class Limiter:
                 self._put_back(provider, unasked=forced)
             return
         patience = min(patience_s, WAIT_S_MAX)
+        deadline = trio.current_time() + patience
+        order = priority, next(self._turns)
         waiter = Waiter(
-            order=(priority, next(self._turns)),
-            asking=asking,
-            patience_s=patience,
-            deadline=trio.current_time() + patience,
-            told=trio.Event(),
+            order=order, asking=asking, patience_s=patience, deadline=deadline, told=trio.Event()
         )
         try:
             await self._admit(provider, waiter)
             yield
         finally:
             self._leave(provider, waiter)
+
+    def opens_in(self, asking: Asking) -> timedelta:
+        """How long its limits keep a call at the least, whoever goes first."""
+        return closed.wait if (closed := self._purses.closed(asking)) else timedelta()
 
     def answered(
         self,

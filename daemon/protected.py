@@ -184,9 +184,13 @@ class Protected:
         self._heed(response.headers)
 
     def _heed(self, headers: Mapping[str, str]) -> None:
-        """Note what the answer announces of the provider's end, where that is new."""
+        """Note what the answer announces of the provider's end, where that is new.
+
+        Headers speak of one resource (RFC 8594, section 3): of which a program asks for any, and a
+        sync for those that its provider's file names.
+        """
         said = announcement.of(headers)
-        if said is not None:
+        if said is not None and self._whose.program is None:
             self._journal.execute(
                 NoteAnnouncement(
                     subject=self._whose.connection,

@@ -34,13 +34,31 @@ def gone(successor: str | None) -> str:
 def gone_here(connection: str, off: str | None, successor: str | None) -> str:
     """What a program's call is told: one path may be gone where its provider is not.
 
-    `off` is what the provider's file says of its end, if it says that it has come.
+    `off` is what the provider's file says of its end, if it says that it has come. Else nobody is
+    told to move a connection that goes on.
     """
     said = "what is at this path is gone for good (410)"
-    if off is None and successor is None:
+    if off is not None:
+        return f"{said}; the provider was {off}: type `{way_on(connection, successor)}`"
+    if successor is None:
         return said
-    whose = f"the provider was {off}" if off else f"the provider's successor is {successor}"
-    return f"{said}; {whose}: type `{way_on(connection, successor)}`"
+    return f"{said}; the connection goes on, and is to move to {successor} once its syncs end so"
+
+
+def over(successor: str | None) -> str:
+    """Why a program is given what was kept, of a connection that found its provider's end."""
+    to = f" to {successor}" if successor else ""
+    return f"its provider was switched off for good; `{RELINK}` moves it on{to}"
+
+
+def shut(connection: str, successor: str | None) -> str:
+    """What a program is told that calls as such a connection."""
+    follows = f"; its successor is {successor}" if successor else ""
+    return (
+        f"{connection} found its provider switched off for good{follows}: type "
+        f"`{way_on(connection, successor)}`; if it is back, type "
+        f"`rounds breaker close {connection}`"
+    )
 
 
 def way_on(connection: str, successor: str | None) -> str:

@@ -209,7 +209,7 @@ def _response(
 
 def _too_slow(timeout_s: float) -> tuple[FailureClass, str]:
     late = f"the provider did not answer in full within {timeout_s:g} s"
-    return FailureClass.TIMEOUT, f"{late}{failures.NEXT_SYNC}"
+    return FailureClass.TIMEOUT, f"{late}; its next sync tries again"
 
 
 def _classify(error: Exception, silence_s: float) -> tuple[FailureClass, str]:

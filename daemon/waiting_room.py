@@ -111,11 +111,14 @@ def _place(queue: list[Waiter], order: tuple[int, int]) -> int:
 def kept(waiter: Waiter, wait: timedelta) -> CallLost:
     """The loss of a call for which the provider has no room."""
     rest_s = math.ceil(wait.total_seconds())
-    again = f"come back in {rest_s} s" if waiter.asking.program else "its next sync tries again"
+    again = (
+        f"come back in {rest_s} s"
+        if waiter.asking.program
+        else "its next sync tries again; to use less of them, sync less often, or fewer connections"
+    )
     return CallLost(
         FailureClass.RATE_LIMITED,
-        f"the provider's limits leave no room for this call now; {again}; to use"
-        " less of them, sync less often, or fewer connections",
+        f"the provider's limits leave no room for this call now; {again}",
         retry_after=timedelta(seconds=rest_s),
         sent=False,
     )

@@ -1,5 +1,6 @@
 """Is what the README and the example files show really so?"""
 
+import fnmatch
 import re
 import tomllib
 from pathlib import Path
@@ -59,6 +60,16 @@ def test_set_up_and_tests_are_one_line_each():
     assert first.strip().endswith(".venv/bin/rounds demo")
     assert second.strip().endswith(".venv/bin/pytest")
     assert [block.strip().count("\n") for block in (first, second)] == [0, 0]
+
+
+def test_every_module_of_the_daemon_is_in_the_code_map():
+    rows = "\n".join(re.findall(r"^\| `(?:events|projections|daemon)/.*$", README, re.MULTILINE))
+    named = {each.rpartition("/")[2] for each in re.findall(r"`([^`]+)`", rows)}
+    own = [path.name for path in (ROOT / "daemon").glob("[!_]*.py")]
+    own += [path.stem for path in (ROOT / "daemon/decide").glob("[!_]*.py")]
+    assert len(own) > 100
+    unnamed = [each for each in own if not any(fnmatch.fnmatch(each, name) for name in named)]
+    assert unnamed == []
 
 
 def test_every_file_in_the_code_map_exists():

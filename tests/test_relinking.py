@@ -32,7 +32,13 @@ from daemon.strict_toml import ConfigurationError
 from daemon.vault import VaultFull, open_vault
 from events.codec import decode
 from events.outbox import WriteInDoubt
-from events.schema import ConnectionRelinked, ProviderRetired, SyncFailed, SyncSucceeded
+from events.schema import (
+    ConnectionRelinked,
+    ProviderRetired,
+    RetirementAnnounced,
+    SyncFailed,
+    SyncSucceeded,
+)
 from events.terms import Caller, FailureClass
 from projections.grant import Phase
 from tests import moved
@@ -294,6 +300,18 @@ async def test_announced_by_every_answer_it_stands_in_the_log_once(autojump_cloc
     types = [decode(row).event.__struct_config__.tag for row in made.disk.rows]
     assert types.count("sync-succeeded") > 3
     assert types.count("retirement-announced") == 1
+
+
+async def test_what_a_program_hears_of_one_path_is_no_providers_end(autojump_clock, tmp_path):
+    made = Moving()
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        await made.until(SyncSucceeded, 1)
+        subject = made.vault.subject("connection", OLD)
+        made.headers = {"sunset": "Mon, 02 Mar 2026 00:00:00 GMT", "deprecation": "true"}
+        await daemon.gateway.call(subject, Wish(method="GET", path="/one"), None)
+    assert made.events(RetirementAnnounced) == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from daemon.cache.recent import Recent
 from daemon.cache.shelf import Kept, Label, Shelf, ShelfUnusable
 from daemon.store.storage import Run
 
-BYTES_MAX = 256 * 1024**2  # of bodies, and of what their labels cost
+BYTES_MAX = 256 * 1024**2  # of bodies, with LABEL_BYTES for each
 LABEL_BYTES = 1024  # what a label costs, on disk and in memory: many small answers add up
 SHARE = 4  # a connection has at most a quarter: one that asks for much leaves others theirs
 ANSWER_SHARE = 16  # and one answer at most a sixteenth

@@ -29,8 +29,9 @@ def cache() -> None:
 @as_json
 @click.pass_obj
 def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
-    """Show how much is kept of which connection, or each answer of CONNECTION.
+    """Show how much is kept of which connection, or the answers of CONNECTION by their paths.
 
+    A path is kept without its query: answers that differ by theirs are counted together.
     About 1 KB of each size is for what is known of the answer beside its body.
     """
     daemon = client.reach(socket)
@@ -74,5 +75,8 @@ def _answers(answers: list[KeptView], now: datetime) -> None:
     table = screen.table("path", "last good", "it is", "size", right=("size",), folds=("path",))
     for each in answers:
         use = "put in doubt by a write; " * each.doubted + USES[each.use]
-        table.add_row(each.path, times.relative(each.at, now), use, times.size(each.bytes))
+        several = f" ({each.answers:,} answers)" if each.answers > 1 else ""
+        table.add_row(
+            each.path + several, times.relative(each.at, now), use, times.size(each.bytes)
+        )
     screen.show(table)

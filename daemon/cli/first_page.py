@@ -36,7 +36,8 @@ class Report(Struct, frozen=True, kw_only=True):
 class FirstPage(Struct, frozen=True, kw_only=True):
     """One page: the types of its first record's fields, or why there is none.
 
-    `day` is the one that was asked for, where a stream goes day by day.
+    `day` is the one that was asked for, where a stream goes day by day. It is not `asked` for where
+    we lacked what to ask with.
     """
 
     records: int = 0
@@ -44,6 +45,7 @@ class FirstPage(Struct, frozen=True, kw_only=True):
     more: bool = False
     fields: dict[str, str] = {}
     failure: str | None = None
+    asked: bool = True
     day: date | None = None
     report: Report | None = None
 
@@ -61,13 +63,16 @@ class _Once:
         self._send = send
         self.response: Response | None = None
         self.survey: Survey | None = None
+        self.left = False
 
     async def send(self, request: Request) -> Response:
         from daemon import answers
 
         if self.response is not None:
             raise _Enough
-        self.response = await self._ready(_signed(self._provider, request, self._token))
+        signed = _signed(self._provider, request, self._token)
+        self.left = True
+        self.response = await self._ready(signed)
         await answers.checked(self._provider.errors, request, self.response)
         stream = self._provider.streams[request.stream]
         if stream.csv is not None and self.response.file is not None:
@@ -184,7 +189,8 @@ async def _first(
     except _Enough:
         more = True
     except CallLost as lost:
-        return FirstPage(failure=lost.message, day=day)
+        asked = once.left and (lost.sent or lost.cause is not FailureClass.INVALID)
+        return FirstPage(failure=lost.message, asked=asked, day=day)
     assert once.response is not None, "a fetch that succeeded had an answer"
     return FirstPage(
         records=count,

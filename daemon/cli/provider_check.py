@@ -92,9 +92,9 @@ def check(
     elif pages is not None:
         for name, page in pages.items():
             _print_page(name, page)
-    lost = [name for name, page in (pages or {}).items() if page.failure]
+    lost = {name: page for name, page in (pages or {}).items() if page.failure}
     if lost:
-        raise Ended(Exit.FAILED, f"the provider did not answer as declared: {', '.join(lost)}")
+        raise Ended(Exit.FAILED, _in_vain(lost))
 
 
 def _load(named: str) -> tuple[Path, ProviderFile]:
@@ -164,6 +164,15 @@ def _asked(provider: ProviderFile) -> str | None:
         by_itself = provider.auth.grant == "client_credentials"
         question = "Our application's ID:SECRET" if by_itself else "Access token"
     return ask(f"{question} for {provider.name} (hidden)") or None
+
+
+def _in_vain(lost: Mapping[str, FirstPage]) -> str:
+    asked = [name for name, page in lost.items() if page.asked]
+    unasked = [name for name, page in lost.items() if not page.asked]
+    said = [f"the provider did not answer as declared: {', '.join(asked)}"] if asked else []
+    if unasked:
+        said.append(f"the provider was not asked, see above: {', '.join(unasked)}")
+    return "; ".join(said)
 
 
 def _print(

@@ -1,5 +1,9 @@
 """What is kept of providers' answers to programs, and how do people give it up?"""
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from daemon.cache.cache import LABEL_BYTES
 from daemon.cache.reach import is_below
 from daemon.cache.shelf import Label
@@ -15,7 +19,7 @@ from daemon.control.gateway_messages import (
 from daemon.decide import caching
 from events.terms import Caller
 
-SHOWN_MAX = 1000  # answers
+SHOWN_MAX = 1000  # paths
 
 
 async def show(desk: Desk, query: CacheQuery, by: Caller) -> KeptAnswers:
@@ -38,7 +42,7 @@ async def show(desk: Desk, query: CacheQuery, by: Caller) -> KeptAnswers:
             )
             for each in connections
         ],
-        answers=[_view(desk, each) for each in found[:SHOWN_MAX]],
+        answers=_together(_view(desk, each) for each in found)[:SHOWN_MAX],
     )
 
 
@@ -54,6 +58,24 @@ async def drop(desk: Desk, wish: CacheOf, by: Caller) -> CacheDropped:
     desk.cache.drop(keys)
     await desk.cache.flush()
     return CacheDropped(seq=desk.journal.world.seq, answers=len(keys))
+
+
+def _together(views: Iterable[KeptView]) -> list[KeptView]:
+    """One for all that nobody could tell apart, the one used last first."""
+    found: dict[tuple[object, ...], KeptView] = {}
+    for view in views:
+        alike = view.endpoint, view.path, view.use, view.doubted
+        first = found.get(alike)
+        if first is None:
+            found[alike] = view
+            continue
+        found[alike] = replace(
+            first,
+            at=max(first.at, view.at),
+            bytes=first.bytes + view.bytes,
+            answers=first.answers + 1,
+        )
+    return list(found.values())
 
 
 def _view(desk: Desk, label: Label) -> KeptView:

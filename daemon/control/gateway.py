@@ -1,11 +1,12 @@
 """How do programs call a provider through us?"""
 
 import base64
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from daemon import retirement_words
 from daemon.control.desk import Desk, Refused, seconds
 from daemon.control.gateway_messages import CONTENT_BYTES_MAX, RequestAnswer, RequestWish
+from daemon.decide import retirement
 from daemon.decide.calling import Held
 from daemon.exchange import CallLost
 from daemon.gateway.asking import Wish
@@ -61,7 +62,7 @@ async def request(desk: Desk, wish: RequestWish, by: Caller) -> RequestAnswer:
     except NotQueued as refused:
         raise Refused(refused.code, refused.message) from None
     except HeldBack as back:
-        raise _held(wish.connection, back.held, desk.journal.clock.now()) from None
+        raise _held(desk, subject, wish.connection, back.held) from None
     except CallLost as lost:
         raise Refused(_problem(lost), lost.message, retry_after=lost.retry_after) from None
     if isinstance(answer, Queued):
@@ -112,9 +113,12 @@ def _content(wish: RequestWish) -> bytes | None:
     return content
 
 
-def _held(name: str, held: Held, now: datetime) -> Refused:
+def _held(desk: Desk, subject: int, name: str, held: Held) -> Refused:
     code, why = HELD[held.reason]
-    left = held.until - now if held.until else None
+    if held.retired:
+        successor = retirement.successor(subject, desk.journal.world)
+        return Refused(code, f"nothing was sent: {retirement_words.shut(name, successor)}")
+    left = held.until - desk.journal.clock.now() if held.until else None
     if left is None or left <= timedelta(0):
         return Refused(code, f"nothing was sent: {name} {why.format(name=name)}")
     soon = f"it lets a call through in {seconds(left)} s"

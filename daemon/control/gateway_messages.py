@@ -83,10 +83,11 @@ class CacheView(Struct, frozen=True, kw_only=True):
 
 
 class KeptView(Struct, frozen=True, kw_only=True):
-    """A kept answer: when it was last good, and what it is good for now.
+    """The kept `answers` at one path that are good for the same now: when one was last good.
 
-    `doubted` says that a write may have changed it since. `bytes` are what it takes up here, with
-    about 1 KB for what is known of it.
+    Queries are not kept, so those that differ by theirs alone are shown as one. `doubted` says that
+    a write may have changed them since. `bytes` are what they take up here, with about 1 KB for
+    what is known of each.
     """
 
     path: str
@@ -95,6 +96,7 @@ class KeptView(Struct, frozen=True, kw_only=True):
     use: Literal["fresh", "stale", "old", "none"]
     doubted: bool
     bytes: int
+    answers: int = 1
 
 
 class KeptAnswers(Struct, frozen=True, kw_only=True):

@@ -118,6 +118,14 @@ def falls_back(found: Use, why: Held | FailureClass) -> bool:
     return why in UNREACHED
 
 
+def patience(whole_s: float, *, turn_in_s: float, probes: bool) -> float:
+    """For how long a caller with a kept answer waits for another one.
+
+    Not for a breaker's probe, and not where the limits do not let it leave within that time.
+    """
+    return 0.0 if probes or turn_in_s >= whole_s else whole_s
+
+
 def _first(*said: timedelta | None) -> timedelta:
     """The first that was said, in bounds; nothing where nobody did."""
     for each in said:

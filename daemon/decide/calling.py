@@ -9,6 +9,7 @@ from daemon.commands import NoteCallMade
 from daemon.decide import breaker as breakers
 from daemon.decide import failure
 from daemon.decide.decisions import Decisions
+from events.breakers import BreakerReason
 from events.terms import FailureClass, SkipReason
 from projections import breaker, policy, traffic
 from projections.breaker import Breaker, Phase
@@ -27,10 +28,14 @@ ANSWERS = frozenset({FailureClass.NOT_FOUND, FailureClass.INVALID})
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """A call may not leave: why, and until when. Without `until` a person has to do something."""
+    """A call may not leave: why, and until when. Without `until` a person has to do something.
+
+    `retired` says that a breaker is open since the provider was switched off.
+    """
 
     reason: SkipReason
     until: datetime | None = None
+    retired: bool = False
 
 
 class Lost(Struct, frozen=True, kw_only=True):
@@ -66,7 +71,7 @@ def held(
         (known.provider, provider.breaker, bool(provider.running)),
     ):
         if _stops(stop, now, probed=of in probing or running):
-            return Held(reason=SkipReason.BREAKER, until=stop.until)
+            return _behind(stop, subject, world)
     return None
 
 
@@ -78,7 +83,7 @@ def shut(subject: int, began: int, world: World, now: datetime) -> Held | None:
     known = world.connections[subject]
     for stop in (known.breaker, world.providers[known.provider].breaker):
         if stop.event > began and breaker.phase(stop, now) is Phase.OPEN:
-            return Held(reason=SkipReason.BREAKER, until=stop.until)
+            return _behind(stop, subject, world)
     return None
 
 
@@ -130,6 +135,13 @@ def note(command: NoteCallMade, world: World, now: datetime) -> Decisions:
     else:
         followed = breakers.note_call(subject, call.cause, call.began, world, now)
     return [(subject, call), *followed]
+
+
+def _behind(stop: Breaker, subject: int, world: World) -> Held:
+    known = world.connections[subject]
+    both = (known.breaker, world.providers[known.provider].breaker)
+    retired = any(each.reason is BreakerReason.RETIRED for each in both)
+    return Held(reason=SkipReason.BREAKER, until=stop.until, retired=retired)
 
 
 def _stops(stop: Breaker, now: datetime, *, probed: bool) -> bool:

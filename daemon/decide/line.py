@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from daemon.decide import calling, keyed, limits
 from daemon.decide.calling import Held
-from events.breakers import BreakerReason
 from events.terms import SkipReason
 from projections import outbox
 from projections.outbox import Phase, Write
@@ -38,9 +37,7 @@ def keeps_out(subject: int, world: World, now: datetime) -> Held | None:
     held = calling.held(subject, world, now)
     if held is None or held.reason is not SkipReason.BREAKER:
         return held
-    known = world.connections[subject]
-    stops = (known.breaker, world.providers[known.provider].breaker)
-    return held if any(stop.reason is BreakerReason.RETIRED for stop in stops) else None
+    return held if held.retired else None
 
 
 def waits(subject: int, world: World) -> bool:

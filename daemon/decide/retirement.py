@@ -64,6 +64,11 @@ def is_over(known: Connection) -> bool:
     return known.breaker.reason is BreakerReason.RETIRED
 
 
+def successor(subject: int, world: World) -> str | None:
+    """Who follows this connection's provider, as its file says."""
+    return world.providers[world.connections[subject].provider].retirement.successor or None
+
+
 def _believed(command: NoteAnnouncement, now: datetime) -> RetirementAnnounced:
     since, sunset = command.since, command.sunset
     absurd = since is not None and abs(since - now) > SPAN

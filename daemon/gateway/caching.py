@@ -5,15 +5,13 @@ find ─► use ─ STALE: given, and asked anew behind the caller's back
               OLD:   asked anew, if-none-match ─► not to be had soon ─► given, with its age
 """
 
-import hashlib
-import re
+import math
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 import trio
 from msgspec import Struct
@@ -26,25 +24,17 @@ from daemon.decide import caching, calling
 from daemon.decide.caching import Rules, Use
 from daemon.endpoint_file import Endpoint
 from daemon.exchange import UNCHANGED, CallLost
+from daemon.gateway import excuses, keeping
 from daemon.gateway.call import Brought, Call, Exchange, HeldBack, Source, anew
+from daemon.gateway.sending import as_program
 from daemon.journal import Journal
+from daemon.limiter import Limiter
+from daemon.purses import Asking
 from daemon.under_way import UnderWay
 from events.gateway import CallKind
 from events.terms import FailureClass
 
-KEY_BYTES = 16  # which is as much salt as BLAKE2b takes, and too much to collide
-SLOW = "the provider did not answer soon enough"
-OPEN = "its breaker is open"
 RENEWALS_MAX = 64  # answers asked anew at once behind their callers' backs
-KEPT_HEADERS = (
-    "content-type",
-    "content-language",
-    "etag",
-    "last-modified",
-    "location",
-    "link",
-)
-"""Headers of an answer that are kept, and that a program sees."""
 
 log = structlog.get_logger()
 
@@ -62,10 +52,16 @@ class Caching:
     """Renewals run in the nursery."""
 
     def __init__(
-        self, inner: Exchange, journal: Journal, cache: Cache, nursery: trio.Nursery
+        self,
+        inner: Exchange,
+        journal: Journal,
+        limiter: Limiter,
+        cache: Cache,
+        nursery: trio.Nursery,
     ) -> None:
         self._inner = inner
         self._journal = journal
+        self._limiter = limiter
         self._cache = cache
         self._nursery = nursery
         self._renewing: dict[bytes, _Renewal] = {}
@@ -78,7 +74,7 @@ class Caching:
             return await self._change(call)
         if not call.only_asks or not call.endpoint.cached or call.request.is_conditional:
             return await self._inner(call)
-        key = _key(call)
+        key = keeping.key(call)
         label = self._cache.find(key)
         found = self._use(label)
         if label is None or found is Use.NONE or call.fresh:
@@ -96,18 +92,38 @@ class Caching:
         """Ask anew, with some patience, and with none where that is a breaker's probe."""
         world, now = self._journal.world, self._journal.clock.now()
         if held := calling.held(call.subject, world, now):
-            return await self._instead(key, HeldBack(held))
+            return await self._instead(call, key, HeldBack(held))
         renewal = self._renew(call, key)
         if renewal is None:
             return await self._asked(call, key)
-        probes = calling.probes(call.subject, world, now)
-        patience_s = 0.0 if probes else call.endpoint.patience_s
-        with trio.move_on_after(min(patience_s, call.left_s())):
+        patience_s = caching.patience(
+            min(call.endpoint.patience_s, call.left_s()),
+            turn_in_s=self._turn_in_s(call),
+            probes=bool(calling.probes(call.subject, world, now)),
+        )
+        with trio.move_on_after(patience_s):
             await renewal.done.wait()
         if renewal.brought is not None:
             return renewal.brought
-        why = renewal.lost or CallLost(FailureClass.TIMEOUT, SLOW)
-        return await self._instead(key, why)
+        return await self._instead(call, key, renewal.lost or self._waits(call))
+
+    def _turn_in_s(self, call: Call) -> float:
+        """How long the limits keep it, at the least."""
+        asking = Asking(subject=call.subject, reads=True, program=as_program(call))
+        return self._limiter.opens_in(asking).total_seconds()
+
+    def _waits(self, call: Call) -> CallLost:
+        """What is wrong with a call that is under way for longer than its caller has patience."""
+        wait_s, now = self._turn_in_s(call), self._journal.clock.now()
+        if not wait_s:
+            return CallLost(FailureClass.TIMEOUT, excuses.SLOW)
+        return CallLost(
+            FailureClass.RATE_LIMITED,
+            excuses.waits(call.subject, self._journal.world, now),
+            retry_after=timedelta(seconds=math.ceil(wait_s)),
+            sent=False,
+            attempts=0,
+        )
 
     async def _change(self, call: Call) -> Brought:
         """What it may change is in doubt before it leaves, durably, and what is read meanwhile."""
@@ -152,7 +168,7 @@ class Caching:
         changes, changing = self._changes[call.subject], self._changing.of(call.subject)
         label, asked_at = self._cache.find(key), self._now()
         try:
-            brought = await self._inner(_conditional(call, label))
+            brought = await self._inner(keeping.conditional(call, label))
         except CallLost as lost:
             if lost.cause is FailureClass.NOT_FOUND:
                 self._cache.drop([key])
@@ -198,13 +214,13 @@ class Caching:
             at=self._now(),
             lifetime=lifetime,
             size=len(brought.body),
-            etag=_sendable(brought.headers.get("etag")),
-            last_modified=_sendable(brought.headers.get("last-modified")),
+            etag=keeping.sendable(brought.headers.get("etag")),
+            last_modified=keeping.sendable(brought.headers.get("last-modified")),
             doubted=not sound,
         )
-        self._cache.put(label, Kept(headers=shown(brought.headers), body=brought.body))
+        self._cache.put(label, Kept(headers=keeping.shown(brought.headers), body=brought.body))
 
-    async def _instead(self, key: bytes, why: HeldBack | CallLost) -> Brought:
+    async def _instead(self, call: Call, key: bytes, why: HeldBack | CallLost) -> Brought:
         """The kept answer, where that is better than none. Raises what is wrong, else."""
         reason = why.held if isinstance(why, HeldBack) else why.cause
         label = self._cache.find(key)
@@ -212,10 +228,10 @@ class Caching:
         kept = await self._cache.read(key) if caching.falls_back(found, reason) else None
         if label is None or kept is None:
             raise anew(why)
+        attempts = 0 if isinstance(why, HeldBack) else why.attempts
+        words = excuses.excuse(why, call.subject, self._journal.world, self._journal.clock.now())
         given = self._given(label, kept, found)
-        if isinstance(why, HeldBack):
-            return replace(given, stale=True, why=OPEN)
-        return replace(given, stale=True, attempts=why.attempts, why=why.message)
+        return replace(given, stale=True, attempts=attempts, why=words)
 
     def _given(self, label: Label, kept: Kept, found: Use) -> Brought:
         return Brought(
@@ -253,27 +269,6 @@ class Caching:
                 del self._renewing[key]
             self._renewals.end(call.subject)
             renewal.done.set()
-
-
-def shown(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: headers[name] for name in KEPT_HEADERS if name in headers}
-
-
-def _sendable(validator: str | None) -> str | None:
-    """What can go back in a header; another one would be no use, and the request be refused."""
-    return validator if validator and re.fullmatch(r"[\x20-\x7e]+", validator) else None
-
-
-def _conditional(call: Call, label: Label | None) -> Call:
-    if label is None or call.fresh:
-        return call
-    conditions = {"if-none-match": label.etag, "if-modified-since": label.last_modified}
-    given = {name: value for name, value in conditions.items() if value is not None}
-    return replace(call, request=replace(call.request, headers={**call.request.headers, **given}))
-
-
-def _key(call: Call) -> bytes:
-    return hashlib.blake2b(msgspec.json.encode(call.identity), digest_size=KEY_BYTES).digest()
 
 
 def _rules(endpoint: Endpoint) -> Rules:

@@ -15,9 +15,10 @@ from daemon.exchange import CallLost
 from daemon.gateway.asking import Wish
 from daemon.gateway.batching import Batching
 from daemon.gateway.breaking import Breaking
-from daemon.gateway.caching import Caching, shown
+from daemon.gateway.caching import Caching
 from daemon.gateway.call import Brought, Call
 from daemon.gateway.drafting import Means, draft
+from daemon.gateway.keeping import shown
 from daemon.gateway.retrying import Retrying
 from daemon.gateway.sending import Sending
 from daemon.gateway.sharing import Sharing
@@ -53,7 +54,7 @@ class Gateway:
         self.probing: set[int] = set()
         breaking = Breaking(Sending(means, self.probing), means.journal, self.probing)
         self._sharing = Sharing(Batching(Retrying(breaking, means.journal, chance)))
-        self._layers = Caching(self._sharing, means.journal, cache, nursery)
+        self._layers = Caching(self._sharing, means.journal, means.limiter, cache, nursery)
 
     def is_busy(self, subject: int) -> bool:
         """Whether a call of this connection is under way, or a write that waited."""

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from daemon.commands import NoteCallMade, ProgramCall
 from daemon.decide import calling
 from daemon.exchange import CallLost, Request, Response, Send
-from daemon.failures import NEXT_SYNC
+from daemon.gateway import excuses
 from daemon.gateway.call import Brought, Call, HeldBack
 from daemon.gateway.drafting import Means
 from daemon.journal import Journal
@@ -45,7 +45,8 @@ class Sending:
         try:
             response = await way.send(call.request)
         except CallLost as lost:
-            lost.message = lost.message.removesuffix(NEXT_SYNC)  # no sync made this call
+            world, now = self._means.journal.world, self._means.journal.clock.now()
+            lost.message = excuses.to_program(lost, call.subject, world, now)
             raise
         finally:
             self._probing -= made.probes

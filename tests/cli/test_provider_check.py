@@ -188,6 +188,12 @@ def test_an_access_token_is_taken_for_oauth(home):
     missing = home.rounds(*words)
     assert missing.code == 1
     assert "the access token is not set; nothing was sent" in missing.out
+    assert missing.err.endswith("rounds: the provider was not asked, see above: days\n")
+    days = {"days": {"path": "/owned", "primary_key": ["id"]}}
+    keyed = file(home, auth={"kind": "api_key", "header": "X-Key"}, streams=days)
+    missing = home.rounds("provider", "check", keyed, "--try")
+    assert "the credential is not set; nothing was sent" in missing.out
+    assert missing.err.endswith("rounds: the provider was not asked, see above: days\n")
     asked = terminal(home, *words, typed=KEY, after="Access token for tried (hidden)")
     assert asked.code == 0
     assert KEY not in f"{asked}{good}"

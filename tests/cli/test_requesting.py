@@ -20,11 +20,18 @@ pytestmark = pytest.mark.requirement("E6")
 
 BINARY = random.Random(1).randbytes(100_000)
 KEY = {"primary_key": ["date"]}
+CONNECTIONS = (
+    "acme/orders",
+    "acme/keyed_orders",
+    "acme/old_orders",
+    "acme/aging_orders",
+    "acme/busy",
+)
 
 
 @pytest.fixture(scope="module")
 def daemon():
-    with world("acme/orders", "acme/keyed_orders", "acme/old_orders", "acme/busy") as made:
+    with world(*CONNECTIONS) as made:
         more = {"streams": {"days": {"path": "/days", **KEY}}}
         for name in ("orders", "busy"):
             made.home.provide(name, made.provider.url, **more)
@@ -32,6 +39,7 @@ def daemon():
             "keyed_orders", made.provider.url, idempotency_header="Idempotency-Key", **more
         )
         made.home.provide("old_orders", made.provider.url, retired=True, successor="orders", **more)
+        made.home.provide("aging_orders", made.provider.url, successor="orders", **more)
         made.provider.forms["/entries"] = lambda _: (200, {})
         away = {"Location": "https://elsewhere.example/"}
         made.arrived = []
@@ -109,6 +117,21 @@ def test_a_path_that_is_gone_is_not_called_a_provider_that_is(daemon):
         "what is at this path is gone for good (410); the provider was switched off for good: "
         "type `rounds connection relink acme/old_orders`"
     )
+    typed = daemon.rounds("request", "acme/aging_orders", "GET", "/gone")
+    assert typed.err.splitlines()[1] == (
+        "what is at this path is gone for good (410); the connection goes on, and is to move to "
+        "orders once its syncs end so"
+    )
+
+
+def test_answers_of_one_path_are_one_line_of_what_is_kept(daemon):
+    for page in ("", "?page=2", "?page=3"):
+        daemon.rounds("request", "acme/keyed_orders", "GET", f"/hostile{page}")
+    typed = daemon.rounds("cache", "list", "acme/keyed_orders")
+    (line,) = [each for each in typed.out.splitlines() if "/hostile" in each]
+    assert "/hostile (3 answers)" in line
+    document = daemon.rounds("cache", "list", "acme/keyed_orders", "--json").document
+    assert [each["answers"] for each in document["answers"]] == [3]
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,17 @@ def test_what_is_kept_of_one_connection_adds_up():
         ]
 
     asking(test)
+
+
+def test_answers_that_differ_by_their_query_are_counted_at_their_path():
+    async def test(programs, at):
+        for path in ("/days?page=1", "/days?page=2", "/other", "/days"):
+            await gateway.request(at, RequestWish(connection=NAME, path=path), BY)
+            await trio.sleep(1)
+        newest = at.cache.of(programs.subject)[-1].at
+        found = (await cache.show(at, CacheQuery(connection=NAME), BY)).answers
+        assert [(each.path, each.answers) for each in found] == [("/days", 3), ("/other", 1)]
+        assert found[0].bytes == 3 * LABEL_BYTES + len("/days?page=1/days?page=2/days")
+        assert found[0].at == newest
+
+    asking(test)

@@ -11,7 +11,6 @@ from daemon.commands import OpenBreaker, Remove, SetSettings
 from daemon.connect import connect
 from daemon.decide.calling import ATTEMPTS_MAX
 from daemon.exchange import CallLost
-from daemon.failures import NEXT_SYNC
 from daemon.gateway.call import HeldBack
 from daemon.gateway.gateway import DOUBT
 from daemon.secret import Secret
@@ -238,7 +237,9 @@ def test_who_waits_for_a_limit_of_its_own_finds_out_for_nobody_yet():
 @pytest.mark.requirement("E5")
 def test_a_program_is_told_nothing_of_a_next_sync():
     async def test(programs, daemon):
-        programs.answer = lambda _: CallLost(FailureClass.NETWORK, f"it broke{NEXT_SYNC}")
+        programs.answer = lambda _: CallLost(
+            FailureClass.NETWORK, "it broke; its next sync tries again"
+        )
         with pytest.raises(CallLost) as read:
             await programs.ask(daemon, "/days")
         with pytest.raises(CallLost) as written:

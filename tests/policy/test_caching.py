@@ -103,3 +103,11 @@ def test_a_kept_answer_helps_behind_a_breaker_and_nothing_else(reason):
 
 def test_one_that_is_too_old_helps_nobody():
     assert not caching.falls_back(Use.NONE, FailureClass.NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("turn_in_s", "probes", "waits_s"),
+    [(0.0, False, 5.0), (4.9, False, 5.0), (5.0, False, 0.0), (0.0, True, 0.0)],
+)
+def test_nobody_waits_beside_a_kept_answer_for_what_cannot_come_in_time(turn_in_s, probes, waits_s):
+    assert caching.patience(5.0, turn_in_s=turn_in_s, probes=probes) == waits_s

@@ -216,8 +216,8 @@ def test_what_a_person_has_to_see_to_is_not_waited_for():
     assert keeps((ONE, needed(terms.NeedReason.NEW))) == Held(reason=SkipReason.NOT_AUTHORISED)
     assert keeps((ONE, OPENED)) is None
     assert keeps((PROVIDER, SHUT)) is None
-    assert keeps((PROVIDER, GONE)) == Held(reason=SkipReason.BREAKER)
-    assert keeps((ONE, GONE)) == Held(reason=SkipReason.BREAKER)
+    assert keeps((PROVIDER, GONE)) == Held(reason=SkipReason.BREAKER, retired=True)
+    assert keeps((ONE, GONE)) == Held(reason=SkipReason.BREAKER, retired=True)
 
 
 def test_a_write_goes_behind_those_that_wait():

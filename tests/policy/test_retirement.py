@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from daemon import commands
-from daemon.decide.retirement import is_over
+from daemon.decide.retirement import is_over, successor
 from events import schema, terms
 from events.breakers import BreakerReason
 from events.envelope import Recorded
@@ -265,3 +265,9 @@ def test_what_does_not_concern_it_leaves_it_as_it_was():
 
 def test_a_provider_that_nobody_added_has_no_end():
     assert given((ONE, ADDED)).world.providers[PROVIDER].retirement == retirement.NOTHING
+
+
+@pytest.mark.parametrize("follows", [None, "next"])
+def test_who_follows_a_provider_is_what_its_file_says(follows):
+    declared = (PROVIDER, replace(DECLARED, successor=follows or ""))
+    assert successor(ONE, given(*KNOWN, declared).world) == follows
