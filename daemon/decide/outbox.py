@@ -154,7 +154,8 @@ def _known_since(command: QueueWrite) -> datetime | None:
     if not command.keyed or cause is None or first_at is None or lifetime is None:
         return None
     loss = Loss(cause=cause, status=command.status, sent=command.sent)
-    return None if fate.not_taken(loss) else keyed.expires(first_at, lifetime)
+    maybe = command.doubted or not fate.not_taken(loss)
+    return keyed.expires(first_at, lifetime) if maybe else None
 
 
 def _begin(command: BeginWrite, world: World, now: datetime) -> Decisions:

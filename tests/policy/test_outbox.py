@@ -467,6 +467,7 @@ def test_what_may_have_arrived_at_once_counts_from_then():
     assert since(SERVER, 500) == since(TIMEOUT) == KNOWN_UNTIL - HOUR
     assert since(SERVER, 503) is since(NETWORK, sent=False) is None
     assert since(SERVER, 500, is_keyed=False) is None
+    assert since(SERVER, 503, doubted=True) == KNOWN_UNTIL - HOUR, "an earlier attempt may have"
     assert since(SERVER, 500, first_at=None) is since(SERVER, 500, key_lifetime=None) is None
     (write,) = of((*KNOWN, (ONE, queued(keyed=True, known_until=KNOWN_UNTIL))))
     assert write.doubted

@@ -1,0 +1,76 @@
+"""Is a write of which a copy may have arrived written once, whatever comes after that?"""
+
+import pytest
+import trio
+
+from daemon import commands
+from daemon.exchange import CallLost
+from daemon.gateway.outbox import Queued
+from projections.outbox import Phase
+from tests.fakes.in_process import play
+from tests.fakes.ledger import LedgerHost
+
+pytestmark = pytest.mark.requirement("E6")
+
+DAY_S = 86_400
+
+
+async def a_day_later_keys_are_forgotten(host, daemon):
+    """Nothing leaves meanwhile, and then the provider is up."""
+    daemon.journal.execute(commands.OpenBreaker(subject=host.subject))
+    await trio.sleep(DAY_S)
+    host.ledger.forget()
+    host.ledger.moods, host.ledger.mood = [], "up"
+    daemon.journal.execute(commands.CloseBreaker(subject=host.subject))
+    await trio.sleep(3600)
+
+
+@pytest.mark.parametrize("first", ["silent", "failing"])
+@pytest.mark.parametrize("then", ["busy", "limited", "unreachable"])
+def test_a_later_attempt_that_was_not_taken_makes_nobody_forget_the_first(first, then):
+    async def scene():
+        host = LedgerHost(keyed=True, idempotency_lifetime="1h")
+        async with host.life() as daemon:
+            host.ledger.moods = [first, then, then]
+            assert isinstance(await host.write(daemon, "a"), Queued)
+            assert host.ledger.tries > 1
+            assert host.ledger.entries == ["a"]
+            await a_day_later_keys_are_forgotten(host, daemon)
+            assert host.ledger.entries == ["a"]
+            (write,) = host.waiting(daemon)
+            assert (write.phase, write.key_expired) == (Phase.IN_DOUBT, True)
+
+    play(scene)
+
+
+def test_what_no_attempt_can_have_brought_there_is_written_whenever_it_can_be():
+    async def scene():
+        host = LedgerHost(keyed=True, idempotency_lifetime="1h")
+        async with host.life() as daemon:
+            host.ledger.moods = ["unreachable", "limited", "busy"]
+            assert isinstance(await host.write(daemon, "a"), Queued)
+            await a_day_later_keys_are_forgotten(host, daemon)
+            assert host.ledger.entries == ["a"]
+            assert not host.waiting(daemon)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("mood", ["silent", "failing"])
+def test_a_write_without_a_key_is_never_tried_again_at_once_where_it_may_have_arrived(mood):
+    """So that no doubt of an earlier attempt can get lost."""
+
+    async def scene():
+        host = LedgerHost()
+        async with host.life() as daemon:
+            host.ledger.moods = ["unreachable", mood, "busy"]
+            written = host.write(daemon, "a")
+            if mood == "silent":
+                with pytest.raises(CallLost):
+                    await written
+            else:
+                assert (await written).brought.status == 500
+            assert host.ledger.tries == 2
+            assert not host.waiting(daemon)
+
+    play(scene)
