@@ -76,7 +76,8 @@ class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
 
     Without a `cause` our own end, or a step of the clock, came between. `over_limit` says that its
     tenant's programs had used up their limit: it did not leave, and `cause` is as it was.
-    `known_until` is None where it has certainly not arrived, also not earlier.
+    `known_until` is None where it has certainly not arrived, also not earlier. `conflicts` counts
+    how often in a row its provider said that it still works on an earlier copy.
 
     Where the provider gets known to be back meanwhile, it is sent at `soonest` already: not before
     the provider's own hint is over. Without that it keeps its rest.
@@ -89,13 +90,15 @@ class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     over_limit: bool = False
     known_until: datetime | None = None
     soonest: datetime | None = None
+    conflicts: int = 0
 
 
 class WriteInDoubt(Fact, frozen=True, kw_only=True, tag="write-in-doubt"):
     """It may have reached its provider, or not, and has no key: a person has to look.
 
     Without a `cause` our own end came before the answer. Where `key_expired` it has a key, but the
-    provider may not know that any more.
+    provider may not know that any more; with a `status` of 409 it has one, but the provider said
+    too often that it still works on an earlier copy.
     """
 
     write: int

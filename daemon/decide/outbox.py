@@ -115,6 +115,7 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
                 status=each.status,
                 over_limit=each.over_limit,
                 known_until=each.known_until + by if each.doubted and each.known_until else None,
+                conflicts=each.conflicts,
                 soonest=each.soonest + by if each.soonest else None,
             ),
         )
@@ -181,7 +182,8 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
         return []  # somebody dropped it meanwhile
     number, cause, status = write.number, command.cause, command.status
     loss = Loss(cause=cause, status=status, sent=command.sent)
-    became = fate.of(loss, keyed=write.keyed, put_off=write.deferred)
+    conflict = fate.is_conflict(loss, keyed=write.keyed)
+    became = fate.of(loss, keyed=write.keyed, conflicts=write.conflicts, doubted=write.doubted)
     match became:
         case Fate.DELIVERED:
             return [(command.subject, WriteDelivered(write=number, status=status))]
@@ -190,7 +192,8 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
             due = now + max(command.jitter * _delay(write.deferred), hint)
             least = command.jitter * _delay(write.early) if write.early else timedelta(0)
             soonest = min(due, now + max(least, hint)) if failure.opens(cause) else None
-            until = keyed.until(write) if fate.not_taken(loss) else write.known_until
+            taken = not fate.not_taken(loss) and not conflict  # which is of an earlier copy, if any
+            until = write.known_until if taken else keyed.until(write)
             if until is not None and due >= until:
                 return [_expired(command.subject, write, cause, status)]
             deferred = WriteDeferred(
@@ -200,6 +203,7 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
                 status=status,
                 known_until=until,
                 soonest=soonest,
+                conflicts=write.conflicts + 1 if conflict else 0,
             )
             return [(command.subject, deferred)]
         case Fate.IN_DOUBT:
@@ -226,6 +230,7 @@ def _put_off(command: PutOffWrite, world: World, now: datetime) -> Decisions:
         status=status,
         over_limit=True,
         known_until=keyed.until(write),
+        conflicts=write.conflicts,
     )
     return [(command.subject, deferred)]
 
@@ -244,7 +249,10 @@ def _abandoned(subject: int, waiting: Outbox, now: datetime) -> Decisions:
         return [(subject, WriteInDoubt(write=write.number))]
     if until is not None and now >= until:
         return [_expired(subject, write)]
-    return [(subject, WriteDeferred(write=write.number, due=now, known_until=until))]
+    deferred = WriteDeferred(
+        write=write.number, due=now, known_until=until, conflicts=write.conflicts
+    )
+    return [(subject, deferred)]
 
 
 def _expired(

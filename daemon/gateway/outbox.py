@@ -121,7 +121,7 @@ class Outbox:
                 raise
         except CallLost as lost:
             loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
-            if not fate.may_wait(loss, keyed=drafted.keyed):
+            if not fate.may_wait(loss, keyed=drafted.keyed, doubted=lost.doubted):
                 raise
             attempts = 0 if fate.was_kept(loss) else lost.attempts
             tried = Tried(
@@ -135,7 +135,7 @@ class Outbox:
             if answer.cause is None:
                 return answer
             loss = Loss(cause=answer.cause, status=answer.brought.status)
-            if not fate.may_wait(loss, keyed=drafted.keyed):
+            if not fate.may_wait(loss, keyed=drafted.keyed, doubted=answer.doubted):
                 return answer
             tried = Tried(
                 at=now,

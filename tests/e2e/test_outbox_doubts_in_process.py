@@ -4,8 +4,10 @@ import pytest
 import trio
 
 from daemon import commands
+from daemon.decide.fate import CONFLICTS_MAX
 from daemon.exchange import CallLost
 from daemon.gateway.outbox import Queued
+from events.outbox import WriteDelivered, WriteFailed
 from projections.outbox import Phase
 from tests.fakes.in_process import play
 from tests.fakes.ledger import LedgerHost
@@ -72,5 +74,39 @@ def test_a_write_without_a_key_is_never_tried_again_at_once_where_it_may_have_ar
                 assert (await written).brought.status == 500
             assert host.ledger.tries == 2
             assert not host.waiting(daemon)
+
+    play(scene)
+
+
+def test_a_copy_that_is_worked_on_for_long_after_an_outage_is_no_failure():
+    """The first copy arrives unheard, and the next ones are told that it is being worked on."""
+
+    async def scene():
+        host = LedgerHost(keyed=True)
+        async with host.life() as daemon:
+            host.ledger.mood = "unreachable"
+            await host.write(daemon, "a")
+            while host.waiting(daemon)[0].deferred <= CONFLICTS_MAX:  # noqa: ASYNC110 - time is mocked
+                await trio.sleep(1)
+            host.ledger.moods = ["silent", *["conflict"] * CONFLICTS_MAX, "up"]
+            await trio.sleep(DAY_S)
+            assert not host.waiting(daemon)
+            assert host.ledger.entries == ["a"]
+        assert host.events(WriteDelivered)
+        assert not host.events(WriteFailed)
+
+    play(scene)
+
+
+def test_a_copy_that_seems_to_be_worked_on_for_ever_is_in_doubt():
+    async def scene():
+        host = LedgerHost(keyed=True, idempotency_lifetime="30d")
+        async with host.life() as daemon:
+            host.ledger.moods = ["silent", "conflict"]
+            assert isinstance(await host.write(daemon, "a"), Queued), "it conflicts with itself"
+            await trio.sleep(DAY_S)
+            (write,) = host.waiting(daemon)
+            assert (write.phase, write.status) == (Phase.IN_DOUBT, 409)
+            assert host.ledger.tries == 2 + CONFLICTS_MAX + 1
 
     play(scene)

@@ -400,9 +400,59 @@ def test_another_credential_may_do_where_one_was_refused():
 
 def test_while_its_first_copy_is_worked_on_a_keyed_write_waits_but_not_for_ever():
     conflict = Loss(cause=FailureClass.INVALID, status=409)
-    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX - 1) is Fate.DEFERRED
-    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX) is Fate.FAILED
+    assert fate.of(conflict, keyed=True, conflicts=CONFLICTS_MAX - 1) is Fate.DEFERRED
+    assert fate.of(conflict, keyed=True, conflicts=CONFLICTS_MAX) is Fate.FAILED
+    maybe = fate.of(conflict, keyed=True, conflicts=CONFLICTS_MAX, doubted=True)
+    assert maybe is Fate.IN_DOUBT
     assert fate.of(conflict, keyed=False) is Fate.FAILED
+
+
+def conflicts(*, past, times=CONFLICTS_MAX + 1):
+    """What becomes of a write that is told 409 so often."""
+    told = []
+    for _ in range(times):
+        ((_, event),) = given(*past).when(lose(FailureClass.INVALID, 409)).decided
+        told.append(event)
+        past = (*past, (ONE, event), (ONE, WriteBegun(write=W, known_until=KNOWN_UNTIL)))
+    return told
+
+
+def test_an_outage_is_no_reason_to_take_a_copy_that_is_worked_on_for_a_refusal():
+    """Only what was said in a row counts, and what may have arrived has not failed."""
+    outage = (deferred(cause=SERVER, status=503),) * 9
+    plain = conflicts(past=keyed(*outage, KEYED))
+    assert [each.conflicts for each in plain[:-1]] == [1, 2, 3, 4, 5]
+    assert all(each.known_until is None for each in plain[:-1]), "no copy went before it"
+    assert isinstance(plain[-1], WriteFailed)
+    maybe = conflicts(past=keyed(*outage, KEYED, MAYBE, KEYED))
+    assert all(each.known_until == KNOWN_UNTIL for each in maybe[:-1])
+    assert maybe[-1] == in_doubt(cause=FailureClass.INVALID, status=409)
+
+
+def test_what_does_not_leave_leaves_the_count_of_conflicts_as_it_is_and_another_answer_ends_it():
+    twice = deferred(due=UNTIL, known_until=KNOWN_UNTIL, conflicts=2)
+
+    def counted(wish, *events):
+        decided = given(*keyed(KEYED, twice, *events)).when(wish).decided
+        (count,) = [each.conflicts for _, each in decided if isinstance(each, WriteDeferred)]
+        return count
+
+    assert counted(commands.PutOffWrite(subject=ONE, write=W, rest=MINUTE)) == 2
+    assert counted(commands.Review(subject=ONE, by=-MINUTE)) == 2
+    assert counted(commands.AbandonWrite(subject=ONE), KEYED) == 2
+    assert counted(lose(FailureClass.INVALID, 409), KEYED) == 3
+    assert counted(lose(SERVER, 503), KEYED) == 0
+    (write,) = of(keyed(KEYED, twice, WriteRetried(write=W)))
+    assert write.conflicts == 0
+
+
+def test_a_program_waits_for_its_first_attempt_where_the_second_conflicts_with_that():
+    conflict = Loss(cause=FailureClass.INVALID, status=409)
+    assert fate.may_wait(conflict, keyed=True, doubted=True)
+    assert not fate.may_wait(conflict, keyed=True)
+    assert not fate.may_wait(conflict, keyed=False, doubted=True)
+    refused = Loss(cause=FailureClass.INVALID, status=422)
+    assert not fate.may_wait(refused, keyed=True, doubted=True)
 
 
 def test_what_was_dropped_meanwhile_is_no_more():
