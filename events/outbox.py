@@ -75,9 +75,10 @@ class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     """The provider has not taken it, or knows it again by its key: it is sent again at `due`.
 
     Without a `cause` our own end, or a step of the clock, came between. `over_limit` says that its
-    tenant's programs had used up their limit: it did not leave, and `cause` is as it was.
-    `known_until` is None where it has certainly not arrived, also not earlier. `conflicts` counts
-    how often in a row its provider said that it still works on an earlier copy.
+    tenant's programs had used up their limit: it did not leave, and `cause` is as it was, as where
+    something came to keep it while it was being written down that it leaves. `known_until` is None
+    where it has certainly not arrived, also not earlier. `conflicts` counts how often in a row its
+    provider said that it still works on an earlier copy.
 
     Where the provider gets known to be back meanwhile, it is sent at `soonest` already: not before
     the provider's own hint is over. Without that it keeps its rest.

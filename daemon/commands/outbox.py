@@ -73,6 +73,13 @@ class PutOffWrite(Struct, frozen=True, kw_only=True):
     rest: timedelta
 
 
+class RecallWrite(Struct, frozen=True, kw_only=True):
+    """It has begun, and certainly did not leave: something keeps it by now."""
+
+    subject: int
+    write: int
+
+
 class ExpireWrite(Struct, frozen=True, kw_only=True):
     """Its key may be too old to send it again."""
 
@@ -122,6 +129,7 @@ OutboxCommand: TypeAlias = (
     | DeliverWrite
     | LoseWrite
     | PutOffWrite
+    | RecallWrite
     | ExpireWrite
     | AbandonWrite
     | MissWrite

@@ -11,6 +11,8 @@ comes and goes is not hammered.
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from daemon.commands import (
     AbandonWrite,
     BeginWrite,
@@ -22,6 +24,7 @@ from daemon.commands import (
     OutboxCommand,
     PutOffWrite,
     QueueWrite,
+    RecallWrite,
     RetryWrite,
     SettleWrite,
 )
@@ -71,6 +74,8 @@ def decide(command: OutboxCommand, world: World, now: datetime) -> Decisions:
             return _lose(command, world, now)
         case PutOffWrite():
             return _put_off(command, world, now)
+        case RecallWrite():
+            return _recalled(command, world, now)
         case ExpireWrite(subject=subject):
             old = line.outlived(subject, world, now)
             return [_expired(subject, old, old.cause, old.status)] if old else []
@@ -108,14 +113,9 @@ def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
     return [
         (
             subject,
-            WriteDeferred(
-                write=each.number,
-                due=each.due + by,
-                cause=each.cause,
-                status=each.status,
-                over_limit=each.over_limit,
+            replace(
+                _stays(each, each.due + by, over_limit=each.over_limit),
                 known_until=each.known_until + by if each.doubted and each.known_until else None,
-                conflicts=each.conflicts,
                 soonest=each.soonest + by if each.soonest else None,
             ),
         )
@@ -222,17 +222,28 @@ def _put_off(command: PutOffWrite, world: World, now: datetime) -> Decisions:
     write = outbox.find(_of(command.subject, world), command.write)
     if write is None or write.phase is not Phase.QUEUED:
         return []
-    due, cause, status = now + command.rest, write.cause, write.status
-    deferred = WriteDeferred(
+    return [(command.subject, _stays(write, now + command.rest, over_limit=True))]
+
+
+def _recalled(command: RecallWrite, world: World, now: datetime) -> Decisions:
+    """It waits on for whatever keeps it, and for another place in the limits."""
+    write = outbox.find(_of(command.subject, world), command.write)
+    if write is None or write.phase is not Phase.UNDER_WAY:
+        return []
+    return [(command.subject, _stays(write, now, over_limit=False))]
+
+
+def _stays(write: Write, due: datetime, *, over_limit: bool) -> WriteDeferred:
+    """It did not leave: but for its rest all that is known of it is as it was."""
+    return WriteDeferred(
         write=write.number,
         due=due,
-        cause=cause,
-        status=status,
-        over_limit=True,
+        cause=write.cause,
+        status=write.status,
+        over_limit=over_limit,
         known_until=keyed.until(write),
         conflicts=write.conflicts,
     )
-    return [(command.subject, deferred)]
 
 
 def _delay(times: int) -> timedelta:

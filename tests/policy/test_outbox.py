@@ -330,6 +330,36 @@ def test_one_word_says_what_keeps_a_line():
     assert word(*waiting(begun(), in_doubt())) == "in-doubt"
 
 
+def goes_on(*past, write=W, now=NOON, probing=()):
+    return line.goes_on(write, ONE, given(*past).world, now, probing=probing)
+
+
+def test_a_write_that_has_begun_leaves_if_nothing_came_to_keep_it_meanwhile():
+    past = waiting(begun())
+    assert goes_on(*past)
+    assert not goes_on(*past, (ONE, PAUSED))
+    assert not goes_on(*past, (PROVIDER, OPENED))
+    assert goes_on(*past, (PROVIDER, OPENED), now=UNTIL)
+    assert not goes_on(*past, (PROVIDER, OPENED), now=UNTIL, probing={PROVIDER})
+    assert not goes_on(*past, write=W + 1), "its connection was removed, say"
+
+
+def test_nor_where_its_provider_may_have_forgotten_an_earlier_copy_meanwhile():
+    assert goes_on(*keyed(KEYED), now=KNOWN_UNTIL), "there is none"
+    again = keyed(KEYED, MAYBE, KEYED)
+    assert goes_on(*again, now=KNOWN_UNTIL - SECOND)
+    assert not goes_on(*again, now=KNOWN_UNTIL)
+
+
+def test_what_begun_and_did_not_leave_waits_on_as_before():
+    recall = commands.RecallWrite(subject=ONE, write=W)
+    given(*waiting(begun())).when(recall).then((ONE, deferred()))
+    repeated = deferred(cause=SERVER, status=500, known_until=KNOWN_UNTIL)
+    given(*keyed(KEYED, MAYBE, KEYED)).when(recall).then((ONE, repeated))
+    given(*waiting()).when(recall).then()
+    given(*KNOWN).when(recall).then()
+
+
 # -- what follows ---------------------------------------------------------------------------------
 
 
@@ -439,6 +469,7 @@ def test_what_does_not_leave_leaves_the_count_of_conflicts_as_it_is_and_another_
 
     assert counted(commands.PutOffWrite(subject=ONE, write=W, rest=MINUTE)) == 2
     assert counted(commands.Review(subject=ONE, by=-MINUTE)) == 2
+    assert counted(commands.RecallWrite(subject=ONE, write=W), KEYED) == 2
     assert counted(commands.AbandonWrite(subject=ONE), KEYED) == 2
     assert counted(lose(FailureClass.INVALID, 409), KEYED) == 3
     assert counted(lose(SERVER, 503), KEYED) == 0
