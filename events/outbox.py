@@ -116,10 +116,14 @@ class WriteDropped(Fact, frozen=True, kw_only=True, tag="write-dropped"):
 
 
 class WriteRetried(Fact, frozen=True, kw_only=True, tag="write-retried"):
-    """Somebody had it be sent again, at once: it has not arrived, or that does no harm."""
+    """Somebody had it be sent again, at once: it has not arrived, or that does no harm.
+
+    `known_until` is as in WriteDeferred: nobody looked at what had merely been put off.
+    """
 
     write: int
     by: Caller | None = None
+    known_until: datetime | None = None
 
 
 class WriteSettled(Fact, frozen=True, kw_only=True, tag="write-settled"):

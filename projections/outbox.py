@@ -17,7 +17,14 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.gateway import CallKind
-from events.outbox import WriteBegun, WriteDeferred, WriteEnded, WriteInDoubt, WriteQueued
+from events.outbox import (
+    WriteBegun,
+    WriteDeferred,
+    WriteEnded,
+    WriteInDoubt,
+    WriteQueued,
+    WriteRetried,
+)
 from events.terms import Caller, FailureClass
 
 
@@ -165,7 +172,8 @@ def _moved(write: Write, recorded: Recorded) -> Write:
                 status=status,
                 key_expired=expired,
             )
-        case _:  # WriteRetried
+        case retried:
+            assert isinstance(retried, WriteRetried), "no other event leaves a write in the outbox"
             return replace(
                 write,
                 phase=Phase.QUEUED,
@@ -175,7 +183,7 @@ def _moved(write: Write, recorded: Recorded) -> Write:
                 over_limit=False,
                 soonest=None,
                 early=0,
-                doubted=False,
-                known_until=None,
+                doubted=retried.known_until is not None,
+                known_until=retried.known_until,
                 key_expired=False,
             )

@@ -274,14 +274,18 @@ def _expired(
 
 
 def _by_hand(command: RetryWrite | SettleWrite | DropWrite, world: World) -> Decisions:
-    """Nothing moves while it is under way; only what is in doubt can have arrived."""
+    """Nothing moves while it is under way; only what is in doubt can be said to have arrived.
+
+    Who retries that has looked, or knows that it does no harm; who hastens what rests has not.
+    """
     subject, number, by = command.subject, command.write, command.by
     write = outbox.find(_of(subject, world), number)
     if write is None or write.phase is Phase.UNDER_WAY:
         return []
     match command:
         case RetryWrite():
-            return [(subject, WriteRetried(write=number, by=by))]
+            until = None if write.phase is Phase.IN_DOUBT else keyed.until(write)
+            return [(subject, WriteRetried(write=number, by=by, known_until=until))]
         case SettleWrite():
             doubtful = write.phase is Phase.IN_DOUBT
             return [(subject, WriteSettled(write=number, by=by))] if doubtful else []

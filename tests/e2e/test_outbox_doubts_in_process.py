@@ -10,7 +10,7 @@ from daemon.gateway.outbox import Queued
 from events.outbox import WriteDelivered, WriteFailed
 from projections.outbox import Phase
 from tests.fakes.in_process import play
-from tests.fakes.ledger import LedgerHost
+from tests.fakes.ledger import BY, LedgerHost
 
 pytestmark = pytest.mark.requirement("E6")
 
@@ -108,5 +108,26 @@ def test_a_copy_that_seems_to_be_worked_on_for_ever_is_in_doubt():
             (write,) = host.waiting(daemon)
             assert (write.phase, write.status) == (Phase.IN_DOUBT, 409)
             assert host.ledger.tries == 2 + CONFLICTS_MAX + 1
+
+    play(scene)
+
+
+def test_who_hastens_a_write_that_rests_has_not_looked_whether_it_arrived():
+    async def scene():
+        host = LedgerHost(keyed=True, idempotency_lifetime="1h")
+        async with host.life() as daemon:
+            host.ledger.mood = "silent"
+            number = (await host.write(daemon, "a", timeout_s=5)).write
+            daemon.journal.execute(commands.OpenBreaker(subject=host.subject))
+            await trio.sleep(60)
+            retry = commands.RetryWrite(subject=host.subject, write=number, by=BY)
+            assert daemon.journal.execute(retry)
+            await a_day_later_keys_are_forgotten(host, daemon)
+            assert host.ledger.entries == ["a"]
+            (write,) = host.waiting(daemon)
+            assert (write.phase, write.key_expired) == (Phase.IN_DOUBT, True)
+            assert daemon.journal.execute(retry), "now somebody has looked"
+            await trio.sleep(3600)
+            assert host.ledger.entries == ["a", "a"]
 
     play(scene)

@@ -606,6 +606,21 @@ def test_that_time_goes_back_with_the_clock_and_stays_while_a_limit_keeps_it():
     assert kept.known_until == KNOWN_UNTIL
 
 
+def test_to_be_hastened_makes_nobody_forget_that_it_may_have_arrived():
+    retry = by_hand(commands.RetryWrite)
+    hastened = WriteRetried(write=W, by=BY, known_until=KNOWN_UNTIL)
+    past = keyed(KEYED, MAYBE)
+    given(*past).when(retry).then((ONE, hastened))
+    assert ready(*past, (ONE, hastened)) == W
+    again = WriteBegun(write=W, attempt=2, known_until=KNOWN_UNTIL)
+    given(*past, (ONE, hastened)).when(begin_keyed(), LATER).then((ONE, again))
+    expired = in_doubt(cause=SERVER, status=500, key_expired=True)
+    expire = commands.ExpireWrite(subject=ONE)
+    given(*past, (ONE, hastened)).when(expire, KNOWN_UNTIL).then((ONE, expired))
+    untaken = deferred(due=UNTIL, cause=SERVER, status=503)
+    given(*keyed(KEYED, untaken)).when(retry).then((ONE, WriteRetried(write=W, by=BY)))
+
+
 # -- our own end ----------------------------------------------------------------------------------
 
 
