@@ -126,6 +126,16 @@ class WriteRetried(Fact, frozen=True, kw_only=True, tag="write-retried"):
     known_until: datetime | None = None
 
 
+class WriteRedated(Fact, frozen=True, kw_only=True, tag="write-redated"):
+    """The clock was set back: so is `known_until`, until when its provider knows its key.
+
+    Of what is under way, or is to be sent as soon as it may; what rests is deferred anew.
+    """
+
+    write: int
+    known_until: datetime
+
+
 class WriteSettled(Fact, frozen=True, kw_only=True, tag="write-settled"):
     """Somebody looked: it did arrive."""
 
@@ -137,5 +147,11 @@ WriteEnded: TypeAlias = WriteDelivered | WriteFailed | WriteDropped | WriteSettl
 """After these it is over, and its row goes."""
 
 OutboxEvent: TypeAlias = (
-    WriteQueued | WriteBegun | WriteDeferred | WriteInDoubt | WriteRetried | WriteEnded
+    WriteQueued
+    | WriteBegun
+    | WriteDeferred
+    | WriteInDoubt
+    | WriteRetried
+    | WriteRedated
+    | WriteEnded
 )

@@ -23,6 +23,7 @@ from events.outbox import (
     WriteEnded,
     WriteInDoubt,
     WriteQueued,
+    WriteRedated,
     WriteRetried,
 )
 from events.terms import Caller, FailureClass
@@ -172,6 +173,8 @@ def _moved(write: Write, recorded: Recorded) -> Write:
                 status=status,
                 key_expired=expired,
             )
+        case WriteRedated(known_until=until):
+            return replace(write, known_until=until)
         case retried:
             assert isinstance(retried, WriteRetried), "no other event leaves a write in the outbox"
             return replace(

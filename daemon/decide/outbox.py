@@ -11,8 +11,6 @@ comes and goes is not hammered.
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from msgspec.structs import replace
-
 from daemon.commands import (
     AbandonWrite,
     BeginWrite,
@@ -103,24 +101,6 @@ def recovered(world: World, now: datetime) -> Decisions:
         decided
         for subject in sorted(world.outboxes)
         for decided in _abandoned(subject, world.outboxes[subject], now)
-    ]
-
-
-def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
-    """A wait goes back with the clock."""
-    if by > timedelta(0):
-        return []
-    return [
-        (
-            subject,
-            replace(
-                _stays(each, each.due + by, over_limit=each.over_limit),
-                known_until=each.known_until + by if each.doubted and each.known_until else None,
-                soonest=each.soonest + by if each.soonest else None,
-            ),
-        )
-        for each in _of(subject, world)
-        if each.phase is Phase.QUEUED and each.due is not None
     ]
 
 
@@ -222,7 +202,7 @@ def _put_off(command: PutOffWrite, world: World, now: datetime) -> Decisions:
     write = outbox.find(_of(command.subject, world), command.write)
     if write is None or write.phase is not Phase.QUEUED:
         return []
-    return [(command.subject, _stays(write, now + command.rest, over_limit=True))]
+    return [(command.subject, stays(write, now + command.rest, over_limit=True))]
 
 
 def _recalled(command: RecallWrite, world: World, now: datetime) -> Decisions:
@@ -230,10 +210,10 @@ def _recalled(command: RecallWrite, world: World, now: datetime) -> Decisions:
     write = outbox.find(_of(command.subject, world), command.write)
     if write is None or write.phase is not Phase.UNDER_WAY:
         return []
-    return [(command.subject, _stays(write, now, over_limit=False))]
+    return [(command.subject, stays(write, now, over_limit=False))]
 
 
-def _stays(write: Write, due: datetime, *, over_limit: bool) -> WriteDeferred:
+def stays(write: Write, due: datetime, *, over_limit: bool) -> WriteDeferred:
     """It did not leave: but for its rest all that is known of it is as it was."""
     return WriteDeferred(
         write=write.number,

@@ -29,6 +29,7 @@ from events.outbox import (
     WriteFailed,
     WriteInDoubt,
     WriteQueued,
+    WriteRedated,
     WriteRetried,
     WriteSettled,
 )
@@ -604,6 +605,33 @@ def test_that_time_goes_back_with_the_clock_and_stays_while_a_limit_keeps_it():
     put_off = commands.PutOffWrite(subject=ONE, write=W, rest=MINUTE)
     ((_, kept),) = given(*keyed(KEYED, MAYBE)).when(put_off).decided
     assert kept.known_until == KNOWN_UNTIL
+
+
+def redated(*events, by=-10 * DAY):
+    decided = given(*keyed(*events)).when(commands.Review(subject=ONE, by=by)).decided
+    return [each for each in decided if isinstance(each[1], WriteRedated | WriteDeferred)]
+
+
+def test_a_clock_set_back_while_it_is_under_way_prolongs_no_key():
+    moved = (ONE, WriteRedated(write=W, known_until=KNOWN_UNTIL - 10 * DAY))
+    assert redated(KEYED) == redated(KEYED, MAYBE, KEYED) == [moved]
+    assert redated(KEYED, by=DAY) == []
+    assert redated(begun()) == []
+    assert redated(KEYED, EXPIRED) == []
+    (write,) = of((*keyed(KEYED), moved))
+    assert (write.phase, write.known_until) == (Phase.UNDER_WAY, KNOWN_UNTIL - 10 * DAY)
+    soon = NOON - 10 * DAY
+    lost = given(*keyed(KEYED), moved).when(lose(TIMEOUT), soon).decided
+    assert [each.known_until for _, each in lost] == [KNOWN_UNTIL - 10 * DAY]
+
+
+def test_nor_does_one_set_back_while_it_is_to_leave_as_soon_as_it_may():
+    hastened = WriteRetried(write=W, known_until=KNOWN_UNTIL)
+    moved = (ONE, WriteRedated(write=W, known_until=KNOWN_UNTIL - 10 * DAY))
+    assert redated(KEYED, MAYBE, hastened) == [moved]
+    (write,) = of((*keyed(KEYED, MAYBE, hastened), moved))
+    assert (write.phase, write.doubted) == (Phase.QUEUED, True)
+    assert redated() == []
 
 
 def test_to_be_hastened_makes_nobody_forget_that_it_may_have_arrived():
