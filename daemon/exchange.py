@@ -93,7 +93,8 @@ class CallLost(Exception):
     that the request may have reached the provider; `refusal` is the body of a refusal, where the
     request asked to keep it, and `headers` those that came with it (else those alone that announce
     the provider's end): the provider's words, to be looked at, and shown to nobody but the program
-    that asked. `attempts` counts the exchanges.
+    that asked. `attempts` counts the exchanges; it is `doubted` where an earlier one of the same
+    call may have arrived.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class CallLost(Exception):
         refusal: builtins.bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
         attempts: int = 1,
+        doubted: bool = False,
     ) -> None:
         super().__init__(message)
         self.cause = cause
@@ -121,6 +123,7 @@ class CallLost(Exception):
         self.refusal = refusal
         self.headers = headers
         self.attempts = attempts
+        self.doubted = doubted
 
     def __str__(self) -> str:
         return self.message
@@ -138,6 +141,7 @@ class CallLost(Exception):
             refusal=self.refusal,
             headers=self.headers,
             attempts=self.attempts,
+            doubted=self.doubted,
         )
 
     def reworded(self, cause: FailureClass, message: str) -> "CallLost":

@@ -7,9 +7,10 @@ place ─► waiting room, by priority ─► allowance, durable ─► the call
 
 import itertools
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import trio
 
@@ -20,7 +21,7 @@ from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.pool import CONNECTIONS_MAX
 from daemon.program_turns import REST_MIN, ProgramTurns
-from daemon.purses import Asking, Closed, Purse, Purses
+from daemon.purses import Asking, Block, Closed, Purse, Purses
 from daemon.waiting_room import ROOM_MAX, Lane, Waiter, kept
 from events.terms import FailureClass
 
@@ -67,11 +68,12 @@ class Limiter:
         patience_s: float = WAIT_S_MAX,
         forced: bool = False,
         program: ProgramCall | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Callable[[], bool]]:
         """Wait until a call of this connection may leave; inside, it is under way.
 
         A forced one leaves as soon as it is counted; others wait for the place that it takes. That
-        of a `program` leaves when its tenant's limits let it as well, which nobody forces.
+        of a `program` leaves when its tenant's limits let it as well, which nobody forces. Who then
+        waits for something else asks what this gives whether the call may still leave.
 
         Raises CallLost where the room is full, and where the limits would keep the call for longer
         than WAIT_S_MAX or that patience.
@@ -82,9 +84,10 @@ class Limiter:
             await self._journal.durable(self._purses.force(subject, reads=reads))
             self._lanes.setdefault(provider, Lane()).away += 1
         asking = Asking(subject=subject, reads=reads, program=program)
-        if forced or self._goes_at_once(provider, asking):
+        blocks = () if forced else self._goes_at_once(provider, asking)
+        if blocks is not None:
             try:
-                yield
+                yield partial(self._purses.may_leave, subject, blocks)
             finally:
                 self._put_back(provider, unasked=forced)
             return
@@ -95,8 +98,7 @@ class Limiter:
             order=order, asking=asking, patience_s=patience, deadline=deadline, told=trio.Event()
         )
         try:
-            await self._admit(provider, waiter)
-            yield
+            yield partial(self._purses.may_leave, subject, await self._admit(provider, waiter))
         finally:
             self._leave(provider, waiter)
 
@@ -126,7 +128,7 @@ class Limiter:
         if self._journal.execute(note):
             self._serve(self._journal.world.connections[subject].provider)
 
-    async def _admit(self, provider: int, waiter: Waiter) -> None:
+    async def _admit(self, provider: int, waiter: Waiter) -> Sequence[Block]:
         """Wait for the call's turn, and for the commit of what it goes on."""
         while True:
             await self._turn(provider, waiter)
@@ -135,20 +137,21 @@ class Limiter:
                 await self._journal.durable(block.recorded)
             if self._purses.may_leave(waiter.asking.subject, blocks):
                 waiter.blocks = []  # spent
-                return
+                return blocks
             self._leave(provider, waiter)
 
-    def _goes_at_once(self, provider: int, asking: Asking) -> bool:
+    def _goes_at_once(self, provider: int, asking: Asking) -> Sequence[Block] | None:
         """Let it go where nobody waits, and what it goes on was taken already."""
         lane = self._lanes.get(provider)
         if lane is not None and (lane.waiting or lane.away >= PLACES):
-            return False
-        if not self._purses.spend_left(asking, self._programs.expects):
-            return False
+            return None
+        blocks = self._purses.spend_left(asking, self._programs.expects)
+        if blocks is None:
+            return None
         if lane is None:
             lane = self._lanes[provider] = Lane()
         lane.away += 1
-        return True
+        return blocks
 
     async def _turn(self, provider: int, waiter: Waiter) -> None:
         """Wait in the room. Raises CallLost."""

@@ -8,7 +8,7 @@ A redirect costs the provider a call like any other: each hop takes its own plac
 is counted. The time for a call is for all of its hops; waiting for a place is not part of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -82,6 +82,7 @@ class Protected:
         self._patience_s = patience_s
         self._untried: int | None = None  # a generation that came after a refusal, not yet proven
         self._refusals = 0
+        self._may_leave: Callable[[], bool] | None = None
 
     async def begin(self) -> None:
         """Have a token at hand, good for as long as all calls take. Raises CallLost."""
@@ -127,6 +128,14 @@ class Protected:
             return response
         raise loss
 
+    def may_still_leave(self) -> bool:
+        """Whether the limits still let that call go which has its place.
+
+        For a provider's `send` that waits for something else first.
+        """
+        assert self._may_leave is not None, "a call is on its way"
+        return self._may_leave()
+
     def _may_renew(self, refused: Access) -> bool:
         """Say whether it may be for its age that the provider refuses this one.
 
@@ -150,7 +159,7 @@ class Protected:
             forced=self._whose.forced,
             patience_s=self._patience_s,
             program=self._whose.program,
-        ):
+        ) as self._may_leave:
             return await self._exchange(request)
 
     async def _exchange(self, request: Request) -> Response:

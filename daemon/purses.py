@@ -4,7 +4,7 @@ A block is allowance for some calls, durable before the first of them leaves. Wh
 kept in memory for the next ones, until it expires; a crash uses it up.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import trio
@@ -118,25 +118,27 @@ class Purses:
             closed = self.closed(asking)
         return closed or self._spent(asking, more, alike)
 
-    def spend_left(self, asking: Asking, expects: Callable[[Purse], bool]) -> bool:
-        """Let one call go on what was taken for others, if that is on disk; say whether it may.
+    def spend_left(
+        self, asking: Asking, expects: Callable[[Purse], bool]
+    ) -> Sequence[Block] | None:
+        """Let one call go on what was taken for others, if that is on disk: on which; None: no.
 
         What somebody `expects` of a tenant's purse is theirs.
         """
         self.ahead()  # which forgets who is ready, if the clock stepped
         ready = self._ready.get(asking) or self._look_up(asking)
         if ready is None:
-            return False
+            return None
         wall, durable = self._journal.clock.now(), self._journal.head.seq
         for block in ready.blocks:
             if not block.left or not block.is_good(wall) or block.recorded[-1].seq > durable:
                 self._ready.pop(asking, None)
-                return False
+                return None
         if ready.own is not None and expects(ready.own):
-            return False
+            return None
         for block in ready.blocks:
             block.left -= 1
-        return True
+        return ready.blocks
 
     def _look_up(self, asking: Asking) -> _Ready | None:
         """Find what a call goes on; None where there is nothing, or something holds it.
@@ -197,7 +199,7 @@ class Purses:
         """Whether it was for a clock that stepped back that a call has to wait."""
         return bool(self._journal.execute(Recount(subject=asking.subject, ahead=self.ahead())))
 
-    def may_leave(self, subject: int, blocks: list[Block]) -> bool:
+    def may_leave(self, subject: int, blocks: Sequence[Block]) -> bool:
         """Whether what was spent is still good: a commit takes its time, and a hold may come."""
         moment = self._moment()
         both = accounts.accounts(self._journal.world, subject, reads=True)

@@ -75,8 +75,10 @@ class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     """The provider has not taken it, or knows it again by its key: it is sent again at `due`.
 
     Without a `cause` our own end, or a step of the clock, came between. `over_limit` says that its
-    tenant's programs had used up their limit: it did not leave, and `cause` is as it was.
-    `known_until` is None where it has certainly not arrived, also not earlier.
+    tenant's programs had used up their limit: it did not leave, and `cause` is as it was, as where
+    something came to keep it while it was being written down that it leaves. `known_until` is None
+    where it has certainly not arrived, also not earlier. `conflicts` counts how often in a row its
+    provider said that it still works on an earlier copy.
 
     Where the provider gets known to be back meanwhile, it is sent at `soonest` already: not before
     the provider's own hint is over. Without that it keeps its rest.
@@ -89,13 +91,15 @@ class WriteDeferred(Fact, frozen=True, kw_only=True, tag="write-deferred"):
     over_limit: bool = False
     known_until: datetime | None = None
     soonest: datetime | None = None
+    conflicts: int = 0
 
 
 class WriteInDoubt(Fact, frozen=True, kw_only=True, tag="write-in-doubt"):
     """It may have reached its provider, or not, and has no key: a person has to look.
 
     Without a `cause` our own end came before the answer. Where `key_expired` it has a key, but the
-    provider may not know that any more.
+    provider may not know that any more; with a `status` of 409 it has one, but the provider said
+    too often that it still works on an earlier copy.
     """
 
     write: int
@@ -112,10 +116,24 @@ class WriteDropped(Fact, frozen=True, kw_only=True, tag="write-dropped"):
 
 
 class WriteRetried(Fact, frozen=True, kw_only=True, tag="write-retried"):
-    """Somebody had it be sent again, at once: it has not arrived, or that does no harm."""
+    """Somebody had it be sent again, at once: it has not arrived, or that does no harm.
+
+    `known_until` is as in WriteDeferred: nobody looked at what had merely been put off.
+    """
 
     write: int
     by: Caller | None = None
+    known_until: datetime | None = None
+
+
+class WriteRedated(Fact, frozen=True, kw_only=True, tag="write-redated"):
+    """The clock was set back: so is `known_until`, until when its provider knows its key.
+
+    Of what is under way, or is to be sent as soon as it may; what rests is deferred anew.
+    """
+
+    write: int
+    known_until: datetime
 
 
 class WriteSettled(Fact, frozen=True, kw_only=True, tag="write-settled"):
@@ -129,5 +147,11 @@ WriteEnded: TypeAlias = WriteDelivered | WriteFailed | WriteDropped | WriteSettl
 """After these it is over, and its row goes."""
 
 OutboxEvent: TypeAlias = (
-    WriteQueued | WriteBegun | WriteDeferred | WriteInDoubt | WriteRetried | WriteEnded
+    WriteQueued
+    | WriteBegun
+    | WriteDeferred
+    | WriteInDoubt
+    | WriteRetried
+    | WriteRedated
+    | WriteEnded
 )

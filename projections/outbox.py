@@ -17,7 +17,15 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.gateway import CallKind
-from events.outbox import WriteBegun, WriteDeferred, WriteEnded, WriteInDoubt, WriteQueued
+from events.outbox import (
+    WriteBegun,
+    WriteDeferred,
+    WriteEnded,
+    WriteInDoubt,
+    WriteQueued,
+    WriteRedated,
+    WriteRetried,
+)
 from events.terms import Caller, FailureClass
 
 
@@ -31,7 +39,8 @@ class Write(Struct, frozen=True, kw_only=True):
     """`number` is its WriteQueued's, `row` the data store's.
 
     It leaves at `due` at the earliest, where that is not None. `attempts` left; `deferred`
-    counts how often in a row it was put off, `cause` is what did so last, or left it in doubt.
+    counts how often in a row it was put off, `conflicts` how often for an earlier copy that was
+    still worked on, and `cause` is what did so last, or left it in doubt.
     It is `over_limit` where its tenant's programs had used up their limit. `by` asked for it.
 
     Event `put_off` is the last that gave it a rest; where its provider got known to be back after
@@ -53,6 +62,7 @@ class Write(Struct, frozen=True, kw_only=True):
     phase: Phase = Phase.QUEUED
     attempts: int = 0
     deferred: int = 0
+    conflicts: int = 0
     due: datetime | None = None
     cause: FailureClass | None = None
     status: int | None = None
@@ -145,6 +155,7 @@ def _moved(write: Write, recorded: Recorded) -> Write:
                 phase=Phase.QUEUED,
                 due=due,
                 deferred=write.deferred + (not over_limit),
+                conflicts=put_off.conflicts,
                 cause=cause,
                 status=status,
                 over_limit=over_limit,
@@ -162,16 +173,20 @@ def _moved(write: Write, recorded: Recorded) -> Write:
                 status=status,
                 key_expired=expired,
             )
-        case _:  # WriteRetried
+        case WriteRedated(known_until=until):
+            return replace(write, known_until=until)
+        case retried:
+            assert isinstance(retried, WriteRetried), "no other event leaves a write in the outbox"
             return replace(
                 write,
                 phase=Phase.QUEUED,
                 due=None,
                 deferred=0,
+                conflicts=0,
                 over_limit=False,
                 soonest=None,
                 early=0,
-                doubted=False,
-                known_until=None,
+                doubted=retried.known_until is not None,
+                known_until=retried.known_until,
                 key_expired=False,
             )

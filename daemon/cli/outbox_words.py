@@ -13,6 +13,7 @@ from events.outbox import (
     WriteFailed,
     WriteInDoubt,
     WriteQueued,
+    WriteRedated,
     WriteRetried,
     WriteSettled,
 )
@@ -69,6 +70,9 @@ def told(event: OutboxEvent, who: str) -> str:
             return f"write {write} dropped{who}"
         case WriteRetried(write=write):
             return f"write {write} is to be sent as soon as it may{who}"
+        case WriteRedated(write=write, known_until=until):
+            known = times.local(until)
+            return f"write {write}: the clock was set back, and its key counts until {known}"
         case WriteSettled(write=write):
             return f"write {write} did arrive, as was found{who}"
         case _:

@@ -52,6 +52,7 @@ from daemon.commands.outbox import (
     OutboxCommand,
     PutOffWrite,
     QueueWrite,
+    RecallWrite,
     RetryWrite,
     SettleWrite,
 )
@@ -134,6 +135,7 @@ __all__ = [
     "ProgramCall",
     "PutOffWrite",
     "QueueWrite",
+    "RecallWrite",
     "Reconsider",
     "Recount",
     "Recover",

@@ -13,9 +13,9 @@ class QueueWrite(Struct, frozen=True, kw_only=True):
     """A program's write is to wait; all of it lies in that row of the data store.
 
     `cause` is how it was lost when it was made at once, if it was: it left at `first_at`, and may
-    have arrived where it was `sent`; `attempts` left, and the provider asked to be left alone for
-    `retry_after`. `key_lifetime` is for how long its provider knows a key.
-    `jitter` is drawn of [0, 1).
+    have arrived where it was `sent`, or where an attempt before that one may, so that it is
+    `doubted`; `attempts` left, and the provider asked to be left alone for `retry_after`.
+    `key_lifetime` is for how long its provider knows a key. `jitter` is drawn of [0, 1).
     """
 
     subject: int
@@ -30,6 +30,7 @@ class QueueWrite(Struct, frozen=True, kw_only=True):
     status: int | None = None
     sent: bool = True
     attempts: int = 0
+    doubted: bool = False
     retry_after: timedelta | None = None
     first_at: datetime | None = None
     key_lifetime: timedelta | None = None
@@ -70,6 +71,13 @@ class PutOffWrite(Struct, frozen=True, kw_only=True):
     subject: int
     write: int
     rest: timedelta
+
+
+class RecallWrite(Struct, frozen=True, kw_only=True):
+    """It has begun, and certainly did not leave: something keeps it by now."""
+
+    subject: int
+    write: int
 
 
 class ExpireWrite(Struct, frozen=True, kw_only=True):
@@ -121,6 +129,7 @@ OutboxCommand: TypeAlias = (
     | DeliverWrite
     | LoseWrite
     | PutOffWrite
+    | RecallWrite
     | ExpireWrite
     | AbandonWrite
     | MissWrite

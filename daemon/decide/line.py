@@ -129,6 +129,21 @@ def ready(
     return outbox.first(world.outboxes[subject])
 
 
+def goes_on(
+    number: int, subject: int, world: World, now: datetime, *, probing: Collection[int] = ()
+) -> bool:
+    """Whether a write that has begun may still leave: a commit takes its time, and much may come.
+
+    `probing` is as in `calling.held`.
+    """
+    write = outbox.find(world.outboxes.get(subject, ()), number)
+    if write is None:
+        return False
+    last = keyed.until(write)
+    known = last is None or now < last
+    return known and calling.held(subject, world, now, probing=probing) is None
+
+
 def outlived(subject: int, world: World, now: datetime) -> Write | None:
     """The connection's first write, where it may have arrived and its key is too old by now."""
     write = outbox.first(world.outboxes.get(subject, ()))

@@ -22,6 +22,7 @@ from daemon.commands import (
     OutboxCommand,
     PutOffWrite,
     QueueWrite,
+    RecallWrite,
     RetryWrite,
     SettleWrite,
 )
@@ -71,6 +72,8 @@ def decide(command: OutboxCommand, world: World, now: datetime) -> Decisions:
             return _lose(command, world, now)
         case PutOffWrite():
             return _put_off(command, world, now)
+        case RecallWrite():
+            return _recalled(command, world, now)
         case ExpireWrite(subject=subject):
             old = line.outlived(subject, world, now)
             return [_expired(subject, old, old.cause, old.status)] if old else []
@@ -98,28 +101,6 @@ def recovered(world: World, now: datetime) -> Decisions:
         decided
         for subject in sorted(world.outboxes)
         for decided in _abandoned(subject, world.outboxes[subject], now)
-    ]
-
-
-def reviewed(subject: int, world: World, by: timedelta) -> Decisions:
-    """A wait goes back with the clock."""
-    if by > timedelta(0):
-        return []
-    return [
-        (
-            subject,
-            WriteDeferred(
-                write=each.number,
-                due=each.due + by,
-                cause=each.cause,
-                status=each.status,
-                over_limit=each.over_limit,
-                known_until=each.known_until + by if each.doubted and each.known_until else None,
-                soonest=each.soonest + by if each.soonest else None,
-            ),
-        )
-        for each in _of(subject, world)
-        if each.phase is Phase.QUEUED and each.due is not None
     ]
 
 
@@ -154,7 +135,8 @@ def _known_since(command: QueueWrite) -> datetime | None:
     if not command.keyed or cause is None or first_at is None or lifetime is None:
         return None
     loss = Loss(cause=cause, status=command.status, sent=command.sent)
-    return None if fate.not_taken(loss) else keyed.expires(first_at, lifetime)
+    maybe = command.doubted or not fate.not_taken(loss)
+    return keyed.expires(first_at, lifetime) if maybe else None
 
 
 def _begin(command: BeginWrite, world: World, now: datetime) -> Decisions:
@@ -180,7 +162,8 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
         return []  # somebody dropped it meanwhile
     number, cause, status = write.number, command.cause, command.status
     loss = Loss(cause=cause, status=status, sent=command.sent)
-    became = fate.of(loss, keyed=write.keyed, put_off=write.deferred)
+    conflict = fate.is_conflict(loss, keyed=write.keyed)
+    became = fate.of(loss, keyed=write.keyed, conflicts=write.conflicts, doubted=write.doubted)
     match became:
         case Fate.DELIVERED:
             return [(command.subject, WriteDelivered(write=number, status=status))]
@@ -189,7 +172,8 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
             due = now + max(command.jitter * _delay(write.deferred), hint)
             least = command.jitter * _delay(write.early) if write.early else timedelta(0)
             soonest = min(due, now + max(least, hint)) if failure.opens(cause) else None
-            until = keyed.until(write) if fate.not_taken(loss) else write.known_until
+            taken = not fate.not_taken(loss) and not conflict  # which is of an earlier copy, if any
+            until = write.known_until if taken else keyed.until(write)
             if until is not None and due >= until:
                 return [_expired(command.subject, write, cause, status)]
             deferred = WriteDeferred(
@@ -199,6 +183,7 @@ def _lose(command: LoseWrite, world: World, now: datetime) -> Decisions:
                 status=status,
                 known_until=until,
                 soonest=soonest,
+                conflicts=write.conflicts + 1 if conflict else 0,
             )
             return [(command.subject, deferred)]
         case Fate.IN_DOUBT:
@@ -217,16 +202,28 @@ def _put_off(command: PutOffWrite, world: World, now: datetime) -> Decisions:
     write = outbox.find(_of(command.subject, world), command.write)
     if write is None or write.phase is not Phase.QUEUED:
         return []
-    due, cause, status = now + command.rest, write.cause, write.status
-    deferred = WriteDeferred(
+    return [(command.subject, stays(write, now + command.rest, over_limit=True))]
+
+
+def _recalled(command: RecallWrite, world: World, now: datetime) -> Decisions:
+    """It waits on for whatever keeps it, and for another place in the limits."""
+    write = outbox.find(_of(command.subject, world), command.write)
+    if write is None or write.phase is not Phase.UNDER_WAY:
+        return []
+    return [(command.subject, stays(write, now, over_limit=False))]
+
+
+def stays(write: Write, due: datetime, *, over_limit: bool) -> WriteDeferred:
+    """It did not leave: but for its rest all that is known of it is as it was."""
+    return WriteDeferred(
         write=write.number,
         due=due,
-        cause=cause,
-        status=status,
-        over_limit=True,
+        cause=write.cause,
+        status=write.status,
+        over_limit=over_limit,
         known_until=keyed.until(write),
+        conflicts=write.conflicts,
     )
-    return [(command.subject, deferred)]
 
 
 def _delay(times: int) -> timedelta:
@@ -243,7 +240,10 @@ def _abandoned(subject: int, waiting: Outbox, now: datetime) -> Decisions:
         return [(subject, WriteInDoubt(write=write.number))]
     if until is not None and now >= until:
         return [_expired(subject, write)]
-    return [(subject, WriteDeferred(write=write.number, due=now, known_until=until))]
+    deferred = WriteDeferred(
+        write=write.number, due=now, known_until=until, conflicts=write.conflicts
+    )
+    return [(subject, deferred)]
 
 
 def _expired(
@@ -254,14 +254,18 @@ def _expired(
 
 
 def _by_hand(command: RetryWrite | SettleWrite | DropWrite, world: World) -> Decisions:
-    """Nothing moves while it is under way; only what is in doubt can have arrived."""
+    """Nothing moves while it is under way; only what is in doubt can be said to have arrived.
+
+    Who retries that has looked, or knows that it does no harm; who hastens what rests has not.
+    """
     subject, number, by = command.subject, command.write, command.by
     write = outbox.find(_of(subject, world), number)
     if write is None or write.phase is Phase.UNDER_WAY:
         return []
     match command:
         case RetryWrite():
-            return [(subject, WriteRetried(write=number, by=by))]
+            until = None if write.phase is Phase.IN_DOUBT else keyed.until(write)
+            return [(subject, WriteRetried(write=number, by=by, known_until=until))]
         case SettleWrite():
             doubtful = write.phase is Phase.IN_DOUBT
             return [(subject, WriteSettled(write=number, by=by))] if doubtful else []

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.commands import Cancel, Request, Review, Start
-from daemon.decide import days, outbox, quiet, retry, tokens, vain
+from daemon.decide import days, quiet, redating, retry, tokens, vain
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of, stands_for_due
 from daemon.decide.rotation import is_lifted, next_due, within
@@ -121,7 +121,7 @@ def review(command: Review, world: World, now: datetime) -> Decisions:
         *days.sooner(subject, known, world, now),
         *_eased(subject, known.breaker, command),
         *_retried(subject, known, command.by),
-        *outbox.reviewed(subject, world, command.by),
+        *redating.reviewed(subject, world, command.by),
     ]
     if known.schedule.due is None:
         return past

@@ -1,7 +1,8 @@
 """How does one write that waited get to its provider, so that no crash makes it arrive twice?
 
-row ─► token ─► limits ─► WriteBegun, durable ─► exchange ─► what became of it
-  └────── crash: it waits on ──────┘                 └── crash: again with its key, or in doubt
+row ─► token ─► limits ─► WriteBegun, durable ─► may it still? ─► exchange ─► what became of it
+  └────── crash: it waits on ──────┘                                  └── crash: again with its key,
+                                                                          or in doubt
 
 It takes its turn in its tenant's limit on programs like any other, as the call of who asked for it:
 to wait for a provider is no way around that. Who would wait for long is told when to come back.
@@ -19,6 +20,7 @@ from daemon.commands import (
     LoseWrite,
     MissWrite,
     PutOffWrite,
+    RecallWrite,
 )
 from daemon.decide import calling, line
 from daemon.duration import duration
@@ -46,8 +48,12 @@ class NotNow(Exception):
 
 
 class _Attempt(Made):
-    """One write's exchanges. `left` says that one began, `lost_by` how the last one was lost."""
+    """One write's exchanges. `left` says that one began, `lost_by` how the last one was lost.
 
+    That it has `begun` is recorded before that.
+    """
+
+    begun = False
     left = False
     lost_by: CallLost | None = None
 
@@ -111,10 +117,10 @@ class Courier:
 
     def _lets_go(self, attempt: _Attempt, write: Write) -> bool:
         """Whether it may leave; where a breaker is half-open by now, as the one that finds out."""
-        subject = attempt.call.subject
-        if self._ready(subject, attempt.probes) != write:
+        subject, world = attempt.call.subject, self._journal.world
+        if self._ready(subject, attempt.probes) != write or not attempt.call.is_of(world):
             return False
-        probes = calling.probes(subject, self._journal.world, self._journal.clock.now())
+        probes = calling.probes(subject, world, self._journal.clock.now())
         attempt.probes |= probes
         self.probing |= probes
         return True
@@ -148,25 +154,22 @@ class Courier:
         return draft(self._means, subject, wish, by)
 
     def _way(self, attempt: _Attempt, write: Write) -> Protected:
-        """As for any call; but nothing leaves before it is on disk that it was begun."""
-        call, begun = attempt.call, False
+        """As for any call; but nothing leaves before it is on disk that it was begun.
+
+        Where that took so long that it may not leave any more, it waits on.
+        """
+        call = attempt.call
 
         async def leave(request: Request) -> Response:
-            nonlocal begun
-            if not begun:  # else its token was refused, and it goes out again with another one
-                if not self._lets_go(attempt, write):
-                    raise NotNow
-                lifetime = duration(call.way.file.idempotency_lifetime)
-                wish = BeginWrite(subject=call.subject, write=write.number, key_lifetime=lifetime)
-                recorded = self._journal.execute(wish)
-                if not recorded:
-                    raise NotNow  # its key has just become too old
-                begun = True
-                await self._journal.durable(recorded)
+            if not attempt.begun:  # else its token was refused, and it goes again with another one
+                await self._begin(attempt, write)
+            if not protected.may_still_leave() or not self._goes_on(attempt, write):
+                self._recall(call.subject, write)
+                raise NotNow
             attempt.left = True
             return await call.way.send(request)
 
-        return Protected(
+        protected = Protected(
             self._journal,
             self._means.keeper,
             replace(call.way, send=leave),
@@ -175,6 +178,31 @@ class Courier:
             witness=attempt,
             patience_s=PATIENCE_S,
         )
+        return protected
+
+    async def _begin(self, attempt: _Attempt, write: Write) -> None:
+        """Have it on disk that it leaves. Raises NotNow."""
+        if not self._lets_go(attempt, write):
+            raise NotNow
+        lifetime = duration(attempt.call.way.file.idempotency_lifetime)
+        subject = attempt.call.subject
+        wish = BeginWrite(subject=subject, write=write.number, key_lifetime=lifetime)
+        recorded = self._journal.execute(wish)
+        if not recorded:
+            raise NotNow  # its key has just become too old
+        attempt.begun = True
+        await self._journal.durable(recorded)
+
+    def _goes_on(self, attempt: _Attempt, write: Write) -> bool:
+        """Whether nothing came to keep it since it was begun."""
+        call, world, now = attempt.call, self._journal.world, self._journal.clock.now()
+        others = self.probing - attempt.probes
+        goes = line.goes_on(write.number, call.subject, world, now, probing=others)
+        return goes and call.is_of(world)
+
+    def _recall(self, subject: int, write: Write) -> None:
+        self._journal.execute(RecallWrite(subject=subject, write=write.number))
+        log.info("write-recalled", subject=subject, write=write.number)
 
     def _put_off(self, subject: int, write: Write, lost: OverLimit) -> None:
         assert lost.retry_after is not None, "it says when to come back"

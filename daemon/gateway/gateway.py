@@ -33,13 +33,15 @@ DOUBT = "it may have arrived, or not: look there before you write it again"
 class Answer(Struct, frozen=True, kw_only=True):
     """What came of a call, whatever its status. `headers` are those that a program sees.
 
-    Where it is no good answer `cause` and `message` say what that means.
+    Where it is no good answer `cause` and `message` say what that means, and it is `doubted` where
+    an earlier attempt may have arrived.
     """
 
     brought: Brought
     duration_ms: int
     cause: FailureClass | None = None
     message: str = ""
+    doubted: bool = False
     retry_after: timedelta | None = None
 
 
@@ -131,6 +133,7 @@ def _refused(lost: CallLost, began: float) -> Answer:
         duration_ms=_since(began),
         cause=lost.cause,
         message=lost.message,
+        doubted=lost.doubted,
         retry_after=lost.retry_after,
     )
 

@@ -70,11 +70,15 @@ class Queued(Struct, frozen=True, kw_only=True):
 
 
 class Tried(Struct, frozen=True, kw_only=True):
-    """How it was lost when it was made at once; it did not leave before `at`."""
+    """How it was lost when it was made at once; it did not leave before `at`.
+
+    It is `doubted` where an attempt before the last one may have arrived.
+    """
 
     at: datetime
     loss: Loss
     attempts: int
+    doubted: bool
     retry_after: timedelta | None
 
 
@@ -121,18 +125,29 @@ class Outbox:
                 raise
         except CallLost as lost:
             loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
-            if not fate.may_wait(loss, keyed=drafted.keyed):
+            if not fate.may_wait(loss, keyed=drafted.keyed, doubted=lost.doubted):
                 raise
             attempts = 0 if fate.was_kept(loss) else lost.attempts
-            tried = Tried(at=now, loss=loss, attempts=attempts, retry_after=lost.retry_after)
+            tried = Tried(
+                at=now,
+                loss=loss,
+                attempts=attempts,
+                doubted=lost.doubted,
+                retry_after=lost.retry_after,
+            )
         else:
             if answer.cause is None:
                 return answer
             loss = Loss(cause=answer.cause, status=answer.brought.status)
-            if not fate.may_wait(loss, keyed=drafted.keyed):
+            if not fate.may_wait(loss, keyed=drafted.keyed, doubted=answer.doubted):
                 return answer
-            attempts, hint = answer.brought.attempts, answer.retry_after
-            tried = Tried(at=now, loss=loss, attempts=attempts, retry_after=hint)
+            tried = Tried(
+                at=now,
+                loss=loss,
+                attempts=answer.brought.attempts,
+                doubted=answer.doubted,
+                retry_after=answer.retry_after,
+            )
         return await self._queue(subject, wish, drafted, tried, by)
 
     def _with_key(self, subject: int, wish: Wish) -> Wish:
@@ -170,6 +185,7 @@ class Outbox:
                 status=tried.loss.status if tried else None,
                 sent=tried is not None and tried.loss.sent,
                 attempts=tried.attempts if tried else 0,
+                doubted=tried is not None and tried.doubted,
                 retry_after=tried.retry_after if tried else None,
                 first_at=tried.at if tried else None,
                 key_lifetime=duration(drafted.way.file.idempotency_lifetime),

@@ -7,7 +7,8 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from daemon.decide import calling
+from daemon.decide import calling, fate
+from daemon.decide.fate import Loss
 from daemon.exchange import CallLost
 from daemon.gateway.call import Brought, Call, Exchange, HeldBack
 from daemon.journal import Journal
@@ -25,7 +26,10 @@ class Retrying:
         self._chance = chance
 
     async def __call__(self, call: Call) -> Brought:
-        """What an attempt came to that left counts for more than one that was not let go."""
+        """What an attempt came to that left counts for more than one that was not let go.
+
+        And none makes forget that an earlier one may have arrived.
+        """
         first: CallLost | None = None
         while True:
             try:
@@ -37,6 +41,7 @@ class Retrying:
             except CallLost as loss:
                 lost = first if first and _was_held(loss) else loss
                 lost.attempts = call.attempt
+                lost.doubted = first is not None and _may_have_arrived(first)
                 rest = self._rest(call, loss)
             else:
                 return replace(brought, attempts=call.attempt)
@@ -63,6 +68,12 @@ class Retrying:
         )
         world, now = self._journal.world, self._journal.clock.now()
         return calling.again(failed, call.subject, world, now, jitter=self._chance())
+
+
+def _may_have_arrived(lost: CallLost) -> bool:
+    """Whether this attempt, or one before it, did: for all that we know."""
+    loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
+    return lost.doubted or not fate.not_taken(loss)
 
 
 def _was_held(lost: CallLost) -> bool:

@@ -36,11 +36,13 @@ class Ledger:
     """`entries` are what it carried out, `arrived` all that came to it.
 
     It is `up`, or in a mood of LOSSES, in which it takes nothing, or in one of LATE: then it does,
-    and does not say so.
+    and does not say so. The next writes find it in the `moods` that are left, one each; it stays in
+    the last one.
     """
 
     def __init__(self):
         self.mood = "up"
+        self.moods = []
         self.entries = []
         self.arrived = []
         self.tries = 0
@@ -61,6 +63,8 @@ class Ledger:
 
     async def _written(self, request):
         await self._way()
+        if self.moods:
+            self.mood = self.moods.pop(0)
         mood = self.mood
         if mood == "gone":
             await trio.sleep(CONNECT_S)
@@ -86,6 +90,10 @@ class Ledger:
         if self.dead():
             await trio.sleep_forever()  # who died sends and hears nothing
 
+    def forget(self):
+        """As a provider does with keys, in time."""
+        self._keys.clear()
+
     @property
     def doubled(self):
         return [text for text, count in Counter(self.entries).items() if count > 1]
@@ -103,6 +111,7 @@ LOSSES = {
     "distrusting": _lost(FailureClass.AUTH, status=401),
     "vanished": _lost(FailureClass.RETIRED, status=410),
     "refusing": _lost(FailureClass.INVALID, status=422),
+    "conflict": _lost(FailureClass.INVALID, status=409),
 }
 LATE = {
     "silent": _lost(FailureClass.TIMEOUT),

@@ -29,6 +29,7 @@ from events.outbox import (
     WriteFailed,
     WriteInDoubt,
     WriteQueued,
+    WriteRedated,
     WriteRetried,
     WriteSettled,
 )
@@ -330,6 +331,36 @@ def test_one_word_says_what_keeps_a_line():
     assert word(*waiting(begun(), in_doubt())) == "in-doubt"
 
 
+def goes_on(*past, write=W, now=NOON, probing=()):
+    return line.goes_on(write, ONE, given(*past).world, now, probing=probing)
+
+
+def test_a_write_that_has_begun_leaves_if_nothing_came_to_keep_it_meanwhile():
+    past = waiting(begun())
+    assert goes_on(*past)
+    assert not goes_on(*past, (ONE, PAUSED))
+    assert not goes_on(*past, (PROVIDER, OPENED))
+    assert goes_on(*past, (PROVIDER, OPENED), now=UNTIL)
+    assert not goes_on(*past, (PROVIDER, OPENED), now=UNTIL, probing={PROVIDER})
+    assert not goes_on(*past, write=W + 1), "its connection was removed, say"
+
+
+def test_nor_where_its_provider_may_have_forgotten_an_earlier_copy_meanwhile():
+    assert goes_on(*keyed(KEYED), now=KNOWN_UNTIL), "there is none"
+    again = keyed(KEYED, MAYBE, KEYED)
+    assert goes_on(*again, now=KNOWN_UNTIL - SECOND)
+    assert not goes_on(*again, now=KNOWN_UNTIL)
+
+
+def test_what_begun_and_did_not_leave_waits_on_as_before():
+    recall = commands.RecallWrite(subject=ONE, write=W)
+    given(*waiting(begun())).when(recall).then((ONE, deferred()))
+    repeated = deferred(cause=SERVER, status=500, known_until=KNOWN_UNTIL)
+    given(*keyed(KEYED, MAYBE, KEYED)).when(recall).then((ONE, repeated))
+    given(*waiting()).when(recall).then()
+    given(*KNOWN).when(recall).then()
+
+
 # -- what follows ---------------------------------------------------------------------------------
 
 
@@ -400,9 +431,60 @@ def test_another_credential_may_do_where_one_was_refused():
 
 def test_while_its_first_copy_is_worked_on_a_keyed_write_waits_but_not_for_ever():
     conflict = Loss(cause=FailureClass.INVALID, status=409)
-    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX - 1) is Fate.DEFERRED
-    assert fate.of(conflict, keyed=True, put_off=CONFLICTS_MAX) is Fate.FAILED
+    assert fate.of(conflict, keyed=True, conflicts=CONFLICTS_MAX - 1) is Fate.DEFERRED
+    assert fate.of(conflict, keyed=True, conflicts=CONFLICTS_MAX) is Fate.FAILED
+    maybe = fate.of(conflict, keyed=True, conflicts=CONFLICTS_MAX, doubted=True)
+    assert maybe is Fate.IN_DOUBT
     assert fate.of(conflict, keyed=False) is Fate.FAILED
+
+
+def conflicts(*, past, times=CONFLICTS_MAX + 1):
+    """What becomes of a write that is told 409 so often."""
+    told = []
+    for _ in range(times):
+        ((_, event),) = given(*past).when(lose(FailureClass.INVALID, 409)).decided
+        told.append(event)
+        past = (*past, (ONE, event), (ONE, WriteBegun(write=W, known_until=KNOWN_UNTIL)))
+    return told
+
+
+def test_an_outage_is_no_reason_to_take_a_copy_that_is_worked_on_for_a_refusal():
+    """Only what was said in a row counts, and what may have arrived has not failed."""
+    outage = (deferred(cause=SERVER, status=503),) * 9
+    plain = conflicts(past=keyed(*outage, KEYED))
+    assert [each.conflicts for each in plain[:-1]] == [1, 2, 3, 4, 5]
+    assert all(each.known_until is None for each in plain[:-1]), "no copy went before it"
+    assert isinstance(plain[-1], WriteFailed)
+    maybe = conflicts(past=keyed(*outage, KEYED, MAYBE, KEYED))
+    assert all(each.known_until == KNOWN_UNTIL for each in maybe[:-1])
+    assert maybe[-1] == in_doubt(cause=FailureClass.INVALID, status=409)
+
+
+def test_what_does_not_leave_leaves_the_count_of_conflicts_as_it_is_and_another_answer_ends_it():
+    twice = deferred(due=UNTIL, known_until=KNOWN_UNTIL, conflicts=2)
+
+    def counted(wish, *events):
+        decided = given(*keyed(KEYED, twice, *events)).when(wish).decided
+        (count,) = [each.conflicts for _, each in decided if isinstance(each, WriteDeferred)]
+        return count
+
+    assert counted(commands.PutOffWrite(subject=ONE, write=W, rest=MINUTE)) == 2
+    assert counted(commands.Review(subject=ONE, by=-MINUTE)) == 2
+    assert counted(commands.RecallWrite(subject=ONE, write=W), KEYED) == 2
+    assert counted(commands.AbandonWrite(subject=ONE), KEYED) == 2
+    assert counted(lose(FailureClass.INVALID, 409), KEYED) == 3
+    assert counted(lose(SERVER, 503), KEYED) == 0
+    (write,) = of(keyed(KEYED, twice, WriteRetried(write=W)))
+    assert write.conflicts == 0
+
+
+def test_a_program_waits_for_its_first_attempt_where_the_second_conflicts_with_that():
+    conflict = Loss(cause=FailureClass.INVALID, status=409)
+    assert fate.may_wait(conflict, keyed=True, doubted=True)
+    assert not fate.may_wait(conflict, keyed=True)
+    assert not fate.may_wait(conflict, keyed=False, doubted=True)
+    refused = Loss(cause=FailureClass.INVALID, status=422)
+    assert not fate.may_wait(refused, keyed=True, doubted=True)
 
 
 def test_what_was_dropped_meanwhile_is_no_more():
@@ -467,6 +549,7 @@ def test_what_may_have_arrived_at_once_counts_from_then():
     assert since(SERVER, 500) == since(TIMEOUT) == KNOWN_UNTIL - HOUR
     assert since(SERVER, 503) is since(NETWORK, sent=False) is None
     assert since(SERVER, 500, is_keyed=False) is None
+    assert since(SERVER, 503, doubted=True) == KNOWN_UNTIL - HOUR, "an earlier attempt may have"
     assert since(SERVER, 500, first_at=None) is since(SERVER, 500, key_lifetime=None) is None
     (write,) = of((*KNOWN, (ONE, queued(keyed=True, known_until=KNOWN_UNTIL))))
     assert write.doubted
@@ -522,6 +605,48 @@ def test_that_time_goes_back_with_the_clock_and_stays_while_a_limit_keeps_it():
     put_off = commands.PutOffWrite(subject=ONE, write=W, rest=MINUTE)
     ((_, kept),) = given(*keyed(KEYED, MAYBE)).when(put_off).decided
     assert kept.known_until == KNOWN_UNTIL
+
+
+def redated(*events, by=-10 * DAY):
+    decided = given(*keyed(*events)).when(commands.Review(subject=ONE, by=by)).decided
+    return [each for each in decided if isinstance(each[1], WriteRedated | WriteDeferred)]
+
+
+def test_a_clock_set_back_while_it_is_under_way_prolongs_no_key():
+    moved = (ONE, WriteRedated(write=W, known_until=KNOWN_UNTIL - 10 * DAY))
+    assert redated(KEYED) == redated(KEYED, MAYBE, KEYED) == [moved]
+    assert redated(KEYED, by=DAY) == []
+    assert redated(begun()) == []
+    assert redated(KEYED, EXPIRED) == []
+    (write,) = of((*keyed(KEYED), moved))
+    assert (write.phase, write.known_until) == (Phase.UNDER_WAY, KNOWN_UNTIL - 10 * DAY)
+    soon = NOON - 10 * DAY
+    lost = given(*keyed(KEYED), moved).when(lose(TIMEOUT), soon).decided
+    assert [each.known_until for _, each in lost] == [KNOWN_UNTIL - 10 * DAY]
+
+
+def test_nor_does_one_set_back_while_it_is_to_leave_as_soon_as_it_may():
+    hastened = WriteRetried(write=W, known_until=KNOWN_UNTIL)
+    moved = (ONE, WriteRedated(write=W, known_until=KNOWN_UNTIL - 10 * DAY))
+    assert redated(KEYED, MAYBE, hastened) == [moved]
+    (write,) = of((*keyed(KEYED, MAYBE, hastened), moved))
+    assert (write.phase, write.doubted) == (Phase.QUEUED, True)
+    assert redated() == []
+
+
+def test_to_be_hastened_makes_nobody_forget_that_it_may_have_arrived():
+    retry = by_hand(commands.RetryWrite)
+    hastened = WriteRetried(write=W, by=BY, known_until=KNOWN_UNTIL)
+    past = keyed(KEYED, MAYBE)
+    given(*past).when(retry).then((ONE, hastened))
+    assert ready(*past, (ONE, hastened)) == W
+    again = WriteBegun(write=W, attempt=2, known_until=KNOWN_UNTIL)
+    given(*past, (ONE, hastened)).when(begin_keyed(), LATER).then((ONE, again))
+    expired = in_doubt(cause=SERVER, status=500, key_expired=True)
+    expire = commands.ExpireWrite(subject=ONE)
+    given(*past, (ONE, hastened)).when(expire, KNOWN_UNTIL).then((ONE, expired))
+    untaken = deferred(due=UNTIL, cause=SERVER, status=503)
+    given(*keyed(KEYED, untaken)).when(retry).then((ONE, WriteRetried(write=W, by=BY)))
 
 
 # -- our own end ----------------------------------------------------------------------------------
