@@ -71,12 +71,10 @@ class Limiter:
     ) -> AsyncIterator[Callable[[], bool]]:
         """Wait until a call of this connection may leave; inside, it is under way.
 
-        A forced one leaves as soon as it is counted; others wait for the place that it takes. That
-        of a `program` leaves when its tenant's limits let it as well, which nobody forces. Who then
-        waits for something else asks what this gives whether the call may still leave.
+        A forced one leaves as soon as it is counted; that of a `program` when its tenant's limits
+        let it as well. Who then waits for something else asks what this gives if it still may.
 
-        Raises CallLost where the room is full, and where the limits would keep the call for longer
-        than WAIT_S_MAX or that patience.
+        Raises CallLost where the room is full, or it were kept beyond WAIT_S_MAX or its patience.
         """
         assert not (forced and program), "a program's call heeds its tenant's limits"
         provider = self._journal.world.connections[subject].provider

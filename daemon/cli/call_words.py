@@ -56,7 +56,7 @@ def endpoint(view: EndpointView, stale_s: float) -> dict[str, str]:
     if view.debounce_s:
         most = span(GATHERED_MAX * view.debounce_s)
         found["pause"] = (
-            f"a GET, or a PUT without a key, waits until no same one came for "
+            f"a GET, or a PUT without its program's key, waits until no same one came for "
             f"{span(view.debounce_s)}, at most {most}; the last goes for all"
         )
     if view.batch:

@@ -31,7 +31,8 @@ KEY_UNKNOWN = (
 class Wish(Struct, frozen=True, kw_only=True):
     """What a program asks for. `path` goes on from the provider's base URL, and may hold a query.
 
-    A call that changes something is sent twice only with a `key`, which its provider must heed.
+    A call that changes something is sent twice only with a `key`, which its provider must heed;
+    with `key_of_ours` the program itself did not give it.
     With `fresh` the provider itself has to answer.
     """
 
@@ -41,6 +42,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     body: bytes | None = None
     kind: CallKind | None = None
     key: str | None = None
+    key_of_ours: bool = False
     timeout_s: float = 30.0
     fresh: bool = False
 

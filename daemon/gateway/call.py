@@ -47,7 +47,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
     `account` is the number of the event that last said which account at the provider this is:
     what was answered to another is not for this one. A `keyed` one carries a key by which the
-    provider knows it again. With `fresh` no kept answer will do.
+    provider knows it again: the program's, or one of ours. With `fresh` no kept answer will do.
     """
 
     subject: int
@@ -60,6 +60,7 @@ class Call(Struct, frozen=True, kw_only=True):
     path: str
     endpoint: Endpoint
     keyed: bool
+    key_of_ours: bool = False
     deadline: float
     by: Caller | None = None
     fresh: bool = False

@@ -60,6 +60,7 @@ def draft(means: Means, subject: int, wish: Wish, by: Caller | None = None) -> C
         path=wish.path.partition("?")[0],
         endpoint=file.endpoints.get(template or "", NO_ENDPOINT),
         keyed=wish.key is not None,
+        key_of_ours=wish.key_of_ours,
         deadline=trio.current_time() + wish.timeout_s,
         by=by,
         fresh=wish.fresh,

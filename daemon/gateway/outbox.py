@@ -155,7 +155,7 @@ class Outbox:
         provider = self._means.providers.get(self._journal.world.connections[subject].provider)
         if wish.key is not None or not provider or provider.file.idempotency_header is None:
             return wish
-        return replace(wish, key=self._key())
+        return replace(wish, key=self._key(), key_of_ours=True)
 
     def _key(self) -> str:
         one, other = (int(self._chance() * 2**KEY_BITS) for _ in range(2))

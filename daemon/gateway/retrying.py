@@ -26,7 +26,7 @@ class Retrying:
         self._chance = chance
 
     async def __call__(self, call: Call) -> Brought:
-        """What an attempt came to that left counts for more than one that was not let go.
+        """What an attempt came to that had its time counts for more than one that had not.
 
         And none makes forget that an earlier one may have arrived.
         """
@@ -39,9 +39,10 @@ class Retrying:
                     raise
                 rest, lost = None, first
             except CallLost as loss:
-                lost = first if first and _was_held(loss) else loss
+                lost = first if first and _was_held(loss, call) else loss
                 lost.attempts = call.attempt
-                lost.doubted = first is not None and _may_have_arrived(first)
+                others = [each for each in (first, loss) if each and each is not lost]
+                lost.doubted = lost.doubted or any(map(_may_have_arrived, others))
                 rest = self._rest(call, loss)
             else:
                 return replace(brought, attempts=call.attempt)
@@ -76,6 +77,11 @@ def _may_have_arrived(lost: CallLost) -> bool:
     return lost.doubted or not fate.not_taken(loss)
 
 
-def _was_held(lost: CallLost) -> bool:
-    """Whether we did not let it go, or its connection or its deadline did not."""
-    return not lost.sent and lost.cause in (FailureClass.RATE_LIMITED, FailureClass.CANCELLED)
+def _was_held(lost: CallLost, call: Call) -> bool:
+    """Whether we did not let it go, or its connection did not; or its deadline cut it off.
+
+    Of a write that must not be repeated it is told if it had left by then.
+    """
+    if lost.cause is FailureClass.CANCELLED:
+        return not lost.sent or call.repeatable
+    return lost.cause is FailureClass.RATE_LIMITED and not lost.sent

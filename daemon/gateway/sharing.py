@@ -126,11 +126,13 @@ class Sharing:
 def _identity(call: Call) -> Identity | None:
     """What others must have in common with it; None where it goes alone.
 
-    Of PUTs to one place the last one goes, if its endpoint is debounced: each says it all.
+    Of PUTs to one place the last one goes, if its endpoint is debounced: each says it all. One
+    with its program's own key goes by itself, since the program may send it again with that.
     """
     if call.only_asks:
         return call.identity if call.endpoint.shared else None
-    if call.request.method == "PUT" and call.endpoint.debounce_s and not call.keyed:
+    own = call.keyed and not call.key_of_ours
+    if call.request.method == "PUT" and call.endpoint.debounce_s and not own:
         return (*call.place, call.request.url)
     return None
 

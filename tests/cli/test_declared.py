@@ -42,7 +42,7 @@ LINES = (
     ),
     "the same  GETs at once go as one",
     (
-        "pause  a GET, or a PUT without a key, waits until no same one came for 0.3 s, at most 3 "
+        "pause  a GET, or a PUT without its program's key, waits until no same one came for 0.3 s, at most 3 "
         "s; the last goes for all"
     ),
     (

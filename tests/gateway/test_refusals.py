@@ -223,7 +223,7 @@ def test_a_call_whose_token_is_replaced_while_it_is_under_way_goes_out_with_the_
     async def test(programs, ask):
         programs.answer = closed
         await ask(path="/closed")
-        old, programs.latency_s = programs.arrived[-1].credential, 10.0
+        old, programs.latency_s = programs.arrived[-1].credential, 9.0
         programs.answer = lambda asked: (401, JSON, WHY) if asked.credential == old else b"{}"
         await trio.sleep(HOUR_S - 35)
         answers = []

@@ -154,10 +154,14 @@ def test_calls_that_keep_coming_do_not_keep_one_for_ever():
     sharing(test, latency_s=0.01, endpoints={"/days": {"debounce_s": 0.5}})
 
 
-def test_of_frequent_puts_the_last_goes_for_all():
+@pytest.mark.parametrize("keyed", [False, True])
+def test_of_frequent_puts_the_last_goes_for_all(keyed):
+    """Also where they have keys, as long as these are ours."""
+
     async def test(programs, asked):
         for body in (b"1", b"2", b"3"):
-            await asked.ask("/goal", method="PUT", body=body)
+            key = {"key": f"rounds-{body.decode()}", "key_of_ours": True} if keyed else {}
+            await asked.ask("/goal", method="PUT", body=body, **key)
             await trio.sleep(0.1)
         await trio.sleep(3)
         assert [each.body for each in programs.arrived] == [b"3"]
