@@ -42,8 +42,8 @@ LINES = (
     ),
     "the same  GETs at once go as one",
     (
-        "pause  a GET, or a PUT without its program's key, waits until no same one came for 0.3 s, at most 3 "
-        "s; the last goes for all"
+        "pause  a GET, or a PUT without its program's key, waits until no same one came for 0.3 "
+        "s, at most 3 s; the last goes for all"
     ),
     (
         'batch  up to 20 GETs that come within 0.02 s go as one to /items?ids={ids}, "," between '
