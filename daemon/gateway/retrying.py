@@ -40,7 +40,7 @@ class Retrying:
                 rest, lost = None, first
             except CallLost as loss:
                 lost = first if first and _was_held(loss, call) else loss
-                lost.attempts = call.attempt
+                lost.attempts = call.attempt if lost is loss or loss.sent else call.attempt - 1
                 others = [each for each in (first, loss) if each and each is not lost]
                 lost.doubted = lost.doubted or any(map(_may_have_arrived, others))
                 rest = self._rest(call, loss)

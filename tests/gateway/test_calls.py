@@ -79,6 +79,19 @@ def test_a_write_with_a_key_is_repeated_with_the_same():
 
 
 @pytest.mark.requirement("E2")
+def test_what_the_limits_keep_is_no_attempt():
+    """A provider that wants fewer requests is not asked again at once, whatever it says."""
+
+    async def test(programs, daemon):
+        programs.answer = lambda _: (429, {}, b"{}")
+        answer = await programs.ask(daemon, "/days")
+        assert (answer.brought.status, answer.brought.attempts) == (429, 1)
+        assert len(programs.arrived) == 1
+
+    calling(test)
+
+
+@pytest.mark.requirement("E2")
 def test_a_call_ends_with_its_deadline_whatever_the_provider_does():
     async def test(programs, daemon):
         programs.latency_s = 1000
