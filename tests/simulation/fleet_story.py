@@ -114,7 +114,8 @@ def _healing(fleet: Fleet, events: list[Recorded]) -> tuple[list[str], int]:
         last = fleet.world.connections[subject].health.last_success
         if last is None or now - last > QUIET:
             wrong.append(f"{name} ({subject}) last succeeded at {last}, and it is {now}")
-        if not reading.is_quiet(now, subject) and (due := _waits_since(reading, subject)) < now:
+        quiet = any(reading.is_quiet(at, subject) for at in (now, now - A_WHILE))
+        if not quiet and (due := _waits_since(reading, subject)) < now:
             wrong.append(f"{name} ({subject}) is due since {due}, and nothing starts")
         wrong += [
             f"{name} ({subject}) does not hold the {stream} that its provider has"

@@ -39,6 +39,7 @@ from events.terms import (
 )
 from tests.simulation.auditor.in_force import InForce
 
+GIVEN_UP = {RetriesEnd.USED_UP, RetriesEnd.BUDGET}  # after which another one takes over
 MAY_PASS = {
     FailureClass.NETWORK,
     FailureClass.TIMEOUT,
@@ -227,7 +228,7 @@ class Reading:
                 line.retry.due = due
             case RetriesEnded(reason=reason):
                 line.retry, line.must_retry = None, False
-                line.gave_up = each.seq if reason is RetriesEnd.USED_UP else line.gave_up
+                line.gave_up = each.seq if reason in GIVEN_UP else line.gave_up
             case SyncStarted():
                 self._read_start(line, each, each.event)
             case SyncSucceeded() | SyncFailed() | SyncCancelled() | SyncInterrupted():
