@@ -189,14 +189,17 @@ def test_an_access_token_is_taken_for_oauth(home):
     assert missing.code == 1
     assert "the access token is not set; nothing was sent" in missing.out
     assert missing.err.endswith("rounds: the provider was not asked, see above: days\n")
+    asked = terminal(home, *words, typed=KEY, after="Access token for tried (hidden)")
+    assert asked.code == 0
+    assert KEY not in f"{asked}{good}"
+
+
+def test_a_provider_that_was_not_asked_for_want_of_a_credential_is_not_blamed(home):
     days = {"days": {"path": "/owned", "primary_key": ["id"]}}
     keyed = file(home, auth={"kind": "api_key", "header": "X-Key"}, streams=days)
     missing = home.rounds("provider", "check", keyed, "--try")
     assert "the credential is not set; nothing was sent" in missing.out
     assert missing.err.endswith("rounds: the provider was not asked, see above: days\n")
-    asked = terminal(home, *words, typed=KEY, after="Access token for tried (hidden)")
-    assert asked.code == 0
-    assert KEY not in f"{asked}{good}"
 
 
 def test_where_nobody_is_asked_id_and_secret_get_a_token(home):
