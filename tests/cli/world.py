@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -248,7 +249,7 @@ class Terminal:
     def until(self, text: str) -> str:
         """Wait until it shows that; all that was seen by then."""
         while text not in self.seen:
-            chunk = _read(self._ours)
+            chunk = self._read()
             assert chunk, f"it ended without {text!r}: {self.seen}"
             self._seen += chunk
         return self.seen
@@ -258,17 +259,17 @@ class Terminal:
 
     def end(self) -> Typed:
         """Wait for its end."""
-        while chunk := _read(self._ours):
+        while chunk := self._read():
             self._seen += chunk
         return Typed(self.process.wait(WAIT_S), self.seen, "")
 
-
-def _read(terminal: int) -> bytes:
-    """What was written to a terminal; nothing once everybody has let go of its other end."""
-    try:
-        return os.read(terminal, 65536)
-    except OSError:
-        return b""
+    def _read(self) -> bytes:
+        """What was written to it; nothing once everybody has let go of its other end."""
+        assert select.select([self._ours], [], [], WAIT_S)[0], f"it waits: {self.seen}"
+        try:
+            return os.read(self._ours, 65536)
+        except OSError:
+            return b""
 
 
 def command(*words: str) -> list[str]:
