@@ -150,9 +150,14 @@ class Reading:
         ]
 
     def _draw_near(self, now: datetime) -> None:
-        """What a clock that was wrong put into the future was before this all the same."""
+        """What a clock that was wrong put into the future was before this all the same.
+
+        As was all that was before that, by as much: the same hour is lived through once more.
+        """
         for taken in self.taken.values():
-            taken[:] = [(min(at, now), calls) for at, calls in taken]
+            late = max((at for at, _ in taken), default=now) - now
+            if late > timedelta(0):
+                taken[:] = [(at - late, calls) for at, calls in taken]
 
     def read(self, each: Recorded) -> None:
         if isinstance(each.event, ClockStepped) or (self.at is not None and each.at < self.at):
