@@ -14,7 +14,6 @@ from events.gateway import CallerAllowanceTaken
 from events.limits import AllowanceRecounted, LimitAdapted, LimitHeld, StepsSummed
 from events.policy import PolicySet
 from events.schema import ConnectionRelinked, ProviderDeclared
-from projections.window import Moment
 from projections.world import SETTINGS
 
 OF_PURSES = SETTINGS | {PolicySet, ConnectionRelinked, AllowanceRecounted, StepsSummed}
@@ -25,7 +24,7 @@ class Changes:
     """Both are counted: who has seen as many has seen them all."""
 
     def __init__(self, journal: Journal) -> None:
-        self._world, self._clock = journal.world, journal.clock
+        self._journal, self._world = journal, journal.world
         self._purses = self._openings = 0
         self._crowded: set[int] | None = None  # any may be
         self._thins = -math.inf
@@ -55,7 +54,7 @@ class Changes:
 
     def _look(self) -> None:
         """See when the next window becomes empty of a tenant that may have no more of them."""
-        moment = Moment(wall=self._clock.now(), ahead=self._world.fleet.ahead)
+        moment = self._journal.moment()
         tenants = self._world.tenants if self._crowded is None else self._crowded
         waits = {each: accounts.thins_in(self._world, each, moment) for each in tenants}
         found = {each: wait.total_seconds() for each, wait in waits.items() if wait is not None}

@@ -128,6 +128,11 @@ class CallLost(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def was_kept(self) -> bool:
+        """Whether it was our own limits that did not let it go."""
+        return self.cause is FailureClass.RATE_LIMITED and not self.sent
+
     def copy(self) -> "CallLost":
         """Return the same loss, to be raised by somebody else who shares it."""
         return CallLost(

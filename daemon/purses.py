@@ -207,7 +207,8 @@ class Purses:
         return not held and all(each.is_good(moment.wall) for each in blocks)
 
     def _moment(self) -> Moment:
-        return Moment(wall=self._journal.clock.now(), ahead=self.ahead())
+        self.ahead()
+        return self._journal.moment()
 
     def _accounts(self, asking: Asking, moment: Moment) -> tuple[Account, ...]:
         world, program = self._journal.world, asking.program

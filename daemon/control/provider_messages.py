@@ -76,11 +76,10 @@ class CallsView(Struct, frozen=True, kw_only=True):
     """What the file says of calls, defaults included.
 
     A call may take `timeout_s`, be silent for `silence_s` of it, and its answer be
-    `body_bytes_max` long. The pool has at most
-    `connections_max` connections, and closes one that nobody used for `idle_s`. Writes are known
-    again by `idempotency_header`, where there is one. `private_hosts` may be at addresses of this
-    host or its network. A kept answer is given for `stale_s` where no other can be had and neither
-    it nor its endpoint says for how long.
+    `body_bytes_max` long. The pool has at most `connections_max` connections, and closes one that
+    nobody used for `idle_s`. Writes are known again by `idempotency_header`, where there is one.
+    `private_hosts` may be at addresses of this host or its network. A kept answer is given for
+    `stale_s` where no other can be had and neither it nor its endpoint says for how long.
     """
 
     timeout_s: float

@@ -17,7 +17,7 @@ from daemon import json_answer, selector
 from daemon.endpoint_file import Batch
 from daemon.exchange import CallLost
 from daemon.gateway import asking
-from daemon.gateway.call import Brought, Call, Exchange, Identity, is_impatience
+from daemon.gateway.call import Brought, Call, Exchange, Identity, is_shared
 from events.terms import FailureClass
 
 IDS = "{ids}"
@@ -55,8 +55,7 @@ class Batching:
                 self._gathering.pop(identity)
                 together.full.set()
             await together.landed.wait()
-            impatient = together.lost is not None and is_impatience(together.lost)
-            if together.lost is not None and not (impatient and call.deadline > together.deadline):
+            if together.lost and is_shared(together.lost, together.deadline, call):
                 raise together.lost.copy()
             if together.found is not None:
                 return _one(together.found, value)

@@ -15,6 +15,7 @@ import trio
 from msgspec import Struct
 
 from daemon.decide.calling import Held
+from daemon.decide.fate import Loss
 from daemon.endpoint_file import Endpoint
 from daemon.exchange import CallLost, Request
 from daemon.provider import Provider
@@ -119,12 +120,20 @@ Exchange: TypeAlias = Callable[[Call], Awaitable[Brought]]
 """All layers below one. Raises CallLost, HeldBack."""
 
 
-def is_impatience(lost: CallLost | HeldBack) -> bool:
-    """Whether more time might have brought more: then it is no loss of those who have it."""
+def is_shared(lost: CallLost | HeldBack, deadline: float, call: Call) -> bool:
+    """Whether what was lost by that deadline is lost for a call too that had joined it.
+
+    Not where more time might have brought more, and the call has it.
+    """
     if isinstance(lost, HeldBack):
-        return False
+        return True
     timed_out = lost.cause in (FailureClass.TIMEOUT, FailureClass.CANCELLED)
-    return timed_out or (lost.cause is FailureClass.RATE_LIMITED and not lost.sent)
+    return call.deadline <= deadline or not (timed_out or lost.was_kept)
+
+
+def loss_of(lost: CallLost) -> Loss:
+    """The part of it by which is told if it arrived."""
+    return Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
 
 
 def anew(lost: CallLost | HeldBack) -> CallLost | HeldBack:

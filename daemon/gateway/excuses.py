@@ -7,7 +7,6 @@ from daemon import retirement_words
 from daemon.decide import limits, retirement
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway.call import HeldBack
-from events.terms import FailureClass
 from projections.world import World
 
 SLOW = "the provider did not answer soon enough"
@@ -32,7 +31,7 @@ def excuse(why: HeldBack | CallLost, subject: int, world: World, now: datetime) 
         if not why.held.retired:
             return OPEN
         return retirement_words.over(retirement.successor(subject, world))
-    if why.cause is FailureClass.RATE_LIMITED and not why.sent:
+    if why.was_kept:
         return waits(subject, world, now)
     return why.message
 
@@ -44,8 +43,7 @@ def waits(subject: int, world: World, now: datetime) -> str:
 
 def to_program(lost: CallLost, subject: int, world: World, now: datetime) -> str:
     """What is wrong with a call that a program made, and no sync."""
-    kept = lost.cause is FailureClass.RATE_LIMITED and not lost.sent
-    if kept and not isinstance(lost, OverLimit) and limits.held_until(world, subject, now):
+    if lost.was_kept and not isinstance(lost, OverLimit) and limits.held_until(world, subject, now):
         rest_s = math.ceil(lost.retry_after.total_seconds()) if lost.retry_after else 1
         return f"nothing was sent: {ALONE}; come back in {rest_s} s"
     said = lost.message

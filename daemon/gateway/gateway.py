@@ -10,13 +10,13 @@ from msgspec import Struct, structs
 
 from daemon.cache.cache import Cache
 from daemon.decide import fate
-from daemon.decide.fate import Fate, Loss
+from daemon.decide.fate import Fate
 from daemon.exchange import CallLost
 from daemon.gateway.asking import Wish
 from daemon.gateway.batching import Batching
 from daemon.gateway.breaking import Breaking
 from daemon.gateway.caching import Caching
-from daemon.gateway.call import Brought, Call
+from daemon.gateway.call import Brought, Call, loss_of
 from daemon.gateway.drafting import Means, draft
 from daemon.gateway.keeping import shown
 from daemon.gateway.retrying import Retrying
@@ -106,9 +106,7 @@ class Gateway:
 
 def _may_have_arrived(lost: CallLost) -> bool:
     """Whether nobody knows what became of it."""
-    return fate.of(Loss(cause=lost.cause, status=lost.status, sent=lost.sent), keyed=False) is (
-        Fate.IN_DOUBT
-    )
+    return fate.of(loss_of(lost), keyed=False) is Fate.IN_DOUBT
 
 
 def _is_answer(lost: CallLost) -> bool:

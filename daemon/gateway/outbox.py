@@ -22,7 +22,7 @@ from daemon.duration import duration
 from daemon.exchange import CallLost, OverLimit
 from daemon.gateway import asking
 from daemon.gateway.asking import Wish
-from daemon.gateway.call import Call, HeldBack
+from daemon.gateway.call import Call, HeldBack, loss_of
 from daemon.gateway.drafting import Means, draft
 from daemon.gateway.gateway import Answer, Gateway
 from daemon.store.core import StoreFull
@@ -124,7 +124,7 @@ class Outbox:
             if line.keeps_out(subject, world, self._journal.clock.now()):
                 raise
         except CallLost as lost:
-            loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
+            loss = loss_of(lost)
             if not fate.may_wait(loss, keyed=drafted.keyed, doubted=lost.doubted):
                 raise
             attempts = 0 if fate.was_kept(loss) else lost.attempts

@@ -8,9 +8,8 @@ import trio
 from msgspec.structs import replace
 
 from daemon.decide import calling, fate
-from daemon.decide.fate import Loss
 from daemon.exchange import CallLost
-from daemon.gateway.call import Brought, Call, Exchange, HeldBack
+from daemon.gateway.call import Brought, Call, Exchange, HeldBack, loss_of
 from daemon.journal import Journal
 from events.terms import FailureClass
 
@@ -73,8 +72,7 @@ class Retrying:
 
 def _may_have_arrived(lost: CallLost) -> bool:
     """Whether this attempt, or one before it, did: for all that we know."""
-    loss = Loss(cause=lost.cause, status=lost.status, sent=lost.sent)
-    return lost.doubted or not fate.not_taken(loss)
+    return lost.doubted or not fate.not_taken(loss_of(lost))
 
 
 def _was_held(lost: CallLost, call: Call) -> bool:
@@ -84,4 +82,4 @@ def _was_held(lost: CallLost, call: Call) -> bool:
     """
     if lost.cause is FailureClass.CANCELLED:
         return not lost.sent or call.repeatable
-    return lost.cause is FailureClass.RATE_LIMITED and not lost.sent
+    return lost.was_kept

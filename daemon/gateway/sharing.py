@@ -21,7 +21,7 @@ from daemon.gateway.call import (
     Identity,
     Source,
     anew,
-    is_impatience,
+    is_shared,
 )
 from events.gateway import CallKind
 from events.terms import FailureClass
@@ -71,11 +71,7 @@ class Sharing:
             await flight.landed.wait()
             if joins and flight.brought is not None:
                 return replace(flight.brought, source=Source.SHARED)
-            if (
-                joins
-                and flight.lost
-                and not (is_impatience(flight.lost) and call.deadline > flight.deadline)
-            ):
+            if joins and flight.lost and is_shared(flight.lost, flight.deadline, call):
                 raise anew(flight.lost)
 
     async def _lead(
