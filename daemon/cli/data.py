@@ -10,7 +10,7 @@ import msgspec
 from daemon.cli import arguments, client, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
-from daemon.control.messages import Data
+from daemon.control.data_messages import Data
 
 PAGE = 500  # records asked for at once
 CELL_MAX = 40  # characters of one value in a table
