@@ -52,6 +52,7 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
     if page is None:
         raise as_of.unknown(desk, asked)
     known = asked.known
+    came = await as_of.came_by(desk, asked, page.version, desk.journal.head.seq)
     last_good = "relinked" if at != known.provider else "retired" if is_over(known) else None
     return Data(
         seq=desk.journal.head.seq,
@@ -65,6 +66,7 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
         captured_at=as_of.everywhere(desk, asked)[at].get(query.stream, NEW).captured_at,
         now=desk.journal.clock.now(),
         last_good=last_good,
+        event=came.recorded.seq if came else None,
         current=page.version,
     )
 
