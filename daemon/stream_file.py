@@ -21,7 +21,7 @@ from daemon.file_table import (
     placeholders,
 )
 from daemon.paging_file import NoPaging, Paging
-from events.terms import Mode, OnEmpty
+from events.terms import Mode, Reaction
 
 RESERVED_HEADERS = frozenset(
     {
@@ -101,7 +101,7 @@ class Stream(Table, frozen=True, kw_only=True):
     body: dict[str, Any] | None = None
     records: Text = "@"
     mode: Mode = Mode.FULL
-    empty: OnEmpty = OnEmpty.ROLLBACK
+    empty: Reaction = Reaction.ROLLBACK
     paging: Paging = NoPaging()
     cursor: Cursor | None = None
     window: Window | None = None

@@ -77,6 +77,7 @@ from events.syncs import (
     SyncSucceeded,
 )
 from events.terms import Caller, GrantPolicy, StreamPolicy
+from events.versions import RestoreEvent, VersionEvent
 
 __all__ = [
     "FLEET",
@@ -272,6 +273,8 @@ Event: TypeAlias = (
     | OutboxEvent
     | RecordsCaptured
     | RecordsRefused
+    | VersionEvent
+    | RestoreEvent
     | SyncSucceeded
     | SyncFailed
     | SyncCancelled

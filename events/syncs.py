@@ -9,6 +9,7 @@ from events.terms import (
     Caller,
     CallTotal,
     FailureClass,
+    Guard,
     HoldReason,
     InterruptReason,
     Kind,
@@ -191,7 +192,9 @@ class RecordsCaptured(Fact, frozen=True, kw_only=True, tag="records-captured"):
 class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
     """What a stream's provider answered was not accepted; the last good version stays in force.
 
-    With a `day` it is that day's answer alone; `rows` counts what stays in force.
+    With a `day` it is that day's answer alone; `rows` counts what stays in force. `guard` doubted
+    it: taking it over would have left `offered` records. `share` is what was measured, `limit`
+    what the guard allows; so many `fields` were gone or of another type.
     """
 
     stream: str
@@ -200,6 +203,11 @@ class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
     fetched: int
     rows: int
     day: date | None = None
+    guard: Guard | None = None
+    offered: int | None = None
+    share: float | None = None
+    limit: float | None = None
+    fields: int = 0
 
 
 class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):

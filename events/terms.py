@@ -90,11 +90,43 @@ class Mode(StrEnum):
     INCREMENTAL = "incremental"
 
 
-class OnEmpty(StrEnum):
-    """What an answer without records means where there were some."""
+class Guard(StrEnum):
+    """What doubts an answer: see `daemon/decide/guards.py`."""
+
+    EMPTY = "empty"
+    SHRUNK = "shrunk"
+    SCHEMA = "schema"
+    DUPLICATES = "duplicates"
+    STALE = "stale"
+    INCOMPLETE = "incomplete"
+
+
+class Reaction(StrEnum):
+    """What becomes of an answer that a guard doubts.
+
+    It is refused and the last good version stays in force; or held beside that; or believed.
+    """
 
     ROLLBACK = "rollback"
+    QUARANTINE = "quarantine"
     ACCEPT = "accept"
+
+
+class RollbackScope(StrEnum):
+    """What goes back: records and cursors together, or how the connection does."""
+
+    DATA = "data"
+    STATE = "state"
+
+
+class RestoreEnd(StrEnum):
+    """Why a rollback, or an acceptance, changed nothing."""
+
+    DIED = "died"
+    FAILED = "failed"
+    DISK_FULL = "disk-full"
+    SUPERSEDED = "superseded"
+    REMOVED = "removed"
 
 
 class WayOut(StrEnum):
@@ -187,7 +219,7 @@ class StreamPolicy(Struct, frozen=True, kw_only=True):
 
     name: str
     mode: Mode = Mode.FULL
-    empty: OnEmpty = OnEmpty.ROLLBACK
+    empty: Reaction = Reaction.ROLLBACK
     interval: timedelta | None = None
     waits_for: str | None = None
 

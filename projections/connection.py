@@ -51,11 +51,18 @@ from events.schema import (
     TokenInDoubt,
     TokenRefreshed,
 )
-from events.terms import FailureClass
-from projections import allowance, backfill, breaker, grant, health, run, schedule, streams
+from events.versions import (
+    AcceptanceStarted,
+    RestoreEvent,
+    RollbackStarted,
+    RolledBack,
+    VersionEvent,
+)
+from projections import allowance, backfill, breaker, ending, grant, health, run, schedule, streams
 from projections.allowance import Allowance
 from projections.backfill import Backfill
 from projections.breaker import Breaker
+from projections.ending import Ending
 from projections.grant import Grant, Phase
 from projections.health import Health
 from projections.run import Run
@@ -88,24 +95,11 @@ OF_SCHEDULE = (SyncDeferred, RetryScheduled, RetryMoved, RetriesEnded)
 OF_BACKFILL = (BackfillRequested, BackfillAdvanced, BackfillEnded)
 
 
-class Ending(Struct, frozen=True, kw_only=True):
-    """How the last sync ended: succeeded, failed, cancelled or interrupted; by which event.
-
-    `whole` says that it failed before, or beside, any stream that could be named.
-    """
-
-    seq: int
-    at: datetime
-    word: str
-    cause: FailureClass | None = None
-    message: str = ""
-    whole: bool = False
-
-
 class Connection(Struct, frozen=True, kw_only=True):
     """One tenant's account at one provider.
 
-    `former` holds the streams that it had at providers which it was moved away from.
+    `former` holds the streams that it had at providers which it was moved away from. While it is
+    going back, or a held version is taken over, `restoring` is the number of that one's beginning.
     """
 
     tenant: int
@@ -125,6 +119,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     allowance: Allowance = Allowance()
     last: Ending | None = None
     former: Mapping[int, Streams] = {}
+    restoring: int | None = None
 
 
 def added(event: ConnectionAdded) -> Connection:
@@ -151,16 +146,16 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
                 run=run.begun(connection.schedule, recorded, started),
                 schedule=schedule.evolve(connection.schedule, recorded),
             )
-        case SyncSucceeded() | SyncFailed() as ending:
-            return _finished(connection, recorded, ending)
+        case SyncSucceeded() | SyncFailed() as event:
+            return _finished(connection, recorded, event)
         case SyncCancelled():
-            return replace(connection, run=None, last=_ending(recorded, "cancelled"))
+            return replace(connection, run=None, last=ending.of(recorded, "cancelled"))
         case SyncInterrupted() as event:
             return replace(
                 connection,
                 run=None,
                 schedule=_pending_again(connection, recorded, event),
-                last=_ending(recorded, "interrupted"),
+                last=ending.of(recorded, "interrupted"),
             )
         case ActorCrashed(crashes=crashes):
             after_rest = schedule.evolve(connection.schedule, recorded)
@@ -193,17 +188,35 @@ def _evolve_slice(connection: Connection, recorded: Recorded) -> Connection:
         return replace(connection, allowance=allowance.evolve(connection.allowance, recorded))
     if isinstance(event, OF_SCHEDULE):
         return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
+    if isinstance(event, VersionEvent):
+        return replace(connection, streams=streams.evolve(connection.streams, recorded))
+    if isinstance(event, RestoreEvent):
+        return _restoring(connection, recorded)
     if isinstance(event, OF_BACKFILL):
         return replace(connection, backfill=backfill.evolve(connection.backfill, recorded))
     return connection
 
 
+def _restoring(connection: Connection, recorded: Recorded) -> Connection:
+    match recorded.event:
+        case RollbackStarted() | AcceptanceStarted():
+            return replace(connection, restoring=recorded.seq)
+        case RolledBack(state=state) if state is not None:
+            connection = replace(
+                connection,
+                crashes=state.crashes,
+                health=health.restored(connection.health, state.consecutive_failures),
+            )
+    after = streams.evolve(connection.streams, recorded)
+    return replace(connection, restoring=None, streams=after)
+
+
 def next_start(connection: Connection) -> datetime | None:
     """When the next sync may start, as far as the connection itself is concerned.
 
-    None while one runs, and where none may.
+    None while one runs, or it is going back, and where none may.
     """
-    if connection.run or connection.paused or connection.removed:
+    if connection.run or connection.paused or connection.removed or connection.restoring:
         return None
     if connection.grant.phase is Phase.NEEDED:
         return None
@@ -279,14 +292,5 @@ def _finished(
         health=health.evolve(connection.health, recorded),
         breaker=breaker.evolve(connection.breaker, recorded),
         streams=streams.ended(connection.streams, recorded, ran),
-        last=_ending(recorded, "succeeded" if succeeded else "failed"),
+        last=ending.of(recorded, "succeeded" if succeeded else "failed"),
     )
-
-
-def _ending(recorded: Recorded, word: str) -> Ending:
-    event, seq, at = recorded.event, recorded.seq, recorded.at
-    if not isinstance(event, SyncFailed):
-        return Ending(seq=seq, at=at, word=word)
-    cause, message = event.cause, event.message
-    whole = not any(each.stream for each in event.failures)
-    return Ending(seq=seq, at=at, word=word, cause=cause, message=message, whole=whole)

@@ -30,6 +30,13 @@ from events.schema import (
     VaultKeyRotated,
 )
 from events.terms import Kind
+from events.versions import (
+    AcceptanceStarted,
+    QuarantineAccepted,
+    RestoreAbandoned,
+    RollbackStarted,
+    RolledBack,
+)
 from projections import tally
 from projections.tally import Tally
 
@@ -44,7 +51,8 @@ DEFAULT_POLICY = PolicySet(
 class Fleet(Struct, frozen=True, kw_only=True):
     """`passes` are those that somebody asked for, while they are under way.
 
-    `running` holds the connections that sync, or renew their grant, `retrying` those that retry.
+    `running` holds the connections that sync, or renew their grant, `retrying` those that retry,
+    `restoring` those that go back, or have a held version taken over.
 
     `policy_in` is the number of the event that said what the configuration says, or 0. `alive` is
     the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
@@ -62,6 +70,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     vault_key: int = 1
     passes: tuple[Tally, ...] = ()
     ahead: timedelta = timedelta()
+    restoring: frozenset[int] = frozenset()
 
 
 def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -108,6 +117,10 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
                 running=fleet.running - {recorded.subject},
                 retrying=_without(fleet.retrying, recorded.subject),
             )
+        case RollbackStarted() | AcceptanceStarted():
+            return replace(fleet, restoring=fleet.restoring | {recorded.subject})
+        case RolledBack() | QuarantineAccepted() | RestoreAbandoned():
+            return replace(fleet, restoring=fleet.restoring - {recorded.subject})
         case PassBegun() | PassFilled() | PassEnded() as event:
             return replace(fleet, passes=_passes(fleet.passes, recorded, event))
         case ConnectionAdded():

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.schema import SyncFailed, SyncSucceeded
@@ -61,6 +62,11 @@ def evolve(health: Health, recorded: Recorded) -> Health:
             )
         case _:
             return health
+
+
+def restored(health: Health, consecutive_failures: int) -> Health:
+    """The streak as it was; counters are never taken back."""
+    return replace(health, consecutive_failures=consecutive_failures)
 
 
 def score(health: Health, now: datetime) -> int | None:

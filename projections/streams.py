@@ -7,10 +7,36 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
-from events.schema import RecordsCaptured, RecordsRefused, SyncFailed, SyncSucceeded
-from events.terms import FailureClass, StreamFailure
+from events.schema import (
+    RecordsCaptured,
+    RecordsRefused,
+    SyncFailed,
+    SyncSucceeded,
+)
+from events.terms import FailureClass, Guard, StreamFailure
+from events.versions import (
+    QuarantineAccepted,
+    QuarantineDropped,
+    RecordsQuarantined,
+    RolledBack,
+    StateRestored,
+    StreamRestored,
+    VersionsPruned,
+)
 
 FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to backfill
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A version that a guard doubted, and that is held beside the one in force.
+
+    Taking it over would leave `offered` records.
+    """
+
+    version: int
+    guard: Guard
+    at: datetime
+    offered: int
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -19,7 +45,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     `newest_day` is the newest that came with a whole window; `failed_days` are those still owed,
     oldest first. So many syncs in a row brought it nothing (`failures`): the last one was the sync
     `failed_in`, or one that came to no stream at all. `failed_at` is when last anything of it
-    failed, and `empty` says that it was refused as empty, and no data has returned.
+    failed, and `empty` says that it was refused as empty, and no data has returned. `held` waits
+    for a person's word; of the versions before `pruned_before` nothing is kept any more.
     """
 
     version: int = 0
@@ -33,6 +60,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     failed_in: int = 0
     failed_at: datetime | None = None
     empty: bool = False
+    held: Held | None = None
+    pruned_before: int = 0
 
 
 NEW = Stream()
@@ -54,11 +83,24 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                     newest_day=_newest(before.newest_day, event.days if regular else ()),
                     failed_days=_without(before.failed_days, event.days),
                     failed_at=before.failed_at,
+                    held=before.held,
+                    pruned_before=before.pruned_before,
                 ),
             }
         case RecordsRefused(stream=name, version=version, cause=FailureClass() as cause, day=day):
             failure = StreamFailure(stream=name, cause=cause, message="", day=day)
             return {**streams, name: _lost(streams.get(name, NEW), failure, version, recorded.at)}
+        case RecordsQuarantined(stream=name, version=version) as event:
+            failure = StreamFailure(stream=name, cause=event.cause, message="")
+            lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
+            held = Held(version=version, guard=event.guard, at=recorded.at, offered=event.offered)
+            return {**streams, name: replace(lost, held=held)}
+        case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
+            return {**streams, name: replace(streams.get(name, NEW), held=None)}
+        case VersionsPruned(stream=name, before=before):
+            return {**streams, name: replace(streams.get(name, NEW), pruned_before=before)}
+        case RolledBack() as event:
+            return _restored(streams, event)
         case _:
             return streams
 
@@ -117,6 +159,40 @@ def _lost(before: Stream, failure: StreamFailure, sync: int, at: datetime) -> St
         failed_at=at,
         empty=before.empty or failure.cause is FailureClass.EMPTY,
     )
+
+
+def _restored(streams: Streams, event: RolledBack) -> Streams:
+    after = {**streams}
+    for each in event.streams:
+        after[each.stream] = _data_restored(after.get(each.stream, NEW), event.started, each)
+    return _states_restored(after, event.state) if event.state else after
+
+
+def _data_restored(before: Stream, version: int, was: StreamRestored) -> Stream:
+    return replace(
+        before,
+        version=version,
+        rows=was.rows,
+        digest=was.digest,
+        captured_at=was.captured_at,
+        newest_day=was.newest_day,
+        failed_days=was.failed_days,
+    )
+
+
+def _states_restored(streams: Streams, was: StateRestored) -> Streams:
+    restored = {
+        each.stream: replace(
+            streams.get(each.stream, NEW),
+            failures=each.failures,
+            failed_in=each.failed_in,
+            failed_at=each.failed_at,
+            failure=each.failure,
+            empty=each.empty,
+        )
+        for each in was.streams
+    }
+    return {**streams, **restored}
 
 
 def _newest(before: date | None, came: tuple[date, ...]) -> date | None:

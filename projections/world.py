@@ -53,6 +53,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.versions import QuarantineDropped, RecordsQuarantined, VersionsPruned
 from projections import connection, fleet, outbox, provider, settings, tenant
 from projections.connection import Connection
 from projections.fleet import Fleet
@@ -86,6 +87,9 @@ CONCERNS_CONNECTION_ALONE = frozenset(
     {
         RecordsCaptured,
         RecordsRefused,
+        RecordsQuarantined,
+        QuarantineDropped,
+        VersionsPruned,
         SyncScheduled,
         SyncRequested,
         SyncSkipped,

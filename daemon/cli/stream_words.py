@@ -26,7 +26,7 @@ from daemon.paging_file import (
 )
 from daemon.provider_file import ProviderFile
 from daemon.stream_file import WINDOW_NAMES, Cursor, Stream, Window
-from events.terms import Mode, OnEmpty
+from events.terms import Mode, Reaction
 
 MODES = {
     Mode.FULL: "full: a record that is no longer in the answer is removed",
@@ -35,12 +35,12 @@ MODES = {
 }
 NOTHING_NEW = "an answer without records says that nothing is new"
 EMPTIES = {
-    OnEmpty.ROLLBACK: "an answer without records is refused if there were some before",
-    OnEmpty.ACCEPT: "an answer without records is accepted: there are none any more",
+    Reaction.ROLLBACK: "an answer without records is refused if there were some before",
+    Reaction.ACCEPT: "an answer without records is accepted: there are none any more",
 }
 EMPTY_DAYS = {
-    OnEmpty.ROLLBACK: "a day without records is refused if there were some of it before",
-    OnEmpty.ACCEPT: "a day without records is accepted: there are none of it any more",
+    Reaction.ROLLBACK: "a day without records is refused if there were some of it before",
+    Reaction.ACCEPT: "a day without records is accepted: there are none of it any more",
 }
 SHORT = {
     "refuse": "a row with fewer fields is refused, as if the report were cut off",

@@ -8,13 +8,16 @@ from daemon.cli import (
     account_words,
     ending_words,
     limit_words,
+    membership_words,
     outbox_words,
     pass_words,
     policy_words,
     sync_words,
     times,
+    version_words,
 )
 from daemon.cli.causes import CAUSES, of_call
+from daemon.cli.membership_words import MembershipEvent
 from daemon.control.messages import EventView
 from events.limits import (
     AllowanceRecounted,
@@ -39,14 +42,8 @@ from events.schema import (
     CallFailed,
     CallMade,
     ClockStepped,
-    ConnectionAdded,
     ConnectionAuthorised,
-    ConnectionChanged,
-    ConnectionPaused,
     ConnectionRelinked,
-    ConnectionRemoved,
-    ConnectionResumed,
-    CredentialSet,
     DaemonStarted,
     DaemonStopped,
     Event,
@@ -85,6 +82,7 @@ from events.terms import (
     FailureClass,
     ScheduleReason,
 )
+from events.versions import RestoreEvent, VersionEvent
 
 REASONS = {
     ScheduleReason.ADDED: " (just added)",
@@ -108,6 +106,8 @@ def tone(event: Event) -> str | None:
     """A colour for what a person should see: red for failures, yellow for what did not happen."""
     if isinstance(event, OutboxEvent):
         return outbox_words.tone(event)
+    if isinstance(event, VersionEvent | RestoreEvent):
+        return version_words.tone(event)
     match event:
         case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused() | RefreshFailed():
             return "red"
@@ -141,6 +141,10 @@ def sentence(view: EventView) -> str:
     event = view.event
     if isinstance(event, OutboxEvent):
         return outbox_words.told(event, _who(event))
+    if isinstance(event, VersionEvent | RestoreEvent):
+        return version_words.told(event, _who(event))
+    if isinstance(event, MembershipEvent):
+        return membership_words.told(event, _who(event))
     match event:
         case DaemonStarted() | DaemonStopped() | ClockStepped() | VaultKeyRotated():
             return _host(event)
@@ -153,15 +157,6 @@ def sentence(view: EventView) -> str:
         case ActorCrashed(error=error, crashes=crashes, until=until):
             again = _if(crashes > 1, f", {crashes} times in a row")
             return f"rounds itself failed ({error}){again}; rests until {times.local(until)}"
-        case (
-            ConnectionAdded()
-            | ConnectionChanged()
-            | ConnectionRemoved()
-            | CredentialSet()
-            | ConnectionPaused()
-            | ConnectionResumed()
-        ):
-            return _membership(event)
         case ConnectionRelinked() | RetirementAnnounced() | ProviderRetired() | ProviderReturned():
             return ending_words.told(event, _who(event), view.names)
         case CallFailed() | CallMade() | RecordsCaptured() | RecordsRefused():
@@ -214,34 +209,6 @@ def _who(event: Event) -> str:
     return by(caller) if isinstance(caller, Caller) else ""
 
 
-def _membership(
-    event: ConnectionAdded
-    | ConnectionChanged
-    | ConnectionRemoved
-    | CredentialSet
-    | ConnectionPaused
-    | ConnectionResumed,
-) -> str:
-    match event:
-        case ConnectionAdded(interval=interval, declared=declared):
-            how = " by the configuration" if declared else by(event.by)
-            return f"connection added{how}" + _every(interval)
-        case ConnectionChanged(interval=interval, declared=declared):
-            how = " by the configuration" if declared else by(event.by)
-            every = _every(interval) or "; syncs at the usual interval"
-            return f"connection changed{how}{every}"
-        case ConnectionRemoved():
-            return f"connection removed{by(event.by)}; its data is kept"
-        case CredentialSet(purpose=purpose):
-            return f"{purpose.replace('-', ' ')} set{by(event.by)}"
-        case ConnectionPaused():
-            return f"paused{by(event.by)}"
-        case ConnectionResumed():
-            return f"resumed{by(event.by)}"
-        case _:
-            assert_never(event)
-
-
 def _answer(event: CallFailed | CallMade) -> str:
     code = _if(event.status, f" ({event.status})")
     return code + (f"; asked to wait {times.about(event.retry_after)}" if event.retry_after else "")
@@ -278,10 +245,6 @@ def _differences(event: RecordsCaptured) -> str:
     )
     words = [f"{number:,} {word}" for number, word in numbers if number]
     return ", ".join(words) or "nothing changed"
-
-
-def _every(interval: timedelta | None) -> str:
-    return f"; syncs every {times.exact(interval)}" if interval else ""
 
 
 def by(caller: Caller | None) -> str:

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from daemon.decide import failure
-from events.terms import FailureClass, OnEmpty
+from events.terms import FailureClass, Reaction
 from projections import health, provider
 from projections.connection import Connection
 from projections.grant import Phase
@@ -142,7 +142,7 @@ def _is_empty(stream: Stream, at: Provider | None, name: str) -> bool:
     if stream.empty:
         return True
     file = provider.stream(at, name) if at else None
-    fine = file is not None and file.empty is OnEmpty.ACCEPT
+    fine = file is not None and file.empty is Reaction.ACCEPT
     return stream.version > 0 and stream.rows == 0 and not fine
 
 

@@ -14,7 +14,8 @@ from events.schema import (
     RenewalScheduled,
     VaultKeyRotated,
 )
-from events.terms import InterruptReason
+from events.terms import InterruptReason, RestoreEnd
+from events.versions import RestoreAbandoned
 from projections.grant import Phase
 from projections.world import World
 
@@ -22,7 +23,8 @@ from projections.world import World
 def recover(command: Recover, world: World, now: datetime) -> Decisions:
     """Every sync that was running when the last life ended has been interrupted.
 
-    So has every write that was under way.
+    So has every write that was under way. A rollback, or an acceptance, that did not come to its
+    end has changed nothing.
     """
     open_runs = [
         event
@@ -30,8 +32,17 @@ def recover(command: Recover, world: World, now: datetime) -> Decisions:
         if (run := world.connections[subject].run)
         for event in interrupted(subject, run, InterruptReason.DIED, world)
     ]
-    closed = [*open_runs, *outbox.recovered(world, now)]
+    closed = [*open_runs, *_abandoned(world), *outbox.recovered(world, now)]
     return [*closed, (FLEET, DaemonStarted(version=command.version)), *_filled(world)]
+
+
+def _abandoned(world: World) -> Decisions:
+    begun = {subject: world.connections[subject].restoring for subject in world.fleet.restoring}
+    return [
+        (subject, RestoreAbandoned(started=started, reason=RestoreEnd.DIED))
+        for subject, started in sorted(begun.items())
+        if started is not None
+    ]
 
 
 def _filled(world: World) -> Decisions:

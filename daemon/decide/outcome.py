@@ -23,7 +23,7 @@ from events.terms import (
     FailureClass,
     InterruptReason,
     Kind,
-    OnEmpty,
+    Reaction,
     ScheduleReason,
     StreamFailure,
     StreamPolicy,
@@ -230,4 +230,4 @@ def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> D
 def on_empty(world: World, known: Connection, stream: str) -> bool:
     """Whether an answer without records is refused where there were some."""
     declared = provider.stream(world.providers[known.provider], stream) or StreamPolicy(name=stream)
-    return declared.empty is OnEmpty.ROLLBACK
+    return declared.empty is Reaction.ROLLBACK

@@ -45,7 +45,7 @@ def write(daemon):
 
 
 def drop(daemon, number):
-    """Nothing of it is left for the next test: one that is under way cannot be dropped just then."""
+    """Leave nothing of it to the next test: one that is under way cannot be dropped just then."""
     while "under way" in daemon.rounds("outbox", "drop", str(number)).err:
         pass
 

@@ -119,7 +119,7 @@ declarations = st.builds(
     streams=st.sampled_from(
         [
             (),
-            (terms.StreamPolicy(name="days", empty=terms.OnEmpty.ACCEPT),),
+            (terms.StreamPolicy(name="days", empty=terms.Reaction.ACCEPT),),
             (terms.StreamPolicy(name="days"), terms.StreamPolicy(name="alerts", interval=MINUTES)),
         ]
     ),

@@ -56,7 +56,7 @@ DECLARED = schema.ProviderDeclared(
     digest="d1",
     streams=(
         terms.StreamPolicy(name="days"),
-        terms.StreamPolicy(name="alerts", empty=terms.OnEmpty.ACCEPT),
+        terms.StreamPolicy(name="alerts", empty=terms.Reaction.ACCEPT),
     ),
 )
 ADDED = schema.ConnectionAdded(tenant=TENANT, provider=PROVIDER)

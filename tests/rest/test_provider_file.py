@@ -8,7 +8,7 @@ from daemon.paging_file import CursorPaging, NoPaging, PagePaging
 from daemon.provider_file import Limits, ProviderFile
 from daemon.stream_file import Cursor, Stream
 from daemon.strict_toml import ConfigurationError
-from events.terms import Mode, OnEmpty
+from events.terms import Mode, Reaction
 
 SMALL = """
 name = "weather"
@@ -76,7 +76,7 @@ def test_a_small_file_has_the_documented_defaults(load):
     days = provider.streams["days"]
     assert days == Stream(path="/days.json", primary_key=("date",))
     assert (days.method, days.records, days.paging) == ("GET", "@", NoPaging())
-    assert (days.mode, days.empty, days.cursor) == (Mode.FULL, OnEmpty.ROLLBACK, None)
+    assert (days.mode, days.empty, days.cursor) == (Mode.FULL, Reaction.ROLLBACK, None)
 
 
 def test_a_large_file_is_read_whole(load):
