@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.policy import INTERVAL_OF, PolicySet
 from events.schema import FLEET
-from projections import policy
+from projections import policy, provider
 from projections.provider import Provider
 from projections.settings import Scope
 from projections.world import World
@@ -60,6 +61,35 @@ def layers(world: World, word: str, subject: int) -> Iterator[tuple[str, int]]:
     elif word != "fleet":
         yield word, subject
     yield "fleet", FLEET
+
+
+def of_stream(world: World, at: int, stream: str, name: str) -> Source | None:
+    """What a provider's file says of one of its streams."""
+    known = world.providers[at]
+    declared = provider.stream(known, stream)
+    if declared is None:
+        return None
+    value = getattr(declared, name)
+    return Source(
+        name=f"{stream}.{name}", value=value, whose=PROVIDER_FILE, event=known.declared_in
+    )
+
+
+def said_by(found: Source, event: int) -> Source:
+    """The same, once it is known which event says so."""
+    return replace(found, event=event)
+
+
+def word(world: World, subject: int) -> str:
+    """What the subject is."""
+    for there, found in (
+        ("connection", world.connections),
+        ("provider", world.providers),
+        ("tenant", world.tenants),
+    ):
+        if subject in found:
+            return there
+    return "fleet"
 
 
 def provider_of(world: World, subject: int) -> Provider | None:

@@ -48,6 +48,15 @@ from events.schema import (
     TokenRefreshed,
 )
 from events.terms import StreamFailure
+from events.versions import (
+    QuarantineAccepted,
+    QuarantineDropped,
+    RecordsQuarantined,
+    RestoreAbandoned,
+    RollbackStarted,
+    RolledBack,
+    VersionsPruned,
+)
 
 FAILURES_KEPT = 20  # of those in a row: more of them say nothing new
 STREAMS_KEPT = 500  # far more than any provider's file declares
@@ -86,13 +95,27 @@ KINDS: tuple[type[Event], ...] = (
     TokenRefreshed,
     TokenInDoubt,
     RecordsRefused,
+    RecordsQuarantined,
+    QuarantineAccepted,
+    QuarantineDropped,
+    RollbackStarted,
+    RolledBack,
+    RestoreAbandoned,
 )
 """What explains something about a connection as a whole."""
 
-OF_STREAMS: tuple[type[Event], ...] = (RecordsCaptured, RecordsRefused)
+OF_STREAMS: tuple[type[Event], ...] = (
+    RecordsCaptured,
+    RecordsRefused,
+    RecordsQuarantined,
+    QuarantineAccepted,
+    QuarantineDropped,
+    VersionsPruned,
+)
 """What names the one stream that it is about."""
 
-_COUNTED = frozenset({*KINDS, *OF_STREAMS})
+_OF_CONNECTION = frozenset(KINDS)
+_COUNTED = _OF_CONNECTION | frozenset(OF_STREAMS)
 
 
 class OfStream(Struct, frozen=True, kw_only=True):
@@ -109,7 +132,8 @@ class Why(Struct, frozen=True, kw_only=True):
     """As of event `seq`: the last event of each kind, of the connection and of its streams.
 
     `first` is the end of the first attempt, 0 before it; `failures` are the ends of those that
-    failed in a row, the last ones. `former` has the streams of providers that it was moved from.
+    failed in a row, the last ones: fewer than there were, where a rollback brought them back.
+    `former` has the streams of providers that it was moved from.
     """
 
     seq: int = 0
@@ -126,11 +150,23 @@ def evolve(why: Why, recorded: Recorded) -> Why:
     kind = type(event)
     if kind not in _COUNTED:
         return why
-    why = replace(why, seq=seq, last={**why.last, kind: seq} if kind in KINDS else why.last)
+    why = replace(
+        why, seq=seq, last={**why.last, kind: seq} if kind in _OF_CONNECTION else why.last
+    )
     match event:
-        case RecordsCaptured(stream=name) | RecordsRefused(stream=name):
-            before = why.streams.get(name, OfStream())
-            return _of_stream(why, name, replace(before, last={**before.last, kind: seq}))
+        case (
+            RecordsCaptured(stream=name)
+            | RecordsRefused(stream=name)
+            | RecordsQuarantined(stream=name)
+            | QuarantineAccepted(stream=name)
+            | QuarantineDropped(stream=name)
+            | VersionsPruned(stream=name)
+        ):
+            return _noted(why, name, kind, seq)
+        case RolledBack(streams=streams, state=state):
+            for each in streams:
+                why = _noted(why, each.stream, kind, seq)
+            return why if state is None else _restored(why, event.to, state.consecutive_failures)
         case SyncSucceeded(failures=lost):
             why = replace(why, first=why.first or seq, failures=())
             return _failed(why, lost, seq)
@@ -160,6 +196,17 @@ def failed(why: Why, name: str) -> int:
     """The end of the last sync in which something of the stream failed; 0 where there was none."""
     known = why.streams.get(name)
     return known.failed if known else 0
+
+
+def _noted(why: Why, name: str, kind: type[Event], seq: int) -> Why:
+    before = why.streams.get(name, OfStream())
+    return _of_stream(why, name, replace(before, last={**before.last, kind: seq}))
+
+
+def _restored(why: Why, to: int, in_a_row: int) -> Why:
+    """Of the failures in a row those count again that did then, as far as they are still known."""
+    before = [each for each in why.failures if each <= to]
+    return replace(why, failures=tuple(before[-in_a_row:]) if in_a_row else ())
 
 
 def _failed(why: Why, lost: tuple[StreamFailure, ...], seq: int) -> Why:
