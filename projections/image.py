@@ -51,6 +51,7 @@ class Own(Struct, frozen=True, kw_only=True):
     own: Settings
     declared: Settings
     since: dict[str, int]
+    declared_in: int
 
 
 WORLD = "world"
@@ -116,7 +117,12 @@ def _bared(kind: str, slices: dict[int, Any]) -> dict[int, Any]:
     if kind != "scopes":
         return slices
     return {
-        subject: Own(own=scope.own, declared=scope.declared, since=dict(scope.since))
+        subject: Own(
+            own=scope.own,
+            declared=scope.declared,
+            since=dict(scope.since),
+            declared_in=scope.declared_in,
+        )
         for subject, scope in slices.items()
     }
 
@@ -125,6 +131,10 @@ def _dressed(kind: str, slices: dict[int, Any]) -> dict[int, Any]:
     if kind != "scopes":
         return slices
     return {
-        subject: settings.valued(Scope(own=own.own, declared=own.declared, since=own.since))
+        subject: settings.valued(
+            Scope(
+                own=own.own, declared=own.declared, since=own.since, declared_in=own.declared_in
+            )
+        )
         for subject, own in slices.items()
     }

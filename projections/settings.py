@@ -17,18 +17,20 @@ class Scope(Struct, frozen=True, kw_only=True):
 
     `since` has the number of the event that set each of its own. It and `values` are by name, as
     people write them: the interval of a stream is a setting like any other, `interval.orders`.
+    `declared_in` is the number of the event that said what was declared.
     """
 
     own: Settings = NOTHING
     declared: Settings = NOTHING
     since: Mapping[str, int] = {}
     values: Mapping[str, Any] = {}
+    declared_in: int = 0
 
 
 def evolve(scope: Scope, recorded: Recorded) -> Scope:
     match recorded.event:
         case SettingsDeclared(settings=declared):
-            return valued(replace(scope, declared=declared))
+            return valued(replace(scope, declared=declared, declared_in=recorded.seq))
         case SettingsSet(settings=settings):
             given = named(settings)
             own = joined({**named(scope.own), **given})

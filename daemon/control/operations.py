@@ -12,6 +12,7 @@ from daemon.control import (
     act,
     breakers,
     cache,
+    explain,
     gateway,
     health,
     look,
@@ -26,6 +27,7 @@ from daemon.control import (
     versions,
 )
 from daemon.control import data_messages as d
+from daemon.control import explain_messages as e
 from daemon.control import gateway_messages as g
 from daemon.control import messages as m
 from daemon.control import outbox_messages as o
@@ -102,6 +104,7 @@ OPERATIONS = (
     _get("connections", m.Nothing, m.Connections, look.connections),
     _get("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
     _get("providers", m.Nothing, v.Providers, look.providers),
+    _get("explain", e.ExplainQuery, e.Explanation, explain.explain),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("data", d.DataQuery, d.Data, records.data),
