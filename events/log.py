@@ -87,9 +87,10 @@ class SqliteLog:
         LogUnusable where the log is not what was written, UnreadableEvent where a newer version
         wrote it. Afterwards `head` and `block` are known, and the log can start.
         """
-        noted = verify.read_mark(self._directory)
+        noted, connection = verify.read_mark(self._directory), self._reader.connection
         try:
-            with closing(verify.blocks(self._reader.connection, noted, after)) as blocks:
+            begun = verify.before(connection, after)
+            with closing(verify.blocks(connection, noted, after=begun)) as blocks:
                 for last, block, rows in blocks:
                     for row in rows:
                         if row[0] > after:

@@ -1,10 +1,16 @@
 """How is a log opened by those who only read it, without what it takes to write one?"""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from events.codec import decode
 from events.envelope import Recorded
+
+OpenLog: TypeAlias = sqlite3.Connection
+"""A log that is open, for those who have no business with SQLite itself."""
 
 
 class LogUnusable(Exception):
@@ -63,3 +69,12 @@ _READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
 _LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
 _LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
 _BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Say it of the log, where SQLite cannot read what is asked for."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LogUnusable(
+            f"the log {path} cannot be read to its end ({error}); run `rounds log verify`"
+        ) from error
