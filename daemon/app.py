@@ -5,16 +5,16 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 
 import gc
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from datetime import date
+from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
 from msgspec import Struct
 
-from daemon import apply, commands, relinking
+from daemon import apply, commands, connection_past, narrator, relinking
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -30,7 +30,9 @@ from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.pruner import Pruner
 from daemon.relinking import Relinker
+from daemon.restoring import Restorer
 from daemon.scheduler import Scheduler
 from daemon.store.core import Store
 from daemon.store.storage import Run, Storage
@@ -38,10 +40,7 @@ from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.ballast import Ballast
-from events.envelope import Recorded
 from events.log import Log
-from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
-from events.subscription import Subscription
 from events.writer import Listener
 from projections import world as worlds
 from projections.world import World
@@ -80,6 +79,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     cache: Cache
     relinker: Relinker
+    restorer: Restorer
     providers: Mapping[int, Provider]
 
 
@@ -110,7 +110,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journal.watch)
         narrated = journal.subscribe(world.seq)
-        nursery.start_soon(_narrate, narrated)
+        nursery.start_soon(narrator.narrate, narrated)
         nursery.start_soon(Sweeper(journal, storage).run)
         begun = journal.execute(commands.Recover(version=parts.version))
         _miss(journal, missing)
@@ -138,6 +138,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
+        restorer = _restorer(parts, journal, storage, supervisor, nursery)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
@@ -149,13 +150,15 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             outbox=outbox,
             cache=parts.cache,
             relinker=relinker,
+            restorer=restorer,
             providers=providers,
         )
         scheduling.cancel()
+        await restorer.stop()
         await stop(journal, supervisor, postman, parts.configuration)
         await parts.cache.flush()
         nursery.cancel_scope.cancel()
-        _tell(journal.log.read(narrated.position))
+        narrator.tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
@@ -201,6 +204,26 @@ def _gateway(
     return gateway, outbox, postman
 
 
+def _restorer(
+    parts: Parts,
+    journal: Journal,
+    storage: Storage,
+    supervisor: Supervisor,
+    nursery: trio.Nursery,
+) -> Restorer:
+    """Who takes connections back, and what is kept for that, and for how long."""
+    nursery.start_soon(Pruner(journal, storage).run)
+    return Restorer(
+        journal,
+        storage,
+        parts.vault,
+        supervisor,
+        nursery,
+        connection_at=partial(connection_past.connection_at, parts.log),
+        chance=parts.chance,
+    )
+
+
 async def stop(
     journal: Journal, supervisor: Supervisor, postman: Postman, configuration: Configuration
 ) -> None:
@@ -217,34 +240,6 @@ async def stop(
 async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
     with scope:
         await scheduler.run()
-
-
-async def _narrate(narrated: Subscription) -> None:
-    async for batch in narrated:
-        _tell(batch)
-
-
-def _tell(batch: Sequence[Recorded]) -> None:
-    """One log line an event, once it is durable, with its number, subject and sync."""
-    for recorded in batch:
-        log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
-
-
-def _fields(recorded: Recorded) -> dict[str, object]:
-    event = recorded.event
-    fields: dict[str, object] = {"seq": recorded.seq, "subject": recorded.subject}
-    if isinstance(event, SyncStarted):
-        fields["sync"] = recorded.seq
-    elif isinstance(event, (RecordsCaptured, RecordsRefused)):
-        fields["sync"] = event.version
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
-        if isinstance(value, (str, int, float, bool)) and value != "":
-            fields[name] = value
-        elif isinstance(value, date):  # a datetime is one too
-            fields[name] = value.isoformat()
-    fields["at"] = recorded.at.isoformat()
-    return fields
 
 
 def _waiting(world: World) -> dict[int, int]:

@@ -21,6 +21,7 @@ from daemon.journal import Journal
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.relinking import Relinker
+from daemon.restoring import Restorer
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
@@ -71,6 +72,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     cache: Cache
     outbox: Outbox
     relinker: Relinker
+    restorer: Restorer
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -97,6 +99,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             cache=daemon.cache,
             outbox=daemon.outbox,
             relinker=daemon.relinker,
+            restorer=daemon.restorer,
             providers=daemon.providers,
             places=places,
             version=version,
