@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Self
 
 import msgspec
+import trio
 from msgspec import Struct
 
+from daemon.actor import Progress
 from daemon.app import Daemon
 from daemon.authorisation import Authorisations
 from daemon.cache.cache import Cache
@@ -17,6 +19,7 @@ from daemon.connect import declaration
 from daemon.control.messages import EventView
 from daemon.gateway.gateway import Gateway
 from daemon.gateway.outbox import Outbox
+from daemon.hindsight import Hindsight
 from daemon.journal import Journal
 from daemon.places import Places
 from daemon.provider import Provider
@@ -58,8 +61,14 @@ def seconds(wait: timedelta) -> int:
     return math.ceil(wait.total_seconds())
 
 
+PASTS_MAX = 2  # a World each, while it is answered from; others wait for their turn
+
+
 class Desk(Struct, frozen=True, kw_only=True):
-    """The parts of the running daemon that its operations use."""
+    """The parts of the running daemon that its operations use.
+
+    `live` is False where it stands as it once stood: then there is nothing but the World of then.
+    """
 
     journal: Journal
     supervisor: Supervisor
@@ -74,6 +83,9 @@ class Desk(Struct, frozen=True, kw_only=True):
     providers: Mapping[int, Provider]
     places: Places
     version: str
+    hindsight: Hindsight
+    pasts: trio.CapacityLimiter
+    live: bool = True
     authorisations: Authorisations = msgspec.field(default_factory=Authorisations)
 
     @classmethod
@@ -100,6 +112,8 @@ class Desk(Struct, frozen=True, kw_only=True):
             providers=daemon.providers,
             places=places,
             version=version,
+            hindsight=Hindsight(daemon.journal.log),
+            pasts=trio.CapacityLimiter(PASTS_MAX),
         )
 
     def find(self, name: str) -> tuple[int, Connection]:
@@ -112,6 +126,10 @@ class Desk(Struct, frozen=True, kw_only=True):
                 f"there is no connection {name}; `rounds connection list` shows those there are",
             )
         return subject, connection
+
+    def progress(self, subject: int) -> Progress | None:
+        """How far its running sync has come, as long as somebody knows."""
+        return self.supervisor.progress(subject) if self.live else None
 
     def declare(self, provider: Provider) -> list[Recorded]:
         """Bring a provider into force that nobody has used before."""

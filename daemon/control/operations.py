@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.control import account_messages as a
 from daemon.control import (
@@ -20,6 +21,7 @@ from daemon.control import (
     passes,
     past,
     policies,
+    providers,
     records,
     relinking,
     rotation,
@@ -46,7 +48,8 @@ class Role(IntEnum):
 class Operation(Struct, frozen=True, kw_only=True):
     """One thing that can be asked. GET takes its arguments from the query, POST from the body.
 
-    The body has at most `bytes_max` bytes.
+    The body has at most `bytes_max` bytes. What comes from the World alone can be asked `as_of`
+    then, too: by one more argument, `at`, an event's number or a time.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     gives: type[Struct]
     call: Callable[[Desk, Any, Caller], Awaitable[Struct]]
     bytes_max: int = BODY_BYTES_MAX
+    as_of: bool = False
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -72,6 +76,11 @@ def _get(
     name: str, takes: type[Struct], gives: type[Struct], call: Any, role: Role = Role.VIEWER
 ) -> Operation:
     return Operation(name=name, method="GET", role=role, takes=takes, gives=gives, call=call)
+
+
+def _past(name: str, takes: type[Struct], gives: type[Struct], call: Any) -> Operation:
+    """What can also be asked as of then."""
+    return replace(_get(name, takes, gives, call), as_of=True)
 
 
 def _post(
@@ -95,32 +104,32 @@ def _post(
 
 
 OPERATIONS = (
-    _get("status", m.Nothing, m.Status, look.status),
-    _get("queue", m.Nothing, m.Queue, look.queue),
-    _get("connections", m.Nothing, m.Connections, look.connections),
-    _get("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
-    _get("providers", m.Nothing, v.Providers, look.providers),
+    _past("status", m.Nothing, m.Status, look.status),
+    _past("queue", m.Nothing, m.Queue, look.queue),
+    _past("connections", m.Nothing, m.Connections, look.connections),
+    _past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
+    _past("providers", m.Nothing, v.Providers, providers.providers),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("data", m.DataQuery, m.Data, records.data),
-    _get("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
-    _get("breakers", m.Nothing, p.Breakers, breakers.show),
-    _get("schedule", r.Whose, r.Schedule, rotation.schedule),
+    _past("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
+    _past("breakers", m.Nothing, p.Breakers, breakers.show),
+    _past("schedule", r.Whose, r.Schedule, rotation.schedule),
     _get("process-queue", r.ProcessQueue, r.Processed, rotation.process_queue, Role.OPERATOR),
-    _get(
+    _past(
         "get-next-rotation-provider",
         r.TenantName,
         r.NextRotation,
         rotation.get_next_rotation_provider,
     ),
-    _get(
+    _past(
         "calculate-connection-health-score",
         r.OfProvider,
         r.HealthScore,
         health.calculate_connection_health_score,
     ),
-    _get("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
-    _get("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
+    _past("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
+    _past("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
     _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),
     _post(
         "schedule-rotation", Role.OPERATOR, r.TenantName, rotation.schedule_rotation, r.ScheduleId
@@ -158,7 +167,7 @@ OPERATIONS = (
         g.RequestAnswer,
         bytes_max=g.REQUEST_BYTES_MAX,
     ),
-    _get("outbox", o.OutboxQuery, o.Writes, outbox.show_all),
+    _past("outbox", o.OutboxQuery, o.Writes, outbox.show_all),
     _get("outbox-write", o.WriteName, o.WriteAnswer, outbox.show, Role.OPERATOR),
     _post("outbox-retry", Role.OPERATOR, o.WriteName, outbox.retry),
     _post("outbox-delivered", Role.OPERATOR, o.WriteName, outbox.delivered),
