@@ -3,6 +3,9 @@
 import sqlite3
 from pathlib import Path
 
+from events.codec import decode
+from events.envelope import Recorded
+
 
 class LogUnusable(Exception):
     """The log cannot be opened as it lies there; the sentence says why and what to do."""
@@ -18,3 +21,45 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise LogUnusable(f"the log {path} cannot be read ({error})") from error
     return connection
+
+
+class Reader:
+    """What is durable in a log, found by number, by subject, and by block."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises LogUnusable."""
+        self.connection = open_for_reading(path)
+
+    def read(self, after: int, *, subject: int | None = None, limit: int) -> list[Recorded]:
+        if subject is None:
+            rows = self.connection.execute(_READ_ALL, (after, limit))
+        else:
+            rows = self.connection.execute(_READ_SUBJECT, (subject, after, limit))
+        return [decode(row) for row in rows]
+
+    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
+        if subject is None:
+            rows = self.connection.execute(_LAST_ALL, (limit,))
+        else:
+            rows = self.connection.execute(_LAST_SUBJECT, (subject, limit))
+        return [decode(row) for row in rows][::-1]
+
+    def block_of(self, seq: int) -> bytes | None:
+        """The hash of the block that holds that event, or None where it cannot be found."""
+        try:
+            found = self.connection.execute(_BLOCK_OF, (seq,)).fetchone()
+        except sqlite3.DatabaseError:
+            return None  # whoever goes on to read the log hears what is wrong with it
+        return found[1] if found and found[0] <= seq else None
+
+    def close(self) -> None:
+        """Let go. Safe to call twice."""
+        self.connection.close()
+
+
+_READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
+_READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
+_READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
+_LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
+_LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
+_BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"

@@ -11,6 +11,8 @@ from events.codec import Row
 
 FETCH_ROWS = 65536  # more than a block usually has; a damaged one may ask for any number
 
+LOWEST = -(2**63)  # a damaged log may hold an event of any number
+
 Block = tuple[int, bytes, list[Row]]
 """(number of its last event, hash, rows)"""
 
@@ -33,17 +35,17 @@ class TailLost(Broken):
 
 
 def blocks(
-    connection: sqlite3.Connection, noted: mark.Mark | None = None
+    connection: sqlite3.Connection, noted: mark.Mark | None = None, since: int = 0
 ) -> Generator[Block, None, None]:
-    """Go through all blocks in order, each checked.
+    """Go through all blocks in order, or from the one on that holds event `since`; each checked.
 
     `noted` is a head noted elsewhere (seq, hash in hexadecimal): the log must contain it. What a
     running daemon appends meanwhile is not looked at. Raises Broken with a sentence at the first
-    thing that is not as it was written.
+    thing that is not as it was written. What lies before `since` is taken at its word.
     """
     connection.execute("BEGIN")
     try:
-        yield from _chained(connection, noted if noted and noted.seq else None)
+        yield from _chained(connection, noted if noted and noted.seq else None, since)
     except sqlite3.DatabaseError as error:
         raise Broken(f"SQLite cannot read it to the end ({error})") from error
     finally:
@@ -71,14 +73,18 @@ def read_mark(directory: Path) -> mark.Mark | None:
 
 
 def _chained(
-    connection: sqlite3.Connection, noted: mark.Mark | None
+    connection: sqlite3.Connection, noted: mark.Mark | None, since: int
 ) -> Generator[Block, None, None]:
+    head, previous = _before(connection, since)
+    if noted and 0 < noted.seq <= head:
+        _look_up(connection, noted)
+    lowest = head + 1 if head else LOWEST
     events = connection.execute(
-        "SELECT seq, at, subject, CAST(body AS BLOB) FROM event ORDER BY seq"
+        "SELECT seq, at, subject, CAST(body AS BLOB) FROM event WHERE seq >= ? ORDER BY seq",
+        (lowest,),
     )
-    head, previous = 0, chain.GENESIS
     for first, last, stored in connection.execute(
-        "SELECT first, last, hash FROM block ORDER BY last"
+        "SELECT first, last, hash FROM block WHERE last >= ? ORDER BY last", (lowest,)
     ):
         if first != head + 1 or last < first:
             raise Broken(f"the block that follows event {head} is missing, or is another one")
@@ -94,6 +100,22 @@ def _chained(
         raise Broken(f"event {extra[0]} stands in no block")
     if noted and noted.seq > head:
         raise TailLost(f"events {head + 1} to {noted.seq} were written once and are gone")
+
+
+def _before(connection: sqlite3.Connection, since: int) -> tuple[int, bytes]:
+    """The head and hash of the block before the one that holds that event."""
+    found = connection.execute(
+        "SELECT last, hash FROM block WHERE last < ? ORDER BY last DESC LIMIT 1", (since,)
+    ).fetchone()
+    return found or (0, chain.GENESIS)
+
+
+def _look_up(connection: sqlite3.Connection, noted: mark.Mark) -> None:
+    """Compare a head that was noted before the first block that is gone through."""
+    last, block = connection.execute(
+        "SELECT last, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1", (noted.seq,)
+    ).fetchone()
+    _compare(noted, last, block)
 
 
 def _take(events: sqlite3.Cursor, first: int, last: int) -> list[Row]:

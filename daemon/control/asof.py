@@ -5,26 +5,20 @@ or left out (how far a sync had come, a full disk).
 """
 
 import re
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from daemon.control.desk import Desk, Refused
-from daemon.journal import Journal
-from events.codec import Row
+from daemon.past import NoSuchMoment, PastJournal, PastLog, PastUnavailable, Standing
 from events.envelope import Recorded
-from events.log import READ_EVENTS, Log
 from events.terms import Caller
-from events.writer import Listener
 from projections.world import World
 
 DIGITS_MAX = 18  # a number of an event fits SQLite's integers
 HOW = "give the number of an event, or a time as in 2026-11-20T14:00:00Z"
-READ_ONLY = "the past is read, and nothing is added to it"
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -32,59 +26,6 @@ class Moment(Struct, frozen=True, kw_only=True):
 
     seq: int
     now: datetime
-
-
-class Stopped:
-    """A clock that stands still."""
-
-    def __init__(self, at: datetime) -> None:
-        self._at = at
-
-    def now(self) -> datetime:
-        return self._at
-
-    def drift(self) -> timedelta:
-        return timedelta()
-
-
-class LogUpTo:
-    """A log as it was when `seq` was its last event; it can only be read."""
-
-    def __init__(self, log: Log, seq: int) -> None:
-        self._log = log
-        self._seq = seq
-
-    def read(
-        self, after: int, *, subject: int | None = None, limit: int = READ_EVENTS
-    ) -> list[Recorded]:
-        found = self._log.read(after, subject=subject, limit=limit)
-        return [each for each in found if each.seq <= self._seq]
-
-    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
-        found = deque[Recorded](maxlen=limit)
-        after = 0 if subject is not None else max(0, self._seq - limit)
-        while page := self.read(after, subject=subject):
-            found.extend(page)
-            after = page[-1].seq
-        return list(found)
-
-    def count_types(self) -> dict[str, int]:
-        raise AssertionError("how many events there are is asked of the log itself")
-
-    def replay(self) -> Iterator[Recorded]:
-        raise AssertionError(READ_ONLY)
-
-    def start(self, listener: Listener) -> None:
-        raise AssertionError(READ_ONLY)
-
-    def append(self, rows: Sequence[Row]) -> None:
-        raise AssertionError(READ_ONLY)
-
-    def hurry(self) -> None:
-        raise AssertionError(READ_ONLY)
-
-    def close(self) -> None:
-        """Nothing: the log is somebody else's."""
 
 
 async def answer(
@@ -97,7 +38,10 @@ async def answer(
     """What the operation would have answered then. Raises Refused."""
     async with desk.pasts:
         then = await moment(desk, at)
-        world = await desk.hindsight.world_at(then.seq)
+        try:
+            world = await desk.past.state_at(then.seq)
+        except PastUnavailable as unavailable:
+            raise Refused("busy", str(unavailable)) from None
         try:
             return await call(desk_of(desk, world, then.now), wish, by)
         except Refused as refused:
@@ -120,16 +64,18 @@ async def moment(desk: Desk, at: str) -> Moment:
     instant = _instant(at)
     if instant > now:
         raise Refused("invalid", f"{_iso(instant)} is yet to come: it is {_iso(now)} now")
-    seq = await desk.hindsight.seq_at(instant, head)
-    if not seq:
-        raise Refused("not-found", f"nothing is known of {_iso(instant)}: {_beginning(desk, head)}")
-    return Moment(seq=seq, now=instant)
+    try:
+        return Moment(seq=await desk.past.seq_at(instant), now=instant)
+    except NoSuchMoment as none:
+        raise Refused("not-found", str(none)) from None
+    except PastUnavailable as unavailable:
+        raise Refused("busy", str(unavailable)) from None
 
 
 def desk_of(desk: Desk, world: World, now: datetime) -> Desk:
     """The desk as it was with that World, at that time."""
-    journal = Journal(LogUpTo(desk.journal.log, world.seq), world, Stopped(now))
-    return replace(desk, journal=journal, live=False)
+    log = PastLog(desk.journal.log, world.seq)
+    return desk.as_of(PastJournal(log, world, Standing(now)))
 
 
 def refuse(name: str, others: Sequence[str]) -> NoReturn:
@@ -151,10 +97,6 @@ def _instant(at: str) -> datetime:
         return found.astimezone(UTC)
     except OverflowError:
         raise Refused("invalid", f"{at!r} is no moment; {HOW}") from None
-
-
-def _beginning(desk: Desk, head: int) -> str:
-    return f"the first event was recorded at {_iso(_event(desk, 1).at)}" if head else "no events"
 
 
 def _unknown(desk: Desk, wish: Struct, world: World, message: str) -> str:

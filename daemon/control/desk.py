@@ -8,6 +8,7 @@ from typing import Self
 import msgspec
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.actor import Progress
 from daemon.app import Daemon
@@ -19,11 +20,12 @@ from daemon.connect import declaration
 from daemon.control.messages import EventView
 from daemon.gateway.gateway import Gateway
 from daemon.gateway.outbox import Outbox
-from daemon.hindsight import Hindsight
 from daemon.journal import Journal
+from daemon.past import Past, PastJournal
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.relinking import Relinker
+from daemon.snapshotter import Snapshotter
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
@@ -80,10 +82,11 @@ class Desk(Struct, frozen=True, kw_only=True):
     cache: Cache
     outbox: Outbox
     relinker: Relinker
+    snapshotter: Snapshotter
+    past: Past
     providers: Mapping[int, Provider]
     places: Places
     version: str
-    hindsight: Hindsight
     pasts: trio.CapacityLimiter
     live: bool = True
     authorisations: Authorisations = msgspec.field(default_factory=Authorisations)
@@ -109,12 +112,21 @@ class Desk(Struct, frozen=True, kw_only=True):
             cache=daemon.cache,
             outbox=daemon.outbox,
             relinker=daemon.relinker,
+            snapshotter=daemon.snapshotter,
+            past=daemon.past,
             providers=daemon.providers,
             places=places,
             version=version,
-            hindsight=Hindsight(daemon.journal.log),
             pasts=trio.CapacityLimiter(PASTS_MAX),
         )
+
+    def as_of(self, journal: PastJournal) -> Self:
+        """The same desk, from which the World of back then is seen, and its time.
+
+        What is asked of anything but `journal` is still answered as of now: what runs, what is
+        kept, what names and files say.
+        """
+        return replace(self, journal=journal, live=False)
 
     def find(self, name: str) -> tuple[int, Connection]:
         """The connection of that name. Raises Refused (not-found)."""

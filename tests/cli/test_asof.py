@@ -136,7 +136,11 @@ def test_a_stranger_is_as_unknown_then_as_now(daemon):
         ("0", 2, "'0' is no moment"),
         ("999999", 3, "there is no event 999999 yet; the last one is "),
         ("2999-01-01", 2, "2999-01-01T00:00:00Z is yet to come: it is "),
-        ("1999-01-01", 3, "nothing is known of 1999-01-01T00:00:00Z: the first event was recorded"),
+        (
+            "1999-01-01",
+            3,
+            "nothing is known of 1999-01-01T00:00:00+00:00: the log begins with event 1, at ",
+        ),
     ],
 )
 def test_what_is_no_moment_of_the_past_is_refused(daemon, typed, code, sentence):
