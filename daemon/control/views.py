@@ -192,7 +192,7 @@ def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
         priority=run.priority if run else turn.priority,
         due=run.due if run else turn.due,
         sync=run.sync if run else None,
-        records=progress.records if progress else _nothing(desk),
+        records=progress.records if progress else _nothing(desk) if run else 0,
         attempt=run.attempt if run else turn.attempt,
         next_start=start,
         held_by=held.why if held else None,
