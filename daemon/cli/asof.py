@@ -8,7 +8,12 @@ from daemon.clock import SystemClock
 
 def query(at: str | None) -> dict[str, str | int | None]:
     """The same as the daemon is asked. Raises Ended."""
-    return {} if at is None else {"at": when.sent(at, SystemClock().now())}
+    return {} if at is None else {"at": sent(at)}
+
+
+def sent(at: str) -> str:
+    """A moment as the daemon takes it. Raises Ended."""
+    return when.sent(at, SystemClock().now())
 
 
 def say(at: str | None, seq: int, then: datetime) -> None:

@@ -38,16 +38,13 @@ async def answer(
     """What the operation would have answered then. Raises Refused."""
     async with desk.pasts:
         then = await moment(desk, at)
+        known = await world(desk, then.seq)
         try:
-            world = await desk.past.state_at(then.seq)
-        except PastUnavailable as unavailable:
-            raise Refused("busy", str(unavailable)) from None
-        try:
-            return await call(desk_of(desk, world, then.now), wish, by)
+            return await call(desk_of(desk, known, then.now), wish, by)
         except Refused as refused:
             if refused.code != "not-found":
                 raise
-            message = _unknown(desk, wish, world, refused.message)
+            message = _unknown(desk, wish, known, refused.message)
         raise Refused("not-found", message)
 
 
@@ -72,10 +69,18 @@ async def moment(desk: Desk, at: str) -> Moment:
         raise Refused("busy", str(unavailable)) from None
 
 
-def desk_of(desk: Desk, world: World, now: datetime) -> Desk:
+async def world(desk: Desk, seq: int) -> World:
+    """All that was true after that event, for whoever asks alone. Raises Refused."""
+    try:
+        return await desk.past.state_at(seq)
+    except PastUnavailable as unavailable:
+        raise Refused("busy", str(unavailable)) from None
+
+
+def desk_of(desk: Desk, known: World, now: datetime) -> Desk:
     """The desk as it was with that World, at that time."""
-    log = PastLog(desk.journal.log, world.seq)
-    return desk.as_of(PastJournal(log, world, Standing(now)))
+    log = PastLog(desk.journal.log, known.seq)
+    return desk.as_of(PastJournal(log, known, Standing(now)))
 
 
 def refuse(name: str, others: Sequence[str]) -> NoReturn:
@@ -99,18 +104,18 @@ def _instant(at: str) -> datetime:
         raise Refused("invalid", f"{at!r} is no moment; {HOW}") from None
 
 
-def _unknown(desk: Desk, wish: Struct, world: World, message: str) -> str:
+def _unknown(desk: Desk, wish: Struct, known: World, message: str) -> str:
     """Why somebody was not known then, who may be now."""
     name = _named(wish)
     subject = desk.vault.subject("connection", name) if name else None
     first = desk.journal.log.read(0, subject=subject, limit=1) if subject else []
-    if first and first[0].seq > world.seq:
+    if first and first[0].seq > known.seq:
         since = f"it was added by event {first[0].seq}, at {_iso(first[0].at)}"
-        return f"{name} did not exist yet at event {world.seq}: {since}"
-    known = world.connections.get(subject) if subject else None
-    if known is not None and known.removed:
-        return f"{name} had been removed by event {world.seq}; ask for an earlier one"
-    return f"as of event {world.seq}, {message}"
+        return f"{name} did not exist yet at event {known.seq}: {since}"
+    there = known.connections.get(subject) if subject else None
+    if there is not None and there.removed:
+        return f"{name} had been removed by event {known.seq}; ask for an earlier one"
+    return f"as of event {known.seq}, {message}"
 
 
 def _named(wish: Struct) -> str | None:

@@ -63,6 +63,7 @@ def seconds(wait: timedelta) -> int:
     return math.ceil(wait.total_seconds())
 
 
+REPLAYS_MAX = 4  # the same, for as long as somebody listens
 PASTS_MAX = 2  # a World each, while it is answered from; others wait for their turn
 
 
@@ -88,6 +89,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     places: Places
     version: str
     pasts: trio.CapacityLimiter
+    replays: trio.CapacityLimiter
     live: bool = True
     authorisations: Authorisations = msgspec.field(default_factory=Authorisations)
 
@@ -118,6 +120,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             places=places,
             version=version,
             pasts=trio.CapacityLimiter(PASTS_MAX),
+            replays=trio.CapacityLimiter(REPLAYS_MAX),
         )
 
     def as_of(self, journal: PastJournal) -> Self:

@@ -145,7 +145,7 @@ async def log_stats(desk: Desk, _: Nothing, by: Caller) -> LogStats:
     )
 
 
-def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
+async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
     """Follow the log. What is asked is looked at now, not when the first event comes."""
     subject = desk.find(query.connection)[0] if query.connection else None
     after = desk.journal.head.seq if query.after is None else query.after
@@ -158,7 +158,7 @@ async def _tail(desk: Desk, subscription: Subscription) -> AsyncIterator[EventVi
             yield desk.view(recorded)
 
 
-def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:
+async def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:
     """A connection's events from now on, and between them its running sync's progress."""
     subject, _ = desk.find(query.connection)
     return _watch(desk, subject, desk.journal.subscribe(desk.journal.head.seq, subject))

@@ -13,6 +13,7 @@ from daemon.control import (
     act,
     breakers,
     cache,
+    difference,
     gateway,
     health,
     look,
@@ -24,6 +25,7 @@ from daemon.control import (
     providers,
     records,
     relinking,
+    replay,
     rotation,
 )
 from daemon.control import gateway_messages as g
@@ -31,6 +33,7 @@ from daemon.control import messages as m
 from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
+from daemon.control import replay_messages as q
 from daemon.control import rotation_messages as r
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
@@ -69,7 +72,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     role: Role
     takes: type[Struct]
     gives: type[Struct]
-    open: Callable[[Desk, Any], AsyncIterator[Struct]]
+    open: Callable[[Desk, Any], Awaitable[AsyncIterator[Struct]]]
 
 
 def _get(
@@ -130,6 +133,7 @@ OPERATIONS = (
     ),
     _past("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
     _past("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
+    _get("diff", q.DiffQuery, q.Difference, difference.diff),
     _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),
     _post(
         "schedule-rotation", Role.OPERATOR, r.TenantName, rotation.schedule_rotation, r.ScheduleId
@@ -191,5 +195,12 @@ STREAMS = (
     Stream(name="tail", role=Role.VIEWER, takes=m.TailQuery, gives=m.EventView, open=look.tail),
     Stream(
         name="watch", role=Role.VIEWER, takes=m.ConnectionName, gives=m.WatchTick, open=look.watch
+    ),
+    Stream(
+        name="replay",
+        role=Role.VIEWER,
+        takes=q.ReplayQuery,
+        gives=q.ReplayStep,
+        open=replay.replay,
     ),
 )

@@ -103,7 +103,7 @@ def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
         try:
             _caller(request, role, stream.role)
             wish = await _read(request, stream.takes)
-            items = stream.open(desk, wish)
+            items = await stream.open(desk, wish)
         except Refused as refused:
             return _refused(refused)
         return StreamingResponse(_events(items), media_type="text/event-stream")
