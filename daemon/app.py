@@ -133,9 +133,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
-        snapshotter = Snapshotter(journal, parts.snapshots, parts.run_snapshots or parts.run, since)
-        nursery.start_soon(snapshotter.run)
-        past = Past(journal, parts.past or InProcess(parts.log, parts.snapshots))
+        snapshotter, past = _history(parts, journal, nursery, since)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
@@ -200,6 +198,18 @@ def _gateway(
     nursery.start_soon(parts.cache.run)
     nursery.start_soon(postman.run)
     return gateway, outbox, postman
+
+
+def _history(
+    parts: Parts, journal: Journal, nursery: trio.Nursery, since: int
+) -> tuple[Snapshotter, Past]:
+    """Who makes snapshots, the last of which is of event `since`, and who tells what was true."""
+    run = parts.run_snapshots or parts.run
+    snapshotter = Snapshotter(journal, parts.snapshots, run, since)
+    engine = parts.past or InProcess(parts.log, parts.snapshots)
+    nursery.start_soon(snapshotter.run)
+    nursery.start_soon(engine.run)
+    return snapshotter, Past(journal, engine)
 
 
 async def stop(
