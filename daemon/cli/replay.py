@@ -102,12 +102,12 @@ def _close(daemon: Client, first: int, last: int, count: int) -> None:
 def _chain(path: Path, first: int, last: int) -> str:
     """Whether the blocks from one event to another are as they were written. Raises Ended."""
     from events.reading import LogUnusable, open_for_reading
-    from events.verify import Broken, blocks
+    from events.verify import Broken, before, blocks
 
     try:
         with (
             closing(open_for_reading(path)) as connection,
-            closing(blocks(connection, None, first)) as found,
+            closing(blocks(connection, after=before(connection, first))) as found,
         ):
             for end, _, _ in found:
                 if end >= last:
