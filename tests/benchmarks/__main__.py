@@ -17,11 +17,13 @@ from tests.benchmarks import (
     replaying,
     scheduling,
     syncing,
+    verifying,
 )
 
 BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
+    "verifying": verifying,
     "syncing": syncing,
     "calling": calling,
     "deciding": deciding,
