@@ -209,7 +209,10 @@ def origin(head: Noted) -> str:
 
 
 def _block(connection: sqlite3.Connection, last: int) -> bytes | None:
-    found = connection.execute("SELECT hash FROM block WHERE last = ?", (last,)).fetchone()
+    try:
+        found = connection.execute("SELECT hash FROM block WHERE last = ?", (last,)).fetchone()
+    except sqlite3.DatabaseError:
+        return None
     return found[0] if found and isinstance(found[0], bytes) else None
 
 

@@ -154,13 +154,20 @@ def _event(row: Row, names: Mapping[int, str]) -> EventLine:
 
 
 def passes(row: Row, filter_: Filter) -> bool:
-    seq, _, subject, body = row
+    seq, _, subject, _ = row
     return (
         (filter_.first is None or seq >= filter_.first)
         and (filter_.last is None or seq <= filter_.last)
         and (filter_.subjects is None or subject in filter_.subjects)
-        and (filter_.types is None or _tags.decode(body).type in filter_.types)
+        and (filter_.types is None or _type(row) in filter_.types)
     )
+
+
+def _type(row: Row) -> str:
+    try:
+        return _tags.decode(row[3]).type
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Broken(f"event {row[0]} is no event ({error})", Kind.CHANGED) from error
 
 
 def _line(what: Struct) -> bytes:

@@ -14,10 +14,11 @@ from events.export import FORMAT, VERSION, BlockLine, Header, passes
 from events.verify import Block, Broken, Kind
 
 GZIP = b"\x1f\x8b"
+NO_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 LINE_BYTES_MAX = 64 * 1024 * 1024  # far beyond any event; what is longer is no line of an export
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An event's line or a block's: the one has `seq`, the other `hash`."""
 
     seq: int | None = None
@@ -88,7 +89,7 @@ def _header(line: bytes) -> Header:
         raise Broken("it is compressed: decompress it first (gunzip)", Kind.FOREIGN)
     try:
         header = msgspec.json.decode(line, type=Header)
-    except msgspec.DecodeError:
+    except NO_LINE:
         raise Broken(
             "its first line is not the header that `rounds log export` begins with", Kind.FOREIGN
         ) from None
@@ -145,7 +146,7 @@ def _read(number: int, text: bytes) -> Line:
         )
     try:
         line = _lines.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except NO_LINE:
         line = Line()
     if (line.seq is None) == (line.hash is None):
         raise Broken(f"line {number} was changed: it is neither event nor block", Kind.CHANGED)
@@ -204,7 +205,7 @@ def _comes(rest: Iterator[bytes], wanted: Callable[[Line], bool]) -> bool:
         try:
             if wanted(_lines.decode(text)):
                 return True
-        except (msgspec.DecodeError, RecursionError):
+        except NO_LINE:
             continue
     return False
 
@@ -265,6 +266,11 @@ class _Check:
         if beside is None:
             raise Broken(f"the log ends before event {block.last}", Kind.TRUNCATED)
         last, stored, held = beside
+        not_its = Broken(
+            f"the block of events {block.first} to {block.last} is not the log's", Kind.CHANGED
+        )
+        if last != block.last:
+            raise not_its
         asked = self._filter
         wanted = held if asked is None else [row for row in held if passes(row, asked)]
         there, due = {row[0]: row for row in rows}, {row[0]: row for row in wanted}
@@ -275,14 +281,13 @@ class _Check:
                 )
             if there[seq] != due.get(seq):
                 raise Broken(f"event {seq} is not what the log holds", Kind.CHANGED)
-        if last != block.last or stored != hash_:
-            raise Broken(
-                f"the block of events {block.first} to {block.last} is not the log's", Kind.CHANGED
-            )
+        if stored != hash_:
+            raise not_its
 
 
 def _bytes(hash_: str) -> bytes | None:
     try:
-        return bytes.fromhex(hash_) if len(hash_) == 64 else None
+        found = bytes.fromhex(hash_)
     except ValueError:
         return None
+    return found if len(found) == len(chain.GENESIS) and found.hex() == hash_ else None

@@ -75,7 +75,7 @@ def blocks(
     try:
         yield from _chained(connection, noted if noted and noted.seq else None, after, upto)
     except sqlite3.DatabaseError as error:
-        raise Broken(f"SQLite cannot read it to the end ({error})", Kind.UNREADABLE) from error
+        raise _unreadable(error) from error
     finally:
         connection.rollback()
 
@@ -107,7 +107,10 @@ def count(connection: sqlite3.Connection) -> None:
 
     A damaged page can hide some from whoever looks for numbers.
     """
-    rows, last = connection.execute(COUNT).fetchone()
+    try:
+        rows, last = connection.execute(COUNT).fetchone()
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(error) from error
     if rows != (last or 0):
         raise Broken(
             f"the file holds {rows:,} events where its blocks name {last or 0:,}", Kind.UNACCOUNTED
@@ -160,6 +163,10 @@ def _look_up(connection: sqlite3.Connection, noted: mark.Mark) -> None:
         "SELECT last, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1", (noted.seq,)
     ).fetchone()
     _compare(noted, last, block)
+
+
+def _unreadable(error: sqlite3.DatabaseError) -> Broken:
+    return Broken(f"SQLite cannot read it to the end ({error})", Kind.UNREADABLE)
 
 
 def _hash(connection: sqlite3.Connection, after: int) -> bytes:

@@ -31,7 +31,7 @@ WHEN = "a time, -2h, or an event's number"
     epilog=examples(
         "rounds log export --output log.jsonl",
         "rounds log export --from 2026-11-01 --to 2026-11-30 --output november.jsonl",
-        "rounds log export --from -2h --connection acme/oura --type sync-failed | jq 'select(.seq).event'",
+        "rounds log export --from -2h --type sync-failed | jq 'select(.seq).event'",
         "rounds log verify --file november.jsonl --head 1204:9f86d081884c7d65...",
     )
 )

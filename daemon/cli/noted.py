@@ -1,5 +1,6 @@
 """Which heads of a log were noted elsewhere: as typed, in log lines, in systemd's journal?"""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ COMMAND = (
 """What roundsd said as a service of the host, or of its user."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BYTES = re.compile(rb'"MESSAGE" ?: ?\[')  # a text that is spelt out, number by number
 DIGITS = frozenset("0123456789abcdef")
 
 
@@ -63,12 +65,13 @@ def journal(file: str) -> list[Noted]:
     unread, found = 0, dict[tuple[int, str], Noted]()
     with _lines(file) as lines:
         for line in lines:
-            if b"log-head" not in line:
+            said = b"log-head" in line
+            if not said and not BYTES.search(line):
                 continue
             if head := _head(line, where):
                 found.setdefault((head.seq, head.hash), head)
             else:
-                unread += 1
+                unread += said
     if unread:
         screen.note(
             f"{unread:,} lines of {where} speak of a head, and are not understood; pass "

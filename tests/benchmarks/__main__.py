@@ -17,12 +17,14 @@ from tests.benchmarks import (
     replaying,
     scheduling,
     syncing,
+    verifying,
     versions,
 )
 
 BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
+    "verifying": verifying,
     "syncing": syncing,
     "calling": calling,
     "deciding": deciding,
