@@ -103,16 +103,6 @@ def _fitted(whole: float, points: int) -> tuple[Term, ...]:
     return tuple(Term(part=part, points=more) for part, more in both if more)
 
 
-GROUNDS = {
-    Ground.PERSON: "to-be-authorised",
-    Ground.EMPTY: "empty",
-    Ground.FINAL: "failed-for-good",
-    Ground.CHRONIC: "keeps-failing",
-    Ground.FAILED: "failed",
-    Ground.OWES: "owes-days",
-}
-
-
 def of_stream(
     known: Connection, at: Provider, name: str, of: Why, now: datetime
 ) -> tuple[Fact, ...]:
@@ -124,6 +114,7 @@ def of_stream(
     ]
     if known.streams.get(name, NEW).held:
         data.append(Fact(topic="held", event=why.of_stream(of, name, RecordsQuarantined)))
+    data.sort(key=lambda each: -each.event)
     return _once([each for each in (*found, *data) if each.event])
 
 
@@ -132,10 +123,7 @@ def _ground(known: Connection, name: str, ground: Ground, of: Why) -> Fact:
         case Ground.PERSON:
             return Fact(topic=ground, event=why.number(of, AuthorisationNeeded))
         case Ground.EMPTY:
-            refused = known.streams.get(name, NEW).empty
-            kinds = _DOUBTED if refused else (RecordsCaptured,)
-            event = max(why.of_stream(of, name, kind) for kind in kinds)
-            return Fact(topic=ground, event=event, setting="empty")
+            return Fact(topic=ground, event=_emptied(known, name, of), setting="empty")
         case Ground.NO_SYNC | Ground.SCORE:
             return Fact(topic=ground)  # there is no event of the stream's own that says so
         case _:
@@ -143,6 +131,15 @@ def _ground(known: Connection, name: str, ground: Ground, of: Why) -> Fact:
 
 
 _DOUBTED = (RecordsRefused, RecordsQuarantined)
+
+
+def _emptied(known: Connection, name: str, of: Why) -> int:
+    """What was refused as empty, the sync that says so where nothing else does, or what came so."""
+    captured = max(why.of_stream(of, name, kind) for kind in (RecordsCaptured, RolledBack))
+    if not known.streams.get(name, NEW).empty:
+        return captured
+    refused = max(why.of_stream(of, name, kind) for kind in _DOUBTED)
+    return refused if refused > captured else why.failed(of, name)
 
 
 def _failed(known: Connection, name: str, of: Why) -> int:
