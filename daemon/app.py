@@ -3,7 +3,6 @@
 open ─► replay ─► reconcile ─► recover ─► apply configuration ─► serve ─► (stop) ─► close
 """
 
-import gc
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import structlog
 import trio
-from msgspec import Struct
+from msgspec import Struct, field
 
-from daemon import apply, commands, relinking
+from daemon import apply, commands, relinking, replaying
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -28,10 +27,12 @@ from daemon.gateway.postman import Postman
 from daemon.gateway.sweeper import Sweeper
 from daemon.journal import Journal
 from daemon.limiter import Limiter
+from daemon.past import Engine, InProcess, Past
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.relinking import Relinker
 from daemon.scheduler import Scheduler
+from daemon.snapshotter import Snapshotter
 from daemon.store.core import Store
 from daemon.store.storage import Run, Storage
 from daemon.supervisor import Supervisor
@@ -41,19 +42,24 @@ from events.ballast import Ballast
 from events.envelope import Recorded
 from events.log import Log
 from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
+from events.snapshots import Snapshots
 from events.subscription import Subscription
 from events.writer import Listener
-from projections import world as worlds
 from projections.world import World
 
 log = structlog.get_logger()
 
 VAULT_BALLAST = 256 * 1024  # room for the pages of one pair of tokens, and their checkpoint
+LAST_SNAPSHOT_S = 20.0  # more than a hundred thousand connections take
 LAST_COMMIT_S = 5.0  # a disk that is full stays full: what is not written is replayed as open
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What a daemon is made of, real or simulated."""
+    """What a daemon is made of, real or simulated.
+
+    Without `snapshots` of its own it keeps some in memory, and without `past`, an engine, it works
+    out what was true in the loop.
+    """
 
     log: Log
     store: Store
@@ -67,6 +73,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     version: str
     cache: Cache
     chance: Callable[[], float] = random.SystemRandom().random
+    snapshots: Snapshots = field(default_factory=lambda: Snapshots(None, ""))
+    run_snapshots: Run | None = None
+    past: Engine | None = None
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
@@ -80,29 +89,15 @@ class Daemon(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     cache: Cache
     relinker: Relinker
+    snapshotter: Snapshotter
+    past: Past
     providers: Mapping[int, Provider]
-
-
-def replay(log_: Log) -> World:
-    """Fold the whole log. Raises LogUnusable, UnreadableEvent.
-
-    What replay makes either stays or dies at once, so the collector would only look in vain.
-    """
-    world = World()
-    gc.disable()
-    try:
-        for recorded in log_.replay():
-            worlds.fold(world, recorded)
-    finally:
-        gc.enable()
-        gc.freeze()
-    return world
 
 
 @asynccontextmanager
 async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
-    world = replay(parts.log)
+    world, since = replaying.begin(parts.log, parts.snapshots)
     missing = _reconcile(parts, world)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
@@ -138,6 +133,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
+        snapshotter, past = _history(parts, journal, nursery, since)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
@@ -149,11 +145,14 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             outbox=outbox,
             cache=parts.cache,
             relinker=relinker,
+            snapshotter=snapshotter,
+            past=past,
             providers=providers,
         )
         scheduling.cancel()
         await stop(journal, supervisor, postman, parts.configuration)
         await parts.cache.flush()
+        await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
         _tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
@@ -199,6 +198,18 @@ def _gateway(
     nursery.start_soon(parts.cache.run)
     nursery.start_soon(postman.run)
     return gateway, outbox, postman
+
+
+def _history(
+    parts: Parts, journal: Journal, nursery: trio.Nursery, since: int
+) -> tuple[Snapshotter, Past]:
+    """Who makes snapshots, the last of which is of event `since`, and who tells what was true."""
+    run = parts.run_snapshots or parts.run
+    snapshotter = Snapshotter(journal, parts.snapshots, run, since)
+    engine = parts.past or InProcess(parts.log, parts.snapshots)
+    nursery.start_soon(snapshotter.run)
+    nursery.start_soon(engine.run)
+    return snapshotter, Past(journal, engine)
 
 
 async def stop(

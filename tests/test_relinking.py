@@ -18,8 +18,9 @@ from daemon.configuration import Configuration, Declared, Settings, shipped
 from daemon.control import accounts, membership, records
 from daemon.control import relinking as control
 from daemon.control.account_messages import AuthorizeAnswer, AuthorizeWish, ProviderClient
+from daemon.control.data_messages import DataQuery
 from daemon.control.desk import Desk, Refused
-from daemon.control.messages import ConnectionName, DataQuery, NewConnection
+from daemon.control.messages import ConnectionName, NewConnection
 from daemon.control.provider_messages import RelinkWish
 from daemon.exchange import CallLost, Request, Response
 from daemon.gateway.asking import Wish

@@ -7,6 +7,7 @@ from typing import Self
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.app import Daemon
 from daemon.authorisation import Authorisations
@@ -18,9 +19,11 @@ from daemon.control.messages import EventView
 from daemon.gateway.gateway import Gateway
 from daemon.gateway.outbox import Outbox
 from daemon.journal import Journal
+from daemon.past import Past, PastJournal
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.relinking import Relinker
+from daemon.snapshotter import Snapshotter
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
@@ -71,6 +74,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     cache: Cache
     outbox: Outbox
     relinker: Relinker
+    snapshotter: Snapshotter
+    past: Past
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -97,10 +102,20 @@ class Desk(Struct, frozen=True, kw_only=True):
             cache=daemon.cache,
             outbox=daemon.outbox,
             relinker=daemon.relinker,
+            snapshotter=daemon.snapshotter,
+            past=daemon.past,
             providers=daemon.providers,
             places=places,
             version=version,
         )
+
+    def as_of(self, journal: PastJournal) -> Self:
+        """The same desk, from which the World of back then is seen, and its time.
+
+        What is asked of anything but `journal` is still answered as of now: what runs, what is
+        kept, what names and files say.
+        """
+        return replace(self, journal=journal)
 
     def find(self, name: str) -> tuple[int, Connection]:
         """The connection of that name. Raises Refused (not-found)."""

@@ -5,7 +5,7 @@ carries `seq`, the number of the last event that it knows of; it may be about to
 """
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -68,19 +68,6 @@ class TailQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     after: Number | None = None
     connection: str | None = None
-
-
-class DataQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Current records of a stream, by key; `after` is the last answer's `after`.
-
-    `provider` asks for what was fetched from that one, before the connection was moved.
-    """
-
-    connection: str
-    stream: str
-    provider: str | None = None
-    after: str | None = None
-    limit: int = 50
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -263,26 +250,6 @@ class LogStats(Struct, frozen=True, kw_only=True):
     head: str
     bytes: int
     types: dict[str, int]
-
-
-class Data(Struct, frozen=True, kw_only=True):
-    """Some current records. `rows` counts all; `after` asks for the next page, None ends.
-
-    They came from `provider`, as of `captured_at`. `last_good` says why nothing newer comes, where
-    that is so for good: `retired`, or `relinked` away from that provider.
-    """
-
-    seq: int
-    connection: str
-    stream: str
-    version: int
-    rows: int
-    records: list[dict[str, Any]]
-    after: str | None
-    provider: str = ""
-    captured_at: datetime | None = None
-    now: datetime | None = None
-    last_good: str | None = None
 
 
 class WatchTick(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,9 @@ from daemon.control import (
     records,
     relinking,
     rotation,
+    versions,
 )
+from daemon.control import data_messages as d
 from daemon.control import explain_messages as e
 from daemon.control import gateway_messages as g
 from daemon.control import messages as m
@@ -105,7 +107,9 @@ OPERATIONS = (
     _get("explain", e.ExplainQuery, e.Explanation, explain.explain),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
-    _get("data", m.DataQuery, m.Data, records.data),
+    _get("data", d.DataQuery, d.Data, records.data),
+    _get("data-versions", d.DataVersionsQuery, d.DataVersions, versions.listing),
+    _get("data-diff", d.DataDiffQuery, d.DataDiff, versions.diff),
     _get("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
     _get("breakers", m.Nothing, p.Breakers, breakers.show),
     _get("schedule", r.Whose, r.Schedule, rotation.schedule),

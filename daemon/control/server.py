@@ -34,6 +34,7 @@ STATUS = {
     "invalid": 400,
     "not-allowed": 403,
     "not-found": 404,
+    "pruned": 410,
     "too-large": 413,
     "taken": 409,
     "busy": 409,

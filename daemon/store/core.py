@@ -1,22 +1,23 @@
 """What can be done with the data store? Synchronous, on one connection, one call at a time."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, heads, outbox, schema, views
+from daemon.store import drafts, heads, outbox, schema, versions, views
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
 from daemon.store.schema import StoreUnusable
+from daemon.store.versions import Page
 from events.terms import Mode
 from events.writer import FULL
 
-PAGE_BYTES_MAX = 8 * 1024 * 1024  # of records shown at once; one record may be larger
+T = TypeVar("T")
 
 
 class StoreFull(Exception):
@@ -25,15 +26,6 @@ class StoreFull(Exception):
 
 class StoreBroken(Exception):
     """The store's file failed in a way after which it cannot be trusted; the process must end."""
-
-
-class Page(Struct, frozen=True, kw_only=True):
-    """Some current records of one stream, by key; `after` is where the next page goes on."""
-
-    version: int
-    rows: int
-    records: list[dict[str, Any]]
-    after: str | None
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -206,21 +198,15 @@ class Store:
 
         Of that provider's stream, or of whichever provider's was captured last.
         """
-        row = self._connection.execute(
-            "SELECT id, head, coalesce(rows, 0) FROM stream LEFT JOIN version "
-            f"ON version.stream = id AND version = head WHERE {_NAMED}",
-            (connection, stream, provider, provider),
-        ).fetchone()
-        if row is None:
-            return None
         with self._guarded():
-            found, more = self._some(row[0], after or "", limit)
-        return Page(
-            version=row[1],
-            rows=row[2],
-            records=[msgspec.json.decode(body) for _, body in found],
-            after=found[-1][0] if more else None,
-        )
+            return versions.show(
+                self._connection, connection, stream, after=after, limit=limit, provider=provider
+            )
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask of what was, as `versions` and `differences` do; nothing is written."""
+        with self._guarded():
+            return question(self._connection)
 
     def put_letter(self, connection: int, letter: Letter) -> int:
         """Keep what is to be written; its row, once that is on disk."""
@@ -243,20 +229,6 @@ class Store:
         """Make the outbox agree with the log; which rows (row → connection) are missing."""
         with self._writing():
             return outbox.reconcile(self._connection, waiting)
-
-    def _some(self, stream: int, after: str, limit: int) -> tuple[list[tuple[str, str]], bool]:
-        """Some current rows (key, body), one at least; and whether there may be more."""
-        found, size = [], 0
-        for key, body in self._connection.execute(
-            "SELECT key, body FROM record WHERE stream = ? AND until IS NULL AND key > ? "
-            "ORDER BY key LIMIT ?",
-            (stream, after, limit),
-        ):
-            found.append((key, body))
-            size += len(body)
-            if size >= PAGE_BYTES_MAX:
-                return found, True
-        return found, len(found) == limit
 
     def _behind(self, captured: Mapping[tuple[int, str, str], int]) -> list[int]:
         visible = {

@@ -1,14 +1,16 @@
 """How do tasks use the data store without holding up the loop? One call at a time, off it."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import trio
 
-from daemon.store.core import Page, Position, Store
+from daemon.store.core import Position, Store
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
+from daemon.store.versions import Page
 from events.terms import Mode
 
 T = TypeVar("T")
@@ -92,6 +94,9 @@ class Storage:
     ) -> Page | None:
         call = partial(self._store.show, connection, stream, provider=provider)
         return await self._run(partial(call, after=after, limit=limit))
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._run(partial(self._store.ask, question))
 
     async def put_letter(self, connection: int, letter: Letter) -> int:
         return await self._run(partial(self._store.put_letter, connection, letter))

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     replaying,
     scheduling,
     syncing,
+    versions,
 )
 
 BENCHMARKS = {
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "scheduling": scheduling,
     "idling": idling,
     "freshness": freshness,
+    "versions": versions,
 }
 """All of them; `python -m tests.benchmarks idling` runs one."""
 
