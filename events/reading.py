@@ -69,6 +69,8 @@ _READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
 _LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
 _LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
 _BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"
+
+
 @contextmanager
 def told(path: Path) -> Iterator[None]:
     """Say it of the log, where SQLite cannot read what is asked for."""

@@ -132,9 +132,7 @@ def _dressed(kind: str, slices: dict[int, Any]) -> dict[int, Any]:
         return slices
     return {
         subject: settings.valued(
-            Scope(
-                own=own.own, declared=own.declared, since=own.since, declared_in=own.declared_in
-            )
+            Scope(own=own.own, declared=own.declared, since=own.since, declared_in=own.declared_in)
         )
         for subject, own in slices.items()
     }

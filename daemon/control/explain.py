@@ -71,7 +71,10 @@ class _Scene(Struct, frozen=True, kw_only=True):
 
 
 async def explain(desk: Desk, wish: ExplainQuery, by: Caller) -> Explanation:
-    then = await moment.as_of(desk, wish.at, wish.connection)
+    if wish.at is None:
+        then = await moment.standing(desk, wish.connection)
+    else:
+        then = await moment.as_of(desk, wish.at)
     subject, known = then.find(wish.connection)
     scene = _Scene(desk=then, subject=subject)
     if wish.sync is not None:

@@ -1,44 +1,30 @@
 """How does everything stand at a moment that somebody names: a desk at which time stands still?"""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import trio
-from msgspec import Struct
-from msgspec.structs import replace
 
 from daemon.control.desk import Desk, Refused
-from daemon.journal import Journal
-from events.log import Log
-from projections import world as worlds
+from daemon.past import Moment, NoSuchMoment, PastJournal, PastLog, PastUnavailable, Standing
 from projections.world import World
 
 DURABLE_WAIT_S = 1.0  # what is not on disk by then is not told of: a full disk is no reason to wait
-PAGE_EVENTS = 500  # folded between two looks at who else waits
-WRONG = "{} is no moment; give the number of an event, or a time as 2026-11-20T14:00:00Z"
+NUMBER_MAX = 2**63 - 1
+WRONG = "{!r} is no moment; give the number of an event, or an instant: 2026-11-20T14:00:00Z"
 
 
-class Standing(Struct, frozen=True, kw_only=True):
-    """A clock that stands still."""
-
-    at: datetime
-
-    def now(self) -> datetime:
-        return self.at
-
-    def drift(self) -> timedelta:
-        return timedelta()
+async def as_of(desk: Desk, at: str) -> Desk:
+    """As it was then, all of it. Raises Refused."""
+    try:
+        return desk.as_of(await desk.past.journal_at(named(at)))
+    except NoSuchMoment as error:
+        raise Refused("not-found", str(error)) from error
+    except PastUnavailable as error:
+        raise Refused("unavailable", str(error)) from error
 
 
-async def as_of(desk: Desk, at: str | None, connection: str) -> Desk:
-    """As it is now, for one connection, or as it was then. Raises Refused."""
-    if at is None:
-        return await _now(desk, connection)
-    seq, now = _read(desk, at)
-    return _still(desk, await _world_at(desk.journal.log, seq), now)
-
-
-async def _now(desk: Desk, connection: str) -> Desk:
-    """The slices that concern one connection: they stay as they are while others change."""
+async def standing(desk: Desk, connection: str) -> Desk:
+    """As it is now, for one connection: it stays as it is while the World goes on."""
     subject, known = desk.find(connection)
     live, now = desk.journal.world, desk.journal.clock.now()
     world = World(
@@ -53,48 +39,17 @@ async def _now(desk: Desk, connection: str) -> Desk:
     desk.journal.log.hurry()
     with trio.move_on_after(DURABLE_WAIT_S):
         await desk.journal.head.beyond(world.seq - 1)
-    return _still(desk, world, now)
+    return desk.as_of(PastJournal(PastLog(desk.journal.log, world.seq), world, Standing(now)))
 
 
-def _still(desk: Desk, world: World, now: datetime) -> Desk:
-    return replace(desk, journal=Journal(desk.journal.log, world, Standing(at=now)))
-
-
-def _read(desk: Desk, at: str) -> tuple[int, datetime]:
-    """The event that it was as of, and the time."""
-    head, log = desk.journal.head.seq, desk.journal.log
+def named(at: str) -> Moment:
+    """The moment as the API takes it. Raises Refused."""
     if at.isdecimal():
-        found = log.read(int(at) - 1, limit=1) if 0 < int(at) <= head else []
-        if not found:
-            raise Refused("not-found", f"there is no event {at}; the last one is {head}")
-        return found[0].seq, found[0].at
+        return min(int(at), NUMBER_MAX)
     try:
-        moment = datetime.fromisoformat(at).astimezone(UTC)
+        found = datetime.fromisoformat(at)
+        if found.tzinfo is None:
+            raise ValueError
+        return found.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Refused("invalid", WRONG.format(repr(at))) from None
-    if moment > desk.journal.clock.now():
-        raise Refused("invalid", f"{at} has not come yet")
-    seq = _last_by(log, head, moment)
-    if not seq:
-        raise Refused("not-found", f"nothing is known of {at}: the log begins later")
-    return seq, moment
-
-
-def _last_by(log: Log, head: int, moment: datetime) -> int:
-    """The last event that was recorded by then, where the clock never stepped back; or 0."""
-    low, high = 0, head
-    while low < high:
-        middle = (low + high + 1) // 2
-        (recorded,) = log.read(middle - 1, limit=1)
-        low, high = (middle, high) if recorded.at <= moment else (low, middle - 1)
-    return low
-
-
-async def _world_at(log: Log, seq: int) -> World:
-    """Folded from the first event on, page by page."""
-    world = World()
-    while world.seq < seq:
-        for recorded in log.read(world.seq, limit=min(PAGE_EVENTS, seq - world.seq)):
-            worlds.fold(world, recorded)
-        await trio.lowlevel.checkpoint()
-    return world
+        raise Refused("invalid", WRONG.format(at)) from None

@@ -49,6 +49,7 @@ STATUS = {
     "provider": 502,
     "timed-out": 504,
     "disk-full": 503,
+    "unavailable": 503,
     "internal": 500,
 }
 

@@ -74,7 +74,7 @@ def terms(known: Health, of: Why, succeeded: int, now: datetime) -> tuple[Term, 
     found.append(
         Term(
             part=Part.STALE,
-            points=-float(stale),
+            points=0.0 - stale,
             events=(succeeded,) if succeeded else (),
             at=last + health.STALE_AFTER if last else None,
         )
@@ -90,7 +90,7 @@ def _in_a_row(known: Health, of: Why) -> Term:
         events = tuple(sorted((*events, back)))
     return Term(
         part=Part.FAILURES_IN_A_ROW,
-        points=-float(health.failure_penalty(known)),
+        points=0.0 - health.failure_penalty(known),
         count=number,
         events=events,
     )
