@@ -4,16 +4,16 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 """
 
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from datetime import date
+from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
 from msgspec import Struct, field
 
-from daemon import apply, commands, relinking, replaying
+from daemon import apply, commands, connection_past, narrator, relinking, replaying
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -30,7 +30,9 @@ from daemon.limiter import Limiter
 from daemon.past import Engine, InProcess, Past
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.pruner import Pruner
 from daemon.relinking import Relinker
+from daemon.restoring import Restorer
 from daemon.scheduler import Scheduler
 from daemon.snapshotter import Snapshotter
 from daemon.store.core import Store
@@ -39,11 +41,8 @@ from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.ballast import Ballast
-from events.envelope import Recorded
 from events.log import Log
-from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
 from events.snapshots import Snapshots
-from events.subscription import Subscription
 from events.writer import Listener
 from projections.world import World
 
@@ -91,6 +90,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     relinker: Relinker
     snapshotter: Snapshotter
     past: Past
+    restorer: Restorer
     providers: Mapping[int, Provider]
 
 
@@ -105,7 +105,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journal.watch)
         narrated = journal.subscribe(world.seq)
-        nursery.start_soon(_narrate, narrated)
+        nursery.start_soon(narrator.narrate, narrated)
         nursery.start_soon(Sweeper(journal, storage).run)
         begun = journal.execute(commands.Recover(version=parts.version))
         _miss(journal, missing)
@@ -134,6 +134,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         snapshotter, past = _history(parts, journal, nursery, since)
+        restorer = _restorer(parts, journal, storage, supervisor, nursery)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
@@ -147,14 +148,16 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             relinker=relinker,
             snapshotter=snapshotter,
             past=past,
+            restorer=restorer,
             providers=providers,
         )
         scheduling.cancel()
+        await restorer.stop()
         await stop(journal, supervisor, postman, parts.configuration)
         await parts.cache.flush()
         await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
-        _tell(journal.log.read(narrated.position))
+        narrator.tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
@@ -212,6 +215,26 @@ def _history(
     return snapshotter, Past(journal, engine)
 
 
+def _restorer(
+    parts: Parts,
+    journal: Journal,
+    storage: Storage,
+    supervisor: Supervisor,
+    nursery: trio.Nursery,
+) -> Restorer:
+    """Who takes connections back, and what is kept for that, and for how long."""
+    nursery.start_soon(Pruner(journal, storage).run)
+    return Restorer(
+        journal,
+        storage,
+        parts.vault,
+        supervisor,
+        nursery,
+        connection_at=partial(connection_past.connection_at, parts.log),
+        chance=parts.chance,
+    )
+
+
 async def stop(
     journal: Journal, supervisor: Supervisor, postman: Postman, configuration: Configuration
 ) -> None:
@@ -228,34 +251,6 @@ async def stop(
 async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
     with scope:
         await scheduler.run()
-
-
-async def _narrate(narrated: Subscription) -> None:
-    async for batch in narrated:
-        _tell(batch)
-
-
-def _tell(batch: Sequence[Recorded]) -> None:
-    """One log line an event, once it is durable, with its number, subject and sync."""
-    for recorded in batch:
-        log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
-
-
-def _fields(recorded: Recorded) -> dict[str, object]:
-    event = recorded.event
-    fields: dict[str, object] = {"seq": recorded.seq, "subject": recorded.subject}
-    if isinstance(event, SyncStarted):
-        fields["sync"] = recorded.seq
-    elif isinstance(event, (RecordsCaptured, RecordsRefused)):
-        fields["sync"] = event.version
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
-        if isinstance(value, (str, int, float, bool)) and value != "":
-            fields[name] = value
-        elif isinstance(value, date):  # a datetime is one too
-            fields[name] = value.isoformat()
-    fields["at"] = recorded.at.isoformat()
-    return fields
 
 
 def _waiting(world: World) -> dict[int, int]:

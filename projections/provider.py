@@ -38,6 +38,7 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.terms import GrantPolicy, StreamPolicy
+from events.versions import RolledBack, StateRestored
 from projections import allowance, breaker, retirement, tally, traffic
 from projections.allowance import Allowance
 from projections.breaker import Breaker
@@ -179,6 +180,10 @@ def neighbour(provider: Provider, recorded: Recorded) -> Provider:
             return replace(provider, stopped=stopped | {subject})
         case BreakerOpened(until=None) | BreakerClosed() | BreakerReset() if subject in stopped:
             return replace(provider, stopped=stopped - {subject})
+        case RolledBack(state=StateRestored(breaker=was)):
+            waits = was.until is not None and len(stopped) < STOPPED_KEPT
+            after = stopped | {subject} if waits else stopped - {subject}
+            return replace(provider, stopped=after)
         case _:
             return provider
 

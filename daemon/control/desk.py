@@ -24,6 +24,7 @@ from daemon.places import Places
 from daemon.provider import Provider
 from daemon.relinking import Relinker
 from daemon.snapshotter import Snapshotter
+from daemon.restoring import Restorer
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
@@ -76,6 +77,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     relinker: Relinker
     snapshotter: Snapshotter
     past: Past
+    restorer: Restorer
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -104,6 +106,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             relinker=daemon.relinker,
             snapshotter=daemon.snapshotter,
             past=daemon.past,
+            restorer=daemon.restorer,
             providers=daemon.providers,
             places=places,
             version=version,
