@@ -67,7 +67,7 @@ def _all(of: Explanation) -> Iterator[Line]:
     yield from _score(of, each=False)
     yield from explain_words.streams(of.streams, of.now)
     if of.start:
-        yield from explain_words.start(of.start, of.now)
+        yield from explain_words.start(of.start, of.now, of.connection)
     yield from explain_words.others("account", of.account, of.now)
     yield from explain_words.others("last", of.last, of.now)
 

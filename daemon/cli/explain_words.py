@@ -102,10 +102,10 @@ def streams(found: Sequence[StreamWhy], now: datetime) -> Iterator[Line]:
         yield from told(stream.because, now)
 
 
-def start(of: StartWhy, now: datetime) -> Iterator[Line]:
+def start(of: StartWhy, now: datetime, name: str) -> Iterator[Line]:
     """The next one, and then all that moves or holds it."""
     yield _title("next sync", _next(of, now))
-    yield from told(of.because, now)
+    yield from told(of.because, now, name)
 
 
 def sync(of: SyncWhy, now: datetime) -> Iterator[Line]:
@@ -139,7 +139,8 @@ def last_sync(found: Iterable[Because]) -> int | None:
     )
 
 
-def told(found: Iterable[Because], now: datetime) -> Iterator[Line]:
+def told(found: Iterable[Because], now: datetime, name: str = "") -> Iterator[Line]:
+    """With the `name` of the connection, also what to type where that helps."""
     for each in found:
         topic = TOPICS.get(each.topic, each.topic)
         if each.event:
@@ -149,6 +150,23 @@ def told(found: Iterable[Because], now: datetime) -> Iterator[Line]:
             why = held_words.WHY.get(each.topic, topic)
             yield Line(topic=f"  {topic}", text=f"{why}{until}", style="yellow")
         yield from _settings(each)
+        if name and (helps := _helps(each, name)):
+            yield Line(text=f"  type: {helps}", style="cyan")
+
+
+def _helps(of: Because, name: str) -> str:
+    """What somebody has to do before anything starts."""
+    match of.topic:
+        case "paused":
+            return f"rounds resume {name}"
+        case "to-be-authorised":
+            return f"rounds connection authorize {name}"
+        case "breaker" if of.until is None:
+            return f"rounds breaker close {name}"
+        case "providers-breaker" if of.until is None and of.event:
+            return f"rounds breaker close --provider {of.event.name}"
+        case _:
+            return ""
 
 
 def _title(topic: str, text: str, style: str = "") -> Line:
@@ -171,7 +189,7 @@ def _measured(view: EventView) -> str:
     match event:
         case RetryScheduled(delay=delay, jitter=jitter, hint=hint):
             parts = [f"delay {times.exact(delay)}"]
-            parts += [f"of which {jitter:.0%} was drawn"] if jitter is not None else []
+            parts += [f"of which {100 * jitter:.0f} % was drawn"] if jitter is not None else []
             parts += [f"asked to wait {times.exact(hint)}"] if hint else []
         case BreakerOpened(cause=FailureClass() as cause):
             parts = [CAUSES[cause]]
@@ -186,7 +204,7 @@ def _doubted(event: RecordsRefused | RecordsQuarantined) -> list[str]:
     """What a guard measured."""
     parts = []
     if event.share is not None and event.limit is not None:
-        parts.append(f"{event.share:.0%}, the limit is {event.limit:.0%}")
+        parts.append(f"{100 * event.share:.0f} %, the limit is {100 * event.limit:.0f} %")
     if event.fields:
         parts.append(times.count(event.fields, "field"))
     return parts

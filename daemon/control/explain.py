@@ -139,15 +139,13 @@ def _stream(scene: _Scene, name: str) -> StreamWhy:
         condition=condition.of_stream(known, at, name, scene.now),
         version=stream.version,
         rows=stream.rows,
-        because=[
-            Because(
-                topic=each.topic,
-                event=_view(scene, each.event),
-                settings=_of_file(scene, name, each.setting),
-            )
-            for each in facts
-        ],
+        because=[_of_stream(scene, name, each) for each in facts],
     )
+
+
+def _of_stream(scene: _Scene, stream: str, fact: standing.Fact) -> Because:
+    found = _because(scene, Reason(topic=fact.topic, event=fact.event, whose=scene.subject))
+    return replace(found, settings=[*found.settings, *_of_file(scene, stream, fact.setting)])
 
 
 def _of_file(scene: _Scene, stream: str, name: str) -> list[PolicySetting]:

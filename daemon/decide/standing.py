@@ -112,7 +112,9 @@ def of_stream(
         Fact(topic="captured", event=why.of_stream(of, name, RecordsCaptured)),
         Fact(topic="rolled-back", event=why.of_stream(of, name, RolledBack)),
     ]
-    if known.streams.get(name, NEW).held:
+    stream = known.streams.get(name, NEW)
+    data.append(Fact(topic="pruned", event=stream.pruned_in))
+    if stream.held:
         data.append(Fact(topic="held", event=why.of_stream(of, name, RecordsQuarantined)))
     data.sort(key=lambda each: -each.event)
     return _once([each for each in (*found, *data) if each.event])

@@ -20,6 +20,7 @@ from events.versions import (
     RollbackStarted,
     RolledBack,
     StateRestored,
+    VersionsPruned,
 )
 from projections import why
 from projections.why import Why
@@ -198,6 +199,13 @@ def test_a_held_version_is_told_by_the_guards_doubt():
     assert scene.stream() == [("empty", 5), ("captured", 4)]
     more = told(captured(4), HELD, captured(4, fetched=9))
     assert more.stream() == [("captured", 6), ("held", 5)]
+
+
+@X2
+def test_what_is_not_kept_any_more_is_told():
+    pruned = VersionsPruned(stream="days", before=4, versions=1)
+    assert told(captured(4), pruned).stream() == [("pruned", 5), ("captured", 4)]
+    assert deciders.of(pruned) == ("versions_kept", "versions_age")
 
 
 @X2
