@@ -28,6 +28,8 @@ PLACES = {
     "provider": "daemon.cli.provider:provider",
     "data": "daemon.cli.data:data",
     "log": "daemon.cli.log:log",
+    "replay": "daemon.cli.replay:replay",
+    "diff": "daemon.cli.diff:diff",
     "call": "daemon.cli.call:call",
     "config": "daemon.cli.config:config",
     "vault": "daemon.cli.vault:vault",

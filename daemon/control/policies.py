@@ -42,7 +42,8 @@ async def show(desk: Desk, wish: PolicyOf, by: Caller) -> PolicyAnswer:
     names += [f"{INTERVAL_OF}{stream}" for stream in _streams(desk, place)]
     found = (_setting(desk, place, name) for name in names)
     held = [each for each in found if each is not None]
-    return PolicyAnswer(seq=desk.journal.head.seq, name=place.name, settings=held)
+    seq, now = desk.journal.world.seq, desk.journal.clock.now()
+    return PolicyAnswer(seq=seq, now=now, name=place.name, settings=held)
 
 
 async def set_(desk: Desk, wish: PolicyWish, by: Caller) -> Done:

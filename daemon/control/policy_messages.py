@@ -51,6 +51,7 @@ class PolicySetting(Struct, frozen=True, kw_only=True):
 
 class PolicyAnswer(Struct, frozen=True, kw_only=True):
     seq: int
+    now: datetime
     name: str
     settings: list[PolicySetting]
 
@@ -93,4 +94,5 @@ class Breakers(Struct, frozen=True, kw_only=True):
     """Those that are not closed, and every provider's."""
 
     seq: int
+    now: datetime
     breakers: list[BreakerView]
