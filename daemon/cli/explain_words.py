@@ -71,14 +71,12 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 def head(of: Explanation) -> Line:
-    """What is explained, as of when."""
-    then = f"as of event {of.seq}, {times.local(of.now)}"
+    """What is explained."""
     if of.sync:
-        return Line(text=f"{of.connection}, sync {of.sync.sync}; {then}")
+        return Line(text=f"{of.connection}, sync {of.sync.sync}")
     points = of.score.score if of.score else None
     score = f", score {points}" if points is not None else ""
-    style = COLOURS.get(of.condition, "")
-    return Line(text=f"{of.connection}: {of.condition}{score}; {then}", style=style)
+    return Line(text=f"{of.connection}: {of.condition}{score}", style=COLOURS.get(of.condition, ""))
 
 
 def score(of: ScoreWhy, now: datetime, *, each: bool = False) -> Iterator[Line]:

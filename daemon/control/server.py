@@ -50,7 +50,6 @@ STATUS = {
     "provider": 502,
     "timed-out": 504,
     "disk-full": 503,
-    "unavailable": 503,
     "internal": 500,
 }
 

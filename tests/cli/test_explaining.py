@@ -275,7 +275,7 @@ def test_one_sync_is_explained_from_its_reason_to_what_was_decided(told):
     types = [each["event"]["event"]["type"] for each in sync["decided"]]
     assert types == ["breaker-opened", "retry-scheduled"]
     out = told.typed("explain", "acme/finale", "--sync", str(number))
-    assert out.startswith(f"acme/finale, sync {number}; as of event ")
+    assert out.startswith(f"acme/finale, sync {number}\n")
     assert lines[sync["end"]["seq"]].split("  ")[-1] in out
     assert "orders: the provider failed (500)" in out
     typed = told.made.rounds("explain", "acme/finale", "--sync", "1")
@@ -294,6 +294,8 @@ def test_it_is_explained_as_it_was_then(told):
     assert "breaker_open" not in {each["name"] for each in settings_in(found)}
     when = told.explained("acme/finale", "--at", first["at"])
     assert when["score"] == found["score"]
+    out = told.typed("explain", "acme/finale", "--at", str(first["seq"]))
+    assert out.startswith(f"as of event {first['seq']}, ")
 
 
 def test_what_cannot_be_asked_is_said(told):
