@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, client, explain_words, screen, when
+from daemon.cli import arguments, asof, client, explain_words, screen, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.explain_words import Line
@@ -46,15 +46,15 @@ def explain(
     if sync is not None and score:
         raise Ended(Exit.USAGE, "--sync and --score are two questions: ask one of them")
     daemon = client.reach(socket)
-    then = when.sent(at, daemon.now()) if at is not None else None
-    answer = daemon.get("explain", connection=connection, at=then, sync=sync)
+    answer = daemon.get("explain", connection=connection, sync=sync, **asof.query(at))
     if as_json:
         screen.document(answer)
         return
     found = client.read(answer, Explanation)
     lines = list(_sync(found) if found.sync else _score(found) if score else _all(found))
     title = explain_words.head(found)
-    screen.line(title.text, None if found.sync else title.style or None)
+    asof.say(at, found.seq, found.now)
+    screen.line(title.text, title.style or None)
     screen.line()
     screen.show(_table(lines))
     if found.sync is None and (number := explain_words.last_sync(found.last)):
@@ -67,7 +67,7 @@ def _all(of: Explanation) -> Iterator[Line]:
     yield from _score(of, each=False)
     yield from explain_words.streams(of.streams, of.now)
     if of.start:
-        yield from explain_words.start(of.start, of.now)
+        yield from explain_words.start(of.start, of.now, of.connection)
     yield from explain_words.others("account", of.account, of.now)
     yield from explain_words.others("last", of.last, of.now)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from daemon.cli import held_words, times, words
-from daemon.cli.version_words import DOUBTS
+from daemon.cli.causes import CAUSES
 from daemon.control.explain_messages import (
     Because,
     Explanation,
@@ -18,8 +18,15 @@ from daemon.control.explain_messages import (
 )
 from daemon.control.messages import EventView
 from daemon.control.policy_messages import PolicySetting, Value
-from events.schema import RecordsRefused, SyncFailed, SyncStarted, SyncSucceeded
-from events.terms import Guard
+from events.schema import (
+    BreakerOpened,
+    RecordsRefused,
+    RetryScheduled,
+    SyncFailed,
+    SyncStarted,
+    SyncSucceeded,
+)
+from events.terms import FailureClass
 from events.versions import RecordsQuarantined
 
 NUMBERS_SHOWN = 5  # failures in a row, the last ones; `--score` tells each of them
@@ -64,13 +71,12 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 def head(of: Explanation) -> Line:
-    """What is explained, as of when."""
+    """What is explained."""
+    if of.sync:
+        return Line(text=f"{of.connection}, sync {of.sync.sync}")
     points = of.score.score if of.score else None
     score = f", score {points}" if points is not None else ""
-    return Line(
-        text=f"{of.connection}: {of.condition}{score}; as of event {of.seq}, {times.local(of.now)}",
-        style=COLOURS.get(of.condition, ""),
-    )
+    return Line(text=f"{of.connection}: {of.condition}{score}", style=COLOURS.get(of.condition, ""))
 
 
 def score(of: ScoreWhy, now: datetime, *, each: bool = False) -> Iterator[Line]:
@@ -94,10 +100,10 @@ def streams(found: Sequence[StreamWhy], now: datetime) -> Iterator[Line]:
         yield from told(stream.because, now)
 
 
-def start(of: StartWhy, now: datetime) -> Iterator[Line]:
+def start(of: StartWhy, now: datetime, name: str) -> Iterator[Line]:
     """The next one, and then all that moves or holds it."""
     yield _title("next sync", _next(of, now))
-    yield from told(of.because, now)
+    yield from told(of.because, now, name)
 
 
 def sync(of: SyncWhy, now: datetime) -> Iterator[Line]:
@@ -131,7 +137,8 @@ def last_sync(found: Iterable[Because]) -> int | None:
     )
 
 
-def told(found: Iterable[Because], now: datetime) -> Iterator[Line]:
+def told(found: Iterable[Because], now: datetime, name: str = "") -> Iterator[Line]:
+    """With the `name` of the connection, also what to type where that helps."""
     for each in found:
         topic = TOPICS.get(each.topic, each.topic)
         if each.event:
@@ -141,6 +148,23 @@ def told(found: Iterable[Because], now: datetime) -> Iterator[Line]:
             why = held_words.WHY.get(each.topic, topic)
             yield Line(topic=f"  {topic}", text=f"{why}{until}", style="yellow")
         yield from _settings(each)
+        if name and (helps := _helps(each, name)):
+            yield Line(text=f"  type: {helps}", style="cyan")
+
+
+def _helps(of: Because, name: str) -> str:
+    """What somebody has to do before anything starts."""
+    match of.topic:
+        case "paused":
+            return f"rounds resume {name}"
+        case "to-be-authorised":
+            return f"rounds connection authorize {name}"
+        case "breaker" if of.until is None:
+            return f"rounds breaker close {name}"
+        case "providers-breaker" if of.until is None and of.event:
+            return f"rounds breaker close --provider {of.event.name}"
+        case _:
+            return ""
 
 
 def _title(topic: str, text: str, style: str = "") -> Line:
@@ -158,17 +182,30 @@ def _line(topic: str, view: EventView, now: datetime) -> Line:
 
 
 def _measured(view: EventView) -> str:
-    """What a guard measured, beside what it says."""
+    """The numbers that were recorded beside what the event says."""
     event = view.event
-    if not isinstance(event, RecordsRefused | RecordsQuarantined):
-        return ""
+    match event:
+        case RetryScheduled(delay=delay, jitter=jitter, hint=hint):
+            parts = [f"delay {times.exact(delay)}"]
+            parts += [f"of which {100 * jitter:.0f} % was drawn"] if jitter is not None else []
+            parts += [f"asked to wait {times.exact(hint)}"] if hint else []
+        case BreakerOpened(cause=FailureClass() as cause):
+            parts = [CAUSES[cause]]
+        case RecordsRefused() | RecordsQuarantined():
+            parts = _doubted(event)
+        case _:
+            parts = []
+    return f" [{', '.join(parts)}]" if parts else ""
+
+
+def _doubted(event: RecordsRefused | RecordsQuarantined) -> list[str]:
+    """What a guard measured."""
     parts = []
     if event.share is not None and event.limit is not None:
-        parts.append(f"{event.share:.0%} where at most {event.limit:.0%} may be")
-    if event.guard is Guard.SCHEMA and event.fields:
+        parts.append(f"{100 * event.share:.0f} %, the limit is {100 * event.limit:.0f} %")
+    if event.fields:
         parts.append(times.count(event.fields, "field"))
-    doubt = DOUBTS[event.guard] if event.guard and isinstance(event, RecordsRefused) else ""
-    return f" [{'; '.join(part for part in (doubt, *parts) if part)}]" if doubt or parts else ""
+    return parts
 
 
 def _settings(of: Because) -> Iterator[Line]:
@@ -213,7 +250,7 @@ def _term(of: ScoreTerm, now: datetime) -> Line:
     shown = ", ".join(numbers[-NUMBERS_SHOWN:])
     at = times.clock(of.events[-1].at, now) if of.events else ""
     return Line(
-        topic=f"  {of.points:+.4g}",
+        topic=f"  {of.points:+.4g}" if of.points else "  0",
         text=_said(of) + (f": events {shown}" if len(numbers) > 1 else ""),
         at=at,
         event=one,
@@ -253,9 +290,9 @@ def _next(of: StartWhy, now: datetime) -> str:
         return f"none as things are{held_by}"
     due = of.next_start <= now
     when = "now" if due else times.relative(of.next_start, now)
-    kind = f", {of.kind}" if of.kind else ""
-    tries = f", retry {of.attempt}" if of.attempt else ""
-    return f"{when} ({times.local(of.next_start)}){kind}{tries}, priority {of.priority}{held_by}"
+    retry = f"retry {of.attempt}" if of.attempt else ""
+    kind = ", as ".join(each for each in (of.kind if of.kind != retry[:5] else "", retry) if each)
+    return f"{when} ({times.local(of.next_start)}), {kind}, priority {of.priority}{held_by}"
 
 
 def _begun(of: SyncWhy) -> str:

@@ -12,7 +12,7 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemon.control import moment, policies
+from daemon.control import asof, policies
 from daemon.control.desk import Desk, Refused
 from daemon.control.explain_messages import (
     Because,
@@ -37,6 +37,7 @@ from daemon.decide import (
 )
 from daemon.decide.reasons import Reason
 from daemon.decide.turn import turn_of
+from daemon.past import PastJournal
 from events.envelope import Recorded
 from events.schema import SyncRequested, SyncStarted, SyncSucceeded
 from events.terms import Caller
@@ -47,6 +48,7 @@ from projections.why import Why
 from projections.world import World
 
 DECIDED_MAX = 64  # events of one decision; a sync's end is followed by a handful
+DURABLE_WAIT_S = 1.0  # what is not on disk by then is not told of: a full disk is no reason to wait
 NOTHING_YET = timedelta(0)
 
 
@@ -71,8 +73,8 @@ class _Scene(Struct, frozen=True, kw_only=True):
 
 
 async def explain(desk: Desk, wish: ExplainQuery, by: Caller) -> Explanation:
-    then = await moment.as_of(desk, wish.at, wish.connection)
-    subject, known = then.find(wish.connection)
+    subject, known = desk.find(wish.connection)
+    then = desk if isinstance(desk.journal, PastJournal) else await _standing(desk, subject, known)
     scene = _Scene(desk=then, subject=subject)
     if wish.sync is not None:
         return await _explain_sync(scene, wish.connection, wish.sync)
@@ -92,6 +94,24 @@ async def explain(desk: Desk, wish: ExplainQuery, by: Caller) -> Explanation:
         account=_told(scene, reasons.of_account(known, folded)),
         last=_told(scene, past_facts.of(known, folded)),
     )
+
+
+async def _standing(desk: Desk, subject: int, known: Connection) -> Desk:
+    """The desk as it is, for one connection: it stays so while the World goes on."""
+    live, now = desk.journal.world, desk.journal.clock.now()
+    world = World(
+        seq=live.seq,
+        at=live.at,
+        fleet=live.fleet,
+        connections={subject: known},
+        providers={known.provider: live.providers[known.provider]},
+        tenants={known.tenant: live.tenants[known.tenant]},
+        scopes=dict(live.scopes),
+    )
+    desk.journal.log.hurry()
+    with trio.move_on_after(DURABLE_WAIT_S):
+        await desk.journal.head.beyond(world.seq - 1)
+    return asof.desk_of(desk, world, now)
 
 
 async def _events(scene: _Scene) -> AsyncIterator[Recorded]:
@@ -136,15 +156,13 @@ def _stream(scene: _Scene, name: str) -> StreamWhy:
         condition=condition.of_stream(known, at, name, scene.now),
         version=stream.version,
         rows=stream.rows,
-        because=[
-            Because(
-                topic=each.topic,
-                event=_view(scene, each.event),
-                settings=_of_file(scene, name, each.setting),
-            )
-            for each in facts
-        ],
+        because=[_of_stream(scene, name, each) for each in facts],
     )
+
+
+def _of_stream(scene: _Scene, stream: str, fact: standing.Fact) -> Because:
+    found = _because(scene, Reason(topic=fact.topic, event=fact.event, whose=scene.subject))
+    return replace(found, settings=[*found.settings, *_of_file(scene, stream, fact.setting)])
 
 
 def _of_file(scene: _Scene, stream: str, name: str) -> list[PolicySetting]:

@@ -15,13 +15,9 @@ from events.terms import Kind
 
 
 class ExplainQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Explain a connection, as of `at`: an event's number, or an instant in ISO 8601; now without.
-
-    With a `sync` that one is explained: the number of the event that started it.
-    """
+    """Explain a connection; with a `sync`, the number of the event that started it, that one."""
 
     connection: str
-    at: str | None = None
     sync: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
 
 

@@ -116,7 +116,7 @@ OPERATIONS = (
     _past("connections", m.Nothing, m.Connections, look.connections),
     _past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
     _past("providers", m.Nothing, v.Providers, providers.providers),
-    _get("explain", e.ExplainQuery, e.Explanation, explain.explain),
+    _past("explain", e.ExplainQuery, e.Explanation, explain.explain),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("data", d.DataQuery, d.Data, records.data),

@@ -10,6 +10,7 @@ from events.schema import (
     SyncScheduled,
 )
 from events.terms import HoldReason, RetriesEnd, ScheduleReason
+from events.versions import VersionsPruned
 
 TURNS = ("interval", "spread")
 RETRIES = (
@@ -35,6 +36,7 @@ OF_ENDS = {
     RetriesEnd.BUDGET: ("retry_budget",),
     RetriesEnd.CANCELLED: (),
     RetriesEnd.SETTINGS: ("failover_enabled", "max_retry_attempts"),
+    RetriesEnd.ROLLED_BACK: (),
 }
 BY_NO_INTERVAL = frozenset(
     {ScheduleReason.CLOCK_STEPPED, ScheduleReason.ASKED_TO_WAIT, ScheduleReason.ASKED}
@@ -57,5 +59,7 @@ def of(event: Event) -> tuple[str, ...]:
             return OF_BREAKERS[reason]
         case BreakerProbed():
             return ("breaker_successes",)
+        case VersionsPruned():
+            return ("versions_kept", "versions_age")
         case _:
             return ()

@@ -112,7 +112,7 @@ def of_account(known: Connection, of: Why) -> tuple[Reason, ...]:
             kinds = (TokenInDoubt,)
         case GrantPhase.REFRESHING:
             kinds = (RefreshIntended,)
-        case GrantPhase.GOOD:
+        case _:
             kinds = (ConnectionAuthorised, TokenRefreshed)
     behind, lost = why.number(of, *kinds), why.number(of, RefreshFailed)
     numbers = [behind, *([lost] if lost > behind else [])]

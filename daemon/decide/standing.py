@@ -74,7 +74,7 @@ def terms(known: Health, of: Why, succeeded: int, now: datetime) -> tuple[Term, 
     found.append(
         Term(
             part=Part.STALE,
-            points=-float(stale),
+            points=0.0 - stale,
             events=(succeeded,) if succeeded else (),
             at=last + health.STALE_AFTER if last else None,
         )
@@ -90,7 +90,7 @@ def _in_a_row(known: Health, of: Why) -> Term:
         events = tuple(sorted((*events, back)))
     return Term(
         part=Part.FAILURES_IN_A_ROW,
-        points=-float(health.failure_penalty(known)),
+        points=0.0 - health.failure_penalty(known),
         count=number,
         events=events,
     )
@@ -103,16 +103,6 @@ def _fitted(whole: float, points: int) -> tuple[Term, ...]:
     return tuple(Term(part=part, points=more) for part, more in both if more)
 
 
-GROUNDS = {
-    Ground.PERSON: "to-be-authorised",
-    Ground.EMPTY: "empty",
-    Ground.FINAL: "failed-for-good",
-    Ground.CHRONIC: "keeps-failing",
-    Ground.FAILED: "failed",
-    Ground.OWES: "owes-days",
-}
-
-
 def of_stream(
     known: Connection, at: Provider, name: str, of: Why, now: datetime
 ) -> tuple[Fact, ...]:
@@ -122,8 +112,11 @@ def of_stream(
         Fact(topic="captured", event=why.of_stream(of, name, RecordsCaptured)),
         Fact(topic="rolled-back", event=why.of_stream(of, name, RolledBack)),
     ]
-    if known.streams.get(name, NEW).held:
+    stream = known.streams.get(name, NEW)
+    data.append(Fact(topic="pruned", event=stream.pruned_in))
+    if stream.held:
         data.append(Fact(topic="held", event=why.of_stream(of, name, RecordsQuarantined)))
+    data.sort(key=lambda each: -each.event)
     return _once([each for each in (*found, *data) if each.event])
 
 
@@ -132,10 +125,7 @@ def _ground(known: Connection, name: str, ground: Ground, of: Why) -> Fact:
         case Ground.PERSON:
             return Fact(topic=ground, event=why.number(of, AuthorisationNeeded))
         case Ground.EMPTY:
-            refused = known.streams.get(name, NEW).empty
-            kinds = _DOUBTED if refused else (RecordsCaptured,)
-            event = max(why.of_stream(of, name, kind) for kind in kinds)
-            return Fact(topic=ground, event=event, setting="empty")
+            return Fact(topic=ground, event=_emptied(known, name, of), setting="empty")
         case Ground.NO_SYNC | Ground.SCORE:
             return Fact(topic=ground)  # there is no event of the stream's own that says so
         case _:
@@ -143,6 +133,15 @@ def _ground(known: Connection, name: str, ground: Ground, of: Why) -> Fact:
 
 
 _DOUBTED = (RecordsRefused, RecordsQuarantined)
+
+
+def _emptied(known: Connection, name: str, of: Why) -> int:
+    """What was refused as empty, the sync that says so where nothing else does, or what came so."""
+    captured = max(why.of_stream(of, name, kind) for kind in (RecordsCaptured, RolledBack))
+    if not known.streams.get(name, NEW).empty:
+        return captured
+    refused = max(why.of_stream(of, name, kind) for kind in _DOUBTED)
+    return refused if refused > captured else why.failed(of, name)
 
 
 def _failed(known: Connection, name: str, of: Why) -> int:
