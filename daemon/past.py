@@ -14,16 +14,16 @@ from datetime import datetime, timedelta
 from typing import Never, Protocol
 
 import trio
-from msgspec import Struct
 
 from daemon import recall
 from daemon.clock import Clock
 from daemon.commands import Command
 from daemon.journal import Journal
+from daemon.recall import Question
 from events.codec import Row
 from events.envelope import Recorded
 from events.log import READ_EVENTS, Log
-from events.moment import Reads, last_by
+from events.moment import Reads
 from events.snapshots import Snapshots
 from events.writer import Listener
 from projections.world import World
@@ -40,19 +40,11 @@ class PastUnavailable(Exception):
     """It could not be worked out just now; the sentence says why."""
 
 
-class Question(Struct, frozen=True, kw_only=True):
-    """What is asked of an engine: as of event `seq`, or, where that is None, as of `at`.
-
-    Nothing after event `head` has happened.
-    """
-
-    head: int
-    seq: int | None = None
-    at: datetime | None = None
-    connection: int | None = None
-
-
 class Engine(Protocol):
+    async def run(self) -> None:
+        """Look after what the engine needs, until cancelled."""
+        ...
+
     async def seq_at(self, question: Question) -> int:
         """Which event the question is about: 0 where it is before the first one."""
         ...
@@ -117,13 +109,16 @@ class InProcess:
         self._log = log
         self._snapshots = snapshots
 
+    async def run(self) -> None:
+        """Nothing is needed."""
+
     async def seq_at(self, question: Question) -> int:
         await trio.lowlevel.checkpoint()
-        return resolved(self._log, question)
+        return recall.resolved(self._log, question)
 
     async def state(self, question: Question) -> World:
         await trio.lowlevel.checkpoint()
-        seq = resolved(self._log, question)
+        seq = recall.resolved(self._log, question)
         if not seq:
             return World()
         steps = recall.state(self._log, self._snapshots, seq, question.connection)
@@ -133,14 +128,6 @@ class InProcess:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             await trio.lowlevel.checkpoint()
-
-
-def resolved(log: Reads, question: Question) -> int:
-    """Which event a question is about, or 0."""
-    if question.seq is not None:
-        return question.seq
-    assert question.at is not None, "a question names an event or a time"
-    return last_by(log, question.head, question.at)
 
 
 class Standing:

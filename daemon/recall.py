@@ -7,12 +7,14 @@ take its time, so it is worked out in steps: whoever iterates may do other thing
 
 from collections.abc import Callable, Generator
 from contextlib import closing
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from events.log import READ_EVENTS
-from events.moment import Reads
+from events.moment import Reads, last_by
 from events.snapshots import SnapshotDamaged, Snapshots, Stamp
 from projections import alone, image
 from projections import world as worlds
@@ -29,8 +31,28 @@ OTHER_VERSION = "another version of rounds made it"
 UNREADABLE = "it cannot be read as what it should be"
 
 
+class Question(Struct, frozen=True, kw_only=True):
+    """What is asked: as of event `seq`, or, where that is None, as of `at`.
+
+    Of all, or of a connection alone. Nothing after event `head` has happened.
+    """
+
+    head: int
+    seq: int | None = None
+    at: datetime | None = None
+    connection: int | None = None
+
+
 class Unknown(Exception):
     """The log does not hold an event that it was said to hold."""
+
+
+def resolved(log: Reads, question: Question) -> int:
+    """Which event a question is about, or 0."""
+    if question.seq is not None:
+        return question.seq
+    assert question.at is not None, "a question names an event or a time"
+    return last_by(log, question.head, question.at)
 
 
 def all_at_once(steps: Steps[T]) -> T:

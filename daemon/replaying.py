@@ -67,7 +67,8 @@ def _from(snapshots: Snapshots, log_: Log) -> World:
 
     world = recall.all_at_once(recall.nearest(snapshots, log_.block_of, ignored=ignored))
     if reasons:
-        _extend(f"the last snapshot is of no use ({reasons[0]}): the log is read instead")
+        instead = f"the one of event {world.seq:,}" if world.seq else "the whole log"
+        _extend(f"the last snapshot is of no use ({reasons[0]}): {instead} is read instead")
     return world
 
 

@@ -39,7 +39,7 @@ class Snapshotter:
         self._journal = journal
         self._snapshots = snapshots
         self._run = run
-        self._since = since
+        self.since = since
         self._making = trio.Lock()
 
     async def run(self) -> None:
@@ -53,11 +53,11 @@ class Snapshotter:
         """Make one now, of all that was recorded by now: its number. Raises OSError."""
         async with self._making:
             world = image.copied(self._journal.world)
-            if world.seq > self._since:
+            if world.seq > self.since:
                 await self._make(world)
-                self._since = world.seq
+                self.since = world.seq
                 await self._thin()
-            return self._since
+            return self.since
 
     async def last(self, within_s: float) -> None:
         """Make the one that the next start begins with, if that can be done in time."""
@@ -75,8 +75,8 @@ class Snapshotter:
         head, world = self._journal.head, self._journal.world
         wanted = decide.enough(len(world.connections) + len(world.scopes))
         with trio.move_on_after(decide.EVERY.total_seconds()):
-            await head.beyond(self._since + wanted - 1)
-        await head.beyond(self._since + decide.EVENTS_MIN - 1)
+            await head.beyond(self.since + wanted - 1)
+        await head.beyond(self.since + decide.EVENTS_MIN - 1)
 
     async def _take_if_possible(self) -> bool:
         """A full disk, or one that fails, costs time at the next start, and nothing else."""
