@@ -13,7 +13,7 @@ import structlog
 import trio
 from msgspec import Struct, field
 
-from daemon import apply, commands, relinking, replaying
+from daemon import apply, commands, prefix_check, relinking, replaying
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -154,8 +154,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         await parts.cache.flush()
         await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
-        _tell(journal.log.read(narrated.position))
-        log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
+        _tell_last(journal, narrated)
 
 
 def _reconcile(parts: Parts, world: World) -> Collection[int]:
@@ -209,6 +208,8 @@ def _history(
     engine = parts.past or InProcess(parts.log, parts.snapshots)
     nursery.start_soon(snapshotter.run)
     nursery.start_soon(engine.run)
+    if parts.state is not None:
+        nursery.start_soon(prefix_check.watch, parts.state, parts.snapshots, since)
     return snapshotter, Past(journal, engine)
 
 
@@ -239,6 +240,11 @@ def _tell(batch: Sequence[Recorded]) -> None:
     """One log line an event, once it is durable, with its number, subject and sync."""
     for recorded in batch:
         log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
+
+
+def _tell_last(journal: Journal, narrated: Subscription) -> None:
+    _tell(journal.log.read(narrated.position))
+    log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
 def _fields(recorded: Recorded) -> dict[str, object]:
