@@ -91,7 +91,7 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             return replace(
                 provider,
                 running=provider.running | {recorded.subject},
-                minutes=_counted(provider, recorded.at, turns=attempt == 0),
+                minutes=_counted(provider, recorded.at, turns=int(attempt == 0)),
                 starts=(*provider.starts, recorded.at)[-STARTS_KEPT:],
                 tally=provider.tally or Tally(begun=recorded.at),
             )

@@ -27,6 +27,7 @@ PLACES = {
     "provider": "daemon.cli.provider:provider",
     "data": "daemon.cli.data:data",
     "log": "daemon.cli.log:log",
+    "snapshot": "daemon.cli.snapshot:snapshot",
     "call": "daemon.cli.call:call",
     "config": "daemon.cli.config:config",
     "vault": "daemon.cli.vault:vault",
