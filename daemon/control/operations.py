@@ -27,6 +27,7 @@ from daemon.control import (
     relinking,
     replay,
     rotation,
+    snapshots,
 )
 from daemon.control import gateway_messages as g
 from daemon.control import messages as m
@@ -35,6 +36,7 @@ from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
 from daemon.control import replay_messages as q
 from daemon.control import rotation_messages as r
+from daemon.control import snapshot_messages as s
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
 from events.terms import Caller
@@ -114,6 +116,8 @@ OPERATIONS = (
     _past("providers", m.Nothing, v.Providers, providers.providers),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
+    _get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),
+    _post("snapshot-take", Role.OPERATOR, m.Nothing, snapshots.take, s.SnapshotTaken),
     _get("data", m.DataQuery, m.Data, records.data),
     _past("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
     _past("breakers", m.Nothing, p.Breakers, breakers.show),

@@ -10,6 +10,7 @@ import structlog
 
 from tests.benchmarks import (
     appending,
+    asof,
     calling,
     deciding,
     freshness,
@@ -22,6 +23,7 @@ from tests.benchmarks import (
 BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
+    "asof": asof,
     "syncing": syncing,
     "calling": calling,
     "deciding": deciding,
