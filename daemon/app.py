@@ -13,7 +13,15 @@ import structlog
 import trio
 from msgspec import Struct, field
 
-from daemon import apply, commands, connection_past, narrator, relinking, replaying
+from daemon import (
+    apply,
+    commands,
+    connection_past,
+    narrator,
+    prefix_check,
+    relinking,
+    replaying,
+)
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -212,6 +220,8 @@ def _history(
     engine = parts.past or InProcess(parts.log, parts.snapshots)
     nursery.start_soon(snapshotter.run)
     nursery.start_soon(engine.run)
+    if parts.state is not None:
+        nursery.start_soon(prefix_check.watch, parts.state, parts.snapshots, since)
     return snapshotter, Past(journal, engine)
 
 

@@ -30,11 +30,11 @@ async def watch(state: Path, snapshots: Snapshots, upto: int) -> None:
     """
     if not upto:
         return
+    command = [sys.executable, "-P", "-m", "daemon.prefix_check", str(state), str(upto)]
     done = await trio.run_process(
-        [sys.executable, "-P", "-m", "daemon.prefix_check", str(state.absolute()), str(upto)],
+        command,
         capture_stdout=True,
         check=False,
-        cwd="/",
         env={"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", os.defpath)},
     )
     if done.returncode == FOUND:

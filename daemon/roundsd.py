@@ -21,16 +21,7 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from daemon import (
-    configuration,
-    core_dumps,
-    host_lock,
-    logs,
-    past_worker,
-    places,
-    prefix_check,
-    rotation,
-)
+from daemon import configuration, core_dumps, host_lock, logs, past_worker, places, rotation
 from daemon.app import Parts, running
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf, ShelfUnusable
@@ -177,8 +168,6 @@ async def _run(parts: Parts, found: Places, listener: trio.SocketListener) -> No
                 desk = Desk.of(daemon, parts.vault, parts.configuration, found, parts.version)
                 await nursery.start(serve, application(desk, Role.ADMIN), listener)
                 nursery.start_soon(_note_heads, daemon.journal)
-                begun = daemon.snapshotter.since
-                nursery.start_soon(prefix_check.watch, found.state, parts.snapshots, begun)
                 notify("READY=1")
                 seq = daemon.journal.head.seq
                 log.info("ready", socket=str(found.socket), state=str(found.state), seq=seq)

@@ -167,7 +167,7 @@ class Snapshots:
     def open(self, seq: int) -> Snapshot:
         """Raises SnapshotDamaged, FileNotFoundError."""
         if self._directory is None:
-            return Snapshot(io.BytesIO(self._memory[_name(seq)]))
+            return Snapshot(io.BytesIO(self._remembered(seq)))
         try:
             file = (self._directory / _name(seq)).open("rb")
         except FileNotFoundError:
@@ -183,7 +183,7 @@ class Snapshots:
     def size(self, seq: int) -> int:
         """How many bytes it has. Raises FileNotFoundError."""
         if self._directory is None:
-            return len(self._memory[_name(seq)])
+            return len(self._remembered(seq))
         return (self._directory / _name(seq)).stat().st_size
 
     def begin(self, seq: int) -> Draft:
@@ -201,6 +201,12 @@ class Snapshots:
             self._memory.pop(_name(seq), None)
             if self._directory is not None:
                 (self._directory / _name(seq)).unlink(missing_ok=True)
+
+    def _remembered(self, seq: int) -> bytes:
+        try:
+            return self._memory[_name(seq)]
+        except KeyError:
+            raise FileNotFoundError from None
 
     def _names(self) -> list[str]:
         if self._directory is None:

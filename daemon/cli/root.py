@@ -30,6 +30,7 @@ PLACES = {
     "log": "daemon.cli.log:log",
     "replay": "daemon.cli.replay:replay",
     "diff": "daemon.cli.diff:diff",
+    "snapshot": "daemon.cli.snapshot:snapshot",
     "call": "daemon.cli.call:call",
     "config": "daemon.cli.config:config",
     "vault": "daemon.cli.vault:vault",

@@ -28,6 +28,7 @@ from daemon.control import (
     relinking,
     replay,
     rotation,
+    snapshots,
     versions,
 )
 from daemon.control import data_messages as d
@@ -39,6 +40,7 @@ from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
 from daemon.control import replay_messages as q
 from daemon.control import rotation_messages as r
+from daemon.control import snapshot_messages as s
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
 from events.terms import Caller
@@ -119,6 +121,8 @@ OPERATIONS = (
     _past("explain", e.ExplainQuery, e.Explanation, explain.explain),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
+    _get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),
+    _post("snapshot-take", Role.OPERATOR, m.Nothing, snapshots.take, s.SnapshotTaken),
     _get("data", d.DataQuery, d.Data, records.data),
     _get("data-versions", d.DataVersionsQuery, d.DataVersions, versions.listing),
     _get("data-diff", d.DataDiffQuery, d.DataDiff, versions.diff),

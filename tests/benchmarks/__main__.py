@@ -10,6 +10,7 @@ import structlog
 
 from tests.benchmarks import (
     appending,
+    asof,
     calling,
     deciding,
     freshness,
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
     "verifying": verifying,
+    "asof": asof,
     "syncing": syncing,
     "calling": calling,
     "deciding": deciding,
