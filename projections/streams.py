@@ -30,18 +30,26 @@ FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to b
 class Held(Struct, frozen=True, kw_only=True):
     """A version that a guard doubted, and that is held beside the one in force.
 
-    Taking it over would leave `offered` records.
+    It was compared with the version `base`, and can be taken over while that one is in force. Of
+    `fetched` records taking it over would leave `offered`. `share` is what was measured, `limit`
+    what the guard allowed, `fields` how many were gone or of another type.
     """
 
     version: int
     guard: Guard
     at: datetime
     offered: int
+    base: int = 0
+    fetched: int = 0
+    share: float | None = None
+    limit: float | None = None
+    fields: int = 0
 
 
 class Stream(Struct, frozen=True, kw_only=True):
     """The last good version (0: none), its rows and digest, and what went wrong since.
 
+    Its content has been the same since `changed_at`, as far as that was seen.
     `newest_day` is the newest that came with a whole window; `failed_days` are those still owed,
     oldest first. So many syncs in a row brought it nothing (`failures`): the last one was the sync
     `failed_in`, or one that came to no stream at all. `failed_at` is when last anything of it
@@ -53,6 +61,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     rows: int = 0
     digest: str = ""
     captured_at: datetime | None = None
+    changed_at: datetime | None = None
     failure: StreamFailure | None = None
     newest_day: date | None = None
     failed_days: tuple[date, ...] = ()
@@ -80,6 +89,7 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                     rows=event.rows,
                     digest=event.digest,
                     captured_at=recorded.at,
+                    changed_at=_changed_at(before, event, recorded.at),
                     newest_day=_newest(before.newest_day, event.days if regular else ()),
                     failed_days=_without(before.failed_days, event.days),
                     failed_at=before.failed_at,
@@ -93,7 +103,17 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
         case RecordsQuarantined(stream=name, version=version) as event:
             failure = StreamFailure(stream=name, cause=event.cause, message="")
             lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
-            held = Held(version=version, guard=event.guard, at=recorded.at, offered=event.offered)
+            held = Held(
+                version=version,
+                guard=event.guard,
+                at=recorded.at,
+                offered=event.offered,
+                base=lost.version,
+                fetched=event.fetched,
+                share=event.share,
+                limit=event.limit,
+                fields=event.fields,
+            )
             return {**streams, name: replace(lost, held=held)}
         case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
             return {**streams, name: replace(streams.get(name, NEW), held=None)}
@@ -175,6 +195,7 @@ def _data_restored(before: Stream, version: int, was: StreamRestored) -> Stream:
         rows=was.rows,
         digest=was.digest,
         captured_at=was.captured_at,
+        changed_at=None,
         newest_day=was.newest_day,
         failed_days=was.failed_days,
     )
@@ -193,6 +214,12 @@ def _states_restored(streams: Streams, was: StateRestored) -> Streams:
         for each in was.streams
     }
     return {**streams, **restored}
+
+
+def _changed_at(before: Stream, event: RecordsCaptured, at: datetime) -> datetime:
+    """The same digest is the same content."""
+    same = event.digest == before.digest
+    return before.changed_at if same and before.changed_at else at
 
 
 def _newest(before: date | None, came: tuple[date, ...]) -> date | None:

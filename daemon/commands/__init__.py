@@ -65,6 +65,13 @@ from daemon.commands.policy import (
     ResetSettings,
     SetSettings,
 )
+from daemon.commands.quarantine import (
+    AbandonAcceptance,
+    AcceptHeld,
+    CaptureHeld,
+    DropHeld,
+    QuarantineCommand,
+)
 from daemon.commands.retirement import NoteAnnouncement, RetirementCommand
 from daemon.commands.syncs import (
     Advance,
@@ -74,6 +81,7 @@ from daemon.commands.syncs import (
     Capture,
     Crash,
     DayCount,
+    Evidence,
     FillPass,
     Finish,
     Interrupt,
@@ -88,7 +96,9 @@ from daemon.commands.syncs import (
 )
 
 __all__ = [
+    "AbandonAcceptance",
     "AbandonWrite",
+    "AcceptHeld",
     "Activate",
     "Advance",
     "Authorise",
@@ -98,6 +108,7 @@ __all__ = [
     "BeginWrite",
     "Cancel",
     "Capture",
+    "CaptureHeld",
     "CloseBreaker",
     "Command",
     "Connect",
@@ -106,7 +117,9 @@ __all__ = [
     "DeclareProvider",
     "DeclareSettings",
     "DeliverWrite",
+    "DropHeld",
     "DropWrite",
+    "Evidence",
     "ExpireWrite",
     "FillPass",
     "Finish",
@@ -134,6 +147,7 @@ __all__ = [
     "PolicyCommand",
     "ProgramCall",
     "PutOffWrite",
+    "QuarantineCommand",
     "QueueWrite",
     "RecallWrite",
     "Reconsider",
@@ -173,4 +187,5 @@ Command: TypeAlias = (
     | GatewayCommand
     | OutboxCommand
     | RetirementCommand
+    | QuarantineCommand
 )

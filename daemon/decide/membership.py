@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
-from daemon.decide import doubt, outbox, retry, vain
+from daemon.decide import capturing, doubt, outbox, retry, vain
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of
@@ -21,7 +21,15 @@ from events.schema import (
     SyncScheduled,
     SyncSkipped,
 )
-from events.terms import BackfillEnd, DoubtReason, NeedReason, ScheduleReason, SkipReason
+from events.terms import (
+    BackfillEnd,
+    DoubtReason,
+    NeedReason,
+    RestoreEnd,
+    ScheduleReason,
+    SkipReason,
+)
+from events.versions import RestoreAbandoned
 from projections import policy
 from projections.connection import Connection
 from projections.world import World
@@ -62,7 +70,10 @@ def connect(command: Connect, world: World, now: datetime) -> Decisions:
 
 
 def remove(command: Remove, world: World, now: datetime) -> Decisions:
-    """What runs is cancelled, what was requested or due skipped, what was to be written dropped."""
+    """What runs is cancelled, what was requested or due skipped, what was to be written dropped.
+
+    So is what is held: nobody would come by it any more.
+    """
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed:
         return []
@@ -74,6 +85,8 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
         *retry.ended(subject, known, command.by),
         *ended(subject, known, BackfillEnd.CANCELLED, command.by),
         *outbox.dropped(subject, world, command.by),
+        *_abandoned(subject, known),
+        *capturing.dropped(subject, known, command.by),
         (subject, ConnectionRemoved(by=command.by)),
     ]
 
@@ -132,6 +145,13 @@ def _cancelled(subject: int, known: Connection, command: Remove) -> Decisions:
         return []
     part = part_of(known.run)
     return [(subject, SyncCancelled(sync=known.run.sync, by=command.by, pass_=part))]
+
+
+def _abandoned(subject: int, known: Connection) -> Decisions:
+    """It was going back, or a held version was being taken over."""
+    if known.restoring is None:
+        return []
+    return [(subject, RestoreAbandoned(started=known.restoring, reason=RestoreEnd.REMOVED))]
 
 
 def _overdue(subject: int, known: Connection, now: datetime) -> Decisions:

@@ -103,7 +103,7 @@ def _trouble(known: Connection, word: Condition) -> Reason | None:
     """The one reason that says most of a connection."""
     if known.grant.phase is GrantPhase.NEEDED:
         return Reason.TO_BE_AUTHORISED
-    last = known.last
+    last = condition.trouble(known)
     if last and last.cause and failure.RULES[last.cause].turn is failure.Turn.PERSON:
         return Reason.PERSON
     if condition.is_chronic(known):

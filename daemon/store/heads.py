@@ -40,6 +40,7 @@ _ACCEPT = (
     "UPDATE stream SET head = :version WHERE id = :stream",
     "DELETE FROM staged WHERE stream = :stream AND version = :version",
     "DELETE FROM moved WHERE stream = :stream AND version = :version",
+    "UPDATE version SET offer = NULL WHERE stream = :stream AND version = :version",
 )
 
 _DROP = (
