@@ -5,7 +5,7 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 
 import gc
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -30,6 +30,7 @@ from daemon.journal import Journal
 from daemon.limiter import Limiter
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.quarantine import Quarantine
 from daemon.relinking import Relinker
 from daemon.scheduler import Scheduler
 from daemon.store.core import Store
@@ -42,8 +43,10 @@ from events.envelope import Recorded
 from events.log import Log
 from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
 from events.subscription import Subscription
+from events.versions import RecordsQuarantined
 from events.writer import Listener
 from projections import world as worlds
+from projections.streams import Stream
 from projections.world import World
 
 log = structlog.get_logger()
@@ -80,6 +83,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     cache: Cache
     relinker: Relinker
+    quarantine: Quarantine
     providers: Mapping[int, Provider]
 
 
@@ -112,6 +116,8 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(_narrate, narrated)
         nursery.start_soon(Sweeper(journal, storage).run)
+        quarantine = Quarantine(journal, storage, nursery)
+        nursery.start_soon(quarantine.run)
         begun = journal.execute(commands.Recover(version=parts.version))
         _miss(journal, missing)
         providers = _declared(parts, journal)
@@ -149,6 +155,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             outbox=outbox,
             cache=parts.cache,
             relinker=relinker,
+            quarantine=quarantine,
             providers=providers,
         )
         scheduling.cancel()
@@ -162,7 +169,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
 def _reconcile(parts: Parts, world: World) -> Collection[int]:
     """Make vault and store agree with the log; which rows of writes that wait are missing."""
     parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
-    for subject in parts.store.reconcile(_captured(world), world.seq):
+    for subject in parts.store.reconcile(_captured(world), world.seq, _held(world)):
         log.warning("store-behind", subject=subject, seq=world.seq)
     relinking.settle(world, parts.vault)
     parts.store.name_all(
@@ -235,7 +242,7 @@ def _fields(recorded: Recorded) -> dict[str, object]:
     fields: dict[str, object] = {"seq": recorded.seq, "subject": recorded.subject}
     if isinstance(event, SyncStarted):
         fields["sync"] = recorded.seq
-    elif isinstance(event, (RecordsCaptured, RecordsRefused)):
+    elif isinstance(event, (RecordsCaptured, RecordsRefused, RecordsQuarantined)):
         fields["sync"] = event.version
     for name in event.__struct_fields__:
         value = getattr(event, name)
@@ -266,12 +273,17 @@ def _miss(journal: Journal, rows: Collection[int]) -> None:
 
 def _captured(world: World) -> dict[tuple[int, str, str], int]:
     """The last version of each stream, by connection, provider and name."""
-    return {
-        (subject, world.providers[provider].name, name): stream.version
-        for subject, connection in world.connections.items()
-        for provider, streams in {
-            **connection.former,
-            connection.provider: connection.streams,
-        }.items()
-        for name, stream in streams.items()
-    }
+    return {whose: stream.version for whose, stream in _streams(world)}
+
+
+def _held(world: World) -> dict[tuple[int, str, str], int]:
+    """The versions that are held, by the same."""
+    return {whose: each.held.version for whose, each in _streams(world) if each.held is not None}
+
+
+def _streams(world: World) -> Iterator[tuple[tuple[int, str, str], Stream]]:
+    for subject, connection in world.connections.items():
+        everywhere = {**connection.former, connection.provider: connection.streams}
+        for provider, streams in everywhere.items():
+            for name, stream in streams.items():
+                yield (subject, world.providers[provider].name, name), stream

@@ -30,9 +30,8 @@ FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to b
 class Held(Struct, frozen=True, kw_only=True):
     """A version that a guard doubted, and that is held beside the one in force.
 
-    It was compared with the version `base`, and can be taken over while that one is in force. Of
-    `fetched` records taking it over would leave `offered`. `share` is what was measured, `limit`
-    what the guard allowed, `fields` how many were gone or of another type.
+    It was compared with the version `base`, of so many `rows`, and can be taken over while that one
+    is in force. The other fields are as those of what recorded it.
     """
 
     version: int
@@ -40,10 +39,13 @@ class Held(Struct, frozen=True, kw_only=True):
     at: datetime
     offered: int
     base: int = 0
+    rows: int = 0
     fetched: int = 0
     share: float | None = None
     limit: float | None = None
     fields: int = 0
+    declared: int | None = None
+    day: date | None = None
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     `newest_day` is the newest that came with a whole window; `failed_days` are those still owed,
     oldest first. So many syncs in a row brought it nothing (`failures`): the last one was the sync
     `failed_in`, or one that came to no stream at all. `failed_at` is when last anything of it
-    failed, and `empty` says that it was refused as empty, and no data has returned. `held` waits
+    failed, and `empty` says that it was refused as empty, and no data has returned. `doubt` is the
+    guard that the last answer, or a day of it, was refused or held for, if it was. `held` waits
     for a person's word; of the versions before `pruned_before` nothing is kept any more.
     """
 
@@ -69,6 +72,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     failed_in: int = 0
     failed_at: datetime | None = None
     empty: bool = False
+    doubt: Guard | None = None
     held: Held | None = None
     pruned_before: int = 0
 
@@ -93,13 +97,15 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                     newest_day=_newest(before.newest_day, event.days if regular else ()),
                     failed_days=_without(before.failed_days, event.days),
                     failed_at=before.failed_at,
+                    doubt=before.doubt if before.failed_in == event.version else None,
                     held=before.held,
                     pruned_before=before.pruned_before,
                 ),
             }
         case RecordsRefused(stream=name, version=version, cause=FailureClass() as cause, day=day):
             failure = StreamFailure(stream=name, cause=cause, message="", day=day)
-            return {**streams, name: _lost(streams.get(name, NEW), failure, version, recorded.at)}
+            lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
+            return {**streams, name: replace(lost, doubt=recorded.event.guard)}
         case RecordsQuarantined(stream=name, version=version) as event:
             failure = StreamFailure(stream=name, cause=event.cause, message="")
             lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
@@ -109,12 +115,15 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                 at=recorded.at,
                 offered=event.offered,
                 base=lost.version,
+                rows=event.rows,
                 fetched=event.fetched,
                 share=event.share,
                 limit=event.limit,
                 fields=event.fields,
+                declared=event.declared,
+                day=event.day,
             )
-            return {**streams, name: replace(lost, held=held)}
+            return {**streams, name: replace(lost, doubt=event.guard, held=held)}
         case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
             return {**streams, name: replace(streams.get(name, NEW), held=None)}
         case VersionsPruned(stream=name, before=before):
@@ -178,6 +187,7 @@ def _lost(before: Stream, failure: StreamFailure, sync: int, at: datetime) -> St
         failed_in=sync,
         failed_at=at,
         empty=before.empty or failure.cause is FailureClass.EMPTY,
+        doubt=before.doubt if before.failed_in == sync else None,
     )
 
 

@@ -10,8 +10,15 @@ import msgspec
 from daemon.cli import arguments, client, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
+from daemon.cli.lazy import LazyGroup
 from daemon.control.messages import Data
 
+QUARANTINE = {
+    "list": "daemon.cli.quarantine:list_",
+    "show": "daemon.cli.quarantine:show",
+    "accept": "daemon.cli.quarantine:accept",
+    "drop": "daemon.cli.quarantine:drop",
+}
 PAGE = 500  # records asked for at once
 CELL_MAX = 40  # characters of one value in a table
 GAP = 2
@@ -20,6 +27,14 @@ GAP = 2
 @click.group()
 def data() -> None:
     """Look at the records that were fetched."""
+
+
+@data.group(cls=LazyGroup, places=QUARANTINE)
+def quarantine() -> None:
+    """Show answers that were doubted, and settle what is held of them.
+
+    What is held changes nothing: the last good data stays in force until somebody accepts it.
+    """
 
 
 @data.command(
@@ -150,6 +165,10 @@ def _sum_up(page: Data, shown: int, columns: int) -> None:
     screen.line("; ".join(parts))
     if page.last_good is not None:
         screen.line(_last_good(page), "yellow")
+    if page.held is not None:
+        of = f"{page.connection} {page.stream}"
+        words = f"a newer answer is held back; type: rounds data quarantine show {of}"
+        screen.line(words, "yellow")
 
 
 def _last_good(page: Data) -> str:

@@ -20,6 +20,7 @@ from daemon.gateway.outbox import Outbox
 from daemon.journal import Journal
 from daemon.places import Places
 from daemon.provider import Provider
+from daemon.quarantine import Quarantine
 from daemon.relinking import Relinker
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
@@ -71,6 +72,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     cache: Cache
     outbox: Outbox
     relinker: Relinker
+    quarantine: Quarantine
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -97,6 +99,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             cache=daemon.cache,
             outbox=daemon.outbox,
             relinker=daemon.relinker,
+            quarantine=daemon.quarantine,
             providers=daemon.providers,
             places=places,
             version=version,

@@ -95,7 +95,7 @@ class StreamView(Struct, frozen=True, kw_only=True):
     """One stream: the version in force, its rows, and its last failure if it is newer.
 
     `condition` is healthy, degraded, unhealthy or unknown, `overall` the same as excellent, good,
-    fair or poor. `captured_at` is its last success.
+    fair or poor. `captured_at` is its last success; `held` the version that is held beside it.
     """
 
     stream: str
@@ -110,6 +110,7 @@ class StreamView(Struct, frozen=True, kw_only=True):
     consecutive_failures: int = 0
     last_failure: datetime | None = None
     last_check: datetime | None = None
+    held: int | None = None
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -269,7 +270,7 @@ class Data(Struct, frozen=True, kw_only=True):
     """Some current records. `rows` counts all; `after` asks for the next page, None ends.
 
     They came from `provider`, as of `captured_at`. `last_good` says why nothing newer comes, where
-    that is so for good: `retired`, or `relinked` away from that provider.
+    that is so for good: `retired`, or `relinked` away from that provider. A newer answer is `held`.
     """
 
     seq: int
@@ -283,6 +284,7 @@ class Data(Struct, frozen=True, kw_only=True):
     captured_at: datetime | None = None
     now: datetime | None = None
     last_good: str | None = None
+    held: int | None = None
 
 
 class WatchTick(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from daemon.control import (
     passes,
     past,
     policies,
+    quarantine,
     records,
     relinking,
     rotation,
@@ -29,6 +30,7 @@ from daemon.control import messages as m
 from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
+from daemon.control import quarantine_messages as q
 from daemon.control import rotation_messages as r
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
@@ -163,6 +165,10 @@ OPERATIONS = (
     _post("outbox-retry", Role.OPERATOR, o.WriteName, outbox.retry),
     _post("outbox-delivered", Role.OPERATOR, o.WriteName, outbox.delivered),
     _post("outbox-drop", Role.OPERATOR, o.WriteName, outbox.drop),
+    _get("quarantine", q.QuarantineQuery, q.Doubts, quarantine.show_all),
+    _get("quarantine-version", q.HeldName, q.DoubtAnswer, quarantine.show),
+    _post("quarantine-accept", Role.OPERATOR, q.HeldName, quarantine.accept),
+    _post("quarantine-drop", Role.OPERATOR, q.HeldName, quarantine.drop),
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),

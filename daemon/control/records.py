@@ -2,6 +2,7 @@
 
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Data, DataQuery
+from daemon.decide import capturing
 from daemon.decide.retirement import is_over
 from events.terms import Caller
 from projections.connection import Connection
@@ -34,6 +35,9 @@ async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
         captured_at=stream.captured_at,
         now=desk.journal.clock.now(),
         last_good=last_good,
+        held=stream.held.version
+        if stream.held and capturing.is_in_time(stream, stream.held)
+        else None,
     )
 
 

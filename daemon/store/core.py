@@ -1,22 +1,26 @@
 """What can be done with the data store? Synchronous, on one connection, one call at a time."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, heads, outbox, schema, views
+from daemon.store import doubts, drafts, heads, outbox, schema, versions, views
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
 from daemon.store.schema import StoreUnusable
+from daemon.store.versions import Page
 from events.terms import Mode
 from events.writer import FULL
 
-PAGE_BYTES_MAX = 8 * 1024 * 1024  # of records shown at once; one record may be larger
+T = TypeVar("T")
+
+NOTHING_HELD: Mapping[tuple[int, str, str], int] = MappingProxyType({})
 
 
 class StoreFull(Exception):
@@ -25,15 +29,6 @@ class StoreFull(Exception):
 
 class StoreBroken(Exception):
     """The store's file failed in a way after which it cannot be trusted; the process must end."""
-
-
-class Page(Struct, frozen=True, kw_only=True):
-    """Some current records of one stream, by key; `after` is where the next page goes on."""
-
-    version: int
-    rows: int
-    records: list[dict[str, Any]]
-    after: str | None
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -47,7 +42,9 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         """Open the store, in memory where `path` is None. Raises StoreUnusable."""
         self._connection = schema.connect(path)
-        self._owed: dict[int, int] = {}  # stream → version that the log has, and a full disk not
+        # stream → version that the log has, and a full disk not: in force, or held
+        self._owed: dict[int, int] = {}
+        self._holds: dict[int, int] = {}
 
     def close(self) -> None:
         self._connection.close()
@@ -96,8 +93,11 @@ class Store:
             if stream_id in self._owed:
                 heads.accept(self._connection, stream_id, self._owed[stream_id])
                 views.refresh(self._connection, provider, stream)
+            if stream_id in self._holds:
+                doubts.hold(self._connection, stream_id, self._holds[stream_id])
             heads.drop(self._connection, stream_id)
         self._owed.pop(stream_id, None)
+        self._holds.pop(stream_id, None)
         return Draft(
             stream=stream_id,
             version=version,
@@ -149,6 +149,16 @@ class Store:
         with self._writing():
             heads.drop(self._connection, draft.stream)
 
+    def hold(self, draft: Draft) -> None:
+        """Hold a draft beside the version in force. Its RecordsQuarantined is durable by now.
+
+        Where the disk has no room for it, the next `begin` makes up for it.
+        """
+        self._holds[draft.stream] = draft.version
+        with self._writing():
+            doubts.hold(self._connection, draft.stream, draft.version)
+        del self._holds[draft.stream]
+
     def position(self, connection: int, stream: str, provider: str | None = None) -> Position:
         """Where the next fetch goes on, and as what its columns are read.
 
@@ -165,11 +175,17 @@ class Store:
             return Position()
         return Position(cursor=row[0], types=msgspec.json.decode(row[1], type=dict[str, str]))
 
-    def reconcile(self, captured: Mapping[tuple[int, str, str], int], last: int) -> list[int]:
+    def reconcile(
+        self,
+        captured: Mapping[tuple[int, str, str], int],
+        last: int,
+        held: Mapping[tuple[int, str, str], int] = NOTHING_HELD,
+    ) -> list[int]:
         """Make the store agree with the log after a crash.
 
         `captured` gives the last recorded version of each stream (connection, provider, name),
-        `last` the log's last number. Drafts that were recorded are accepted, the others dropped.
+        `held` the one that is held of it, `last` the log's last number. Drafts that were recorded
+        are accepted, or held, the others dropped, and so is what is held no more.
         Returns the connections of which the store holds older records than the log speaks of (it is
         an older copy, or was deleted): their next syncs make up for it.
 
@@ -190,7 +206,8 @@ class Store:
                 if recorded > head and heads.knows(self._connection, stream, recorded):
                     heads.accept(self._connection, stream, recorded)
                     views.refresh(self._connection, provider, name)
-                heads.drop(self._connection, stream)
+                holding = held.get((connection, provider, name))
+                doubts.reconcile(self._connection, stream, holding)
         return self._behind(captured)
 
     def show(
@@ -206,21 +223,20 @@ class Store:
 
         Of that provider's stream, or of whichever provider's was captured last.
         """
-        row = self._connection.execute(
-            "SELECT id, head, coalesce(rows, 0) FROM stream LEFT JOIN version "
-            f"ON version.stream = id AND version = head WHERE {_NAMED}",
-            (connection, stream, provider, provider),
-        ).fetchone()
-        if row is None:
-            return None
         with self._guarded():
-            found, more = self._some(row[0], after or "", limit)
-        return Page(
-            version=row[1],
-            rows=row[2],
-            records=[msgspec.json.decode(body) for _, body in found],
-            after=found[-1][0] if more else None,
-        )
+            return versions.show(
+                self._connection, connection, stream, after=after, limit=limit, provider=provider
+            )
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask of what was, as `versions` and `differences` do; nothing is written."""
+        with self._guarded():
+            return question(self._connection)
+
+    def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Change something besides, as `doubts` does, in one transaction."""
+        with self._writing():
+            return change(self._connection)
 
     def put_letter(self, connection: int, letter: Letter) -> int:
         """Keep what is to be written; its row, once that is on disk."""
@@ -243,20 +259,6 @@ class Store:
         """Make the outbox agree with the log; which rows (row → connection) are missing."""
         with self._writing():
             return outbox.reconcile(self._connection, waiting)
-
-    def _some(self, stream: int, after: str, limit: int) -> tuple[list[tuple[str, str]], bool]:
-        """Some current rows (key, body), one at least; and whether there may be more."""
-        found, size = [], 0
-        for key, body in self._connection.execute(
-            "SELECT key, body FROM record WHERE stream = ? AND until IS NULL AND key > ? "
-            "ORDER BY key LIMIT ?",
-            (stream, after, limit),
-        ):
-            found.append((key, body))
-            size += len(body)
-            if size >= PAGE_BYTES_MAX:
-                return found, True
-        return found, len(found) == limit
 
     def _behind(self, captured: Mapping[tuple[int, str, str], int]) -> list[int]:
         visible = {

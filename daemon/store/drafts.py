@@ -180,7 +180,8 @@ def compare(
             days=tuple(draft.days),
             broken=profiles.shown(broken),
         )
-        looks = profiles.known(seen) or before.profile
+        whole = draft.mode is Mode.FULL
+        looks = profiles.carried(before.profile, profiles.known(seen), whole=whole)
         connection.execute(
             "INSERT INTO version (stream, version, rows, digest, cursor, types, profile, offer) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

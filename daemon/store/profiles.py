@@ -100,6 +100,20 @@ def known(profile: Profile) -> Known | None:
     }
 
 
+def carried(before: Known | None, now: Known | None, *, whole: bool) -> Known | None:
+    """What is kept with the next version.
+
+    An answer that is not the whole may be of one kind by chance: of it only what holds as before.
+    """
+    if before is None or now is None:
+        return now or before
+    if whole:
+        return now
+    return {
+        name: type_ if now[name] == type_ else "" for name, type_ in before.items() if name in now
+    }
+
+
 def broken(before: Known | None, profile: Profile, *, typed: bool) -> Broken:
     """How records differ from what all had before. `typed` says that types mean something."""
     if before is None or profile.fields is None or profile.rows < ROWS_ENOUGH:

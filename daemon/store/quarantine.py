@@ -43,13 +43,23 @@ class Examples(Struct, frozen=True, kw_only=True):
     removed: list[dict[str, Any]] = []
 
 
-class HeldVersion(Struct, frozen=True, kw_only=True):
-    """A version that is held, as it lies there."""
+class Found(Struct, frozen=True, kw_only=True):
+    """A version that is held, as it lies there; `head` is the one in force."""
+
+    stream: int
+    version: int
+    base: int
+    head: int
+    offer: Offer
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What people see of it."""
 
     version: int
     base: int
     offer: Offer
-    examples: Examples = Examples()
+    examples: Examples
 
 
 class Doubted(Struct, frozen=True, kw_only=True):
@@ -71,20 +81,29 @@ def note(connection: sqlite3.Connection, stream: int, version: int) -> None:
     connection.execute(_NOTE, {"stream": stream, "version": version})
 
 
-def held(connection: sqlite3.Connection, stream: int) -> HeldVersion | None:
-    row = connection.execute(
-        "SELECT version, base, offer FROM quarantine WHERE stream = ?", (stream,)
-    ).fetchone()
+def find(connection: sqlite3.Connection, whose: int, stream: str, provider: str) -> Found | None:
+    """What is held of a connection's stream."""
+    row = connection.execute(_FIND, (whose, stream, provider)).fetchone()
     if row is None:
         return None
-    offer = msgspec.json.decode(row[2], type=Offer)
-    return HeldVersion(version=row[0], base=row[1], offer=offer)
+    offer = msgspec.json.decode(row[4], type=Offer)
+    return Found(stream=row[0], version=row[1], base=row[2], head=row[3], offer=offer)
 
 
-def doubted(connection: sqlite3.Connection, stream: int) -> Doubted | None:
-    row = connection.execute(
-        "SELECT version, offer FROM doubted WHERE stream = ?", (stream,)
-    ).fetchone()
+def show(connection: sqlite3.Connection, whose: int, stream: str, provider: str) -> Shown | None:
+    """The same for people, with some of its records."""
+    found = find(connection, whose, stream, provider)
+    if found is None:
+        return None
+    some = examples(connection, found.stream)
+    return Shown(version=found.version, base=found.base, offer=found.offer, examples=some)
+
+
+def doubted(
+    connection: sqlite3.Connection, whose: int, stream: str, provider: str
+) -> Doubted | None:
+    """How the last answer that was doubted differed."""
+    row = connection.execute(_DOUBTED, (whose, stream, provider)).fetchone()
     if row is None:
         return None
     return Doubted(version=row[0], broken=msgspec.json.decode(row[1], type=Offer).broken)
@@ -121,6 +140,17 @@ def examples(connection: sqlite3.Connection, stream: int) -> Examples:
         removed=[each for (each,) in removed],
     )
 
+
+_FIND = """
+    SELECT stream.id, quarantine.version, base, head, offer
+    FROM quarantine JOIN stream ON stream.id = quarantine.stream
+    WHERE connection = ? AND name = ? AND provider = ?
+"""
+
+_DOUBTED = """
+    SELECT doubted.version, offer FROM doubted JOIN stream ON stream.id = doubted.stream
+    WHERE connection = ? AND name = ? AND provider = ?
+"""
 
 _HOLD = (
     """

@@ -1,14 +1,18 @@
 """How do tasks use the data store without holding up the loop? One call at a time, off it."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import trio
 
-from daemon.store.core import Page, Position, Store
+from daemon.store import doubts
+from daemon.store.core import Position, Store
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
+from daemon.store.quarantine import Offer
+from daemon.store.versions import Page
 from events.terms import Mode
 
 T = TypeVar("T")
@@ -78,6 +82,32 @@ class Storage:
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))
 
+    async def refuse(self, draft: Draft) -> None:
+        await self._change(partial(doubts.refuse, draft=draft))
+
+    async def hold(self, draft: Draft) -> None:
+        await self._run(partial(self._store.hold, draft))
+
+    async def stage_held(
+        self, connection: int, provider: str, stream: str, *, held: int, version: int
+    ) -> tuple[Draft, Offer] | None:
+        return await self._change(
+            partial(
+                doubts.stage,
+                whose=connection,
+                provider=provider,
+                stream=stream,
+                held=held,
+                version=version,
+            )
+        )
+
+    async def drop_held(self, connection: int, stream: str, version: int) -> None:
+        await self._change(partial(doubts.drop, whose=connection, stream=stream, version=version))
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._run(partial(self._store.change, change))
+
     async def position(self, connection: int, stream: str, provider: str | None = None) -> Position:
         return await self._run(partial(self._store.position, connection, stream, provider))
 
@@ -92,6 +122,9 @@ class Storage:
     ) -> Page | None:
         call = partial(self._store.show, connection, stream, provider=provider)
         return await self._run(partial(call, after=after, limit=limit))
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._run(partial(self._store.ask, question))
 
     async def put_letter(self, connection: int, letter: Letter) -> int:
         return await self._run(partial(self._store.put_letter, connection, letter))
