@@ -45,23 +45,9 @@ OBSTACLES = {
         "be taken over any more; type: rounds data quarantine drop {name} {stream}"
     ),
 }
-CODES = {
-    Obstacle.NOTHING: "not-found",
-    Obstacle.SYNCING: "busy",
-    Obstacle.RESTORING: "busy",
-    Obstacle.SUPERSEDED: "invalid",
-}
-ENDS = {
-    RestoreEnd.DISK_FULL: (
-        "disk-full",
-        "the disk is full, so {of} stays as it was, and what is held stays held: free some space",
-    ),
-    RestoreEnd.FAILED: (
-        "internal",
-        "rounds itself failed, so {of} stays as it was; its log says where: please report it",
-    ),
-    RestoreEnd.REMOVED: ("not-found", "{name} was removed meanwhile, and what was held dropped"),
-}
+FULL = "the disk is full, so {of} stays as it was, and what is held stays held: free some space"
+FAILED = "rounds itself failed, so {of} stays as it was; its log says where: please report it"
+GONE = "{name} was removed meanwhile, and with it what was held"
 NOT_THERE = (
     "the data store does not hold it as the log says, or newer data was accepted meanwhile; {of} "
     "stays as it was; type: rounds data quarantine drop {name} {stream}"
@@ -128,8 +114,7 @@ async def accept(desk: Desk, name: HeldName, by: Caller) -> Done:
     if not acceptance.done.is_set():
         raise Refused("disk-full", NOT_WRITTEN)
     if acceptance.abandoned is not None:
-        code, words = ENDS.get(acceptance.abandoned, ("invalid", NOT_THERE))
-        raise Refused(code, _said(words, known, name))
+        raise _ended(acceptance.abandoned, known, name)
     rows = desk.journal.world.connections[subject].streams[name.stream].rows
     words = (
         f"{name.stream}: what was held is in force as version {acceptance.started.seq}, with "
@@ -150,7 +135,22 @@ async def drop(desk: Desk, name: HeldName, by: Caller) -> Done:
 
 
 def _refused(kept: Obstacle, known: Connection, name: HeldName) -> Refused:
-    return Refused(CODES[kept], _said(OBSTACLES[kept], known, name))
+    words = _said(OBSTACLES[kept], known, name)
+    if kept is Obstacle.NOTHING:
+        return Refused("not-found", words)
+    return Refused("busy" if kept in capturing.PASSING else "invalid", words)
+
+
+def _ended(how: RestoreEnd, known: Connection, name: HeldName) -> Refused:
+    match how:
+        case RestoreEnd.DISK_FULL:
+            return Refused("disk-full", _said(FULL, known, name))
+        case RestoreEnd.FAILED:
+            return Refused("internal", _said(FAILED, known, name))
+        case RestoreEnd.REMOVED:
+            return Refused("not-found", _said(GONE, known, name))
+        case _:
+            return Refused("invalid", _said(NOT_THERE, known, name))
 
 
 def _said(words: str, known: Connection, name: HeldName) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemon.store import profiles, rows, views, windows
+from daemon.store import heads, profiles, rows, views, windows
 from daemon.store.profiles import Kind, Profile
 from daemon.store.quarantine import Offer
 from events.terms import Mode
@@ -150,7 +150,7 @@ def compare(
     names = {"stream": draft.stream, "version": draft.version}
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        before = _head(connection, draft.stream)
+        before = heads.current(connection, draft.stream)
         if draft.mode is Mode.FULL:
             connection.execute(_REMOVE, names)
         elif draft.mode is Mode.WINDOW:
@@ -180,22 +180,16 @@ def compare(
             days=tuple(draft.days),
             broken=profiles.shown(broken),
         )
-        whole = draft.mode is Mode.FULL
-        looks = profiles.carried(before.profile, profiles.known(seen), whole=whole)
-        connection.execute(
-            "INSERT INTO version (stream, version, rows, digest, cursor, types, profile, offer) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                draft.stream,
-                draft.version,
-                offer.rows,
-                digest,
-                cursor or before.cursor,
-                before.types if types is None else msgspec.json.encode(types).decode(),
-                profiles.written(looks),
-                msgspec.json.encode(offer).decode(),
+        kept = heads.Head(
+            count=offer.rows,
+            digest=digest,
+            cursor=cursor or before.cursor,
+            types=before.types if types is None else msgspec.json.encode(types).decode(),
+            profile=profiles.carried(
+                before.profile, profiles.known(seen), whole=draft.mode is Mode.FULL
             ),
         )
+        heads.put(connection, draft.stream, draft.version, kept, offer)
     return _difference(offer, len(broken))
 
 
@@ -210,33 +204,6 @@ def _difference(offer: Offer, fields: int) -> Difference:
         rows=offer.rows,
         digest=offer.digest,
         fields=fields,
-    )
-
-
-class Head(Struct, frozen=True, kw_only=True):
-    """The version in force."""
-
-    count: int = 0
-    digest: bytes = rows.NOTHING
-    cursor: str | None = None
-    types: str | None = None
-    profile: profiles.Known | None = None
-
-
-def _head(connection: sqlite3.Connection, stream: int) -> Head:
-    row = connection.execute(
-        "SELECT rows, digest, cursor, types, profile FROM stream JOIN version "
-        "ON version.stream = stream.id AND version.version = stream.head WHERE stream.id = ?",
-        (stream,),
-    ).fetchone()
-    if row is None:
-        return Head()
-    return Head(
-        count=row[0],
-        digest=row[1],
-        cursor=row[2],
-        types=row[3],
-        profile=profiles.read(row[4]),
     )
 
 
