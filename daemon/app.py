@@ -4,7 +4,7 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 """
 
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from daemon import (
     connection_past,
     narrator,
     prefix_check,
-    relinking,
+    reconciling,
     replaying,
 )
 from daemon.actor import Actor
@@ -39,6 +39,7 @@ from daemon.past import Engine, InProcess, Past
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.pruner import Pruner
+from daemon.quarantine import Quarantine
 from daemon.relinking import Relinker
 from daemon.restoring import Restorer
 from daemon.scheduler import Scheduler
@@ -52,7 +53,6 @@ from events.ballast import Ballast
 from events.log import Log
 from events.snapshots import Snapshots
 from events.writer import Listener
-from projections.world import World
 
 log = structlog.get_logger()
 
@@ -99,6 +99,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     snapshotter: Snapshotter
     past: Past
     restorer: Restorer
+    quarantine: Quarantine
     providers: Mapping[int, Provider]
 
 
@@ -106,7 +107,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
 async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
     world, since = replaying.begin(parts.log, parts.snapshots)
-    missing = _reconcile(parts, world)
+    missing = reconciling.reconcile(parts.vault, parts.store, world)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
     storage = Storage(parts.store, parts.run)
@@ -115,8 +116,10 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(narrator.narrate, narrated)
         nursery.start_soon(Sweeper(journal, storage).run)
+        quarantine = Quarantine(journal, storage, nursery)
+        nursery.start_soon(quarantine.run)
         begun = journal.execute(commands.Recover(version=parts.version))
-        _miss(journal, missing)
+        reconciling.miss(journal, missing)
         providers = _declared(parts, journal)
         ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
         keeper = Keeper(journal, parts.vault, providers, ballast)
@@ -157,6 +160,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             snapshotter=snapshotter,
             past=past,
             restorer=restorer,
+            quarantine=quarantine,
             providers=providers,
         )
         scheduling.cancel()
@@ -167,21 +171,6 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.cancel_scope.cancel()
         narrator.tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
-
-
-def _reconcile(parts: Parts, world: World) -> Collection[int]:
-    """Make vault and store agree with the log; which rows of writes that wait are missing."""
-    parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
-    for subject in parts.store.reconcile(_captured(world), world.seq):
-        log.warning("store-behind", subject=subject, seq=world.seq)
-    relinking.settle(world, parts.vault)
-    parts.store.name_all(
-        {
-            subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
-            for subject, each in world.connections.items()
-        }
-    )
-    return parts.store.reconcile_letters(_waiting(world))
 
 
 def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
@@ -261,33 +250,3 @@ async def stop(
 async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
     with scope:
         await scheduler.run()
-
-
-def _waiting(world: World) -> dict[int, int]:
-    """The rows of what has yet to be written, and whose they are."""
-    return {write.row: subject for subject, outbox in world.outboxes.items() for write in outbox}
-
-
-def _miss(journal: Journal, rows: Collection[int]) -> None:
-    """What the log says waits, and the data store does not hold, cannot be delivered."""
-    lost = [
-        commands.MissWrite(subject=subject, write=write.number)
-        for subject, outbox in journal.world.outboxes.items()
-        for write in outbox
-        if write.row in rows
-    ]
-    for wish in lost:
-        journal.execute(wish)
-
-
-def _captured(world: World) -> dict[tuple[int, str, str], int]:
-    """The last version of each stream, by connection, provider and name."""
-    return {
-        (subject, world.providers[provider].name, name): stream.version
-        for subject, connection in world.connections.items()
-        for provider, streams in {
-            **connection.former,
-            connection.provider: connection.streams,
-        }.items()
-        for name, stream in streams.items()
-    }

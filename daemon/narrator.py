@@ -8,6 +8,7 @@ import structlog
 from events.envelope import Recorded
 from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
 from events.subscription import Subscription
+from events.versions import RecordsQuarantined
 
 log = structlog.get_logger()
 
@@ -28,7 +29,7 @@ def _fields(recorded: Recorded) -> dict[str, object]:
     fields: dict[str, object] = {"seq": recorded.seq, "subject": recorded.subject}
     if isinstance(event, SyncStarted):
         fields["sync"] = recorded.seq
-    elif isinstance(event, (RecordsCaptured, RecordsRefused)):
+    elif isinstance(event, (RecordsCaptured, RecordsRefused, RecordsQuarantined)):
         fields["sync"] = event.version
     for name in event.__struct_fields__:
         value = getattr(event, name)

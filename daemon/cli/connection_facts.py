@@ -39,7 +39,19 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
         found.append(("running", f"sync {run.sync} ({run.kind}){_far(run)}"))
     if view.writes:
         found.append(("outbox", f"{outbox.summary(view.writes)} {view.connection}"))
-    return [*found, *_past(view, now), *_former(view)]
+    return [*found, *_held(view), *_past(view, now), *_former(view)]
+
+
+def _held(view: ConnectionView) -> Facts:
+    """What somebody has yet to accept or drop."""
+    return [
+        (
+            f"{each.stream} held back",
+            f"version {each.held}; rounds data quarantine show {view.connection} {each.stream}",
+        )
+        for each in view.streams
+        if each.held is not None
+    ]
 
 
 def _former(view: ConnectionView) -> Facts:

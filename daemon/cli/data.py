@@ -20,6 +20,7 @@ PLACES = {
     "versions": "daemon.cli.data_versions:versions",
     "diff": "daemon.cli.data_diff:diff",
     "export": "daemon.cli.data_export:export",
+    "quarantine": "daemon.cli.quarantine:quarantine",
 }
 PAGE = 500  # records asked for at once
 CELL_MAX = 40  # characters of one value in a table
@@ -173,6 +174,10 @@ def _sum_up(page: Data, shown: int, columns: int) -> None:
     screen.line("; ".join(parts))
     if page.last_good is not None:
         screen.line(_last_good(page), "yellow")
+    if page.held is not None:
+        of = f"{page.connection} {page.stream}"
+        words = f"a newer answer is held back; type: rounds data quarantine show {of}"
+        screen.line(words, "yellow")
 
 
 def _last_good(page: Data) -> str:

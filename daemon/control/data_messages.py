@@ -34,7 +34,7 @@ class Data(Struct, frozen=True, kw_only=True):
 
     They came from `provider`, as of `captured_at`, which event `event` recorded; the version in
     force is `current`. `last_good` says why nothing newer comes, where that is so for good:
-    `retired`, or `relinked` away from that provider.
+    `retired`, or `relinked` away from that provider. A newer answer is `held`, by that number.
     """
 
     seq: int
@@ -50,6 +50,7 @@ class Data(Struct, frozen=True, kw_only=True):
     last_good: str | None = None
     event: int | None = None
     current: int = 0
+    held: int | None = None
 
 
 class DataVersionsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ from daemon.journal import Journal
 from daemon.past import Past, PastJournal
 from daemon.places import Places
 from daemon.provider import Provider
+from daemon.quarantine import Quarantine
 from daemon.relinking import Relinker
 from daemon.restoring import Restorer
 from daemon.snapshotter import Snapshotter
@@ -87,6 +88,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     snapshotter: Snapshotter
     past: Past
     restorer: Restorer
+    quarantine: Quarantine
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -119,6 +121,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             snapshotter=daemon.snapshotter,
             past=daemon.past,
             restorer=daemon.restorer,
+            quarantine=daemon.quarantine,
             providers=daemon.providers,
             places=places,
             version=version,

@@ -82,7 +82,7 @@ class StreamView(Struct, frozen=True, kw_only=True):
     """One stream: the version in force, its rows, and its last failure if it is newer.
 
     `condition` is healthy, degraded, unhealthy or unknown, `overall` the same as excellent, good,
-    fair or poor. `captured_at` is its last success.
+    fair or poor. `captured_at` is its last success; `held` the version that is held beside it.
     """
 
     stream: str
@@ -97,6 +97,7 @@ class StreamView(Struct, frozen=True, kw_only=True):
     consecutive_failures: int = 0
     last_failure: datetime | None = None
     last_check: datetime | None = None
+    held: int | None = None
 
 
 class RunView(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from daemon.control import (
     past,
     policies,
     providers,
+    quarantine,
     records,
     relinking,
     replay,
@@ -38,6 +39,7 @@ from daemon.control import messages as m
 from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
+from daemon.control import quarantine_messages as h
 from daemon.control import replay_messages as q
 from daemon.control import rotation_messages as r
 from daemon.control import snapshot_messages as s
@@ -187,6 +189,10 @@ OPERATIONS = (
     _post("outbox-retry", Role.OPERATOR, o.WriteName, outbox.retry),
     _post("outbox-delivered", Role.OPERATOR, o.WriteName, outbox.delivered),
     _post("outbox-drop", Role.OPERATOR, o.WriteName, outbox.drop),
+    _get("quarantine", h.QuarantineQuery, h.Doubts, quarantine.show_all),
+    _get("quarantine-version", h.HeldName, h.DoubtAnswer, quarantine.show),
+    _post("quarantine-accept", Role.OPERATOR, h.HeldName, quarantine.accept),
+    _post("quarantine-drop", Role.OPERATOR, h.HeldName, quarantine.drop),
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),

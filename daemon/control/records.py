@@ -6,11 +6,12 @@ from daemon.control import as_of
 from daemon.control.as_of import Asked, Then
 from daemon.control.data_messages import Data, DataQuery
 from daemon.control.desk import Desk, Refused
+from daemon.decide import capturing
 from daemon.decide.retirement import is_over
 from daemon.store import versions
 from daemon.store.versions import NotKept, Page
 from events.terms import Caller
-from projections.streams import NEW
+from projections.streams import NEW, Stream
 
 ROWS_MAX = 1000
 
@@ -53,6 +54,7 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
         raise as_of.unknown(desk, asked)
     known = asked.known
     came = await as_of.came_by(desk, asked, page.version, desk.journal.head.seq)
+    stream = as_of.everywhere(desk, asked)[at].get(query.stream, NEW)
     last_good = "relinked" if at != known.provider else "retired" if is_over(known) else None
     return Data(
         seq=desk.journal.head.seq,
@@ -63,11 +65,19 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
         records=page.records,
         after=page.after,
         provider=provider,
-        captured_at=as_of.everywhere(desk, asked)[at].get(query.stream, NEW).captured_at,
+        captured_at=stream.captured_at,
         now=desk.journal.clock.now(),
         last_good=last_good,
         event=came.recorded.seq if came else None,
         current=page.version,
+        held=_held(stream),
+    )
+
+
+def _held(stream: Stream) -> int | None:
+    """The version that could be taken over."""
+    return (
+        stream.held.version if stream.held and capturing.is_in_time(stream, stream.held) else None
     )
 
 

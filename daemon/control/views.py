@@ -25,7 +25,7 @@ from projections.streams import NEW, checked_at
 
 def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
     world, now = desk.journal.world, desk.journal.clock.now()
-    counters, last = connection.health, connection.last
+    counters, last, trouble = connection.health, connection.last, condition.trouble(connection)
     provider = world.providers.get(connection.provider)
     word = condition.of_connection(connection, provider, now)
     start, held = hindrance.outlook(world, subject, now)
@@ -46,8 +46,8 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         last_success=counters.last_success,
         last_failure=counters.last_failure,
         last=last.word if last else None,
-        cause=last.cause if last else None,
-        message=last.message or None if last else None,
+        cause=trouble.cause if trouble else None,
+        message=trouble.message or None if trouble else None,
         running=running(desk, subject),
         streams=streams(connection, provider, now),
         grant=_grant(connection.grant),
@@ -139,6 +139,7 @@ def _stream(
         consecutive_failures=failures,
         last_failure=stream.failed_at,
         last_check=checked_at(stream),
+        held=stream.held.version if stream.held else None,
     )
 
 

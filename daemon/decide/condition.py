@@ -20,6 +20,7 @@ from daemon.decide import failure
 from events.terms import FailureClass, Reaction
 from projections import health, provider
 from projections.connection import Connection
+from projections.ending import Ending
 from projections.grant import Phase
 from projections.provider import Provider
 from projections.streams import NEW, Stream
@@ -117,6 +118,19 @@ def overall(word: Condition, failures: int) -> Overall:
             return Overall.POOR
 
 
+def trouble(known: Connection) -> Ending | None:
+    """How the last sync failed, unless a person has taken over by hand what was held of it."""
+    last = known.last
+    if last is None or last.cause is None:
+        return None
+    return None if not last.whole and is_settled(known) else last
+
+
+def is_settled(known: Connection) -> bool:
+    """Whether nothing stands any more that ever failed of a stream."""
+    return not any(stream.failure for stream in known.streams.values())
+
+
 def cause_of(known: Connection, name: str) -> FailureClass | None:
     """What stands between a stream and data: its own failure, or what kept a whole sync from it."""
     stream = known.streams.get(name, NEW)
@@ -158,7 +172,7 @@ def is_chronic(known: Connection) -> bool:
 
 
 def _of_syncs(known: Connection, now: datetime) -> Condition:
-    counters, last = known.health, known.last
+    counters, last = known.health, trouble(known)
     if not counters.total:
         return Condition.UNKNOWN
     over = last is not None and last.cause is not None and not failure.is_retried(last.cause)
