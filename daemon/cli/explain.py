@@ -7,8 +7,8 @@ import click
 
 from daemon.cli import arguments, asof, client, explain_words, screen, when
 from daemon.cli.arguments import as_json, examples
+from daemon.cli.because_words import Line
 from daemon.cli.ending import Ended, Exit
-from daemon.cli.explain_words import Line
 from daemon.control.explain_messages import Explanation
 
 
@@ -52,9 +52,9 @@ def explain(
         return
     found = client.read(answer, Explanation)
     lines = list(_sync(found) if found.sync else _score(found) if score else _all(found))
-    title = explain_words.head(found)
+    head = explain_words.head(found)
     asof.say(at, found.seq, found.now)
-    screen.line(title.text, title.style or None)
+    screen.line(head.text, head.style or None)
     screen.line()
     screen.show(_table(lines))
     if found.sync is None and (number := explain_words.last_sync(found.last)):

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct
-
 from daemon.cli import held_words, times, words
-from daemon.cli.causes import CAUSES
+from daemon.cli.because_words import Line, line, title, told
 from daemon.control.explain_messages import (
     Because,
     Explanation,
@@ -17,57 +15,10 @@ from daemon.control.explain_messages import (
     SyncWhy,
 )
 from daemon.control.messages import EventView
-from daemon.control.policy_messages import PolicySetting, Value
-from events.schema import (
-    BreakerOpened,
-    RecordsRefused,
-    RetryScheduled,
-    SyncFailed,
-    SyncStarted,
-    SyncSucceeded,
-)
-from events.terms import FailureClass
-from events.versions import RecordsQuarantined
+from events.schema import SyncFailed, SyncStarted, SyncSucceeded
 
 NUMBERS_SHOWN = 5  # failures in a row, the last ones; `--score` tells each of them
 COLOURS = {"degraded": "yellow", "unhealthy": "red"}
-TOPICS = {
-    "asked": "asked for",
-    "asked-to-wait": "asked to wait",
-    "breaker-closed": "breaker",
-    "breaker-eased": "eased",
-    "breaker-probed": "probed",
-    "breaker-reset": "breaker",
-    "captured": "data",
-    "crashed": "rounds failed",
-    "decided": "",
-    "failed-for-good": "failed for good",
-    "failover": "stands in",
-    "grant": "token",
-    "keeps-failing": "keeps failing",
-    "owes-days": "owes days",
-    "providers-breaker": "provider's breaker",
-    "quiet-hours": "quiet hours",
-    "refusal": "refused",
-    "retries-ended": "retries",
-    "retry-moved": "retry moved",
-    "rolled-back": "rolled back",
-    "rollback-abandoned": "rollback",
-    "to-be-authorised": "to be authorised",
-    **{name: word for name, word in held_words.HELD.items() if name.endswith("-full")},
-    "batch-pause": "pause",
-}
-"""Those that do not read well as they are."""
-
-
-class Line(Struct, frozen=True, kw_only=True):
-    """What it is about, what is said, when that was, and the event that says so; and its colour."""
-
-    topic: str = ""
-    text: str = ""
-    at: str = ""
-    event: str = ""
-    style: str = ""
 
 
 def head(of: Explanation) -> Line:
@@ -82,50 +33,50 @@ def head(of: Explanation) -> Line:
 def score(of: ScoreWhy, now: datetime, *, each: bool = False) -> Iterator[Line]:
     """Term by term; with `each` failure in full."""
     if of.score is None:
-        yield _title("score", f"none yet: no sync has ended; its turns have priority {of.priority}")
+        yield title("score", f"none yet: no sync has ended; its turns have priority {of.priority}")
         return
-    yield _title("score", f"{of.score} of 100, so its turns have priority {of.priority} (1 first)")
+    yield title("score", f"{of.score} of 100, so its turns have priority {of.priority} (1 first)")
     for term in of.terms:
         yield _term(term, now)
         if each and term.part == "failures-in-a-row":
             for view in term.events:
-                yield _line("", view, now)
+                yield line("", view, now)
 
 
 def streams(found: Sequence[StreamWhy], now: datetime) -> Iterator[Line]:
     for stream in found:
         said = f"{stream.condition}, {times.count(stream.rows, 'row')}"
         version = f", version {stream.version}" if stream.version else ""
-        yield _title(stream.stream, f"{said}{version}", COLOURS.get(stream.condition, ""))
+        yield title(stream.stream, f"{said}{version}", COLOURS.get(stream.condition, ""))
         yield from told(stream.because, now)
 
 
 def start(of: StartWhy, now: datetime, name: str) -> Iterator[Line]:
     """The next one, and then all that moves or holds it."""
-    yield _title("next sync", _next(of, now))
+    yield title("next sync", _next(of, now))
     yield from told(of.because, now, name)
 
 
 def sync(of: SyncWhy, now: datetime) -> Iterator[Line]:
-    yield _title("why it started", _begun(of))
+    yield title("why it started", _begun(of))
     yield from told(of.because, now)
-    yield _title("what it met", _met(of))
+    yield title("what it met", _met(of))
     for view in of.met:
-        yield _line("", view, now)
+        yield line("", view, now)
     if of.end is None:
-        yield _title("how it ended", "it runs")
+        yield title("how it ended", "it runs")
         return
-    yield _title("how it ended", "")
-    yield _line("", of.end, now)
+    yield title("how it ended", "")
+    yield line("", of.end, now)
     yield from _failures(of.end)
-    yield _title("what was decided", "" if of.decided else "nothing")
+    yield title("what was decided", "" if of.decided else "nothing")
     yield from told(of.decided, now)
 
 
 def others(name: str, found: Sequence[Because], now: datetime) -> Iterator[Line]:
     """A section of facts, if there are any."""
     if found:
-        yield _title(name, "")
+        yield title(name, "")
     yield from told(found, now)
 
 
@@ -135,113 +86,6 @@ def last_sync(found: Iterable[Because]) -> int | None:
     return max(
         (end.sync for end in ends if isinstance(end, SyncSucceeded | SyncFailed)), default=None
     )
-
-
-def told(found: Iterable[Because], now: datetime, name: str = "") -> Iterator[Line]:
-    """With the `name` of the connection, also what to type where that helps."""
-    for each in found:
-        topic = TOPICS.get(each.topic, each.topic)
-        if each.event:
-            yield _line(topic, each.event, now)
-        else:
-            until = f" until {times.clock(each.until, now)}" if each.until else ""
-            why = held_words.WHY.get(each.topic, topic)
-            yield Line(topic=f"  {topic}", text=f"{why}{until}", style="yellow")
-        yield from _settings(each)
-        if name and (helps := _helps(each, name)):
-            yield Line(text=f"  type: {helps}", style="cyan")
-
-
-def _helps(of: Because, name: str) -> str:
-    """What somebody has to do before anything starts."""
-    match of.topic:
-        case "paused":
-            return f"rounds resume {name}"
-        case "to-be-authorised":
-            return f"rounds connection authorize {name}"
-        case "breaker" if of.until is None:
-            return f"rounds breaker close {name}"
-        case "providers-breaker" if of.until is None and of.event:
-            return f"rounds breaker close --provider {of.event.name}"
-        case _:
-            return ""
-
-
-def _title(topic: str, text: str, style: str = "") -> Line:
-    return Line(topic=topic, text=text, style=f"bold {style}".strip())
-
-
-def _line(topic: str, view: EventView, now: datetime) -> Line:
-    return Line(
-        topic=f"  {topic}",
-        text=words.sentence(view) + _measured(view),
-        at=times.clock(view.at, now),
-        event=str(view.seq),
-        style=words.tone(view.event) or "",
-    )
-
-
-def _measured(view: EventView) -> str:
-    """The numbers that were recorded beside what the event says."""
-    event = view.event
-    match event:
-        case RetryScheduled(delay=delay, jitter=jitter, hint=hint):
-            parts = [f"delay {times.exact(delay)}"]
-            parts += [f"of which {100 * jitter:.0f} % was drawn"] if jitter is not None else []
-            parts += [f"asked to wait {times.exact(hint)}"] if hint else []
-        case BreakerOpened(cause=FailureClass() as cause):
-            parts = [CAUSES[cause]]
-        case RecordsRefused() | RecordsQuarantined():
-            parts = _doubted(event)
-        case _:
-            parts = []
-    return f" [{', '.join(parts)}]" if parts else ""
-
-
-def _doubted(event: RecordsRefused | RecordsQuarantined) -> list[str]:
-    """What a guard measured."""
-    parts = []
-    if event.share is not None and event.limit is not None:
-        parts.append(f"{100 * event.share:.0f} %, the limit is {100 * event.limit:.0f} %")
-    if event.fields:
-        parts.append(times.count(event.fields, "field"))
-    return parts
-
-
-def _settings(of: Because) -> Iterator[Line]:
-    """Those that had a say; one line for those that come from the same place."""
-    by_source: dict[tuple[str, str], list[str]] = {}
-    for each in of.settings:
-        since = bool(of.event and each.event and each.event > of.event.seq)
-        key = (_source(each, since=since), str(each.event or ""))
-        by_source.setdefault(key, []).append(f"{each.name} {_value(each.value)}")
-    for (source, event), said in by_source.items():
-        yield Line(text=f"  {', '.join(said)}: {source}", event=event, style="dim")
-
-
-def _source(of: PolicySetting, *, since: bool) -> str:
-    later = ", since then" if since else ""
-    match of.source:
-        case "default":
-            return "by default"
-        case "configuration":
-            return f"in the configuration{later}"
-        case "provider-file":
-            return f"in the provider's file{later}"
-        case whose if of.declared:
-            return f"of the {whose}, in the configuration{later}"
-        case whose:
-            return f"of the {whose}, set{words.by(of.by)}{later}"
-
-
-def _value(value: Value) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return ",".join(value) or "-"
-        case _:
-            return str(value)
 
 
 def _term(of: ScoreTerm, now: datetime) -> Line:
