@@ -3,18 +3,25 @@
 open ─► replay ─► reconcile ─► recover ─► apply configuration ─► serve ─► (stop) ─► close
 """
 
-import gc
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from datetime import date
+from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
-from msgspec import Struct
+from msgspec import Struct, field
 
-from daemon import apply, commands, relinking
+from daemon import (
+    apply,
+    commands,
+    connection_past,
+    narrator,
+    prefix_check,
+    relinking,
+    replaying,
+)
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -28,32 +35,38 @@ from daemon.gateway.postman import Postman
 from daemon.gateway.sweeper import Sweeper
 from daemon.journal import Journal
 from daemon.limiter import Limiter
+from daemon.past import Engine, InProcess, Past
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.pruner import Pruner
 from daemon.relinking import Relinker
+from daemon.restoring import Restorer
 from daemon.scheduler import Scheduler
+from daemon.snapshotter import Snapshotter
 from daemon.store.core import Store
 from daemon.store.storage import Run, Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.ballast import Ballast
-from events.envelope import Recorded
 from events.log import Log
-from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
-from events.subscription import Subscription
+from events.snapshots import Snapshots
 from events.writer import Listener
-from projections import world as worlds
 from projections.world import World
 
 log = structlog.get_logger()
 
 VAULT_BALLAST = 256 * 1024  # room for the pages of one pair of tokens, and their checkpoint
+LAST_SNAPSHOT_S = 20.0  # more than a hundred thousand connections take
 LAST_COMMIT_S = 5.0  # a disk that is full stays full: what is not written is replayed as open
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What a daemon is made of, real or simulated."""
+    """What a daemon is made of, real or simulated.
+
+    Without `snapshots` of its own it keeps some in memory, and without `past`, an engine, it works
+    out what was true in the loop.
+    """
 
     log: Log
     store: Store
@@ -67,6 +80,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     version: str
     cache: Cache
     chance: Callable[[], float] = random.SystemRandom().random
+    snapshots: Snapshots = field(default_factory=lambda: Snapshots(None, ""))
+    run_snapshots: Run | None = None
+    past: Engine | None = None
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
@@ -80,29 +96,16 @@ class Daemon(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     cache: Cache
     relinker: Relinker
+    snapshotter: Snapshotter
+    past: Past
+    restorer: Restorer
     providers: Mapping[int, Provider]
-
-
-def replay(log_: Log) -> World:
-    """Fold the whole log. Raises LogUnusable, UnreadableEvent.
-
-    What replay makes either stays or dies at once, so the collector would only look in vain.
-    """
-    world = World()
-    gc.disable()
-    try:
-        for recorded in log_.replay():
-            worlds.fold(world, recorded)
-    finally:
-        gc.enable()
-        gc.freeze()
-    return world
 
 
 @asynccontextmanager
 async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
-    world = replay(parts.log)
+    world, since = replaying.begin(parts.log, parts.snapshots)
     missing = _reconcile(parts, world)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
@@ -110,7 +113,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journal.watch)
         narrated = journal.subscribe(world.seq)
-        nursery.start_soon(_narrate, narrated)
+        nursery.start_soon(narrator.narrate, narrated)
         nursery.start_soon(Sweeper(journal, storage).run)
         begun = journal.execute(commands.Recover(version=parts.version))
         _miss(journal, missing)
@@ -138,6 +141,8 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
+        snapshotter, past = _history(parts, journal, nursery, since)
+        restorer = _restorer(parts, journal, storage, supervisor, nursery)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
@@ -149,13 +154,18 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             outbox=outbox,
             cache=parts.cache,
             relinker=relinker,
+            snapshotter=snapshotter,
+            past=past,
+            restorer=restorer,
             providers=providers,
         )
         scheduling.cancel()
+        await restorer.stop()
         await stop(journal, supervisor, postman, parts.configuration)
         await parts.cache.flush()
+        await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
-        _tell(journal.log.read(narrated.position))
+        narrator.tell(journal.log.read(narrated.position))
         log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
@@ -201,6 +211,40 @@ def _gateway(
     return gateway, outbox, postman
 
 
+def _history(
+    parts: Parts, journal: Journal, nursery: trio.Nursery, since: int
+) -> tuple[Snapshotter, Past]:
+    """Who makes snapshots, the last of which is of event `since`, and who tells what was true."""
+    run = parts.run_snapshots or parts.run
+    snapshotter = Snapshotter(journal, parts.snapshots, run, since)
+    engine = parts.past or InProcess(parts.log, parts.snapshots)
+    nursery.start_soon(snapshotter.run)
+    nursery.start_soon(engine.run)
+    if parts.state is not None:
+        nursery.start_soon(prefix_check.watch, parts.state, parts.snapshots, since)
+    return snapshotter, Past(journal, engine)
+
+
+def _restorer(
+    parts: Parts,
+    journal: Journal,
+    storage: Storage,
+    supervisor: Supervisor,
+    nursery: trio.Nursery,
+) -> Restorer:
+    """Who takes connections back, and what is kept for that, and for how long."""
+    nursery.start_soon(Pruner(journal, storage).run)
+    return Restorer(
+        journal,
+        storage,
+        parts.vault,
+        supervisor,
+        nursery,
+        connection_at=partial(connection_past.connection_at, parts.log),
+        chance=parts.chance,
+    )
+
+
 async def stop(
     journal: Journal, supervisor: Supervisor, postman: Postman, configuration: Configuration
 ) -> None:
@@ -217,34 +261,6 @@ async def stop(
 async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
     with scope:
         await scheduler.run()
-
-
-async def _narrate(narrated: Subscription) -> None:
-    async for batch in narrated:
-        _tell(batch)
-
-
-def _tell(batch: Sequence[Recorded]) -> None:
-    """One log line an event, once it is durable, with its number, subject and sync."""
-    for recorded in batch:
-        log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
-
-
-def _fields(recorded: Recorded) -> dict[str, object]:
-    event = recorded.event
-    fields: dict[str, object] = {"seq": recorded.seq, "subject": recorded.subject}
-    if isinstance(event, SyncStarted):
-        fields["sync"] = recorded.seq
-    elif isinstance(event, (RecordsCaptured, RecordsRefused)):
-        fields["sync"] = event.version
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
-        if isinstance(value, (str, int, float, bool)) and value != "":
-            fields[name] = value
-        elif isinstance(value, date):  # a datetime is one too
-            fields[name] = value.isoformat()
-    fields["at"] = recorded.at.isoformat()
-    return fields
 
 
 def _waiting(world: World) -> dict[int, int]:

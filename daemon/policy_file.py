@@ -72,6 +72,8 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     caller_rpcs: CallsAMinute | None = None
     caller_auths: CallsAMinute | None = None
     caller_operator_share: Annotated[float, Meta(gt=0, le=1)] | None = None
+    versions_kept: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    versions_age: Duration | None = None
 
     def __post_init__(self) -> None:
         if self.timezone is not None and not is_zone(self.timezone):
@@ -104,7 +106,6 @@ TENANT_ALONE = frozenset(
 """What is counted over a tenant's programs; the fleet's holds where it says nothing."""
 
 CONNECTION_ALONE = frozenset({"fallback"})
-
 
 FLEET = PolicyTable(spread=0.1, failover_enabled=True, day_pause="100ms", batch_pause="1s")
 """What holds for a fleet whose configuration says nothing, beside the defaults of `PolicySet`."""
@@ -279,6 +280,7 @@ def _intervals(given: dict[str, str]) -> dict[str, timedelta]:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "interval": duration,
+    "versions_age": duration,
     "stream_intervals": _intervals,
     "quiet_hours_start": _wall,
     "quiet_hours_end": _wall,

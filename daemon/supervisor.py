@@ -5,7 +5,8 @@ connection rests (how long, `decide` says), and nobody else notices. Only what m
 process unsafe goes on up: a store or vault that can no longer be trusted.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,7 @@ class _Task:
         self.sync = sync
         self.scope = trio.CancelScope()
         self.progress = Progress()
+        self.over = trio.Event()
 
 
 class Supervisor:
@@ -48,6 +50,7 @@ class Supervisor:
         self._nursery = nursery
         self._state = state
         self._tasks: dict[int, _Task] = {}
+        self._kept_alone: set[int] = set()
         self._rest_s = DISK_RETRY_S
         self._free: Callable[[int], None] = lambda _: None
         self._idle = trio.Event()
@@ -58,7 +61,23 @@ class Supervisor:
         self._free = told
 
     def is_busy(self, subject: int) -> bool:
-        return subject in self._tasks
+        return subject in self._tasks or subject in self._kept_alone
+
+    @asynccontextmanager
+    async def alone(self, subject: int) -> AsyncIterator[None]:
+        """Let nothing of a connection run meanwhile; it begins once what runs, if any, is over."""
+        assert subject not in self._kept_alone, "one at a time is alone"
+        self._kept_alone.add(subject)
+        try:
+            if task := self._tasks.get(subject):
+                await task.over.wait()
+            yield
+        finally:
+            self._kept_alone.discard(subject)
+            self._free(subject)
+
+    def is_kept_alone(self, subject: int) -> bool:
+        return subject in self._kept_alone
 
     def progress(self, subject: int) -> Progress | None:
         """How far the running sync of a connection has come; None where none runs."""
@@ -117,6 +136,7 @@ class Supervisor:
             self._actor.tidy(subject)
         finally:
             del self._tasks[subject]
+            task.over.set()
             self._idle.set()
             self._free(subject)
 

@@ -21,6 +21,8 @@ class Reads(Protocol):
 
     def read(self, after: int, *, subject: int | None = None, limit: int) -> list[Recorded]: ...
 
+    def block_of(self, seq: int) -> bytes | None: ...
+
 
 def last_by(log: Reads, head: int, time: datetime) -> int:
     """The number of the last event up to `head` that was recorded by then, or 0."""

@@ -36,6 +36,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     provider, at most `batch_size` syncs start within a `batch_pause`.
     A tenant's programs make so many calls of each kind a minute at one endpoint; those of operators
     use that share of it.
+    Of each stream the last `versions_kept` versions are kept, and all that were in force within
+    `versions_age`.
     """
 
     interval: timedelta
@@ -78,6 +80,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     caller_rpcs: int = 20
     caller_auths: int = 10
     caller_operator_share: float = 1.0
+    versions_kept: int = 10
+    versions_age: timedelta = timedelta(days=30)
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,6 +129,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     caller_rpcs: int | None = None
     caller_auths: int | None = None
     caller_operator_share: float | None = None
+    versions_kept: int | None = None
+    versions_age: timedelta | None = None
 
 
 class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):

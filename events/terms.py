@@ -58,6 +58,7 @@ class RetriesEnd(StrEnum):
     BUDGET = "budget"
     CANCELLED = "cancelled"
     SETTINGS = "settings"
+    ROLLED_BACK = "rolled-back"
 
 
 class ScheduleReason(StrEnum):
@@ -72,6 +73,7 @@ class ScheduleReason(StrEnum):
     AUTHORISED = "authorised"
     SETTINGS = "settings"
     ASKED = "asked"
+    ROLLED_BACK = "rolled-back"
 
 
 class InterruptReason(StrEnum):

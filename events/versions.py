@@ -13,11 +13,14 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from events.breakers import BreakerReason
 from events.fact import Fact
 from events.terms import Caller, FailureClass, Guard, RestoreEnd, RollbackScope, StreamFailure
 
 __all__ = [
     "AcceptanceStarted",
+    "BreakerRestored",
+    "EndingRestored",
     "QuarantineAccepted",
     "QuarantineDropped",
     "RecordsQuarantined",
@@ -122,11 +125,39 @@ class StreamStateRestored(Struct, frozen=True, kw_only=True):
     empty: bool = False
 
 
+class BreakerRestored(Struct, frozen=True, kw_only=True):
+    """How a connection's breaker stood: the fields are those of its state, but for what it counts.
+
+    `outcomes` are the causes of each of its last syncs, none of a success.
+    """
+
+    reason: BreakerReason | None = None
+    until: datetime | None = None
+    since: datetime | None = None
+    event: int = 0
+    opened: int = 0
+    successes: int = 0
+    outcomes: tuple[tuple[FailureClass, ...], ...] = ()
+
+
+class EndingRestored(Struct, frozen=True, kw_only=True):
+    """How the last sync before had ended: the fields are those of its state."""
+
+    seq: int
+    at: datetime
+    word: str
+    cause: FailureClass | None = None
+    message: str = ""
+    whole: bool = False
+
+
 class StateRestored(Struct, frozen=True, kw_only=True):
     """How a connection had done. What is decided from it, the next start, is decided anew."""
 
     consecutive_failures: int = 0
     crashes: int = 0
+    breaker: BreakerRestored = BreakerRestored()
+    last: EndingRestored | None = None
     streams: tuple[StreamStateRestored, ...] = ()
 
 

@@ -24,6 +24,7 @@ from events.breakers import (
 from events.envelope import Recorded
 from events.schema import CallFailed, CallMade, SyncFailed, SyncSucceeded
 from events.terms import FailureClass
+from events.versions import BreakerRestored
 
 FAILURES_KEPT = 64  # calls; a threshold is at most that
 OUTCOMES_KEPT = 20  # syncs that the rate is taken of
@@ -113,6 +114,21 @@ def evolve(breaker: Breaker, recorded: Recorded) -> Breaker:
             return Breaker(answered=recorded.seq)
         case _:
             return breaker
+
+
+def restored(breaker: Breaker, was: BreakerRestored, subject: int) -> Breaker:
+    """As it stood then; how often it ever opened, and what was heard since, is never taken back."""
+    return Breaker(
+        reason=was.reason,
+        until=was.until,
+        since=was.since,
+        event=was.event,
+        opened=was.opened,
+        openings=breaker.openings,
+        successes=was.successes,
+        answered=breaker.answered,
+        outcomes=tuple(Outcome(connection=subject, causes=causes) for causes in was.outcomes),
+    )
 
 
 def phase(breaker: Breaker, now: datetime) -> Phase:

@@ -205,7 +205,9 @@ def _restoring(connection: Connection, recorded: Recorded) -> Connection:
             connection = replace(
                 connection,
                 crashes=state.crashes,
+                breaker=breaker.restored(connection.breaker, state.breaker, recorded.subject),
                 health=health.restored(connection.health, state.consecutive_failures),
+                last=ending.restored(state.last),
             )
     after = streams.evolve(connection.streams, recorded)
     return replace(connection, restoring=None, streams=after)

@@ -3,10 +3,12 @@
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from events.envelope import Recorded
 from events.schema import SyncFailed
 from events.terms import FailureClass
+from events.versions import EndingRestored
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -21,6 +23,11 @@ class Ending(Struct, frozen=True, kw_only=True):
     cause: FailureClass | None = None
     message: str = ""
     whole: bool = False
+
+
+def restored(was: EndingRestored | None) -> Ending | None:
+    """The one that was the last one then."""
+    return None if was is None else Ending(**asdict(was))
 
 
 def of(recorded: Recorded, word: str) -> Ending:

@@ -38,6 +38,7 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.terms import GrantPolicy, StreamPolicy
+from events.versions import RolledBack, StateRestored
 from projections import allowance, breaker, retirement, tally, traffic
 from projections.allowance import Allowance
 from projections.breaker import Breaker
@@ -63,12 +64,14 @@ class Minute(Struct, frozen=True, kw_only=True):
 class Provider(Struct, frozen=True, kw_only=True):
     """`running` holds the connections that sync, `stopped` some whose own breaker waits.
 
-    `minutes` are those of the last hour with any starts, `starts` the last ones themselves; `tally`
+    `declared_in` is the number of the event that said what its file says. `minutes` are those of
+    the last hour with any starts, `starts` the last ones themselves; `tally`
     sums up what ended since the last pass.
     """
 
     name: str = ""
     digest: str = ""
+    declared_in: int = 0
     streams: tuple[StreamPolicy, ...] = ()
     grant: GrantPolicy | None = None
     connections: int = 0
@@ -91,7 +94,7 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             return replace(
                 provider,
                 running=provider.running | {recorded.subject},
-                minutes=_counted(provider, recorded.at, turns=attempt == 0),
+                minutes=_counted(provider, recorded.at, turns=int(attempt == 0)),
                 starts=(*provider.starts, recorded.at)[-STARTS_KEPT:],
                 tally=provider.tally or Tally(begun=recorded.at),
             )
@@ -146,6 +149,7 @@ def _declared(provider: Provider, recorded: Recorded, event: ProviderDeclared) -
         provider,
         name=event.name,
         digest=event.digest,
+        declared_in=recorded.seq,
         streams=event.streams,
         grant=event.grant,
         limits=event.limits,
@@ -176,6 +180,10 @@ def neighbour(provider: Provider, recorded: Recorded) -> Provider:
             return replace(provider, stopped=stopped | {subject})
         case BreakerOpened(until=None) | BreakerClosed() | BreakerReset() if subject in stopped:
             return replace(provider, stopped=stopped - {subject})
+        case RolledBack(state=StateRestored(breaker=was)):
+            waits = was.until is not None and len(stopped) < STOPPED_KEPT
+            after = stopped | {subject} if waits else stopped - {subject}
+            return replace(provider, stopped=after)
         case _:
             return provider
 

@@ -46,7 +46,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     oldest first. So many syncs in a row brought it nothing (`failures`): the last one was the sync
     `failed_in`, or one that came to no stream at all. `failed_at` is when last anything of it
     failed, and `empty` says that it was refused as empty, and no data has returned. `held` waits
-    for a person's word; of the versions before `pruned_before` nothing is kept any more.
+    for a person's word; of the versions before `pruned_before` nothing is kept any more, as event
+    `pruned_in` says.
     """
 
     version: int = 0
@@ -62,6 +63,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     empty: bool = False
     held: Held | None = None
     pruned_before: int = 0
+    pruned_in: int = 0
 
 
 NEW = Stream()
@@ -85,6 +87,7 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                     failed_at=before.failed_at,
                     held=before.held,
                     pruned_before=before.pruned_before,
+                    pruned_in=before.pruned_in,
                 ),
             }
         case RecordsRefused(stream=name, version=version, cause=FailureClass() as cause, day=day):
@@ -98,7 +101,9 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
         case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
             return {**streams, name: replace(streams.get(name, NEW), held=None)}
         case VersionsPruned(stream=name, before=before):
-            return {**streams, name: replace(streams.get(name, NEW), pruned_before=before)}
+            known = streams.get(name, NEW)
+            pruned = replace(known, pruned_before=before, pruned_in=recorded.seq)
+            return {**streams, name: pruned}
         case RolledBack() as event:
             return _restored(streams, event)
         case _:
@@ -140,6 +145,16 @@ def failed(
             days = _with(days, failure.day) if failure.owed else _without(days, (failure.day,))
         after[failure.stream] = replace(_lost(before, failure, sync, at), failed_days=days)
     return after
+
+
+def oldest_kept(stream: Stream) -> int:
+    """The oldest version that can still be shown, compared and gone back to; 0: all can."""
+    return stream.pruned_before
+
+
+def is_kept(stream: Stream, version: int) -> bool:
+    """Whether that one can. Before the first one (0) there was nothing, which needs no keeping."""
+    return version == 0 or version >= oldest_kept(stream)
 
 
 def checked_at(stream: Stream) -> datetime | None:

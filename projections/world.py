@@ -53,7 +53,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
-from events.versions import QuarantineDropped, RecordsQuarantined, VersionsPruned
+from events.versions import QuarantineDropped, RecordsQuarantined, RolledBack, VersionsPruned
 from projections import connection, fleet, outbox, provider, settings, tenant
 from projections.connection import Connection
 from projections.fleet import Fleet
@@ -82,6 +82,9 @@ class World(Struct, kw_only=True):
 
 BREAKERS = (BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
 """What a connection's breaker can do, and a provider's."""
+
+OF_BREAKERS = (*BREAKERS, RolledBack)
+"""What can tell a provider that a connection's breaker stands otherwise."""
 
 CONCERNS_CONNECTION_ALONE = frozenset(
     {
@@ -168,7 +171,7 @@ def fold(world: World, recorded: Recorded) -> None:
             _fold_above(world, slice_, recorded)
         elif isinstance(event, ConnectionRelinked):
             _fold_move(world, subject, event)
-        elif isinstance(event, BREAKERS):
+        elif isinstance(event, OF_BREAKERS):
             at = world.providers[slice_.provider]
             world.providers[slice_.provider] = provider.neighbour(at, recorded)
         if isinstance(event, PARTS_OF_PASS) and event.pass_ is not None:

@@ -30,6 +30,7 @@ NUMBERS = {
     "caller_writes": (1, 10_000),
     "caller_rpcs": (1, 10_000),
     "caller_auths": (1, 10_000),
+    "versions_kept": (1, 100_000),
 }
 SHARES = {"spread": (0, 0.5), "retry_budget": (0, 1), "breaker_syncs_share": (0, 1)}
 SHARES["caller_operator_share"] = (0, 1)
@@ -131,6 +132,12 @@ def test_quiet_hours_are_wall_times_in_a_zone_that_is_known():
         assert refused(timezone=zone) == "timezone is not known; write one as Europe/Madrid"
 
 
+@pytest.mark.requirement("B13")
+def test_how_long_versions_are_kept_is_a_span_too():
+    assert read(versions_age="90d") == Settings(versions_age=timedelta(days=90))
+    assert refused(versions_age="0").startswith("versions_age is '0', expected a span such as 90s")
+
+
 @pytest.mark.requirement("A2")
 def test_the_order_of_providers_is_a_list():
     assert read(priority_order="oura, strava,") == Settings(priority_order=("oura", "strava"))
@@ -174,6 +181,7 @@ EXAMPLES = {
     **dict.fromkeys(SWITCHES, "true"),
     **dict.fromkeys(SPANS, "5m"),
     "interval": "1h",
+    "versions_age": "30d",
     "priority_order": "oura",
     "quiet_hours_start": "23:00",
     "quiet_hours_end": "06:00",

@@ -48,6 +48,7 @@ ENDS = {
     RetriesEnd.BUDGET: "its provider has had its share of retries for this hour",
     RetriesEnd.CANCELLED: "the retry was taken back",
     RetriesEnd.SETTINGS: "settings allow it no longer",
+    RetriesEnd.ROLLED_BACK: "none was pending then",
 }
 INTERRUPTS = {
     InterruptReason.SHUTDOWN: "rounds was stopped",

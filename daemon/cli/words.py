@@ -94,6 +94,7 @@ REASONS = {
     ScheduleReason.ASKED_TO_WAIT: " (the provider asked to wait until then)",
     ScheduleReason.SETTINGS: " (settings changed)",
     ScheduleReason.ASKED: " (asked for)",
+    ScheduleReason.ROLLED_BACK: " (decided anew, after it went back)",
 }
 
 

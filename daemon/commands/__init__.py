@@ -65,6 +65,14 @@ from daemon.commands.policy import (
     ResetSettings,
     SetSettings,
 )
+from daemon.commands.restoring import (
+    AbandonRestore,
+    BeginRollback,
+    FinishRollback,
+    KeptVersion,
+    PruneVersions,
+    RestoreCommand,
+)
 from daemon.commands.retirement import NoteAnnouncement, RetirementCommand
 from daemon.commands.syncs import (
     Advance,
@@ -88,6 +96,7 @@ from daemon.commands.syncs import (
 )
 
 __all__ = [
+    "AbandonRestore",
     "AbandonWrite",
     "Activate",
     "Advance",
@@ -95,6 +104,7 @@ __all__ = [
     "Backfill",
     "BeginAuthorisation",
     "BeginPass",
+    "BeginRollback",
     "BeginWrite",
     "Cancel",
     "Capture",
@@ -110,11 +120,13 @@ __all__ = [
     "ExpireWrite",
     "FillPass",
     "Finish",
+    "FinishRollback",
     "GatewayCommand",
     "GrantCommand",
     "HostCommand",
     "Interrupt",
     "Introspection",
+    "KeptVersion",
     "LimitCommand",
     "LoseRefresh",
     "LoseWrite",
@@ -133,6 +145,7 @@ __all__ = [
     "Pause",
     "PolicyCommand",
     "ProgramCall",
+    "PruneVersions",
     "PutOffWrite",
     "QueueWrite",
     "RecallWrite",
@@ -145,6 +158,7 @@ __all__ = [
     "Request",
     "ResetBreaker",
     "ResetSettings",
+    "RestoreCommand",
     "Resume",
     "RetirementCommand",
     "Retry",
@@ -173,4 +187,5 @@ Command: TypeAlias = (
     | GatewayCommand
     | OutboxCommand
     | RetirementCommand
+    | RestoreCommand
 )

@@ -27,6 +27,7 @@ WAITS_FOR = {
     Hindrance.ASKED_TO_WAIT: (
         "the provider asked to be left alone for {left} more: --force goes before it"
     ),
+    Hindrance.RESTORING: "it goes back to earlier data just now, and waits for that",
     Hindrance.CRASHED: "rounds itself failed on it, and leaves it alone for {left} more",
     Hindrance.FLEET_FULL: "it waits for a place",
     Hindrance.PROVIDER_FULL: "it waits for a place at its provider",

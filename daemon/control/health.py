@@ -124,10 +124,12 @@ async def calculate_connection_health_score(
     desk: Desk, wish: OfProvider, by: Caller
 ) -> HealthScore:
     subject, known = whose.one(desk, wish.tenant, wish.provider)
+    now = desk.journal.clock.now()
     return HealthScore(
         seq=desk.journal.world.seq,
+        now=now,
         connection=desk.vault.name(subject),
-        health_score=health.score(known.health, desk.journal.clock.now()),
+        health_score=health.score(known.health, now),
     )
 
 

@@ -100,14 +100,14 @@ class StreamView(Struct, frozen=True, kw_only=True):
 
 
 class RunView(Struct, frozen=True, kw_only=True):
-    """A sync that runs, and how far it has come."""
+    """A sync that runs, and how far it has come; that is not known as of then."""
 
     sync: int
     kind: Kind
     started: datetime
     stream: str
-    pages: int
-    records: int
+    pages: int | None
+    records: int | None
 
 
 class ConnectionView(Struct, frozen=True, kw_only=True):
@@ -157,6 +157,7 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
 
 class Connections(Struct, frozen=True, kw_only=True):
     seq: int
+    now: datetime
     connections: list[ConnectionView]
 
 
@@ -170,13 +171,15 @@ class Status(Struct, frozen=True, kw_only=True):
     """The daemon at a glance. `trouble` names what keeps it from its work, as sentences.
 
     `retiring` are the providers with connections that were, or will be, switched off.
+    As of then there is no `pid`, and `stopped_at` is when the daemon had stopped, if it had.
+
     `due` are those that may start now, `held` those whose time has come and that may not, but for
     the paused and the unauthorised; `next_start` is when one can that cannot now.
     """
 
     seq: int
     version: str
-    pid: int
+    pid: int | None
     state: str
     started_at: datetime | None
     now: datetime
@@ -193,13 +196,15 @@ class Status(Struct, frozen=True, kw_only=True):
     held: int = 0
     writes: WritesView | None = None
     retiring: dict[str, RetirementView] = {}
+    stopped_at: datetime | None = None
 
 
 class QueueItem(Struct, frozen=True, kw_only=True):
     """A sync that runs (processing) or will (pending). `priority` 1 runs first.
 
     `due` is when its time comes or came, `next_start` when it can start as things are: None where
-    it runs, or may not; `held_by` is as in the schedule.
+    it runs, or may not; `held_by` is as in the schedule. How many `records` a sync that runs has
+    brought is not known as of then.
     """
 
     connection: str
@@ -208,7 +213,7 @@ class QueueItem(Struct, frozen=True, kw_only=True):
     priority: int
     due: datetime
     sync: int | None
-    records: int
+    records: int | None
     attempt: int = 0
     next_start: datetime | None = None
     held_by: str | None = None
@@ -219,6 +224,7 @@ class Queue(Struct, frozen=True, kw_only=True):
     """What runs, what is due, and what comes next, in the order in which it will run."""
 
     seq: int
+    now: datetime
     concurrency: int
     items: list[QueueItem]
 

@@ -34,6 +34,7 @@ BUSY = {
         "`rounds outbox list {name}`"
     ),
     Obstacle.RENEWING: "is renewing its token, which takes seconds; type it again then",
+    Obstacle.RESTORING: "goes back to earlier data just now; type it again once that is over",
 }
 CALLED = "is being called for, or authorised; type it again once that has ended"
 

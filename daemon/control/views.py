@@ -160,15 +160,20 @@ def running(desk: Desk, subject: int) -> RunView | None:
     run = desk.journal.world.connections[subject].run
     if run is None:
         return None
-    progress = desk.supervisor.progress(subject)
+    progress = desk.progress(subject)
     return RunView(
         sync=run.sync,
         kind=run.kind,
         started=run.started,
         stream=progress.stream if progress else "",
-        pages=progress.pages if progress else 0,
-        records=progress.records if progress else 0,
+        pages=progress.pages if progress else _nothing(desk),
+        records=progress.records if progress else _nothing(desk),
     )
+
+
+def _nothing(desk: Desk) -> int | None:
+    """How far what has no progress has come: it has yet to begin, or nobody knows any more."""
+    return 0 if desk.live else None
 
 
 def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
@@ -179,7 +184,7 @@ def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
     if known.removed or not (run or start or (held and held.why not in hindrance.SET_ASIDE)):
         return None
     turn = turn_of(world, subject, now)
-    progress = desk.supervisor.progress(subject)
+    progress = desk.progress(subject)
     return QueueItem(
         connection=desk.vault.name(subject),
         status="processing" if run else "pending",
@@ -187,7 +192,7 @@ def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
         priority=run.priority if run else turn.priority,
         due=run.due if run else turn.due,
         sync=run.sync if run else None,
-        records=progress.records if progress else 0,
+        records=progress.records if progress else _nothing(desk) if run else 0,
         attempt=run.attempt if run else turn.attempt,
         next_start=start,
         held_by=held.why if held else None,

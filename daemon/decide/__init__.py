@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import assert_never
 
 from daemon.commands import (
+    AbandonRestore,
     Activate,
     Advance,
     Authorise,
     Backfill,
     BeginAuthorisation,
     BeginPass,
+    BeginRollback,
     Cancel,
     Capture,
     CloseBreaker,
@@ -23,6 +25,7 @@ from daemon.commands import (
     DeclareSettings,
     FillPass,
     Finish,
+    FinishRollback,
     GatewayCommand,
     GrantCommand,
     HostCommand,
@@ -40,6 +43,7 @@ from daemon.commands import (
     OutboxCommand,
     Pause,
     PolicyCommand,
+    PruneVersions,
     Reconsider,
     Recount,
     Recover,
@@ -49,6 +53,7 @@ from daemon.commands import (
     Request,
     ResetBreaker,
     ResetSettings,
+    RestoreCommand,
     Resume,
     Retry,
     Review,
@@ -75,6 +80,8 @@ from daemon.decide import (
     outcome,
     passes,
     relinking,
+    restoring,
+    retention,
     retirement,
     retry,
     rotation,
@@ -112,6 +119,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_limit(command, world, now)
     if isinstance(command, OutboxCommand):
         return outbox.decide(command, world, now)
+    if isinstance(command, RestoreCommand):
+        return _of_restore(command, world, now)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)
@@ -217,6 +226,20 @@ def _of_policy(command: PolicyCommand, world: World) -> Decisions:
             return settings.declare(command, world)
         case OpenBreaker() | CloseBreaker() | ResetBreaker():
             return breaker.by_hand(command, world)
+        case _:
+            assert_never(command)
+
+
+def _of_restore(command: RestoreCommand, world: World, now: datetime) -> Decisions:
+    match command:
+        case BeginRollback():
+            return restoring.begin(command, world)
+        case FinishRollback():
+            return restoring.finish(command, world, now)
+        case AbandonRestore():
+            return restoring.abandon(command, world)
+        case PruneVersions():
+            return retention.prune(command, world, now)
         case _:
             assert_never(command)
 

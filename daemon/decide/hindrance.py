@@ -25,6 +25,7 @@ class Hindrance(StrEnum):
     DISABLED = "disabled"
     QUIET_HOURS = "quiet-hours"
     CRASHED = "crashed"
+    RESTORING = "restoring"
     FLEET_FULL = "fleet-full"
     PROVIDER_FULL = "provider-full"
     RETRIES_FULL = "retries-full"
@@ -96,6 +97,8 @@ def is_late(held: Held | None, turn: Turn, now: datetime) -> bool:
 def _kept(world: World, subject: int, now: datetime) -> Held | None:
     """What is in its way for as long as it can be told, or until somebody sees to it."""
     known = world.connections[subject]
+    if known.restoring:
+        return Held(why=Hindrance.RESTORING)
     if known.paused:
         return Held(why=Hindrance.PAUSED)
     if known.grant.phase is GrantPhase.NEEDED:

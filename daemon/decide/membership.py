@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
-from daemon.decide import doubt, outbox, retry, vain
+from daemon.decide import doubt, outbox, restoring, retry, vain
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of
@@ -21,7 +21,14 @@ from events.schema import (
     SyncScheduled,
     SyncSkipped,
 )
-from events.terms import BackfillEnd, DoubtReason, NeedReason, ScheduleReason, SkipReason
+from events.terms import (
+    BackfillEnd,
+    DoubtReason,
+    NeedReason,
+    RestoreEnd,
+    ScheduleReason,
+    SkipReason,
+)
 from projections import policy
 from projections.connection import Connection
 from projections.world import World
@@ -68,6 +75,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
         return []
     return [
         *doubt.left(subject, known, world, now, DoubtReason.OVERTAKEN),
+        *restoring.abandoned(subject, known, RestoreEnd.REMOVED),
         *_cancelled(subject, known, command),
         *vain.skipped(subject, known, SkipReason.REMOVED),
         *_overdue(subject, known, now),

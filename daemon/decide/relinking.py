@@ -31,6 +31,7 @@ class Obstacle(StrEnum):
     SYNCING = "syncing"
     WRITING = "writing"
     RENEWING = "renewing"
+    RESTORING = "restoring"
 
 
 def obstacle(subject: int, provider: int, world: World) -> Obstacle | None:
@@ -40,6 +41,8 @@ def obstacle(subject: int, provider: int, world: World) -> Obstacle | None:
         return Obstacle.SAME
     if known.run:
         return Obstacle.SYNCING
+    if known.restoring:
+        return Obstacle.RESTORING
     if any(each.phase is Phase.UNDER_WAY for each in world.outboxes.get(subject, ())):
         return Obstacle.WRITING
     return Obstacle.RENEWING if known.grant.phase is GrantPhase.REFRESHING else None

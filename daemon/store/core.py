@@ -125,16 +125,27 @@ class Store:
         with self._guarded():
             return drafts.compare(self._connection, draft, cursor, types)
 
-    def accept(self, draft: Draft) -> None:
-        """Make a draft the version in force. Its RecordsCaptured is durable by now.
+    def accept(self, *accepted: Draft) -> None:
+        """Make drafts the versions in force, all at once. The event that says so is durable by now.
 
-        Where the disk has no room for it, the next `begin` makes up for it.
+        Where the disk has no room for it, `make_up`, or the next `begin`, makes up for it.
         """
-        self._owed[draft.stream] = draft.version
+        self._owed.update({draft.stream: draft.version for draft in accepted})
         with self._writing():
-            heads.accept(self._connection, draft.stream, draft.version)
-            views.refresh(self._connection, draft.provider, draft.name)
-        del self._owed[draft.stream]
+            for draft in accepted:
+                heads.accept(self._connection, draft.stream, draft.version)
+                views.refresh(self._connection, draft.provider, draft.name)
+        for draft in accepted:
+            del self._owed[draft.stream]
+
+    def make_up(self, *accepted: Draft) -> None:
+        """Accept those of them that the disk had no room for, and nothing has made up for yet."""
+        self.accept(*(each for each in accepted if self._owed.get(each.stream) == each.version))
+
+    def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Change something in one transaction, as `restoring` and `pruning` do."""
+        with self._writing():
+            return change(self._connection)
 
     def drop(self, draft: Draft) -> None:
         """Forget a draft."""

@@ -138,12 +138,12 @@ def compare(
             name for batch in draft.batches.values() for shape in batch.shapes for name in shape
         )
         views.note_fields(connection, draft.provider, draft.name, fields)
-        added, changed, removed = connection.execute(_COUNT, names).fetchone()
+        added, changed, removed = connection.execute(COUNT, names).fetchone()
         (touched,) = connection.execute(_SEEN, names).fetchone()
         digest = rows.combine(
             before[1],
             (row for (row,) in connection.execute(_DIGESTS_IN, names)),
-            (row for (row,) in connection.execute(_DIGESTS_OUT, names)),
+            (row for (row,) in connection.execute(DIGESTS_OUT, names)),
         )
         total = before[0] + added - removed
         kept = before[3] if types is None else msgspec.json.encode(types).decode()
@@ -208,7 +208,7 @@ _REMOVE = """
     AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.stream = :stream AND seen.record = record.id)
 """
 
-_COUNT = """
+COUNT = """
     SELECT
         count(*) FILTER (WHERE replaces IS NULL),
         count(*) FILTER (WHERE replaces IS NOT NULL AND body IS NOT NULL),
@@ -222,7 +222,7 @@ _DIGESTS_IN = """
     SELECT digest FROM staged WHERE stream = :stream AND version = :version AND body IS NOT NULL
 """
 
-_DIGESTS_OUT = """
+DIGESTS_OUT = """
     SELECT record.digest FROM staged JOIN record ON record.id = staged.replaces
     WHERE staged.stream = :stream AND staged.version = :version
 """

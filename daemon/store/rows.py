@@ -23,8 +23,11 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 def prepare(record: dict[str, Any], primary_key: tuple[str, ...], secret: bytes) -> Prepared:
     body = _encoder.encode(record)
-    digest = hashlib.blake2b(body, key=secret, digest_size=DIGEST_BYTES).digest()
-    return key_of(record, primary_key), digest, body.decode()
+    return key_of(record, primary_key), digest_of(body, secret), body.decode()
+
+
+def digest_of(body: bytes, secret: bytes) -> bytes:
+    return hashlib.blake2b(body, key=secret, digest_size=DIGEST_BYTES).digest()
 
 
 def key_of(record: dict[str, Any], primary_key: tuple[str, ...]) -> str:

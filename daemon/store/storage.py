@@ -74,8 +74,14 @@ class Storage:
     ) -> Difference:
         return await self._run(partial(self._store.compare, draft, cursor, types))
 
-    async def accept(self, draft: Draft) -> None:
-        await self._run(partial(self._store.accept, draft))
+    async def accept(self, *accepted: Draft) -> None:
+        await self._run(partial(self._store.accept, *accepted))
+
+    async def make_up(self, *accepted: Draft) -> None:
+        await self._run(partial(self._store.make_up, *accepted))
+
+    async def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._run(partial(self._store.change, change))
 
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))

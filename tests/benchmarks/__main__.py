@@ -10,6 +10,7 @@ import structlog
 
 from tests.benchmarks import (
     appending,
+    asof,
     calling,
     deciding,
     freshness,
@@ -17,12 +18,15 @@ from tests.benchmarks import (
     replaying,
     scheduling,
     syncing,
+    verifying,
     versions,
 )
 
 BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
+    "verifying": verifying,
+    "asof": asof,
     "syncing": syncing,
     "calling": calling,
     "deciding": deciding,

@@ -7,7 +7,7 @@ from functools import cache, partial
 import pytest
 import trio
 
-from daemon.app import replay
+from daemon.replaying import replay
 from events.codec import decode
 from events.envelope import Recorded
 from events.schema import (

@@ -1,0 +1,216 @@
+"""How does a stream become again what it was in an earlier version?
+
+As `git revert` does it: what differs between the version in force and the earlier one is staged as
+a new version, with the earlier one's cursor and types. What was written since then and is in force
+is replaced by what it was, or removed; what was replaced or removed since then, and has no
+successor in force, comes back. So the work is that of the difference, however large the stream.
+
+    begin ─► stage, some rows at a time ─► conclude ─► RolledBack durable ─► accept
+
+In which of its days an unchanged row of a window lies is no part of a version: it stays there.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from daemon.store import drafts, rows, versions
+from daemon.store.drafts import Draft
+from daemon.store.versions import NotKept
+
+STEP_ROWS = 5000  # looked at in one transaction: others get the store in between
+NOTHING = 0
+"""The version before the first: it has no rows and no cursor."""
+
+
+class NotTheSame(Exception):
+    """What was put together is not what the version was: nothing of it may come into force."""
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """How far it has come: through what is in force, or what was replaced; the last row seen."""
+
+    replaced: bool = False
+    version: int
+    row: int = 0
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """What accepting the draft changes; `rows` and `digest` (hexadecimal) are of the whole."""
+
+    rows: int
+    digest: str
+    added: int
+    changed: int
+    removed: int
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """What is known of a version as a whole."""
+
+    rows: int
+    digest: bytes
+    cursor: str | None
+    types: str | None
+
+
+def start(of: int) -> Place:
+    return Place(version=of)
+
+
+def stage(connection: sqlite3.Connection, draft: Draft, of: int, place: Place) -> Place | None:
+    """Stage some of the way back to version `of`; where to go on, None at the end.
+
+    The version in force is looked at as it is: nothing may come into force in between.
+    """
+    found = _some(connection, draft.stream, place)
+    names = {
+        "stream": draft.stream,
+        "version": draft.version,
+        "of": of,
+        "ids": msgspec.json.encode([row for _, row in found]).decode(),
+    }
+    for statement in _BACK if place.replaced else _GONE:
+        connection.execute(statement, names)
+    if len(found) == STEP_ROWS:
+        version, row = found[-1]
+        return Place(replaced=place.replaced, version=version, row=row)
+    return None if place.replaced else Place(replaced=True, version=of)
+
+
+def conclude(connection: sqlite3.Connection, draft: Draft, of: int) -> Restored:
+    """Keep the cursor and the types of version `of` beside the draft; say what it changes.
+
+    Raises NotTheSame where its rows are not those that the version had, and NotKept.
+    """
+    names = {"stream": draft.stream, "version": draft.version}
+    (head,) = connection.execute("SELECT head FROM stream WHERE id = :stream", names).fetchone()
+    before, was = _mark(connection, draft.stream, head), _mark(connection, draft.stream, of)
+    added, changed, removed = connection.execute(drafts.COUNT, names).fetchone()
+    total = before.rows + added - removed
+    digest = rows.combine(
+        before.digest,
+        _hashed(connection, draft),
+        (row for (row,) in connection.execute(drafts.DIGESTS_OUT, names)),
+    )
+    if (total, digest) != (was.rows, was.digest):
+        raise NotTheSame(
+            f"version {of} had {was.rows} rows, and {total} were put together, or others than then"
+        )
+    connection.execute(
+        "INSERT INTO version (stream, version, rows, digest, cursor, types) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (draft.stream, draft.version, total, digest, was.cursor, was.types),
+    )
+    return Restored(rows=total, digest=digest.hex(), added=added, changed=changed, removed=removed)
+
+
+def cursor(
+    connection: sqlite3.Connection, subject: int, stream: str, provider: str, version: int
+) -> str | None:
+    """Where the fetch after that version goes on, as JSON; None at the beginning. Raises NotKept.
+
+    Version -1 is the one in force.
+    """
+    found = versions.find(connection, subject, stream, provider)
+    if found is None:
+        return None
+    return _mark(connection, found[0], found[1] if version < 0 else version).cursor
+
+
+def _some(connection: sqlite3.Connection, stream: int, place: Place) -> list[tuple[int, int]]:
+    """The next rows (version that wrote or replaced them, id), so many at most.
+
+    In two steps, so that going on in the middle of a large version begins right there.
+    """
+    names = {"stream": stream, "version": place.version, "row": place.row, "limit": STEP_ROWS}
+    found: list[tuple[int, int]] = []
+    for statement in _REPLACED if place.replaced else _WRITTEN:
+        names["limit"] = STEP_ROWS - len(found)
+        found += connection.execute(statement, names).fetchall()
+    return found
+
+
+def _mark(connection: sqlite3.Connection, stream: int, version: int) -> Mark:
+    if version == NOTHING:
+        return Mark(rows=0, digest=rows.NOTHING, cursor=None, types=None)
+    row = connection.execute(
+        "SELECT rows, digest, cursor, types FROM version WHERE stream = ? AND version = ?",
+        (stream, version),
+    ).fetchone()
+    if row is None:
+        raise NotKept(version, versions.oldest_kept(connection, stream))
+    return Mark(rows=row[0], digest=row[1], cursor=row[2], types=row[3])
+
+
+def _hashed(connection: sqlite3.Connection, draft: Draft) -> Iterator[bytes]:
+    """The digest of each row that comes back, from its text and not as it was noted."""
+    staged = connection.execute(
+        "SELECT body FROM staged WHERE stream = ? AND version = ? AND body IS NOT NULL",
+        (draft.stream, draft.version),
+    )
+    for (body,) in staged:
+        yield rows.digest_of(body.encode(), draft.secret)
+
+
+# A row in force that was written in the very version (`:version`) that a step begins with is one of
+# those after it (`:row`): at the start none is, since that version is the one gone back to.
+
+_WRITTEN = (
+    """
+    SELECT since, id FROM record INDEXED BY written
+    WHERE stream = :stream AND since = :version AND id > :row AND :row > 0 ORDER BY id LIMIT :limit
+    """,
+    """
+    SELECT since, id FROM record INDEXED BY written
+    WHERE stream = :stream AND since > :version ORDER BY since, id LIMIT :limit
+    """,
+)
+
+_REPLACED = (
+    """
+    SELECT until, id FROM record INDEXED BY replaced
+    WHERE stream = :stream AND until = :version AND id > :row AND :row > 0 ORDER BY id LIMIT :limit
+    """,
+    """
+    SELECT until, id FROM record INDEXED BY replaced
+    WHERE stream = :stream AND until > :version ORDER BY until, id LIMIT :limit
+    """,
+)
+
+_THEN = """
+    FROM json_each(:ids) CROSS JOIN record AS gone ON gone.id = json_each.value
+    LEFT JOIN record AS back INDEXED BY former
+    ON back.stream = :stream AND back.key = gone.key
+    AND back.until IS NOT NULL AND back.until > :of AND back.since <= :of
+    WHERE gone.until IS NULL
+"""
+"""What is in force, with what it was then, if it was there."""
+
+_GONE = (
+    f"""
+    INSERT INTO staged (stream, version, key, digest, replaces, body, day)
+    SELECT :stream, :version, gone.key, coalesce(back.digest, gone.digest), gone.id, back.body,
+        back.day
+    {_THEN} AND (back.id IS NULL OR back.digest <> gone.digest)
+    """,
+    f"""
+    INSERT INTO moved (stream, version, record, day)
+    SELECT :stream, :version, gone.id, back.day
+    {_THEN} AND back.digest = gone.digest AND back.day IS NOT NULL AND back.day IS NOT gone.day
+    """,
+)
+
+_BACK = (
+    """
+    INSERT INTO staged (stream, version, key, digest, body, day)
+    SELECT :stream, :version, back.key, back.digest, back.body, back.day
+    FROM json_each(:ids) CROSS JOIN record AS back ON back.id = json_each.value
+    WHERE back.since <= :of AND NOT EXISTS (
+        SELECT 1 FROM record AS gone INDEXED BY record_current
+        WHERE gone.stream = :stream AND gone.key = back.key AND gone.until IS NULL
+    )
+    """,
+)
