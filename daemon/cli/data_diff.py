@@ -77,14 +77,10 @@ def diff(
             _sum_up(counted)
         return
     pages = _pages(daemon, asked, first, second, after=after, limit=None if all_ else limit)
-    shown = 0
+    page = next(pages)
+    shown = _show(page, as_json=as_json)
     for page in pages:
-        shown += len(page.changes)
-        for each in page.changes:
-            if as_json:
-                screen.document(msgspec.json.encode(each))
-            else:
-                _print(each)
+        shown += _show(page, as_json=as_json)
     if as_json:
         return
     versions = f"v{page.as_of.version}", f"v{page.to.version}"
@@ -98,6 +94,16 @@ def diff(
         )
         screen.line(f"{shown:,} of {times.count(total, 'record')} that differ; {more}")
     _sum_up(counted)
+
+
+def _show(page: DataDiff, *, as_json: bool) -> int:
+    """Print what is on it; how many."""
+    for each in page.changes:
+        if as_json:
+            screen.document(msgspec.json.encode(each))
+        else:
+            _print(each)
+    return len(page.changes)
 
 
 def _pages(
@@ -131,11 +137,16 @@ def _counted(
     daemon: Client, asked: dict[str, str | None], first: str | None, second: str | None
 ) -> DataDiff:
     """How many records differ, of each kind."""
-    added = changed = removed = 0
-    for page in _pages(daemon, asked, first, second, summary=True):
-        added, changed = added + page.added, changed + page.changed
-        removed += page.removed
-    return msgspec.structs.replace(page, added=added, changed=changed, removed=removed)
+    pages = _pages(daemon, asked, first, second, summary=True)
+    total = next(pages)
+    for page in pages:
+        total = msgspec.structs.replace(
+            page,
+            added=total.added + page.added,
+            changed=total.changed + page.changed,
+            removed=total.removed + page.removed,
+        )
+    return total
 
 
 def _print(change: DataChange) -> None:

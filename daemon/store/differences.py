@@ -106,7 +106,7 @@ def between(
             continue
         kind, bodies = pair
         if first > second:
-            kind, bodies = OPPOSITE[kind], bodies[::-1]
+            kind, bodies = OPPOSITE[kind], (bodies[1], bodies[0])
         counts[kind] += 1
         if not counted:
             size += sum(len(body) for body in bodies if body)
