@@ -59,7 +59,7 @@ async def _stage_one(storage: Storage, draft: Draft, name: str, was: Stream) -> 
     if was.version and (made.rows, made.digest) != (was.rows, was.digest):
         raise NotTheSame(f"version {was.version} is not the one that the log knows")
     counts = {"added": made.added, "changed": made.changed, "removed": made.removed}
-    return choices.restored(name, was, **counts)
+    return choices.restored(name, was, made.digest, **counts)
 
 
 async def drop(storage: Storage, drafts: list[Draft]) -> None:
@@ -78,12 +78,11 @@ async def accept(storage: Storage, drafts: list[Draft]) -> bool:
     return True
 
 
-async def make_up(storage: Storage, drafts: list[Draft], journal: Journal) -> None:
+async def make_up(storage: Storage, drafts: list[Draft], journal: Journal, *, held: bool) -> None:
     """Bring into force what a full disk keeps from it; nothing new begins before that.
 
-    If we die in here, the next start does it.
+    `held` says that it is we who keep it from that. If we die in here, the next start does it.
     """
-    held = journal.hold("data")
     while True:
         await trio.sleep(ROOM_RETRY_S)
         with suppress(StoreFull):

@@ -8,6 +8,7 @@ What was begun goes on, whoever waits for it.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 import trio
@@ -198,7 +199,9 @@ class Restorer:
             await self._journal.durable(recorded)
             visible = await bringing_back.accept(self._storage, drafts)
         if not visible:
-            self._nursery.start_soon(bringing_back.make_up, self._storage, drafts, self._journal)
+            held = self._journal.hold("data")
+            make_up = partial(bringing_back.make_up, held=held)
+            self._nursery.start_soon(make_up, self._storage, drafts, self._journal)
         return Back(started=begun.seq, event=recorded[0].seq, streams=streams, visible=visible)
 
     def _finished(

@@ -163,13 +163,13 @@ def abandoned(subject: int, known: Connection, reason: RestoreEnd) -> Decisions:
     return [(subject, RestoreAbandoned(started=known.restoring, reason=reason))]
 
 
-def restored(name: str, was: Stream, **counts: int) -> StreamRestored:
-    """What of a stream goes back with its records, which `counts` speak of."""
+def restored(name: str, was: Stream, digest: str, **counts: int) -> StreamRestored:
+    """What of a stream goes back with its records, which `digest` and `counts` speak of."""
     return StreamRestored(
         stream=name,
         of=was.version,
         rows=was.rows,
-        digest=was.digest,
+        digest=digest,
         captured_at=was.captured_at,
         newest_day=was.newest_day,
         failed_days=was.failed_days,
@@ -180,7 +180,7 @@ def restored(name: str, was: Stream, **counts: int) -> StreamRestored:
 def _content(stream: Stream) -> tuple[object, ...]:
     """What tells two versions apart of which one was put together from the other."""
     return (
-        stream.digest,
+        stream.digest if stream.rows else "",
         stream.rows,
         stream.captured_at,
         stream.newest_day,
