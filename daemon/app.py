@@ -121,9 +121,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         begun = journal.execute(commands.Recover(version=parts.version))
         reconciling.miss(journal, missing)
         providers = _declared(parts, journal)
-        ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
-        keeper = Keeper(journal, parts.vault, providers, ballast)
-        keeper.settle()
+        keeper = _keeper(parts, journal, providers)
         relinker = Relinker(journal, parts.vault, storage, nursery)
         recorded = await apply.connections(
             journal, parts.vault, storage, parts.configuration, relinker
@@ -136,11 +134,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, storage, parts.vault, keeper, providers, limiter=limiter, chance=parts.chance
         )
         means = Means(
-            journal=journal,
-            vault=parts.vault,
-            keeper=keeper,
-            providers=providers,
-            limiter=limiter,
+            journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
         )
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
@@ -169,8 +163,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         await parts.cache.flush()
         await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
-        narrator.tell(journal.log.read(narrated.position))
-        log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
+        narrator.end(journal, narrated)
 
 
 def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
@@ -182,6 +175,14 @@ def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
     providers = apply.providers(journal, vault, ways, configuration.own)
     apply.clients(journal, vault, configuration)
     return providers
+
+
+def _keeper(parts: Parts, journal: Journal, providers: Mapping[int, Provider]) -> Keeper:
+    """Who looks after tokens; what an earlier life left of them is settled."""
+    ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
+    keeper = Keeper(journal, parts.vault, providers, ballast)
+    keeper.settle()
+    return keeper
 
 
 def _gateway(

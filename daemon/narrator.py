@@ -5,6 +5,7 @@ from datetime import date
 
 import structlog
 
+from daemon.journal import Journal
 from events.envelope import Recorded
 from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
 from events.subscription import Subscription
@@ -22,6 +23,12 @@ def tell(batch: Sequence[Recorded]) -> None:
     """One log line an event, once it is durable, with its number, subject and sync."""
     for recorded in batch:
         log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
+
+
+def end(journal: Journal, narrated: Subscription) -> None:
+    """What was not told yet, and the head of the log, for whoever notes it elsewhere."""
+    tell(journal.log.read(narrated.position))
+    log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
 
 
 def _fields(recorded: Recorded) -> dict[str, object]:

@@ -10,6 +10,8 @@ from events.terms import Caller
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
+NOT_MADE = "no snapshot was made ({why}); nothing else suffers: the next start reads on"
+
 
 async def list_(desk: Desk, _: Nothing, by: Caller) -> SnapshotList:
     labels = await desk.snapshotter.labels()
@@ -21,11 +23,10 @@ async def take(desk: Desk, _: Nothing, by: Caller) -> SnapshotTaken:
     try:
         number = await desk.snapshotter.take()
     except OSError as error:
-        why = error.strerror or str(error)
-        code = "disk-full" if error.errno in FULL else "internal"
-        raise Refused(
-            code, f"no snapshot was made ({why}); nothing else suffers: the next start reads on"
-        ) from None
+        words = NOT_MADE.format(why=error.strerror or error)
+        if error.errno in FULL:
+            raise Refused("disk-full", words) from None
+        raise Refused("internal", words) from None
     nothing = "nothing has happened since the last one, which is of"
     what = nothing if number == before else "snapshot taken of"
     message = f"{what} event {number:,}"

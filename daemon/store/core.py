@@ -50,7 +50,7 @@ class Store:
         self._connection.close()
 
     def name_all(self, names: Mapping[int, tuple[str, str]]) -> None:
-        """Note what people call all connections (tenant, name), where that is not known yet."""
+        """Note what people call connections (tenant, name), where that is not known yet."""
         new = [(each, *called) for each, called in names.items() if self._called(each) != called]
         if not new:
             return
@@ -58,10 +58,6 @@ class Store:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO owner (connection, tenant, name) VALUES (?, ?, ?)", new
             )
-
-    def name(self, connection: int, tenant: str, name: str) -> None:
-        """Note what people call a connection."""
-        self.name_all({connection: (tenant, name)})
 
     def _called(self, connection: int) -> tuple[str, str] | None:
         row: tuple[str, str] | None = self._connection.execute(

@@ -42,7 +42,7 @@ class Storage:
         self._run = run
 
     async def name(self, connection: int, tenant: str, name: str) -> None:
-        await self._run(partial(self._store.name, connection, tenant, name))
+        await self._run(partial(self._store.name_all, {connection: (tenant, name)}))
 
     async def begin(
         self,

@@ -20,7 +20,7 @@ class Lives:
         self._count = 0
         self.store = self._opened()
         for connection, (tenant, name) in OWNERS.items():
-            self.store.name(connection, tenant, name)
+            self.store.name_all({connection: (tenant, name)})
 
     def _opened(self):
         """These are deaths of the process, not of the power: nothing waits for the disk."""

@@ -263,7 +263,7 @@ fields = st.dictionaries(
 def test_every_field_is_a_column_of_its_own(fields):
     """Whatever its name; SQLite's names ignore case, so a taken one gets underscores."""
     with closing(Store(None)) as store:
-        store.name(1, "acme", "acme/weather")
+        store.name_all({1: ("acme", "acme/weather")})
         captured(store, 5, {"id": 1, **fields})
         columns, rows = view(store)
     assert rows == [("acme", "acme/weather", 1, *fields.values())]
@@ -292,7 +292,7 @@ def test_a_new_field_is_a_new_column_and_an_old_one_stays(store):
 
 
 def test_a_stream_of_two_providers_is_two_views(store):
-    store.name(2, "acme", "acme/climate")
+    store.name_all({2: ("acme", "acme/climate")})
     captured(store, 5, {"id": 1})
     draft = store.begin(
         2, "climate", "days", version=6, mode=Mode.FULL, primary_key=("id",), secret=SECRET

@@ -360,7 +360,7 @@ def test_what_does_not_come_out_as_it_was_never_comes_into_force(store):
 
 def test_several_streams_come_into_force_at_once_or_not_at_all(tmp_path):
     with closing(Store(tmp_path / "data")) as store:
-        store.name(1, *OWNERS[1])
+        store.name_all({1: OWNERS[1]})
         captured(store, 5, {"id": 1})
         first = begun(store, 6)
         store.stage(first, [{"id": 2}])

@@ -131,7 +131,7 @@ def test_any_version_and_the_difference_of_any_two_are_the_models(history, limit
     """In all modes, whatever was dropped in between, both ways, in pages of any size."""
     model = Model()
     with closing(Store(None)) as store:
-        store.name(1, *OWNERS[1])
+        store.name_all({1: OWNERS[1]})
         for number, (mode, pages, fate) in enumerate(history, start=10):
             sync(store, number, mode, pages, fate)
             if fate == "accepted":
