@@ -75,9 +75,9 @@ def texts_of(records):
     return sorted(map(text_of, records))
 
 
-def digest_of(records):
+def digest_of(records, secret=SECRET):
     total = 0
     for record in records:
         body = msgspec.json.encode(record, order="sorted")
-        total += int.from_bytes(hashlib.blake2b(body, key=SECRET, digest_size=16).digest(), "big")
+        total += int.from_bytes(hashlib.blake2b(body, key=secret, digest_size=16).digest(), "big")
     return f"{total % 2**128:032x}"
