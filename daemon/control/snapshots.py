@@ -22,10 +22,12 @@ async def take(desk: Desk, _: Nothing, by: Caller) -> SnapshotTaken:
         number = await desk.snapshotter.take()
     except OSError as error:
         why = error.strerror or str(error)
-        code = "disk-full" if error.errno in FULL else "internal"
-        raise Refused(
-            code, f"no snapshot was made ({why}); nothing else suffers: the next start reads on"
-        ) from None
+        message = (
+            f"no snapshot was made ({why}); nothing else suffers: a start reads more of the log"
+        )
+        if error.errno in FULL:
+            raise Refused("disk-full", message) from None
+        raise Refused("internal", message) from None
     nothing = "nothing has happened since the last one, which is of"
     what = nothing if number == before else "snapshot taken of"
     message = f"{what} event {number:,}"
