@@ -10,8 +10,6 @@ from events.terms import Caller
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
-NOT_MADE = "no snapshot was made ({why}); nothing else suffers: the next start reads on"
-
 
 async def list_(desk: Desk, _: Nothing, by: Caller) -> SnapshotList:
     labels = await desk.snapshotter.labels()
@@ -23,10 +21,13 @@ async def take(desk: Desk, _: Nothing, by: Caller) -> SnapshotTaken:
     try:
         number = await desk.snapshotter.take()
     except OSError as error:
-        words = NOT_MADE.format(why=error.strerror or error)
+        why = error.strerror or str(error)
+        message = (
+            f"no snapshot was made ({why}); nothing else suffers: a start reads more of the log"
+        )
         if error.errno in FULL:
-            raise Refused("disk-full", words) from None
-        raise Refused("internal", words) from None
+            raise Refused("disk-full", message) from None
+        raise Refused("internal", message) from None
     nothing = "nothing has happened since the last one, which is of"
     what = nothing if number == before else "snapshot taken of"
     message = f"{what} event {number:,}"
