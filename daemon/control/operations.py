@@ -22,6 +22,7 @@ from daemon.control import (
     policies,
     records,
     relinking,
+    rollback,
     rotation,
 )
 from daemon.control import gateway_messages as g
@@ -29,6 +30,7 @@ from daemon.control import messages as m
 from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
+from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
@@ -166,6 +168,9 @@ OPERATIONS = (
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
+    _post("rollback", Role.OPERATOR, b.RollbackWish, rollback.rollback, b.RollbackAnswer),
+    _post("rollback-preview", Role.VIEWER, b.PreviewWish, rollback.preview, b.Preview),
+    _get("rollback-targets", b.TargetsQuery, b.Targets, rollback.targets, Role.ADMIN),
     _post("add", Role.ADMIN, m.NewConnection, membership.add),
     _post("relink", Role.ADMIN, v.RelinkWish, relinking.relink),
     _post("remove", Role.ADMIN, m.ConnectionName, membership.remove),
