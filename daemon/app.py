@@ -3,18 +3,25 @@
 open ─► replay ─► reconcile ─► recover ─► apply configuration ─► serve ─► (stop) ─► close
 """
 
-import gc
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
-from msgspec import Struct
+from msgspec import Struct, field
 
-from daemon import apply, commands, connection_past, narrator, relinking
+from daemon import (
+    apply,
+    commands,
+    connection_past,
+    narrator,
+    prefix_check,
+    reconciling,
+    replaying,
+)
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
@@ -28,12 +35,15 @@ from daemon.gateway.postman import Postman
 from daemon.gateway.sweeper import Sweeper
 from daemon.journal import Journal
 from daemon.limiter import Limiter
+from daemon.past import Engine, InProcess, Past
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.pruner import Pruner
+from daemon.quarantine import Quarantine
 from daemon.relinking import Relinker
 from daemon.restoring import Restorer
 from daemon.scheduler import Scheduler
+from daemon.snapshotter import Snapshotter
 from daemon.store.core import Store
 from daemon.store.storage import Run, Storage
 from daemon.supervisor import Supervisor
@@ -41,18 +51,22 @@ from daemon.tokens import Keeper
 from daemon.vault import Vault
 from events.ballast import Ballast
 from events.log import Log
+from events.snapshots import Snapshots
 from events.writer import Listener
-from projections import world as worlds
-from projections.world import World
 
 log = structlog.get_logger()
 
 VAULT_BALLAST = 256 * 1024  # room for the pages of one pair of tokens, and their checkpoint
+LAST_SNAPSHOT_S = 20.0  # more than a hundred thousand connections take
 LAST_COMMIT_S = 5.0  # a disk that is full stays full: what is not written is replayed as open
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What a daemon is made of, real or simulated."""
+    """What a daemon is made of, real or simulated.
+
+    Without `snapshots` of its own it keeps some in memory, and without `past`, an engine, it works
+    out what was true in the loop.
+    """
 
     log: Log
     store: Store
@@ -66,6 +80,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     version: str
     cache: Cache
     chance: Callable[[], float] = random.SystemRandom().random
+    snapshots: Snapshots = field(default_factory=lambda: Snapshots(None, ""))
+    run_snapshots: Run | None = None
+    past: Engine | None = None
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
@@ -79,31 +96,18 @@ class Daemon(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     cache: Cache
     relinker: Relinker
+    snapshotter: Snapshotter
+    past: Past
     restorer: Restorer
+    quarantine: Quarantine
     providers: Mapping[int, Provider]
-
-
-def replay(log_: Log) -> World:
-    """Fold the whole log. Raises LogUnusable, UnreadableEvent.
-
-    What replay makes either stays or dies at once, so the collector would only look in vain.
-    """
-    world = World()
-    gc.disable()
-    try:
-        for recorded in log_.replay():
-            worlds.fold(world, recorded)
-    finally:
-        gc.enable()
-        gc.freeze()
-    return world
 
 
 @asynccontextmanager
 async def running(parts: Parts) -> AsyncIterator[Daemon]:
     """Run a daemon; leaving the block stops it in good order. Raises LogBroken out of the block."""
-    world = replay(parts.log)
-    missing = _reconcile(parts, world)
+    world, since = replaying.begin(parts.log, parts.snapshots)
+    missing = reconciling.reconcile(parts.vault, parts.store, world)
     journal = Journal(parts.log, world, parts.clock)
     parts.log.start(parts.bridge(journal))
     storage = Storage(parts.store, parts.run)
@@ -112,12 +116,12 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(narrator.narrate, narrated)
         nursery.start_soon(Sweeper(journal, storage).run)
+        quarantine = Quarantine(journal, storage, nursery)
+        nursery.start_soon(quarantine.run)
         begun = journal.execute(commands.Recover(version=parts.version))
-        _miss(journal, missing)
+        reconciling.miss(journal, missing)
         providers = _declared(parts, journal)
-        ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
-        keeper = Keeper(journal, parts.vault, providers, ballast)
-        keeper.settle()
+        keeper = _keeper(parts, journal, providers)
         relinker = Relinker(journal, parts.vault, storage, nursery)
         recorded = await apply.connections(
             journal, parts.vault, storage, parts.configuration, relinker
@@ -130,14 +134,11 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, storage, parts.vault, keeper, providers, limiter=limiter, chance=parts.chance
         )
         means = Means(
-            journal=journal,
-            vault=parts.vault,
-            keeper=keeper,
-            providers=providers,
-            limiter=limiter,
+            journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
         )
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
+        snapshotter, past = _history(parts, journal, nursery, since)
         restorer = _restorer(parts, journal, storage, supervisor, nursery)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
@@ -150,31 +151,19 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             outbox=outbox,
             cache=parts.cache,
             relinker=relinker,
+            snapshotter=snapshotter,
+            past=past,
             restorer=restorer,
+            quarantine=quarantine,
             providers=providers,
         )
         scheduling.cancel()
         await restorer.stop()
         await stop(journal, supervisor, postman, parts.configuration)
         await parts.cache.flush()
+        await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
-        narrator.tell(journal.log.read(narrated.position))
-        log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
-
-
-def _reconcile(parts: Parts, world: World) -> Collection[int]:
-    """Make vault and store agree with the log; which rows of writes that wait are missing."""
-    parts.vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
-    for subject in parts.store.reconcile(_captured(world), world.seq):
-        log.warning("store-behind", subject=subject, seq=world.seq)
-    relinking.settle(world, parts.vault)
-    parts.store.name_all(
-        {
-            subject: (parts.vault.name(each.tenant), parts.vault.name(subject))
-            for subject, each in world.connections.items()
-        }
-    )
-    return parts.store.reconcile_letters(_waiting(world))
+        narrator.end(journal, narrated)
 
 
 def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
@@ -186,6 +175,14 @@ def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
     providers = apply.providers(journal, vault, ways, configuration.own)
     apply.clients(journal, vault, configuration)
     return providers
+
+
+def _keeper(parts: Parts, journal: Journal, providers: Mapping[int, Provider]) -> Keeper:
+    """Who looks after tokens; what an earlier life left of them is settled."""
+    ballast = Ballast(parts.state / "vault.ballast", VAULT_BALLAST) if parts.state else None
+    keeper = Keeper(journal, parts.vault, providers, ballast)
+    keeper.settle()
+    return keeper
 
 
 def _gateway(
@@ -202,6 +199,20 @@ def _gateway(
     nursery.start_soon(parts.cache.run)
     nursery.start_soon(postman.run)
     return gateway, outbox, postman
+
+
+def _history(
+    parts: Parts, journal: Journal, nursery: trio.Nursery, since: int
+) -> tuple[Snapshotter, Past]:
+    """Who makes snapshots, the last of which is of event `since`, and who tells what was true."""
+    run = parts.run_snapshots or parts.run
+    snapshotter = Snapshotter(journal, parts.snapshots, run, since)
+    engine = parts.past or InProcess(parts.log, parts.snapshots)
+    nursery.start_soon(snapshotter.run)
+    nursery.start_soon(engine.run)
+    if parts.state is not None:
+        nursery.start_soon(prefix_check.watch, parts.state, parts.snapshots, since)
+    return snapshotter, Past(journal, engine)
 
 
 def _restorer(
@@ -240,33 +251,3 @@ async def stop(
 async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
     with scope:
         await scheduler.run()
-
-
-def _waiting(world: World) -> dict[int, int]:
-    """The rows of what has yet to be written, and whose they are."""
-    return {write.row: subject for subject, outbox in world.outboxes.items() for write in outbox}
-
-
-def _miss(journal: Journal, rows: Collection[int]) -> None:
-    """What the log says waits, and the data store does not hold, cannot be delivered."""
-    lost = [
-        commands.MissWrite(subject=subject, write=write.number)
-        for subject, outbox in journal.world.outboxes.items()
-        for write in outbox
-        if write.row in rows
-    ]
-    for wish in lost:
-        journal.execute(wish)
-
-
-def _captured(world: World) -> dict[tuple[int, str, str], int]:
-    """The last version of each stream, by connection, provider and name."""
-    return {
-        (subject, world.providers[provider].name, name): stream.version
-        for subject, connection in world.connections.items()
-        for provider, streams in {
-            **connection.former,
-            connection.provider: connection.streams,
-        }.items()
-        for name, stream in streams.items()
-    }

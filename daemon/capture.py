@@ -1,20 +1,22 @@
 """How is one stream of a sync fetched, offered, and taken over?
 
     fetch ─► stage ─► (days offered) ─► compare ─► Capture ─► RecordsCaptured durable ─► accept
+                                                      ├─► RecordsQuarantined durable ─► hold
+                                                      └─► RecordsRefused ─► drop
 
 A window stream is fetched day by day: one that fails is named and dropped, the others go on.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import trio
 from msgspec import Struct
 
-from daemon import reports, rest, windows
+from daemon import guard_words, reports, rest, windows
 from daemon.calls import Calls
-from daemon.commands import Capture, DayCount, OfferDays
+from daemon.commands import Capture, DayCount, Evidence, OfferDays
 from daemon.decide.days import CUTS, HOPELESS
 from daemon.exchange import CallLost
 from daemon.journal import Journal
@@ -27,14 +29,8 @@ from daemon.store.storage import Storage
 from daemon.stream_file import Stream, Window
 from events.schema import RecordsCaptured, RecordsRefused
 from events.terms import RunOptions, StreamFailure
+from events.versions import RecordsQuarantined
 from projections import policy, streams
-
-EMPTY_MESSAGE = (
-    "the provider answered with no records where there were some; the last good data stays in force"
-)
-EMPTY_DAY = (
-    "the provider answered with no records for this day where there were some; they stay in force"
-)
 
 
 class Progress(Struct, kw_only=True):
@@ -126,15 +122,17 @@ class Capturer:
         if stream.window is None:
             fetched = await fetch(None, source.values)
             pages, cursor = fetched.pages, fetched.cursor
-            days: tuple[date, ...] = ()
+            days: tuple[DayCount, ...] = ()
+            declared = fetched.declared
         else:
-            cursor = None
+            cursor = declared = None
             pages, days = await self._days(source, name, draft, fetch, result, window=stream.window)
             if not days:
                 await self._storage.drop(draft)
                 return
         found = await self._storage.compare(draft, cursor, types or None)
-        await self._offer(source, name, draft, found, result, pages=pages, days=days)
+        evidence = Evidence(declared=declared, fields=found.fields, days=days)
+        await self._offer(source, name, draft, found, result, pages=pages, evidence=evidence)
 
     async def _days(
         self,
@@ -145,13 +143,13 @@ class Capturer:
         result: Captured,
         *,
         window: Window,
-    ) -> tuple[int, tuple[date, ...]]:
-        """Fetch day by day; return how many pages came, and which days are to be believed.
+    ) -> tuple[int, tuple[DayCount, ...]]:
+        """Fetch day by day; return how many pages came, and which days are not refused.
 
         Where it is hopeless, all days left are named as failed, unless a backfill goes on there.
         """
         pages = 0
-        good: list[date] = []
+        good: dict[date, int | None] = {}
         wanted = self._wanted(source, name, window)
         pause = policy.of_connection(self._journal.world, source.subject).day_pause
         for at, day in enumerate(wanted):
@@ -170,7 +168,7 @@ class Capturer:
                 if hopeless:
                     break
             else:
-                good.append(day)
+                good[day] = fetched.declared
                 pages += fetched.pages
         return pages, await self._believed(source, name, draft, good, result)
 
@@ -185,25 +183,36 @@ class Capturer:
         return [day for day in days if day < left.reached[name]]
 
     async def _believed(
-        self, source: Source, name: str, draft: Draft, good: list[date], result: Captured
-    ) -> tuple[date, ...]:
-        """Drop the days that came empty where there was something, as `decide` says."""
-        counts = [
-            DayCount(day=date.fromisoformat(each.day), fetched=each.fetched, before=each.before)
-            for each in await self._storage.days(draft)
-        ]
+        self,
+        source: Source,
+        name: str,
+        draft: Draft,
+        good: Mapping[date, int | None],
+        result: Captured,
+    ) -> tuple[DayCount, ...]:
+        """Drop the days that are doubted, as `decide` says; `good` has what each one declared."""
+        counts = []
+        for each in await self._storage.days(draft):
+            day = date.fromisoformat(each.day)
+            counts.append(
+                DayCount(
+                    day=day,
+                    fetched=each.fetched,
+                    before=each.before,
+                    declared=good.get(day),
+                    repeated=each.repeated,
+                )
+            )
         wish = OfferDays(subject=source.subject, sync=source.sync, stream=name, days=tuple(counts))
         refused = []
         for recorded in self._journal.execute(wish):
-            assert isinstance(recorded.event, RecordsRefused), "a day is refused, or it is not"
-            day = recorded.event.day
-            assert day is not None, "each refusal is of a day"
-            refused.append(day)
-            await self._storage.drop_day(draft, day.isoformat())
-            result.failures.append(
-                StreamFailure(stream=name, cause=recorded.event.cause, message=EMPTY_DAY, day=day)
-            )
-        return tuple(day for day in good if day not in refused)
+            event = recorded.event
+            assert isinstance(event, RecordsRefused), "a day is refused, or it is not"
+            assert event.day is not None, "each refusal is of a day"
+            refused.append(event.day)
+            await self._storage.drop_day(draft, event.day.isoformat())
+            result.failures.append(_doubted(name, event))
+        return tuple(each for each in counts if each.day not in refused)
 
     async def _offer(
         self,
@@ -214,7 +223,7 @@ class Capturer:
         result: Captured,
         *,
         pages: int,
-        days: tuple[date, ...],
+        evidence: Evidence,
     ) -> None:
         offered = RecordsCaptured(
             stream=name,
@@ -228,9 +237,10 @@ class Capturer:
             rows=found.rows,
             pages=pages,
             digest=found.digest,
-            days=days,
+            days=tuple(each.day for each in evidence.days),
         )
-        recorded = self._journal.execute(Capture(subject=source.subject, offered=offered))
+        wish = Capture(subject=source.subject, offered=offered, evidence=evidence)
+        recorded = self._journal.execute(wish)
         with trio.CancelScope(shield=True):  # what the log calls captured must become visible
             match [each.event for each in recorded]:
                 case [RecordsCaptured()]:
@@ -238,12 +248,34 @@ class Capturer:
                     await self._storage.accept(draft)
                     result.accepted = True
                     result.records = found.fetched
-                case [RecordsRefused(cause=cause)]:
-                    await self._storage.drop(draft)
-                    refused = StreamFailure(stream=name, cause=cause, message=EMPTY_MESSAGE)
-                    result.failures.append(refused)
+                case [RecordsQuarantined() as held]:
+                    await self._journal.durable(recorded)
+                    await self._hold(source, draft)
+                    result.failures.append(_doubted(name, held))
+                case [RecordsRefused() as refused]:
+                    await self._storage.refuse(draft)
+                    result.failures.append(_doubted(name, refused))
                 case _:
                     await self._storage.drop(draft)
+
+    async def _hold(self, source: Source, draft: Draft) -> None:
+        """Hold it, unless its connection was removed meanwhile, and it given up."""
+        await self._storage.hold(draft)
+        known = self._journal.world.connections[source.subject]
+        held = known.streams.get(draft.name, streams.NEW).held
+        if held is None or held.version != draft.version:
+            await self._storage.drop_held(source.subject, draft.name, draft.version)
+
+
+def _doubted(stream: str, event: RecordsRefused | RecordsQuarantined) -> StreamFailure:
+    return StreamFailure(
+        stream=stream, cause=event.cause, message=guard_words.told(event), day=_day(event)
+    )
+
+
+def _day(event: RecordsRefused | RecordsQuarantined) -> date | None:
+    """Of what is held, all days are."""
+    return event.day if isinstance(event, RecordsRefused) else None
 
 
 def failure(stream: str, lost: CallLost, day: date | None = None) -> StreamFailure:

@@ -4,8 +4,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import trio
-
 STEP = timedelta(minutes=1)
 """A wall clock that moved by more than this against the host's own counter has stepped."""
 
@@ -44,12 +42,15 @@ class TrioClock:
 
     def __init__(self, epoch: datetime) -> None:
         """Let it be `epoch` now. Called inside `trio.run`."""
+        import trio  # late: a command that asks the time does without it
+
         self._epoch = epoch
-        self._start = trio.current_time()
+        self._steady = trio.current_time
+        self._start = self._steady()
         self._stepped = timedelta()
 
     def now(self) -> datetime:
-        return self._epoch + timedelta(seconds=trio.current_time() - self._start)
+        return self._epoch + timedelta(seconds=self._steady() - self._start)
 
     def step(self, by: timedelta) -> None:
         """Jump, as a host's clock does."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from msgspec import UNSET, UnsetType
 
-from daemon import account, provider_file
+from daemon import account, guard_file, provider_file
 from daemon.account import CREDENTIAL
 from daemon.auth_file import Auth, OAuth2
 from daemon.commands import Connect, DeclareProvider, Remove
@@ -139,6 +139,7 @@ def declaration(file: ProviderFile) -> ProviderDeclared:
                 name=name,
                 mode=stream.mode,
                 empty=stream.empty,
+                guards=guard_file.policy(stream.guards, stream.mode),
                 interval=duration(stream.interval) if stream.interval else None,
                 waits_for=stream.waits_for,
             )

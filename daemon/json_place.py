@@ -49,7 +49,7 @@ def apart(stream: Stream, errors: AnswerErrors | None) -> tuple[str, ...] | None
     place = None if stream.csv is not None else of(stream.records)
     if place is None:
         return None
-    others = [getattr(stream.paging, "path", None)]
+    others = [getattr(stream.paging, "path", None), stream.total]
     others += [errors.path, errors.wait] if errors is not None else []
     asked = [each for each in others if each is not None]
     return place.keys if all(_lies_beside(each, place.keys) for each in asked) else None

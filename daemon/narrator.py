@@ -5,9 +5,11 @@ from datetime import date
 
 import structlog
 
+from daemon.journal import Journal
 from events.envelope import Recorded
 from events.schema import RecordsCaptured, RecordsRefused, SyncStarted
 from events.subscription import Subscription
+from events.versions import RecordsQuarantined
 
 log = structlog.get_logger()
 
@@ -23,12 +25,18 @@ def tell(batch: Sequence[Recorded]) -> None:
         log.info(recorded.event.__struct_config__.tag, **_fields(recorded))
 
 
+def end(journal: Journal, narrated: Subscription) -> None:
+    """What was not told yet, and the head of the log, for whoever notes it elsewhere."""
+    tell(journal.log.read(narrated.position))
+    log.info("log-head", seq=journal.head.seq, hash=journal.block.hex())
+
+
 def _fields(recorded: Recorded) -> dict[str, object]:
     event = recorded.event
     fields: dict[str, object] = {"seq": recorded.seq, "subject": recorded.subject}
     if isinstance(event, SyncStarted):
         fields["sync"] = recorded.seq
-    elif isinstance(event, (RecordsCaptured, RecordsRefused)):
+    elif isinstance(event, (RecordsCaptured, RecordsRefused, RecordsQuarantined)):
         fields["sync"] = event.version
     for name in event.__struct_fields__:
         value = getattr(event, name)

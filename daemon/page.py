@@ -23,6 +23,7 @@ NO_JSON = (
 )
 WEB_PAGE = "the provider answered with a web page instead of JSON; check base_url and path"
 NOT_APPLICABLE = "the records expression does not apply to the answer; check records in its file"
+NO_TOTAL = 'the provider\'s answer has no number of records at "{path}"; check total in its file'
 TOO_LARGE = (
     f"one record of the provider's answer, or what is no record, is larger than {PART_BYTES_MAX}"
     " bytes; ask for less, with params in its file"
@@ -33,12 +34,16 @@ Sink: TypeAlias = Callable[[list[dict[str, Any]]], Awaitable[None]]
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """What was taken of one answer. `document` may lack the records; `digest` is the body's."""
+    """What was taken of one answer. `document` may lack the records; `digest` is the body's.
+
+    It says that there are so many records, on all pages together, `declared`.
+    """
 
     document: Any
     records: int
     cursor: str | None
     digest: bytes
+    declared: int | None = None
 
 
 async def take(stream: Stream, response: Response, cursor: str | None, sink: Sink) -> Page:
@@ -55,7 +60,13 @@ async def take(stream: Stream, response: Response, cursor: str | None, sink: Sin
     if records:
         await sink(records)
     digest = hashlib.sha256(response.body).digest()
-    return Page(document=document, records=len(records), cursor=cursor, digest=digest)
+    return Page(
+        document=document,
+        records=len(records),
+        cursor=cursor,
+        digest=digest,
+        declared=_declared(stream, response, document),
+    )
 
 
 async def _streamed(
@@ -85,7 +96,27 @@ async def _streamed(
         raise malformed(response, wrong)
     _records(stream, response, reading.rest)  # the list is there, if with nothing in it
     digest = await trio.to_thread.run_sync(_digest, file)
-    return Page(document=reading.rest, records=count, cursor=cursor, digest=digest)
+    declared = _declared(stream, response, reading.rest)
+    return Page(
+        document=reading.rest, records=count, cursor=cursor, digest=digest, declared=declared
+    )
+
+
+def _declared(stream: Stream, response: Response, document: Any) -> int | None:
+    """How many records there are, as the answer says; None where it does not. Raises CallLost."""
+    if stream.total is None:
+        return None
+    try:
+        found = selector.select(stream.total, document)
+    except selector.BadExpression:
+        found = ""
+    if found is None:
+        return None
+    if isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) <= 15:
+        found = int(found)
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise malformed(response, NO_TOTAL.format(path=stream.total))
+    return found
 
 
 async def _chosen(each: str | None, batch: list[Any]) -> list[Any]:

@@ -23,13 +23,15 @@ from events.terms import FailureClass
 class Fetched(Struct, frozen=True, kw_only=True):
     """What a whole fetch came to, and what the next one needs to know.
 
-    `cursor` is JSON text, None without a cursor; `types` are a CSV report's columns'.
+    `cursor` is JSON text, None without a cursor; `types` are a CSV report's columns'. The provider
+    itself `declared` so many records, where its file says how it does.
     """
 
     pages: int
     records: int
     cursor: str | None
     types: Mapping[str, str] | None = None
+    declared: int | None = None
 
 
 async def fetch(
@@ -71,6 +73,7 @@ async def _all_pages(
     stream: Stream, first: Request, cursor: str | None, *, send: Send, sink: Sink, pages_max: int
 ) -> Fetched:
     pages = records = 0
+    declared: int | None = None
     seen: set[bytes] = set()
     last = b""
     request: Request | None = first
@@ -82,6 +85,7 @@ async def _all_pages(
             raise _repeats(response)
         last = taken.digest if taken.records else last
         cursor = taken.cursor
+        declared = declared if taken.declared is None else taken.declared
         pages, records = pages + 1, records + taken.records
         request = paging.following(
             stream.paging,
@@ -94,7 +98,8 @@ async def _all_pages(
         )
         if request is not None:
             _refuse_endless(request, response, seen, pages, pages_max)
-    return Fetched(pages=pages, records=records, cursor=cursor if stream.cursor else None)
+    kept = cursor if stream.cursor else None
+    return Fetched(pages=pages, records=records, cursor=kept, declared=declared)
 
 
 def _refuse_endless(

@@ -21,7 +21,7 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from daemon import configuration, core_dumps, host_lock, logs, places, rotation
+from daemon import configuration, core_dumps, host_lock, logs, past_worker, places, rotation
 from daemon.app import Parts, running
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf, ShelfUnusable
@@ -36,6 +36,8 @@ from daemon.host_lock import InUse
 from daemon.journal import Bridge, Journal, LogBroken
 from daemon.notify import notify
 from daemon.outlet import Outlet
+from daemon.past_process import PastProcess
+from daemon.past_worker import SNAPSHOTS
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import Limits, ProviderFile
@@ -48,6 +50,7 @@ from daemon.vault import VaultFull, VaultUnusable, open_vault
 from events.ballast import Ballast
 from events.codec import UnreadableEvent
 from events.log import LogUnusable, SqliteLog
+from events.snapshots import Snapshots
 
 IO_FAILED, IN_USE, UNUSABLE, INTERRUPTED = 74, 75, 78, 130
 FULL_BYTES = 256 * 1024  # less than a start's own files may need
@@ -212,6 +215,7 @@ def _open(
     stack.callback(store.close)
     shelf = _shelf(found.state / "cache")
     stack.callback(shelf.close)
+    folds = past_worker.version()
     cache = Cache(shelf, OneThread(), settings.settings.cache.bytes_max)
 
     def connect(file: ProviderFile) -> Provider:
@@ -232,6 +236,9 @@ def _open(
         state=found.state,
         version=version("rounds"),
         cache=cache,
+        snapshots=Snapshots(found.state / SNAPSHOTS, folds),
+        run_snapshots=OneThread(),
+        past=PastProcess(found.state, folds),
     )
 
 

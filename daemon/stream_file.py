@@ -20,6 +20,7 @@ from daemon.file_table import (
     fragments,
     placeholders,
 )
+from daemon.guard_file import Guards
 from daemon.paging_file import NoPaging, Paging
 from events.terms import Mode, Reaction
 
@@ -90,7 +91,8 @@ class Stream(Table, frozen=True, kw_only=True):
     """One stream. Records are JSON, unless there is a `csv` table. `timeout_s` is of one call.
 
     `interval` is its own, where the connection's is not right for it. With `waits_for` it is left
-    out while that stream, or the "connection" as a whole, is not healthy.
+    out while that stream, or the "connection" as a whole, is not healthy. `total` (JMESPath) is
+    where an answer says how many records there are, on all its pages together.
     """
 
     path: UrlPath
@@ -102,6 +104,8 @@ class Stream(Table, frozen=True, kw_only=True):
     records: Text = "@"
     mode: Mode = Mode.FULL
     empty: Reaction = Reaction.ROLLBACK
+    guards: Guards = Guards()
+    total: Text | None = None
     paging: Paging = NoPaging()
     cursor: Cursor | None = None
     window: Window | None = None
@@ -119,6 +123,9 @@ class Stream(Table, frozen=True, kw_only=True):
         reserved = sorted({name.lower() for name in self.headers} & RESERVED_HEADERS)
         if reserved:
             raise ValueError(f"headers may not set {reserved[0]}; credentials go under [auth]")
+        if self.total is not None:
+            check_expression("total", self.total)
+        self._check_guards()
         self._check_body()
         self._check_window()
         if self.csv is not None:
@@ -128,9 +135,28 @@ class Stream(Table, frozen=True, kw_only=True):
         """Return the names of all placeholders that its requests hold."""
         return placeholders([self.path, self.params, self.headers])
 
+    def _check_guards(self) -> None:
+        """What would never doubt anything is a mistake."""
+        guards = self.guards
+        if self.total is None and guards.incomplete is not None:
+            raise ValueError(
+                "guards.incomplete needs total, where an answer says how many there are"
+            )
+        if self.mode is Mode.INCREMENTAL and guards.names_absence():
+            raise ValueError(
+                "an incremental stream's answers hold what is new: nothing shrinks or is stale in"
+                " them; take shrunk, shrunk_by, rows_min, stale and stale_after out of guards"
+            )
+        if self.mode is not Mode.FULL and guards.stale_after is not None:
+            raise ValueError("guards.stale_after is for full answers; days are told by stale alone")
+        if self.mode is Mode.FULL and guards.stale is not None and guards.stale_after is None:
+            raise ValueError("guards.stale needs stale_after: for how long it may stay the same")
+
     def _check_csv(self, csv: Csv) -> None:
         if self.records != "@" or not isinstance(self.paging, NoPaging):
             raise ValueError("a csv stream is one file of rows: it has neither records nor paging")
+        if self.total is not None:
+            raise ValueError("a csv stream is one file of rows: it has no total")
         if self.cursor is not None:
             raise ValueError("a csv stream comes whole: it has no cursor")
         for name in self.primary_key:

@@ -15,7 +15,7 @@ GENESIS = bytes(32)
 
 
 def link(previous: bytes, rows: Sequence[Row]) -> bytes:
-    """Hash one block: 32 bytes."""
+    """Hash one block: 32 bytes. `%d` would round 1.5: whoever reads a log sees to integers."""
     block = hashlib.sha256(previous)
-    block.update(b"".join([b"%a\t%a\t%a\t%b\n" % row for row in rows]))  # %d would round 1.5
+    block.update(b"".join([b"%d\t%d\t%d\t%b\n" % row for row in rows]))
     return block.digest()

@@ -13,7 +13,7 @@ from typing import Protocol
 from events import chain, database, reading, verify
 from events.codec import Row, decode
 from events.envelope import Recorded
-from events.reading import LogUnusable
+from events.reading import LogUnusable, Reader
 from events.writer import Listener, Writer
 
 READ_EVENTS = 1000
@@ -52,8 +52,12 @@ class Log(Protocol):
         """How many events of each tag there are. Reads the whole log: not for the loop's thread."""
         ...
 
-    def replay(self) -> Iterator[Recorded]:
-        """Every event from the first on, once, before `start`."""
+    def block_of(self, seq: int) -> bytes | None:
+        """The hash of the block that holds a durable event, or None where there is none."""
+        ...
+
+    def replay(self, after: int = 0) -> Iterator[Recorded]:
+        """Every event after that number, once, before `start`."""
         ...
 
     def close(self) -> None:
@@ -69,22 +73,28 @@ class SqliteLog:
         self._directory = directory
         self.path = directory / "log"
         self._connection = database.open_for_writing(self.path)
-        self._reader = reading.open_for_reading(self.path)
+        self._reader = Reader(self.path)
         self._writer: Writer | None = None
         self.head, self.block = 0, chain.GENESIS
 
-    def replay(self) -> Iterator[Recorded]:
-        """Every event from the first on, the chain checked on the way.
+    def block_of(self, seq: int) -> bytes | None:
+        return self._reader.block_of(seq)
 
-        Raises LogUnusable where the log is not what was written, UnreadableEvent where a newer
-        version wrote it. Afterwards `head` and `block` are known, and the log can start.
+    def replay(self, after: int = 0) -> Iterator[Recorded]:
+        """Every event after that number, the chain checked from the block on that holds it.
+
+        Whoever knows what came before has compared `block_of` with what was noted then. Raises
+        LogUnusable where the log is not what was written, UnreadableEvent where a newer version
+        wrote it. Afterwards `head` and `block` are known, and the log can start.
         """
-        noted = verify.read_mark(self._directory)
+        noted, connection = verify.read_mark(self._directory), self._reader.connection
         try:
-            with closing(verify.blocks(self._reader, noted)) as blocks:
+            begun = verify.before(connection, after)
+            with closing(verify.blocks(connection, noted, after=begun)) as blocks:
                 for last, block, rows in blocks:
                     for row in rows:
-                        yield decode(row)
+                        if row[0] > after:
+                            yield decode(row)
                     self.head, self.block = last, block
         except verify.TailLost as lost:
             raise LogUnusable(
@@ -116,18 +126,10 @@ class SqliteLog:
     def read(
         self, after: int, *, subject: int | None = None, limit: int = READ_EVENTS
     ) -> list[Recorded]:
-        if subject is None:
-            rows = self._reader.execute(_READ_ALL, (after, limit))
-        else:
-            rows = self._reader.execute(_READ_SUBJECT, (subject, after, limit))
-        return [decode(row) for row in rows]
+        return self._reader.read(after, subject=subject, limit=limit)
 
     def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
-        if subject is None:
-            rows = self._reader.execute(_LAST_ALL, (limit,))
-        else:
-            rows = self._reader.execute(_LAST_SUBJECT, (subject, limit))
-        return [decode(row) for row in rows][::-1]
+        return self._reader.last(limit, subject=subject)
 
     def count_types(self) -> dict[str, int]:
         with closing(reading.open_for_reading(self.path)) as reader:
@@ -144,10 +146,3 @@ class SqliteLog:
             self._reader.close()
         self._connection.close()
         self._reader.close()
-
-
-_READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
-_READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
-_READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
-_LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
-_LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"

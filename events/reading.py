@@ -1,7 +1,16 @@
 """How is a log opened by those who only read it, without what it takes to write one?"""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
+
+from events.codec import decode
+from events.envelope import Recorded
+
+OpenLog: TypeAlias = sqlite3.Connection
+"""A log that is open, for those who have no business with SQLite itself."""
 
 
 class LogUnusable(Exception):
@@ -18,3 +27,56 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise LogUnusable(f"the log {path} cannot be read ({error})") from error
     return connection
+
+
+class Reader:
+    """What is durable in a log, found by number, by subject, and by block."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises LogUnusable."""
+        self.connection = open_for_reading(path)
+
+    def read(self, after: int, *, subject: int | None = None, limit: int) -> list[Recorded]:
+        if subject is None:
+            rows = self.connection.execute(_READ_ALL, (after, limit))
+        else:
+            rows = self.connection.execute(_READ_SUBJECT, (subject, after, limit))
+        return [decode(row) for row in rows]
+
+    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
+        if subject is None:
+            rows = self.connection.execute(_LAST_ALL, (limit,))
+        else:
+            rows = self.connection.execute(_LAST_SUBJECT, (subject, limit))
+        return [decode(row) for row in rows][::-1]
+
+    def block_of(self, seq: int) -> bytes | None:
+        """The hash of the block that holds that event, or None where it cannot be found."""
+        try:
+            found = self.connection.execute(_BLOCK_OF, (seq,)).fetchone()
+        except sqlite3.DatabaseError:
+            return None  # whoever goes on to read the log hears what is wrong with it
+        return found[1] if found and found[0] <= seq else None
+
+    def close(self) -> None:
+        """Let go. Safe to call twice."""
+        self.connection.close()
+
+
+_READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
+_READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
+_READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
+_LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
+_LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
+_BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Say it of the log, where SQLite cannot read what is asked for."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LogUnusable(
+            f"the log {path} cannot be read to its end ({error}); run `rounds log verify`"
+        ) from error

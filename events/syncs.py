@@ -194,7 +194,8 @@ class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
 
     With a `day` it is that day's answer alone; `rows` counts what stays in force. `guard` doubted
     it: taking it over would have left `offered` records. `share` is what was measured, `limit`
-    what the guard allows; so many `fields` were gone or of another type.
+    what the guard allows; so many `fields` were gone or of another type; the provider itself says
+    that there are `declared`.
     """
 
     stream: str
@@ -208,6 +209,7 @@ class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):
     share: float | None = None
     limit: float | None = None
     fields: int = 0
+    declared: int | None = None
 
 
 class SyncSucceeded(Fact, frozen=True, kw_only=True, tag="sync-succeeded"):

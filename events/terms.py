@@ -212,6 +212,25 @@ class Caller(Struct, frozen=True, kw_only=True):
     role: str
 
 
+class GuardPolicy(Struct, frozen=True, kw_only=True):
+    """What becomes of answers that are doubted for another reason than that they are empty.
+
+    One is shrunk where more than `shrunk_by` of the rows are missing of which at least `rows_min`
+    are in force; doubled where more than `duplicates_share` of its records repeat a key; stale
+    where it has said the same, to the byte, for longer than `stale_after` (None: for ever).
+    """
+
+    shrunk: Reaction = Reaction.QUARANTINE
+    shrunk_by: float = 0.5
+    rows_min: int = 20
+    schema: Reaction = Reaction.QUARANTINE
+    duplicates: Reaction = Reaction.ACCEPT
+    duplicates_share: float = 0.0
+    stale: Reaction = Reaction.ACCEPT
+    stale_after: timedelta | None = None
+    incomplete: Reaction = Reaction.ROLLBACK
+
+
 class StreamPolicy(Struct, frozen=True, kw_only=True):
     """What `decide` reads of a stream's declaration.
 
@@ -222,6 +241,7 @@ class StreamPolicy(Struct, frozen=True, kw_only=True):
     name: str
     mode: Mode = Mode.FULL
     empty: Reaction = Reaction.ROLLBACK
+    guards: GuardPolicy = GuardPolicy()
     interval: timedelta | None = None
     waits_for: str | None = None
 

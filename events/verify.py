@@ -2,17 +2,22 @@
 
 import sqlite3
 from collections.abc import Generator, Iterator
+from enum import Enum
 from pathlib import Path
 
 from msgspec import Struct
 
 from events import chain, mark
 from events.codec import Row
-
-FETCH_ROWS = 65536  # more than a block usually has; a damaged one may ask for any number
+from events.pages import BEFORE_ALL, Events
 
 Block = tuple[int, bytes, list[Row]]
 """(number of its last event, hash, rows)"""
+
+BEHIND_ALL = 2**63 - 1
+
+COUNT = "SELECT (SELECT count(*) FROM event NOT INDEXED), (SELECT max(last) FROM block)"
+BLOCKS = "SELECT first, last, hash FROM block WHERE last > ? AND last <= ? ORDER BY last"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -24,8 +29,28 @@ class Verdict(Struct, frozen=True, kw_only=True):
     fault: str | None = None
 
 
+class Kind(Enum):
+    """What was found, in a word that scripts may rely on."""
+
+    CHANGED = "changed"
+    MISSING_EVENT = "missing-event"
+    MISSING_BLOCK = "missing-block"
+    UNACCOUNTED = "unaccounted"
+    UNREADABLE = "unreadable"
+    TRUNCATED = "truncated"
+    TORN = "torn"
+    OLD_COPY = "old-copy"
+    REWRITTEN = "rewritten"
+    REORDERED = "reordered"
+    FOREIGN = "foreign"
+
+
 class Broken(Exception):
     """The first thing in a log that is not as it was written, as a sentence."""
+
+    def __init__(self, sentence: str, kind: Kind) -> None:
+        super().__init__(sentence)
+        self.kind = kind
 
 
 class TailLost(Broken):
@@ -33,19 +58,24 @@ class TailLost(Broken):
 
 
 def blocks(
-    connection: sqlite3.Connection, noted: mark.Mark | None = None
+    connection: sqlite3.Connection,
+    noted: mark.Mark | None = None,
+    *,
+    after: int = 0,
+    upto: int | None = None,
 ) -> Generator[Block, None, None]:
     """Go through all blocks in order, each checked.
 
     `noted` is a head noted elsewhere (seq, hash in hexadecimal): the log must contain it. What a
-    running daemon appends meanwhile is not looked at. Raises Broken with a sentence at the first
-    thing that is not as it was written.
+    running daemon appends meanwhile is not looked at. With `after`, the last event of a block, what
+    comes behind it is checked, and that block's hash is believed; with `upto`, what stands up to
+    there. Raises Broken with a sentence at the first thing that is not as it was written.
     """
     connection.execute("BEGIN")
     try:
-        yield from _chained(connection, noted if noted and noted.seq else None)
+        yield from _chained(connection, noted if noted and noted.seq else None, after, upto)
     except sqlite3.DatabaseError as error:
-        raise Broken(f"SQLite cannot read it to the end ({error})") from error
+        raise _unreadable(error) from error
     finally:
         connection.rollback()
 
@@ -66,64 +96,116 @@ def verify(connection: sqlite3.Connection, noted: mark.Mark | None = None) -> It
         yield verdict
 
 
+def before(connection: sqlite3.Connection, seq: int) -> int:
+    """Where the block ends that comes before the one which holds that event; 0 for none."""
+    (last,) = connection.execute("SELECT max(last) FROM block WHERE last < ?", (seq,)).fetchone()
+    return last or 0
+
+
+def count(connection: sqlite3.Connection) -> None:
+    """Raise Broken where there are more rows than the blocks name.
+
+    A damaged page can hide some from whoever looks for numbers.
+    """
+    try:
+        rows, last = connection.execute(COUNT).fetchone()
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(error) from error
+    if rows != (last or 0):
+        raise Broken(
+            f"the file holds {rows:,} events where its blocks name {last or 0:,}", Kind.UNACCOUNTED
+        )
+
+
 def read_mark(directory: Path) -> mark.Mark | None:
     return mark.read(directory / "log.mark")
 
 
 def _chained(
-    connection: sqlite3.Connection, noted: mark.Mark | None
+    connection: sqlite3.Connection, noted: mark.Mark | None, after: int, upto: int | None
 ) -> Generator[Block, None, None]:
-    events = connection.execute(
-        "SELECT seq, at, subject, CAST(body AS BLOB) FROM event ORDER BY seq"
-    )
-    head, previous = 0, chain.GENESIS
-    for first, last, stored in connection.execute(
-        "SELECT first, last, hash FROM block ORDER BY last"
-    ):
+    head, previous = after, _hash(connection, after)
+    if noted and noted.seq <= after:
+        _look_up(connection, noted)
+    events = Events(connection, after)
+    bounds = (after or BEFORE_ALL, BEHIND_ALL if upto is None else upto)
+    for first, last, stored in connection.execute(BLOCKS, bounds):
         if first != head + 1 or last < first:
-            raise Broken(f"the block that follows event {head} is missing, or is another one")
+            raise Broken(
+                f"the block that follows event {head} is missing, or is another one",
+                Kind.MISSING_BLOCK,
+            )
         rows = _take(events, first, last)
         previous = _link(previous, rows)
         if previous != stored:
-            raise Broken(f"the block of events {first} to {last} is not what was written")
+            raise Broken(
+                f"the block of events {first} to {last} is not what was written", Kind.CHANGED
+            )
         if noted and head < noted.seq <= last:
             _compare(noted, last, previous)
         yield last, previous, rows
         head = last
-    if extra := events.fetchone():
-        raise Broken(f"event {extra[0]} stands in no block")
+    if upto is not None:
+        return
+    if extra := events.take(1):
+        raise Broken(f"event {extra[0][0]} stands in no block", Kind.UNACCOUNTED)
+    if not after:
+        count(connection)
     if noted and noted.seq > head:
-        raise TailLost(f"events {head + 1} to {noted.seq} were written once and are gone")
+        raise TailLost(
+            f"events {head + 1} to {noted.seq} were written once and are gone", Kind.TRUNCATED
+        )
 
 
-def _take(events: sqlite3.Cursor, first: int, last: int) -> list[Row]:
-    """Fetch one block's events. They are ordered: both ends in place means all in place."""
-    rows: list[Row] = []
-    while len(rows) <= last - first:
-        page = events.fetchmany(min(last - first + 1 - len(rows), FETCH_ROWS))
-        if not page:
-            break
-        rows += page
+def _look_up(connection: sqlite3.Connection, noted: mark.Mark) -> None:
+    """Compare a head that was noted before the first block that is gone through."""
+    last, block = connection.execute(
+        "SELECT last, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1", (noted.seq,)
+    ).fetchone()
+    _compare(noted, last, block)
+
+
+def _unreadable(error: sqlite3.DatabaseError) -> Broken:
+    return Broken(f"SQLite cannot read it to the end ({error})", Kind.UNREADABLE)
+
+
+def _hash(connection: sqlite3.Connection, after: int) -> bytes:
+    """What the block behind event `after` is chained to."""
+    if not after:
+        return chain.GENESIS
+    found = connection.execute("SELECT hash FROM block WHERE last = ?", (after,)).fetchone()
+    if found is None or not isinstance(found[0], bytes):
+        raise Broken(f"no block ends at event {after}", Kind.MISSING_BLOCK)
+    return found[0]
+
+
+def _take(events: Events, first: int, last: int) -> list[Row]:
+    """One block's events. They are ordered: both ends in place means all in place."""
+    rows = events.take(last - first + 1)
     if len(rows) == last - first + 1 and rows[0][0] == first and rows[-1][0] == last:
         return rows
     if rows and rows[0][0] < first:
-        raise Broken(f"event {rows[0][0]} stands in no block")
+        raise Broken(f"event {rows[0][0]} stands in no block", Kind.UNACCOUNTED)
     present = {row[0] for row in rows}
     missing = next(number for number in range(first, last + 1) if number not in present)
-    raise Broken(f"event {missing} is missing")
+    raise Broken(f"event {missing} is missing", Kind.MISSING_EVENT)
 
 
 def _link(previous: bytes, rows: list[Row]) -> bytes:
     try:
         return chain.link(previous, rows)
-    except TypeError:  # a damaged row can hold a value of any type
+    except TypeError:  # a damaged row has no body, see events/pages.py
         return b""
 
 
-def _compare(noted: mark.Mark, last: int, block: bytes) -> None:
+def _compare(noted: mark.Mark, last: int, block: object) -> None:
     if last != noted.seq:
         raise Broken(
-            f"no block ends at event {noted.seq}, where a head was noted: the log was rewritten"
+            f"no block ends at event {noted.seq}, where a head was noted: the log was rewritten",
+            Kind.REWRITTEN,
         )
-    if block.hex() != noted.hash:
-        raise Broken(f"the head noted for event {last} is another one: the log was rewritten")
+    if not isinstance(block, bytes) or block.hex() != noted.hash:
+        raise Broken(
+            f"the head noted for event {last} is another one: the log was rewritten",
+            Kind.REWRITTEN,
+        )

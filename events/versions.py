@@ -41,7 +41,9 @@ class RecordsQuarantined(Fact, frozen=True, kw_only=True, tag="records-quarantin
 
     `guard` doubted it. Taking it over would add, change and remove so many records of the `rows`
     that are in force, and leave `offered`. `share` is what was measured, `limit` what the guard
-    allows; so many `fields` were gone or of another type. One that was held before is dropped.
+    allows; so many `fields` were gone or of another type; the provider itself says that there are
+    `declared`. `day` is the one that was doubted, where days are. One that was held before is
+    dropped.
     """
 
     stream: str
@@ -57,6 +59,8 @@ class RecordsQuarantined(Fact, frozen=True, kw_only=True, tag="records-quarantin
     share: float | None = None
     limit: float | None = None
     fields: int = 0
+    declared: int | None = None
+    day: date | None = None
 
 
 class QuarantineDropped(Fact, frozen=True, kw_only=True, tag="quarantine-dropped"):

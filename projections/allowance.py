@@ -25,7 +25,8 @@ NO_TIME = timedelta(0)
 class Allowance(Struct, frozen=True, kw_only=True):
     """`windows` are those of the spans in force; `percent` is how much of each limit is used.
 
-    `held_until` and `held_since` are in steady time; `lowered_at` is when trouble last had less
+    `held_until` and `held_since` are in steady time, `held_in` is the number of the event that says
+    so; `lowered_at` is when trouble last had less
     used.
     """
 
@@ -33,6 +34,7 @@ class Allowance(Struct, frozen=True, kw_only=True):
     percent: int = PERCENT_MAX
     held_until: datetime | None = None
     held_since: datetime | None = None
+    held_in: int = 0
     adapted_at: datetime | None = None
     lowered_at: datetime | None = None
 
@@ -46,7 +48,8 @@ def evolve(allowance: Allowance, recorded: Recorded) -> Allowance:
             moment = Moment(wall=recorded.at, ahead=ahead)
             return replace(allowance, windows=_taken(allowance, spans, 0, moment))
         case LimitHeld(until=until, ahead=ahead):
-            return replace(allowance, held_until=until - ahead, held_since=recorded.at - ahead)
+            held_until, since = until - ahead, recorded.at - ahead
+            return replace(allowance, held_until=held_until, held_since=since, held_in=recorded.seq)
         case LimitAdapted(percent=percent, reason=AdaptReason.HEALTHY):
             return replace(allowance, percent=percent, adapted_at=recorded.at)
         case LimitAdapted(percent=percent):

@@ -54,11 +54,13 @@ class Fleet(Struct, frozen=True, kw_only=True):
     `running` holds the connections that sync, or renew their grant, `retrying` those that retry,
     `restoring` those that go back, or have a held version taken over.
 
-    `alive` is the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
+    `policy_in` is the number of the event that said what the configuration says, or 0. `alive` is
+    the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
     by how much steps have put the wall clock ahead of the steady time.
     """
 
     policy: PolicySet = DEFAULT_POLICY
+    policy_in: int = 0
     running: frozenset[int] = frozenset()
     retrying: frozenset[int] = frozenset()
     connections: int = 0
@@ -126,7 +128,7 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
         case ConnectionRemoved():
             return replace(fleet, connections=fleet.connections - 1)
         case PolicySet() as policy:
-            return replace(fleet, policy=policy)
+            return replace(fleet, policy=policy, policy_in=recorded.seq)
         case DaemonStarted():
             return replace(fleet, alive=recorded.seq)
         case DaemonStopped():

@@ -64,12 +64,14 @@ class Minute(Struct, frozen=True, kw_only=True):
 class Provider(Struct, frozen=True, kw_only=True):
     """`running` holds the connections that sync, `stopped` some whose own breaker waits.
 
-    `minutes` are those of the last hour with any starts, `starts` the last ones themselves; `tally`
+    `declared_in` is the number of the event that said what its file says. `minutes` are those of
+    the last hour with any starts, `starts` the last ones themselves; `tally`
     sums up what ended since the last pass.
     """
 
     name: str = ""
     digest: str = ""
+    declared_in: int = 0
     streams: tuple[StreamPolicy, ...] = ()
     grant: GrantPolicy | None = None
     connections: int = 0
@@ -92,7 +94,7 @@ def evolve(provider: Provider, recorded: Recorded) -> Provider:
             return replace(
                 provider,
                 running=provider.running | {recorded.subject},
-                minutes=_counted(provider, recorded.at, turns=attempt == 0),
+                minutes=_counted(provider, recorded.at, turns=int(attempt == 0)),
                 starts=(*provider.starts, recorded.at)[-STARTS_KEPT:],
                 tally=provider.tally or Tally(begun=recorded.at),
             )
@@ -147,6 +149,7 @@ def _declared(provider: Provider, recorded: Recorded, event: ProviderDeclared) -
         provider,
         name=event.name,
         digest=event.digest,
+        declared_in=recorded.seq,
         streams=event.streams,
         grant=event.grant,
         limits=event.limits,

@@ -25,13 +25,15 @@ class Retirement(Struct, frozen=True, kw_only=True):
     """`declared` is what its file says: that it was switched off; `successor` is who follows.
 
     `announced` holds what was heard, the last one at the end. It was found switched off at
-    `found_at`; `reopened` says that since then somebody, or a success, has closed a breaker.
+    `found_at`, by the event `found_in`; `reopened` says that since then somebody, or a success, has
+    closed a breaker.
     """
 
     declared: bool = False
     successor: str = ""
     announced: tuple[Announced, ...] = ()
     found_at: datetime | None = None
+    found_in: int = 0
     reopened: bool = False
 
 
@@ -49,9 +51,10 @@ def evolve(retirement: Retirement, recorded: Recorded) -> Retirement:
             heard = Announced(at=recorded.at, deprecated=deprecated, since=since, sunset=sunset)
             return replace(retirement, announced=(*retirement.announced, heard)[-ANNOUNCED_KEPT:])
         case ProviderRetired():
-            return replace(retirement, found_at=recorded.at, reopened=False)
+            at, seq = recorded.at, recorded.seq
+            return replace(retirement, found_at=at, found_in=seq, reopened=False)
         case ProviderReturned():
-            return replace(retirement, found_at=None, reopened=False)
+            return replace(retirement, found_at=None, found_in=0, reopened=False)
         case BreakerClosed() | BreakerReset() if retirement.found_at and not retirement.reopened:
             return replace(retirement, reopened=True)
         case _:

@@ -17,26 +17,28 @@ class Scope(Struct, frozen=True, kw_only=True):
 
     `since` has the number of the event that set each of its own. It and `values` are by name, as
     people write them: the interval of a stream is a setting like any other, `interval.orders`.
+    `declared_in` is the number of the event that said what was declared.
     """
 
     own: Settings = NOTHING
     declared: Settings = NOTHING
     since: Mapping[str, int] = {}
     values: Mapping[str, Any] = {}
+    declared_in: int = 0
 
 
 def evolve(scope: Scope, recorded: Recorded) -> Scope:
     match recorded.event:
         case SettingsDeclared(settings=declared):
-            return _valued(replace(scope, declared=declared))
+            return valued(replace(scope, declared=declared, declared_in=recorded.seq))
         case SettingsSet(settings=settings):
             given = named(settings)
             own = joined({**named(scope.own), **given})
             since = {**scope.since, **dict.fromkeys(given, recorded.seq)}
-            return _valued(replace(scope, own=own, since=since))
+            return valued(replace(scope, own=own, since=since))
         case SettingsReset(names=names):
             own = joined(_without(named(scope.own), names))
-            return _valued(replace(scope, own=own, since=_without(scope.since, names)))
+            return valued(replace(scope, own=own, since=_without(scope.since, names)))
         case _:
             return scope
 
@@ -63,5 +65,6 @@ def _without(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]
     return {name: value for name, value in found.items() if name not in names}
 
 
-def _valued(scope: Scope) -> Scope:
+def valued(scope: Scope) -> Scope:
+    """The same, with the `values` that follow from the rest of it."""
     return replace(scope, values={**named(scope.declared), **named(scope.own)})

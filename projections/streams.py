@@ -30,22 +30,33 @@ FAILED_DAYS_MAX = 366  # a year of them is not a failure any more but a gap to b
 class Held(Struct, frozen=True, kw_only=True):
     """A version that a guard doubted, and that is held beside the one in force.
 
-    Taking it over would leave `offered` records.
+    It was compared with the version `base`, of so many `rows`, and can be taken over while that one
+    is in force. The other fields are as those of what recorded it.
     """
 
     version: int
     guard: Guard
     at: datetime
     offered: int
+    base: int = 0
+    rows: int = 0
+    fetched: int = 0
+    share: float | None = None
+    limit: float | None = None
+    fields: int = 0
+    declared: int | None = None
+    day: date | None = None
 
 
 class Stream(Struct, frozen=True, kw_only=True):
     """The last good version (0: none), its rows and digest, and what went wrong since.
 
+    Its content has been the same since `changed_at`, as far as that was seen.
     `newest_day` is the newest that came with a whole window; `failed_days` are those still owed,
     oldest first. So many syncs in a row brought it nothing (`failures`): the last one was the sync
     `failed_in`, or one that came to no stream at all. `failed_at` is when last anything of it
-    failed, and `empty` says that it was refused as empty, and no data has returned. `held` waits
+    failed, and `empty` says that it was refused as empty, and no data has returned. `doubt` is the
+    guard that the last answer, or a day of it, was refused or held for, if it was. `held` waits
     for a person's word; of the versions before `pruned_before` nothing is kept any more, as event
     `pruned_in` says.
     """
@@ -54,6 +65,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     rows: int = 0
     digest: str = ""
     captured_at: datetime | None = None
+    changed_at: datetime | None = None
     failure: StreamFailure | None = None
     newest_day: date | None = None
     failed_days: tuple[date, ...] = ()
@@ -61,6 +73,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     failed_in: int = 0
     failed_at: datetime | None = None
     empty: bool = False
+    doubt: Guard | None = None
     held: Held | None = None
     pruned_before: int = 0
     pruned_in: int = 0
@@ -82,9 +95,11 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                     rows=event.rows,
                     digest=event.digest,
                     captured_at=recorded.at,
+                    changed_at=_changed_at(before, event, recorded.at),
                     newest_day=_newest(before.newest_day, event.days if regular else ()),
                     failed_days=_without(before.failed_days, event.days),
                     failed_at=before.failed_at,
+                    doubt=before.doubt if before.failed_in == event.version else None,
                     held=before.held,
                     pruned_before=before.pruned_before,
                     pruned_in=before.pruned_in,
@@ -92,12 +107,26 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
             }
         case RecordsRefused(stream=name, version=version, cause=FailureClass() as cause, day=day):
             failure = StreamFailure(stream=name, cause=cause, message="", day=day)
-            return {**streams, name: _lost(streams.get(name, NEW), failure, version, recorded.at)}
+            lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
+            return {**streams, name: replace(lost, doubt=recorded.event.guard)}
         case RecordsQuarantined(stream=name, version=version) as event:
             failure = StreamFailure(stream=name, cause=event.cause, message="")
             lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
-            held = Held(version=version, guard=event.guard, at=recorded.at, offered=event.offered)
-            return {**streams, name: replace(lost, held=held)}
+            held = Held(
+                version=version,
+                guard=event.guard,
+                at=recorded.at,
+                offered=event.offered,
+                base=lost.version,
+                rows=event.rows,
+                fetched=event.fetched,
+                share=event.share,
+                limit=event.limit,
+                fields=event.fields,
+                declared=event.declared,
+                day=event.day,
+            )
+            return {**streams, name: replace(lost, doubt=event.guard, held=held)}
         case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
             return {**streams, name: replace(streams.get(name, NEW), held=None)}
         case VersionsPruned(stream=name, before=before):
@@ -173,6 +202,7 @@ def _lost(before: Stream, failure: StreamFailure, sync: int, at: datetime) -> St
         failed_in=sync,
         failed_at=at,
         empty=before.empty or failure.cause is FailureClass.EMPTY,
+        doubt=before.doubt if before.failed_in == sync else None,
     )
 
 
@@ -190,6 +220,7 @@ def _data_restored(before: Stream, version: int, was: StreamRestored) -> Stream:
         rows=was.rows,
         digest=was.digest,
         captured_at=was.captured_at,
+        changed_at=None,
         newest_day=was.newest_day,
         failed_days=was.failed_days,
     )
@@ -208,6 +239,12 @@ def _states_restored(streams: Streams, was: StateRestored) -> Streams:
         for each in was.streams
     }
     return {**streams, **restored}
+
+
+def _changed_at(before: Stream, event: RecordsCaptured, at: datetime) -> datetime:
+    """The same digest is the same content."""
+    same = event.digest == before.digest
+    return before.changed_at if same and before.changed_at else at
 
 
 def _newest(before: date | None, came: tuple[date, ...]) -> date | None:

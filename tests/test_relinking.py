@@ -15,11 +15,12 @@ from daemon.auth_file import ApiKey
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
 from daemon.configuration import Configuration, Declared, Settings, shipped
-from daemon.control import accounts, membership, records
+from daemon.control import accounts, membership, records, versions
 from daemon.control import relinking as control
 from daemon.control.account_messages import AuthorizeAnswer, AuthorizeWish, ProviderClient
+from daemon.control.data_messages import DataDiffQuery, DataQuery, DataVersionsQuery
 from daemon.control.desk import Desk, Refused
-from daemon.control.messages import ConnectionName, DataQuery, NewConnection
+from daemon.control.messages import ConnectionName, NewConnection
 from daemon.control.provider_messages import RelinkWish
 from daemon.exchange import CallLost, Request, Response
 from daemon.gateway.asking import Wish
@@ -35,6 +36,7 @@ from events.outbox import WriteInDoubt
 from events.schema import (
     ConnectionRelinked,
     ProviderRetired,
+    RecordsCaptured,
     RetirementAnnounced,
     SyncFailed,
     SyncSucceeded,
@@ -231,6 +233,26 @@ async def test_it_moves_with_its_past_and_goes_on_at_the_new_one(autojump_clock,
         assert daemon.journal.world.connections[subject] == live
         assert (await shown(made.desk(daemon, tmp_path))).rows == 2
     assert made.seen == [("old", KEY), ("new", OTHER_KEY)]
+
+
+@pytest.mark.requirement("X4")
+async def test_its_data_of_then_is_that_of_the_provider_it_was_at(autojump_clock, tmp_path):
+    made = Moving()
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        await relinked(desk, credential=OTHER_KEY)
+        await made.until(SyncSucceeded, 2)
+        first, second = (each.seq for each in made.events(RecordsCaptured))
+        then, now = await shown(desk, as_of=str(second - 1)), await shown(desk, as_of=str(second))
+        assert (then.provider, then.records) == ("old", [{"id": 1}])
+        assert (now.provider, now.rows) == ("new", 2)
+        with pytest.raises(Refused, match=f"at event {first} yet; its first version"):
+            await shown(desk, as_of=str(first), provider="new")
+        listed = await versions.listing(desk, DataVersionsQuery(connection=NEW, stream="days"), BY)
+        assert [each.provider for each in listed.versions] == ["new", "old"]
+        found = await versions.diff(desk, DataDiffQuery(connection=NEW, stream="days"), BY)
+        assert (found.added, found.as_of.version) == (2, 0), "the first version there"
 
 
 async def test_the_old_key_never_reaches_the_new_provider(autojump_clock, tmp_path, monkeypatch):

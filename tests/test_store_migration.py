@@ -6,9 +6,11 @@
 import json
 import sqlite3
 from contextlib import closing
+from functools import partial
 
 import pytest
 
+from daemon.store import differences, versions
 from daemon.store.core import Position, Store
 from daemon.store.schema import StoreUnusable
 from events.terms import Mode
@@ -241,3 +243,18 @@ def test_a_connection_may_have_a_stream_of_one_name_at_two_providers(store):
     store.reconcile({**RECORDED, (1, "climate", "days"): 11}, 20)
     with pytest.raises(StoreUnusable):
         store.reconcile(RECORDED, 20)
+
+
+@pytest.mark.requirement("X4")
+def test_versions_from_before_can_be_listed_shown_and_compared(store):
+    here = {"subject": 1, "stream": "days"}
+    listed = store._connection.execute(
+        "SELECT connection, stream, version, rows, current FROM versions ORDER BY 1, 2, 3"
+    ).fetchall()
+    assert ("acme/weather", "days", 8, 2, 1) in listed
+    synced(store, 11, Mode.FULL, [{"id": 1, "rain": 4}])
+    then = store.ask(partial(versions.show, **here, version=8, after=None, limit=9))
+    assert then.records == [{"id": 1, "rain": 3}, {"id": 3, "rain": 7}]
+    between = partial(differences.between, provider="weather", first=8, second=11, **here)
+    found = store.ask(partial(between, after=None, limit=9))
+    assert [(each.kind, each.key) for each in found.changes] == [("changed", "1"), ("removed", "3")]

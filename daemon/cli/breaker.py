@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from daemon import retirement_words
-from daemon.cli import client, screen, times
+from daemon.cli import asof, client, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.lazy import LazyGroup
@@ -35,21 +35,23 @@ def breaker() -> None:
     """
 
 
-@click.command(epilog=examples("rounds breaker list"))
+@click.command(epilog=examples("rounds breaker list", "rounds breaker list --at 14:00"))
+@when.at
 @as_json
 @click.pass_obj
-def list_(socket: Path | None, as_json: bool) -> None:
+def list_(socket: Path | None, at: str | None, as_json: bool) -> None:
     """Show every provider's breaker, and those of connections that are not closed.
 
     `failed` is how many of the last twenty syncs failed, of those that say something about the
     provider: limits that were hit, and credentials that were refused, do not.
     """
-    daemon = client.reach(socket)
-    answer = daemon.get("breakers")
+    answer = client.reach(socket).get("breakers", **asof.query(at))
     if as_json:
         screen.document(answer)
         return
-    found, now = client.read(answer, Breakers).breakers, daemon.now()
+    told = client.read(answer, Breakers)
+    found, now = told.breakers, told.now
+    asof.say(at, told.seq, now)
     if not found:
         screen.line("there are no breakers yet: no provider has a connection")
         return

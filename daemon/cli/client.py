@@ -18,6 +18,7 @@ from daemon.cli.ending import Ended, Exit, refused
 from daemon.control.messages import Problem, Status
 
 ANSWER_S = 30.0  # the daemon answers from memory, or after one write to a disk that may be slow
+PAST_S = 600.0  # what was true then may have to be worked out from a long log
 T = TypeVar("T")
 
 
@@ -35,7 +36,8 @@ class Client:
 
     def get(self, name: str, seconds: float = ANSWER_S, /, **query: str | int | None) -> bytes:
         """The answer, as JSON. Raises Ended."""
-        return self._ask("GET", _target(name, query), None, seconds)
+        past = name == "diff" or "at" in query
+        return self._ask("GET", _target(name, query), None, PAST_S if past else seconds)
 
     def post(self, name: str, wish: Struct | dict[str, Any], seconds: float = ANSWER_S) -> bytes:
         """What the wish came to, as JSON. Raises Ended."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import act, arguments, client, rows, screen
+from daemon.cli import act, arguments, asof, client, rows, screen, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.credential import credential_options, given, prompted
@@ -38,38 +38,53 @@ def connection() -> None:
     epilog=examples(
         "rounds connection list",
         "rounds connection list --json | jq -r '.connections[].connection'",
+        "rounds connection list --at 14:00",
     ),
 )
+@when.at
 @as_json
 @click.pass_obj
-def list_(socket: Path | None, as_json: bool) -> None:
-    """List all connections."""
-    daemon = client.reach(socket)
-    answer = daemon.get("connections")
+def list_(socket: Path | None, at: str | None, as_json: bool) -> None:
+    """List all connections.
+
+    With --at, those that there were then, by the names that they have now.
+    """
+    answer = client.reach(socket).get("connections", **asof.query(at))
     if as_json:
         screen.document(answer)
         return
-    found = client.read(answer, Connections).connections
-    if found:
-        screen.show(rows.connections(found, daemon.now()))
-        rows.say_troubles(found)
+    told = client.read(answer, Connections)
+    asof.say(at, told.seq, told.now)
+    if told.connections:
+        screen.show(rows.connections(told.connections, told.now))
+        rows.say_troubles(told.connections)
+    elif at is not None:
+        screen.line("there were no connections then")
     else:
         screen.line("there are no connections yet; `rounds connection add` adds one")
 
 
-@click.command(epilog=examples("rounds connection show acme/weather"))
+@click.command(
+    epilog=examples(
+        "rounds connection show acme/weather", "rounds connection show acme/weather --at 1204"
+    )
+)
 @arguments.connection
+@when.at
 @as_json
 @click.pass_obj
-def show(socket: Path | None, connection: str, as_json: bool) -> None:
-    """Show everything about CONNECTION."""
-    daemon = client.reach(socket)
-    answer = daemon.get("connection", connection=connection)
+def show(socket: Path | None, connection: str, at: str | None, as_json: bool) -> None:
+    """Show everything about CONNECTION.
+
+    With --at, as it was then, also where it has been removed since.
+    """
+    answer = client.reach(socket).get("connection", connection=connection, **asof.query(at))
     if as_json:
         screen.document(answer)
         return
     found = client.read(answer, ConnectionAnswer)
     view, now = found.connection, found.now
+    asof.say(at, found.seq, now)
     from daemon.cli import connection_facts
 
     screen.show(screen.pairs(*connection_facts.facts(view, now)))

@@ -7,7 +7,7 @@ from daemon import retirement_words
 from daemon.cli import ending_words, outbox, rows, screen, times
 from daemon.cli.policy_words import OPENED
 from daemon.control.account_messages import BackfillView, GrantView
-from daemon.control.messages import ConnectionView, StreamView
+from daemon.control.messages import ConnectionView, RunView, StreamView
 from daemon.control.policy_messages import BreakerView
 from events.breakers import BreakerReason
 
@@ -36,11 +36,22 @@ def facts(view: ConnectionView, now: datetime) -> Facts:
     every = times.every(view.interval, view.stream_intervals)
     found += [("interval", every), ("declared", declared), *_start(view, now)]
     if run := view.running:
-        far = f"{times.count(run.pages, 'page')}, {times.count(run.records, 'record')}"
-        found.append(("running", f"sync {run.sync} ({run.kind}), {run.stream}: {far}"))
+        found.append(("running", f"sync {run.sync} ({run.kind}){_far(run)}"))
     if view.writes:
         found.append(("outbox", f"{outbox.summary(view.writes)} {view.connection}"))
-    return [*found, *_past(view, now), *_former(view)]
+    return [*found, *_held(view), *_past(view, now), *_former(view)]
+
+
+def _held(view: ConnectionView) -> Facts:
+    """What somebody has yet to accept or drop."""
+    return [
+        (
+            f"{each.stream} held back",
+            f"version {each.held}; rounds data quarantine show {view.connection} {each.stream}",
+        )
+        for each in view.streams
+        if each.held is not None
+    ]
 
 
 def _former(view: ConnectionView) -> Facts:
@@ -154,6 +165,13 @@ def _phase(phase: str) -> str:
             )
         case _:
             return "authorised"
+
+
+def _far(run: RunView) -> str:
+    if run.pages is None or run.records is None:
+        return f", since {times.local(run.started)}"
+    far = f"{times.count(run.pages, 'page')}, {times.count(run.records, 'record')}"
+    return f", {run.stream}: {far}"
 
 
 def _times(view: ConnectionView, now: datetime) -> Facts:

@@ -32,7 +32,7 @@ CODES = {
     Exit.NOT_RUNNING: "not-running",
     Exit.TIMED_OUT: "timed-out",
 }
-EXITS = {code: exit_ for exit_, code in CODES.items()}
+EXITS = {code: exit_ for exit_, code in CODES.items()} | {"pruned": Exit.NOT_FOUND}
 
 
 class Ended(Exception):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from daemon.cli import client, screen, times
+from daemon.cli import asof, client, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.connection_facts import streams
 from daemon.cli.whose import query, whose
@@ -29,24 +29,28 @@ GRAVEST = ("unhealthy", "degraded", "unknown", "healthy")
         "rounds health acme",
         "rounds health acme/weather",
         "rounds health --json | jq -r .system.health",
+        "rounds health acme --at '2026-11-20 14:00'",
     )
 )
 @whose
+@when.at
 @as_json
 @click.pass_obj
-def health(socket: Path | None, whose: str | None, as_json: bool) -> None:
+def health(socket: Path | None, whose: str | None, at: str | None, as_json: bool) -> None:
     """Say in one word how everything is, why, and what helps.
 
-    Everything is all there is, or what a tenant has, or one connection and its streams.
+    Everything is all there is, or what a tenant has, or one connection and its streams. With --at,
+    how it was then; whether the disk was full is not known.
     """
-    daemon = client.reach(socket)
-    answer = daemon.get("get-sync-system-health", **query(whose))
-    analysis = daemon.get("analyze-sync-health", **query(whose))
+    daemon, wish = client.reach(socket), {**query(whose), **asof.query(at)}
+    answer = daemon.get("get-sync-system-health", **wish)
+    analysis = daemon.get("analyze-sync-health", **wish)
     if as_json:
         both = {"system": msgspec.Raw(answer), "analysis": msgspec.Raw(analysis)}
         screen.document(msgspec.json.encode(both))
         return
     system, found = client.read(answer, SystemHealth), client.read(analysis, HealthAnalysis)
+    asof.say(at, system.seq, system.now)
     rows = sorted(found.connections, key=lambda each: GRAVEST.index(each.condition))
     if whose is not None and "/" in whose and len(rows) == 1:
         one = rows[0]

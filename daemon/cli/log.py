@@ -16,6 +16,7 @@ PLACES = {
     "tail": "daemon.cli.log:tail",
     "show": "daemon.cli.log:show",
     "verify": "daemon.cli.verify:verify",
+    "export": "daemon.cli.export:export",
     "stats": "daemon.cli.log:stats",
 }
 PAGE = 500  # events asked for at once
@@ -23,7 +24,7 @@ PAGE = 500  # events asked for at once
 
 @click.group(cls=LazyGroup, places=PLACES)
 def log() -> None:
-    """Follow, show and verify the log of everything that happened."""
+    """Follow, show, verify and export the log of everything that happened."""
 
 
 @click.command(

@@ -1,53 +1,71 @@
 """How is everything, at a glance?"""
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from daemon.cli import client, ending_words, held_words, outbox, rows, screen, times
+from daemon.cli import asof, client, ending_words, held_words, outbox, rows, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.control.messages import Connections, Queue, QueueItem, Status
 
 SHOWN = 20  # connections on the status screen: it is to be seen without scrolling
 
 
-@click.command(epilog=examples("rounds status", "rounds status --json | jq .failing"))
+@click.command(
+    epilog=examples(
+        "rounds status",
+        "rounds status --json | jq .failing",
+        "rounds status --at '2026-11-20 14:00'",
+    )
+)
+@when.at
 @as_json
 @click.pass_obj
-def status(socket: Path | None, as_json: bool) -> None:
-    """Show how the daemon and its connections are."""
-    daemon = client.reach(socket)
-    answer = daemon.get("status")
+def status(socket: Path | None, at: str | None, as_json: bool) -> None:
+    """Show how the daemon and its connections are.
+
+    With --at, as they were: after that event, or at that time. Whether the disk was full is not
+    known then.
+    """
+    daemon, then = client.reach(socket), asof.query(at)
+    answer = daemon.get("status", **then)
     if as_json:
         screen.document(answer)
         return
     now = client.read(answer, Status)
+    asof.say(at, now.seq, now.now)
     screen.show(*_summary(now))
     for sentence in now.trouble:
         screen.line(sentence, "red")
     for provider, end in now.retiring.items():
         screen.line(ending_words.notice(provider, end, now.now.date()), "yellow")
     if now.connections:
-        found = client.read(daemon.get("connections"), Connections).connections
+        found = client.read(daemon.get("connections", **then), Connections).connections
         shown = found if len(found) <= SHOWN else sorted(found, key=rows.urgency)[:SHOWN]
         screen.line()
         screen.show(rows.connections(shown, now.now))
-        _mention(len(found) - len(shown))
+        _mention(len(found) - len(shown), at)
         rows.say_troubles(shown)
 
 
-@click.command(epilog=examples("rounds queue"))
+@click.command(epilog=examples("rounds queue", "rounds queue --at -2h"))
+@when.at
 @as_json
 @click.pass_obj
-def queue(socket: Path | None, as_json: bool) -> None:
-    """Show what runs, what is due and what comes next."""
-    daemon = client.reach(socket)
-    answer = daemon.get("queue")
+def queue(socket: Path | None, at: str | None, as_json: bool) -> None:
+    """Show what runs, what is due and what comes next.
+
+    With --at, what did so then; how many records had come by then is not known.
+    """
+    answer = client.reach(socket).get("queue", **asof.query(at))
     if as_json:
         screen.document(answer)
         return
-    found, now = client.read(answer, Queue), daemon.now()
+    found = client.read(answer, Queue)
+    now = found.now
+    asof.say(at, found.seq, now)
     if not found.items:
         screen.line("nothing runs, and nothing will: there are no connections that may start")
         return
@@ -64,7 +82,7 @@ def queue(socket: Path | None, as_json: bool) -> None:
         folds=("connection", "held back by"),
     )
     for item in found.items:
-        records = f"{item.records:,}" if item.sync else ""
+        records = f"{item.records:,}" if item.sync and item.records is not None else ""
         start = "running" if item.sync else _start(item, now)
         kept = [held_words.short(item.held_by, item.held_until, now)] if held else []
         what = (item.connection, item.status, item.kind, str(item.priority))
@@ -92,7 +110,7 @@ def _summary(now: Status) -> list[screen.Part]:
     soon = f"{times.relative(start, now.now)} ({times.clock(start, now.now)})" if start else "none"
     return [
         screen.pairs(
-            ("rounds", f"{now.version}, {_uptime(now)}, process {now.pid}"),
+            ("rounds", _process(now)),
             ("connections", ", ".join([f"{now.connections:,}", *counts])),
             ("syncs", f"{now.succeeded:,} succeeded, {now.failed:,} failed"),
             ("next start", soon),
@@ -101,13 +119,21 @@ def _summary(now: Status) -> list[screen.Part]:
     ]
 
 
+def _process(now: Status) -> str:
+    if now.stopped_at is not None:
+        return f"{now.version}, stopped {times.relative(now.stopped_at, now.now)}"
+    of = "" if now.pid is None else f", process {now.pid}"
+    return f"{now.version}, {_uptime(now)}{of}"
+
+
 def _uptime(now: Status) -> str:
     return f"up {times.exact(now.now - now.started_at, 2)}" if now.started_at else "starting"
 
 
-def _mention(more: int) -> None:
+def _mention(more: int, at: str | None) -> None:
     if more:
-        screen.line(f"and {more:,} more; `rounds connection list` shows all")
+        listed = "rounds connection list" + (f" --at {shlex.quote(at)}" if at else "")
+        screen.line(f"and {more:,} more; `{listed}` shows all")
 
 
 def _start(item: QueueItem, now: datetime) -> str:

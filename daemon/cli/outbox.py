@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, client, content, outbox_words, screen, times
+from daemon.cli import arguments, asof, client, content, outbox_words, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.causes import of_call
 from daemon.cli.lazy import LazyGroup
@@ -48,17 +48,22 @@ def outbox() -> None:
 
 @click.command(epilog=examples("rounds outbox list", "rounds outbox list acme/finale"))
 @arguments.optional_connection
+@when.at
 @as_json
 @click.pass_obj
-def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
-    """Show what waits, in the order in which it leaves."""
-    answer = client.reach(socket).get("outbox", connection=connection)
+def list_(socket: Path | None, connection: str | None, at: str | None, as_json: bool) -> None:
+    """Show what waits, in the order in which it leaves.
+
+    With --at, what waited then; the path of what is over by now is no longer known.
+    """
+    answer = client.reach(socket).get("outbox", connection=connection, **asof.query(at))
     if as_json:
         screen.document(answer)
         return
     found = client.read(answer, Writes)
+    asof.say(at, found.seq, found.now)
     if not found.writes:
-        screen.line("no write waits")
+        screen.line("no write waited then" if at else "no write waits")
         return
     columns = ("write", "connection", "request", "phase", "queued", "attempts", "next", "why")
     table = screen.table(
@@ -77,7 +82,8 @@ def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
             style="red" if each.phase == IN_DOUBT else "",
         )
     screen.show(table)
-    _settle([each for each in found.writes if each.phase == IN_DOUBT])
+    if at is None:
+        _settle([each for each in found.writes if each.phase == IN_DOUBT])
 
 
 @click.command(epilog=examples("rounds outbox show 1204", "rounds outbox show 1204 --output body"))

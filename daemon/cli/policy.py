@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict
 
-from daemon.cli import client, screen, times
+from daemon.cli import asof, client, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.lazy import LazyGroup
@@ -46,20 +46,27 @@ def policy() -> None:
     """
 
 
-@click.command(epilog=examples("rounds policy show", "rounds policy show acme/weather"))
+@click.command(epilog=examples("rounds policy show", "rounds policy show acme/weather --at -7d"))
 @whose
 @provider
+@when.at
 @as_json
 @click.pass_obj
-def show(socket: Path | None, whose: str | None, provider: str | None, as_json: bool) -> None:
-    """Show the settings that hold, and where each of them comes from."""
+def show(
+    socket: Path | None, *, whose: str | None, provider: str | None, at: str | None, as_json: bool
+) -> None:
+    """Show the settings that hold, and where each of them comes from.
+
+    With --at, those that held then.
+    """
     of = _of(whose, provider)
-    daemon = client.reach(socket)
-    answer = daemon.get("policy", **asdict(of))
+    answer = client.reach(socket).get("policy", **asdict(of), **asof.query(at))
     if as_json:
         screen.document(answer)
         return
-    found, now = client.read(answer, PolicyAnswer), daemon.now()
+    found = client.read(answer, PolicyAnswer)
+    now = found.now
+    asof.say(at, found.seq, now)
     table = screen.table("setting", "value", "whose", "from", folds=("value", "from"))
     for each in found.settings:
         own = not each.declared

@@ -7,7 +7,18 @@ from pathlib import Path
 import click
 import msgspec
 
-from daemon.cli import act, arguments, call_words, client, ending_words, screen, times, token_words
+from daemon.cli import (
+    act,
+    arguments,
+    asof,
+    call_words,
+    client,
+    ending_words,
+    screen,
+    times,
+    token_words,
+    when,
+)
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.credential import ask, given, options
@@ -40,15 +51,22 @@ def provider() -> None:
         "rounds provider list --json | jq -r '.providers[] | select(.own).provider'",
     )
 )
+@when.at
 @as_json
 @click.pass_obj
-def list_(socket: Path | None, as_json: bool) -> None:
-    """List all providers: shipped ones, and your own."""
-    answer = client.reach(socket).get("providers")
+def list_(socket: Path | None, at: str | None, as_json: bool) -> None:
+    """List all providers: shipped ones, and your own.
+
+    With --at, those that were in use, or had a file of your own, with the streams that they had
+    then; where their file is from, and how one is authorised there, is told as it is now.
+    """
+    answer = client.reach(socket).get("providers", **asof.query(at))
     if as_json:
         screen.document(answer)
         return
-    found = client.read(answer, Providers).providers
+    told = client.read(answer, Providers)
+    asof.say(at, told.seq, told.now)
+    found = told.providers
     table = screen.table(
         "provider",
         "from",
@@ -70,20 +88,28 @@ def list_(socket: Path | None, as_json: bool) -> None:
             style="dim" if each.retired else "",
         )
     screen.show(table)
+    for name, count in told.gone.items():
+        screen.line(f"{name}, with {times.count(count, 'connection')}, has no file any more")
 
 
 @click.command(epilog=examples("rounds provider show oura"))
 @arguments.provider
+@when.at
 @as_json
 @click.pass_obj
-def show(socket: Path | None, name: str, as_json: bool) -> None:
-    """Show what the provider NAME needs and gives."""
-    daemon = client.reach(socket)
-    view = _find(daemon, name)
+def show(socket: Path | None, name: str, at: str | None, as_json: bool) -> None:
+    """Show what the provider NAME needs and gives.
+
+    With --at, its streams, connections, calls and end as of then; the rest is as its file says it
+    now.
+    """
+    told = _told(client.reach(socket), at)
+    view = _find(told, name, at)
     if as_json:
         screen.document(msgspec.json.encode(view))
         return
-    screen.show(screen.pairs(*_facts(view, daemon.now())))
+    asof.say(at, told.seq, told.now)
+    screen.show(screen.pairs(*_facts(view, told.now)))
     for each in view.calls.endpoints:
         screen.line()
         screen.show(screen.pairs(*call_words.endpoint(each, view.calls.stale_s).items()))
@@ -124,7 +150,7 @@ def client_(
         raise Ended(Exit.USAGE, "an application with --public has no secret")
     secret = given(stdin=secret_stdin, file=secret_file, word="secret")
     daemon = client.reach(socket)
-    view = _find(daemon, name)
+    view = _find(_told(daemon), name)
     if view.oauth is None:
         raise Ended(Exit.USAGE, f"{name} does not speak OAuth; it needs no client")
     if client_id is None:
@@ -137,9 +163,20 @@ def client_(
         screen.note(f"register this redirect URI at {name}: {view.oauth.redirect_uri}")
 
 
-def _find(daemon: Client, name: str) -> ProviderView:
-    found = client.read(daemon.get("providers"), Providers).providers
-    view = next((each for each in found if each.provider == name), None)
+def _told(daemon: Client, at: str | None = None) -> Providers:
+    return client.read(daemon.get("providers", **asof.query(at)), Providers)
+
+
+def _find(told: Providers, name: str, at: str | None = None) -> ProviderView:
+    view = next((each for each in told.providers if each.provider == name), None)
+    if view is None and name in told.gone:
+        raise Ended(Exit.NOT_FOUND, f"{name} has no file any more: the log alone knows of it")
+    if view is None and at is not None:
+        raise Ended(
+            Exit.NOT_FOUND,
+            f"there was no provider {name} in use at event {told.seq}; `rounds provider list` "
+            "shows those there are",
+        )
     if view is None:
         raise Ended(
             Exit.NOT_FOUND,
@@ -230,7 +267,7 @@ def _calls(view: ProviderView) -> list[tuple[str, str]]:
 
 def _oauth(view: ProviderView, oauth: OAuthView) -> list[tuple[str, str]]:
     unset = f"not set; type: rounds provider client {view.provider}"
-    facts = [("client", "set" if view.client else unset)]
+    facts = [] if view.client is None else [("client", "set" if view.client else unset)]
     if oauth.grant == "authorization_code":
         facts.append(("redirect URI", f"{oauth.redirect_uri}, to be registered at the provider"))
     facts.append(("scopes", ", ".join(oauth.scopes) or "none are asked for"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import client, held_words, screen, times
+from daemon.cli import asof, client, held_words, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.whose import query, whose
 from daemon.control.rotation_messages import NextProvider, Schedule, ScheduleRow
@@ -14,17 +14,22 @@ from daemon.control.rotation_messages import NextProvider, Schedule, ScheduleRow
 TENANTS_SHOWN = 10  # whose next provider is said; for the others one names the tenant
 
 
-@click.command(epilog=examples("rounds schedule", "rounds schedule acme"))
+@click.command(epilog=examples("rounds schedule", "rounds schedule acme --at -2h"))
 @whose
+@when.at
 @as_json
 @click.pass_obj
-def schedule(socket: Path | None, whose: str | None, as_json: bool) -> None:
-    """Show when each connection starts next, what holds it back, and which provider is next."""
-    answer = client.reach(socket).get("schedule", **query(whose))
+def schedule(socket: Path | None, whose: str | None, at: str | None, as_json: bool) -> None:
+    """Show when each connection starts next, what holds it back, and which provider is next.
+
+    With --at, as it was to be then.
+    """
+    answer = client.reach(socket).get("schedule", **query(whose), **asof.query(at))
     if as_json:
         screen.document(answer)
         return
     found = client.read(answer, Schedule)
+    asof.say(at, found.seq, found.now)
     if not found.rows:
         screen.line("there are no connections yet; `rounds connection add` adds one")
         return

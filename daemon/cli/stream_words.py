@@ -12,7 +12,7 @@ from msgspec import structs
 
 from daemon import first_request, windows
 from daemon.auth_file import NoAuth
-from daemon.cli import times
+from daemon.cli import guard_facts, times
 from daemon.csv_file import Csv
 from daemon.file_table import placeholders
 from daemon.paging_file import (
@@ -26,21 +26,12 @@ from daemon.paging_file import (
 )
 from daemon.provider_file import ProviderFile
 from daemon.stream_file import WINDOW_NAMES, Cursor, Stream, Window
-from events.terms import Mode, Reaction
+from events.terms import Mode
 
 MODES = {
     Mode.FULL: "full: a record that is no longer in the answer is removed",
     Mode.WINDOW: "window: a record that is no longer in its day's answer is removed",
     Mode.INCREMENTAL: "incremental: a record that is not in the answer stays as it is",
-}
-NOTHING_NEW = "an answer without records says that nothing is new"
-EMPTIES = {
-    Reaction.ROLLBACK: "an answer without records is refused if there were some before",
-    Reaction.ACCEPT: "an answer without records is accepted: there are none any more",
-}
-EMPTY_DAYS = {
-    Reaction.ROLLBACK: "a day without records is refused if there were some of it before",
-    Reaction.ACCEPT: "a day without records is accepted: there are none of it any more",
 }
 SHORT = {
     "refuse": "a row with fewer fields is refused, as if the report were cut off",
@@ -70,7 +61,7 @@ def facts(
         **({} if stream.csv else {"paging": _paging(stream.paging)}),
         "mode": MODES[stream.mode],
         **(_cursor(stream.cursor) if stream.cursor else {}),
-        "empty": _empty(stream),
+        **guard_facts.of(stream),
         **({"timeout": f"{stream.timeout_s:g} s an answer"} if stream.timeout_s else {}),
     }
 
@@ -100,12 +91,6 @@ def _key(fields: tuple[str, ...]) -> str:
     if len(fields) == 1:
         return f"{fields[0]} tells records apart"
     return f"{', '.join(fields[:-1])} and {fields[-1]} together tell records apart"
-
-
-def _empty(stream: Stream) -> str:
-    if stream.mode is Mode.INCREMENTAL:
-        return NOTHING_NEW
-    return (EMPTY_DAYS if stream.window else EMPTIES)[stream.empty]
 
 
 def _records(stream: Stream) -> str:

@@ -1,40 +1,63 @@
 """Is the log on this disk what was written? Asked of the file itself, without the daemon."""
 
+import os
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
 import msgspec
 from msgspec import Struct
 
-from daemon.cli import config, screen, times
+from daemon.cli import checking, config, noted, screen, times, verify_file
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended, Exit
-from events.mark import Mark
-from events.verify import Verdict, read_mark
-from events.verify import verify as check
+from events.audit import Audit, Noted, audit
+from events.verify import Kind, read_mark
 
-LONG_EVENTS = 200_000  # some half a second: a bar is worth its room
+PROCESSES_MAX = 4  # the host has other work
+
+DAMAGED = (
+    "stop roundsd, keep this directory as evidence, and restore the state directory from a backup"
+)
+ADVICE = {
+    Kind.TORN: f"nothing that was acknowledged may be missing: {DAMAGED}, and check the disk",
+    Kind.TRUNCATED: f"look for the newest copy of the whole directory; else {DAMAGED}",
+    Kind.OLD_COPY: "whoever restored it knows, and roundsd goes on from there, fetching again what "
+    f"it no longer knows of; if nobody did, {DAMAGED}",
+    Kind.REWRITTEN: "this takes write access to the file: find out who had it, stop roundsd, keep "
+    "this directory as evidence, and restore the state directory from a backup with which the "
+    "noted heads agree",
+}
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What was found, as --json prints it. `head` is what to note elsewhere, for --head."""
+    """What was found, as --json prints it. `head` is what to note elsewhere, for --head.
+
+    `good_until` is the last event that nothing is held against, `heads` how many noted ones agree.
+    """
 
     log: str
     good: bool
     events: int
     blocks: int
     head: str
+    heads: int
     seconds: float
+    kind: Kind | None
     fault: str | None
+    good_until: int
+    good_at: datetime | None
 
 
 @click.command(
     epilog=examples(
         "rounds log verify",
         "rounds log verify --state /backup/rounds --head 1204:9f86d081884c7d65...",
+        "rounds log verify --journal",
+        "ssh loghost journalctl -u roundsd -o json | rounds log verify --journal -",
+        "rounds log verify --file march.jsonl --head 1204:9f86d081884c7d65...",
     )
 )
 @click.option(
@@ -43,100 +66,111 @@ class Report(Struct, frozen=True, kw_only=True):
     metavar="DIR",
     help="The state directory; without it, the one of the configuration.",
 )
-@click.option("--head", metavar="SEQ:HASH", help="A head that was noted elsewhere earlier.")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="SEQ:HASH",
+    help="A head that was noted elsewhere earlier; may be repeated.",
+)
+@click.option(
+    "--journal",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="All heads that systemd's journal holds, or a file of log lines (- for standard input).",
+)
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Check what `rounds log export` made, instead of a log; against the log of --state.",
+)
 @as_json
-def verify(state: Path | None, head: str | None, as_json: bool) -> None:
+def verify(
+    *, state: Path | None, heads: tuple[str, ...], journal: str | None, file: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Check that the log is what was written: every event, every block.
 
     It works on the file, whether the daemon runs or not. A head that was noted on another host
-    shows whether somebody rewrote the log since.
+    shows whether somebody rewrote the log since, cut it off, or put an older copy there.
     """
-    noted = _parsed(head) if head else None
+    elsewhere = [noted.typed(head) for head in heads]
+    if journal is not None:
+        elsewhere += noted.journal(journal)
+    if file is not None:
+        verify_file.verify(file, state, elsewhere, as_json=as_json)
+        return
     path = (state or config.in_force().state) / "log"
-    report = _check(path, noted)
+    report = _check(path, elsewhere)
     if as_json:
         screen.document(msgspec.json.encode(report))
     else:
-        screen.show(
-            screen.pairs(
-                ("log", report.log),
-                ("events", f"{report.events:,} in {times.count(report.blocks, 'block')}"),
-                ("head", report.head),
-                ("took", _speed(report)),
-            )
-        )
-        if report.good:
-            screen.line()
-            screen.line("every event and every block is as it was written", "green")
+        _show(report)
     if report.fault:
         raise Ended(Exit.FAILED, f"the log {path} is damaged: {report.fault}; {_advice(report)}")
 
 
-def _check(path: Path, noted: Mark | None) -> Report:
-    from events.reading import LogUnusable, open_for_reading
+def _check(path: Path, elsewhere: Sequence[Noted]) -> Report:
+    from events.reading import LogUnusable
 
     began = time.monotonic()
     try:
         if not path.exists():
             raise Ended(Exit.NOT_FOUND, f"there is no log at {path}; name its directory: --state")
         mark = read_mark(path.parent)
-        with closing(open_for_reading(path)) as connection:
-            verdict = _last(check(connection, noted or mark), mark.seq if mark else 0)
+        with checking.progress(mark.seq if mark else 0) as tell:
+            found = audit(path, elsewhere, _processes(), tell)
     except PermissionError as error:
         raise Ended(
             Exit.NOT_ALLOWED, f"{error.filename} may not be read; ask its owner, or root"
         ) from None
     except LogUnusable as unusable:
         raise Ended(Exit.FAILED, str(unusable)) from None
-    fault = verdict.fault
-    if fault is None and mark and mark.seq > verdict.events:  # a head noted earlier hid it
-        fault = f"events {verdict.events + 1} to {mark.seq} were written once and are gone"
+    return _report(path, found, time.monotonic() - began)
+
+
+def _report(path: Path, found: Audit, seconds: float) -> Report:
+    finding = found.finding
     return Report(
         log=str(path),
-        good=fault is None,
-        events=verdict.events,
-        blocks=verdict.blocks,
-        head=f"{verdict.events}:{verdict.hash}",
-        seconds=round(time.monotonic() - began, 3),
-        fault=fault,
+        good=finding is None,
+        events=found.events,
+        blocks=found.blocks,
+        head=f"{found.events}:{found.hash}",
+        heads=found.confirmed,
+        seconds=round(seconds, 3),
+        kind=finding.kind if finding else None,
+        fault=finding.sentence if finding else None,
+        good_until=found.good,
+        good_at=found.good_at,
     )
 
 
-def _last(verdicts: Iterator[Verdict], total: int) -> Verdict:
-    """The last verdict of all. `total` is some number of events, for the bar."""
-    if screen.terminal() and total > LONG_EVENTS:
-        verdicts = _shown(verdicts, total)
-    *_, last = verdicts
-    return last
+def _processes() -> int:
+    return min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
 
 
-def _shown(verdicts: Iterator[Verdict], total: int) -> Iterator[Verdict]:
-    with screen.bar("verifying", total) as update:
-        for verdict in verdicts:
-            update(verdict.events)
-            yield verdict
-
-
-def _parsed(head: str) -> Mark:
-    seq, _, hash_ = head.partition(":")
-    if seq.isdecimal() and len(hash_) == 64 and set(hash_.lower()) <= set("0123456789abcdef"):
-        return Mark(int(seq), hash_.lower())
-    raise Ended(
-        Exit.USAGE,
-        f"{head!r} is not a head; it is a number, a colon, and 64 hexadecimal digits, as "
-        "`rounds log stats` and `rounds log verify` print it",
+def _show(report: Report) -> None:
+    screen.show(
+        screen.pairs(
+            ("log", report.log),
+            ("events", f"{report.events:,} in {times.count(report.blocks, 'block')}"),
+            ("head", report.head),
+            ("took", checking.speed(report.events, report.seconds)),
+        )
     )
-
-
-def _speed(report: Report) -> str:
-    took = times.milliseconds(round(report.seconds * 1000))
-    if report.seconds < 0.1:  # too short to divide by
-        return took
-    return f"{took}, {round(report.events / report.seconds):,} events a second"
+    if report.good:
+        screen.line()
+        screen.line("every event and every block is as it was written", "green")
+        if report.heads:
+            screen.line(f"{times.count(report.heads, 'head')} noted elsewhere: as in the log")
 
 
 def _advice(report: Report) -> str:
-    return (
-        f"what stands before event {report.events + 1:,} is as it was written; stop roundsd, keep "
-        "this directory as evidence, and restore the state directory from a backup"
-    )
+    advice = ADVICE.get(report.kind, DAMAGED) if report.kind else DAMAGED
+    if not report.good_until:
+        return f"no event is known to be as it was written; {advice}"
+    when = f" ({times.local(report.good_at)})" if report.good_at else ""
+    return f"all up to event {report.good_until:,}{when} is as it was written; {advice}"

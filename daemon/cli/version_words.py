@@ -2,8 +2,9 @@
 
 from typing import assert_never
 
+from daemon import guard_words
 from daemon.cli import times
-from events.terms import Guard, RestoreEnd, RollbackScope
+from events.terms import RestoreEnd, RollbackScope
 from events.versions import (
     AcceptanceStarted,
     QuarantineAccepted,
@@ -18,16 +19,6 @@ from events.versions import (
     VersionsPruned,
 )
 
-DOUBTS = {
-    Guard.EMPTY: "no records where there were some",
-    Guard.SHRUNK: "far fewer records than before",
-    Guard.SCHEMA: "fields that always came are gone, or are of another type",
-    Guard.DUPLICATES: "one key more than once",
-    Guard.STALE: "the same as before, although something should have changed by now",
-    Guard.INCOMPLETE: "fewer records than the provider itself says there are",
-}
-"""What each guard doubts, as a noun phrase."""
-
 ENDS = {
     RestoreEnd.DIED: "rounds ended meanwhile",
     RestoreEnd.FAILED: "rounds itself failed; see its log",
@@ -41,9 +32,9 @@ def told(event: VersionEvent | RestoreEvent, who: str) -> str:
     """The event as a sentence; `who` is empty, or " by" and a name."""
     match event:
         case RecordsQuarantined(stream=stream, fetched=fetched, rows=rows):
-            held = f"{times.count(fetched, 'record')} held back ({DOUBTS[event.guard]})"
+            held = f"{times.count(fetched, 'record')} held back ({guard_words.what(event)})"
             stay = f"the {times.count(rows, 'row')} of before stay"
-            return f"{stream}: {held}; {stay}; look, then take them over or drop them"
+            return f"{stream}: {held}; {stay}; look, then settle it: rounds data quarantine list"
         case QuarantineDropped(stream=stream, version=version):
             return f"{stream}: version {version}, which was held back, dropped{who}"
         case AcceptanceStarted(stream=stream, quarantined=version):

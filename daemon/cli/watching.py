@@ -75,7 +75,7 @@ def _waits(told: ConnectionAnswer) -> str:
 def _progress(run: RunView | None) -> str:
     if run is None:
         return ""
-    pages, records = times.count(run.pages, "page"), times.count(run.records, "record")
+    pages, records = times.count(run.pages or 0, "page"), times.count(run.records or 0, "record")
     return f"sync {run.sync} runs, {run.stream or 'it begins'}: {pages}, {records}"
 
 

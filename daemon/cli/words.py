@@ -4,6 +4,7 @@ import pwd
 from datetime import timedelta
 from typing import assert_never
 
+from daemon import guard_words
 from daemon.cli import (
     account_words,
     ending_words,
@@ -229,8 +230,9 @@ def _stream(event: CallFailed | CallMade | RecordsCaptured | RecordsRefused) -> 
             return f"{stream}{of}: {times.count(fetched, 'record')} fetched, {_differences(event)}"
         case RecordsRefused(stream=stream, fetched=fetched, rows=rows, cause=cause, day=day):
             of = f" of {day}" if day else ""
+            why = guard_words.what(event) if event.guard else CAUSES[cause]
             return (
-                f"{stream}{of}: {times.count(fetched, 'record')} refused ({CAUSES[cause]}); "
+                f"{stream}{of}: {times.count(fetched, 'record')} refused ({why}); "
                 f"the {times.count(rows, 'row')} of before stay"
             )
         case _:

@@ -65,6 +65,13 @@ from daemon.commands.policy import (
     ResetSettings,
     SetSettings,
 )
+from daemon.commands.quarantine import (
+    AbandonAcceptance,
+    AcceptHeld,
+    CaptureHeld,
+    DropHeld,
+    QuarantineCommand,
+)
 from daemon.commands.restoring import (
     AbandonRestore,
     BeginRollback,
@@ -82,6 +89,7 @@ from daemon.commands.syncs import (
     Capture,
     Crash,
     DayCount,
+    Evidence,
     FillPass,
     Finish,
     Interrupt,
@@ -96,8 +104,10 @@ from daemon.commands.syncs import (
 )
 
 __all__ = [
+    "AbandonAcceptance",
     "AbandonRestore",
     "AbandonWrite",
+    "AcceptHeld",
     "Activate",
     "Advance",
     "Authorise",
@@ -108,6 +118,7 @@ __all__ = [
     "BeginWrite",
     "Cancel",
     "Capture",
+    "CaptureHeld",
     "CloseBreaker",
     "Command",
     "Connect",
@@ -116,7 +127,9 @@ __all__ = [
     "DeclareProvider",
     "DeclareSettings",
     "DeliverWrite",
+    "DropHeld",
     "DropWrite",
+    "Evidence",
     "ExpireWrite",
     "FillPass",
     "Finish",
@@ -147,6 +160,7 @@ __all__ = [
     "ProgramCall",
     "PruneVersions",
     "PutOffWrite",
+    "QuarantineCommand",
     "QueueWrite",
     "RecallWrite",
     "Reconsider",
@@ -188,4 +202,5 @@ Command: TypeAlias = (
     | OutboxCommand
     | RetirementCommand
     | RestoreCommand
+    | QuarantineCommand
 )

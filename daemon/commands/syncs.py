@@ -88,11 +88,17 @@ class NoteCall(Struct, frozen=True, kw_only=True):
 
 
 class DayCount(Struct, frozen=True, kw_only=True):
-    """How many records a day brought, and how many of it are in force."""
+    """How many records a day brought, and how many of it are in force.
+
+    The provider itself `declared` so many; it is `repeated` where all that it brought lies in
+    another day already, unchanged.
+    """
 
     day: date
     fetched: int
     before: int
+    declared: int | None = None
+    repeated: bool = False
 
 
 class OfferDays(Struct, frozen=True, kw_only=True):
@@ -104,11 +110,27 @@ class OfferDays(Struct, frozen=True, kw_only=True):
     days: tuple[DayCount, ...]
 
 
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What was seen of an answer besides its counts, for guards to judge.
+
+    The provider itself `declared` so many records; so many `fields` that every record had are in
+    none any more, or of another type in all. `days` are those that came, of a window stream.
+    """
+
+    declared: int | None = None
+    fields: int = 0
+    days: tuple[DayCount, ...] = ()
+
+
+NO_EVIDENCE = Evidence()
+
+
 class Capture(Struct, frozen=True, kw_only=True):
-    """A stream's records are staged as `offered` says: accept them or not."""
+    """A stream's records are staged as `offered` says: accept them, hold them, or neither."""
 
     subject: int
     offered: RecordsCaptured
+    evidence: Evidence = NO_EVIDENCE
 
 
 class Finish(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ async def show(desk: Desk, _: Nothing, by: Caller) -> Breakers:
         if each.breaker.reason is not None and not each.removed
     ]
     found = [each for some in (providers, connections) for each in sorted(some, key=_name)]
-    return Breakers(seq=world.seq, breakers=found)
+    return Breakers(seq=world.seq, now=now, breakers=found)
 
 
 async def open_(desk: Desk, wish: BreakerOf, by: Caller) -> Done:

@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import Self
 
 import msgspec
+import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
+from daemon.actor import Progress
 from daemon.app import Daemon
 from daemon.authorisation import Authorisations
 from daemon.cache.cache import Cache
@@ -18,10 +21,13 @@ from daemon.control.messages import EventView
 from daemon.gateway.gateway import Gateway
 from daemon.gateway.outbox import Outbox
 from daemon.journal import Journal
+from daemon.past import Past, PastJournal
 from daemon.places import Places
 from daemon.provider import Provider
+from daemon.quarantine import Quarantine
 from daemon.relinking import Relinker
 from daemon.restoring import Restorer
+from daemon.snapshotter import Snapshotter
 from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
@@ -59,8 +65,15 @@ def seconds(wait: timedelta) -> int:
     return math.ceil(wait.total_seconds())
 
 
+REPLAYS_MAX = 4  # the same, for as long as somebody listens
+PASTS_MAX = 2  # a World each, while it is answered from; others wait for their turn
+
+
 class Desk(Struct, frozen=True, kw_only=True):
-    """The parts of the running daemon that its operations use."""
+    """The parts of the running daemon that its operations use.
+
+    `live` is False where it stands as it once stood: then there is nothing but the World of then.
+    """
 
     journal: Journal
     supervisor: Supervisor
@@ -72,10 +85,16 @@ class Desk(Struct, frozen=True, kw_only=True):
     cache: Cache
     outbox: Outbox
     relinker: Relinker
+    snapshotter: Snapshotter
+    past: Past
     restorer: Restorer
+    quarantine: Quarantine
     providers: Mapping[int, Provider]
     places: Places
     version: str
+    pasts: trio.CapacityLimiter
+    replays: trio.CapacityLimiter
+    live: bool = True
     authorisations: Authorisations = msgspec.field(default_factory=Authorisations)
 
     @classmethod
@@ -99,11 +118,24 @@ class Desk(Struct, frozen=True, kw_only=True):
             cache=daemon.cache,
             outbox=daemon.outbox,
             relinker=daemon.relinker,
+            snapshotter=daemon.snapshotter,
+            past=daemon.past,
             restorer=daemon.restorer,
+            quarantine=daemon.quarantine,
             providers=daemon.providers,
             places=places,
             version=version,
+            pasts=trio.CapacityLimiter(PASTS_MAX),
+            replays=trio.CapacityLimiter(REPLAYS_MAX),
         )
+
+    def as_of(self, journal: PastJournal) -> Self:
+        """The same desk, from which the World of back then is seen, and its time.
+
+        What is asked of anything but `journal` is still answered as of now: what runs, what is
+        kept, what names and files say.
+        """
+        return replace(self, journal=journal, live=False)
 
     def find(self, name: str) -> tuple[int, Connection]:
         """The connection of that name. Raises Refused (not-found)."""
@@ -115,6 +147,10 @@ class Desk(Struct, frozen=True, kw_only=True):
                 f"there is no connection {name}; `rounds connection list` shows those there are",
             )
         return subject, connection
+
+    def progress(self, subject: int) -> Progress | None:
+        """How far its running sync has come, as long as somebody knows."""
+        return self.supervisor.progress(subject) if self.live else None
 
     def declare(self, provider: Provider) -> list[Recorded]:
         """Bring a provider into force that nobody has used before."""

@@ -8,15 +8,15 @@ from projections.provider import Provider
 def view(desk: Desk, subject: int) -> RetirementView | None:
     """What a provider's file says of its end, what it announced, and what was found; if anything.
 
-    That another one follows it is no end.
+    That another one follows it is no end. As of then its file said what was declared of it.
     """
-    file = desk.providers[subject].file if subject in desk.providers else None
+    file = desk.providers[subject].file if desk.live and subject in desk.providers else None
     known = desk.journal.world.providers.get(subject, Provider()).retirement
     said = known.announced[-1] if known.announced else None
-    if known.found_at is None and said is None and not (file and file.retired):
+    if known.found_at is None and said is None and not (file.retired if file else known.declared):
         return None
     return RetirementView(
-        retired=file.retired if file else False,
+        retired=file.retired if file else known.declared,
         successor=(file.successor if file else None) or known.successor or None,
         found_at=known.found_at,
         deprecated=said.deprecated if said else False,

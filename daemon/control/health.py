@@ -39,6 +39,10 @@ WORDS = {
         "1 connection has a write in doubt: somebody must look whether it arrived",
         "{} connections have a write in doubt: somebody must look whether it arrived",
     ),
+    Reason.HELD: (
+        "1 connection has an answer that is held back: somebody must look, then accept or drop it",
+        "{} connections have answers that are held back: somebody must look, then settle them",
+    ),
     Reason.CHRONIC: (
         f"1 connection keeps failing ({CHRONIC} times in a row or more)",
         f"{{}} connections keep failing ({CHRONIC} times in a row or more)",
@@ -63,6 +67,7 @@ COMMANDS = {
     Reason.TO_BE_AUTHORISED: "rounds connection authorize {}",
     Reason.PERSON: "rounds connection show {}",
     Reason.IN_DOUBT: "rounds outbox list {}",
+    Reason.HELD: "rounds data quarantine list {}",
     Reason.CHRONIC: "rounds log show --connection {}",
     Reason.UNHEALTHY: "rounds health {}",
     Reason.DEGRADED: "rounds health {}",
@@ -124,10 +129,12 @@ async def calculate_connection_health_score(
     desk: Desk, wish: OfProvider, by: Caller
 ) -> HealthScore:
     subject, known = whose.one(desk, wish.tenant, wish.provider)
+    now = desk.journal.clock.now()
     return HealthScore(
         seq=desk.journal.world.seq,
+        now=now,
         connection=desk.vault.name(subject),
-        health_score=health.score(known.health, desk.journal.clock.now()),
+        health_score=health.score(known.health, now),
     )
 
 
@@ -152,7 +159,11 @@ def _metric(desk: Desk, of: Known) -> dict[str, Any]:
 
 def _analysed(desk: Desk, of: Known) -> ConnectionHealth:
     (_, known), now = of, desk.journal.clock.now()
-    at, counters, last = desk.journal.world.providers.get(known.provider), known.health, known.last
+    at, counters, last = (
+        desk.journal.world.providers.get(known.provider),
+        known.health,
+        condition.trouble(known),
+    )
     word = condition.of_connection(known, at, now)
     return ConnectionHealth(
         **_metric(desk, of),

@@ -7,12 +7,8 @@ from datetime import datetime
 import trio
 from msgspec import structs
 
-from daemon.account import CLIENT, NO_TENANT
-from daemon.auth_file import Auth, OAuth2
-from daemon.control import declared, ending, outbox, views, whose
-from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
+from daemon.control import ending, outbox, views, whose
 from daemon.control.desk import Desk
-from daemon.control.gateway_messages import ProgramsView
 from daemon.control.messages import (
     ConnectionAnswer,
     ConnectionName,
@@ -27,17 +23,15 @@ from daemon.control.messages import (
     TailQuery,
     WatchTick,
 )
-from daemon.control.provider_messages import Providers, ProviderView
 from daemon.decide import hindrance
 from daemon.decide.turn import turn_of
-from daemon.provider import Provider
 from events.envelope import Recorded
 from events.log import READ_EVENTS
+from events.schema import DaemonStarted, DaemonStopped
 from events.subscription import Subscription
 from events.terms import Caller
-from projections import policy, traffic
+from projections import policy
 from projections.grant import Phase
-from projections.traffic import Traffic
 from projections.world import World
 
 QUEUE_ITEMS_MAX = 200
@@ -60,13 +54,15 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
             starts.append(start)
         if start is None or start > now:
             late += _is_late(world, subject, now)
-    live = [each for _, each in known]
+    live, began = [each for _, each in known], _event(desk, world.fleet.alive)
+    ended = None if desk.live else _event(desk, seq)
     return Status(
         seq=seq,
-        version=desk.version,
-        pid=os.getpid(),
+        version=_version(began) or desk.version,
+        pid=os.getpid() if desk.live else None,
         state=str(desk.places.state),
-        started_at=_started(desk),
+        started_at=began.at if began else None,
+        stopped_at=ended.at if ended and isinstance(ended.event, DaemonStopped) else None,
         now=now,
         connections=len(live),
         running=len(world.fleet.running),
@@ -100,6 +96,7 @@ async def queue(desk: Desk, _: Nothing, by: Caller) -> Queue:
     )
     return Queue(
         seq=seq,
+        now=now,
         concurrency=policy.of_fleet(world).concurrency,
         items=items[:QUEUE_ITEMS_MAX],
     )
@@ -112,7 +109,8 @@ async def connections(desk: Desk, _: Nothing, by: Caller) -> Connections:
         if not connection.removed
     ]
     found.sort(key=lambda view: view.connection)
-    return Connections(seq=desk.journal.world.seq, connections=found)
+    now = desk.journal.clock.now()
+    return Connections(seq=desk.journal.world.seq, now=now, connections=found)
 
 
 async def connection(desk: Desk, query: ConnectionName, by: Caller) -> ConnectionAnswer:
@@ -123,73 +121,6 @@ async def connection(desk: Desk, query: ConnectionName, by: Caller) -> Connectio
         view = structs.replace(view, backfill=structs.replace(view.backfill, asked=asked))
     now = desk.journal.clock.now()
     return ConnectionAnswer(seq=desk.journal.world.seq, now=now, connection=view)
-
-
-async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
-    found = [_provider(desk, subject, each) for subject, each in desk.providers.items()]
-    found.sort(key=lambda view: view.provider)
-    return Providers(seq=desk.journal.world.seq, providers=found)
-
-
-def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:
-    known, file = desk.journal.world.providers.get(subject), provider.file
-    now = desk.journal.clock.now()
-    return ProviderView(
-        provider=file.name,
-        title=file.title,
-        base_url=file.base_url,
-        auth=str(type(file.auth).__struct_config__.tag),
-        connections=known.connections if known else 0,
-        streams=list(file.streams),
-        calls=declared.calls(file),
-        documentation=file.documentation,
-        own=file.name in desk.configuration.own,
-        client=_client(desk, subject, provider),
-        settings={
-            name: SettingView(title=each.title, choices=list(each.choices), default=each.default)
-            for name, each in file.settings.items()
-        },
-        modes={name: each.mode for name, each in file.streams.items()},
-        oauth=_oauth(file.auth),
-        retired=file.retired,
-        successor=file.successor,
-        retirement=ending.view(desk, subject),
-        pool=provider.statistics(),
-        programs=_programs(known.traffic, now) if known else None,
-    )
-
-
-def _programs(calls: Traffic, now: datetime) -> ProgramsView:
-    recent = traffic.last_hour(calls, now)
-    return ProgramsView(
-        calls=recent.calls,
-        failed=recent.failed,
-        retries=recent.retries,
-        bytes=recent.bytes,
-        mean_ms=round(recent.duration_ms / recent.calls) if recent.calls else None,
-    )
-
-
-def _oauth(auth: Auth) -> OAuthView | None:
-    if not isinstance(auth, OAuth2):
-        return None
-    return OAuthView(
-        grant=auth.grant,
-        redirect_uri=auth.redirect_uri or REDIRECT_URI,
-        scopes=list(auth.scopes),
-        secret=auth.client != "none",
-        access_s=auth.access_s,
-        in_doubt=auth.in_doubt,
-        reuse_s=auth.reuse_s,
-        idle_days=auth.idle_days,
-    )
-
-
-def _client(desk: Desk, subject: int, provider: Provider) -> bool | None:
-    """Whether our own id and secret are known, where the provider speaks OAuth."""
-    if not isinstance(provider.file.auth, OAuth2):
-        return None
-    return desk.vault.open(NO_TENANT, subject, CLIENT) is not None
 
 
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
@@ -214,7 +145,7 @@ async def log_stats(desk: Desk, _: Nothing, by: Caller) -> LogStats:
     )
 
 
-def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
+async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
     """Follow the log. What is asked is looked at now, not when the first event comes."""
     subject = desk.find(query.connection)[0] if query.connection else None
     after = desk.journal.head.seq if query.after is None else query.after
@@ -227,7 +158,7 @@ async def _tail(desk: Desk, subscription: Subscription) -> AsyncIterator[EventVi
             yield desk.view(recorded)
 
 
-def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:
+async def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:
     """A connection's events from now on, and between them its running sync's progress."""
     subject, _ = desk.find(query.connection)
     return _watch(desk, subject, desk.journal.subscribe(desk.journal.head.seq, subject))
@@ -248,6 +179,11 @@ async def _watch(desk: Desk, subject: int, subscription: Subscription) -> AsyncI
             yield WatchTick(seq=desk.journal.head.seq, running=running)
 
 
-def _started(desk: Desk) -> datetime | None:
-    found = desk.journal.log.read(desk.journal.world.fleet.alive - 1, limit=1)
-    return found[0].at if found else None
+def _event(desk: Desk, seq: int) -> Recorded | None:
+    found = desk.journal.log.read(seq - 1, limit=1) if seq else []
+    return found[0] if found else None
+
+
+def _version(began: Recorded | None) -> str | None:
+    event = began.event if began else None
+    return event.version if isinstance(event, DaemonStarted) else None

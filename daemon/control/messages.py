@@ -5,7 +5,7 @@ carries `seq`, the number of the last event that it knows of; it may be about to
 """
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -70,19 +70,6 @@ class TailQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connection: str | None = None
 
 
-class DataQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Current records of a stream, by key; `after` is the last answer's `after`.
-
-    `provider` asks for what was fetched from that one, before the connection was moved.
-    """
-
-    connection: str
-    stream: str
-    provider: str | None = None
-    after: str | None = None
-    limit: int = 50
-
-
 class Done(Struct, frozen=True, kw_only=True):
     """What a wish came to: the events that it caused, durable by now. None: nothing to do."""
 
@@ -95,7 +82,7 @@ class StreamView(Struct, frozen=True, kw_only=True):
     """One stream: the version in force, its rows, and its last failure if it is newer.
 
     `condition` is healthy, degraded, unhealthy or unknown, `overall` the same as excellent, good,
-    fair or poor. `captured_at` is its last success.
+    fair or poor. `captured_at` is its last success; `held` the version that is held beside it.
     """
 
     stream: str
@@ -110,17 +97,18 @@ class StreamView(Struct, frozen=True, kw_only=True):
     consecutive_failures: int = 0
     last_failure: datetime | None = None
     last_check: datetime | None = None
+    held: int | None = None
 
 
 class RunView(Struct, frozen=True, kw_only=True):
-    """A sync that runs, and how far it has come."""
+    """A sync that runs, and how far it has come; that is not known as of then."""
 
     sync: int
     kind: Kind
     started: datetime
     stream: str
-    pages: int
-    records: int
+    pages: int | None
+    records: int | None
 
 
 class ConnectionView(Struct, frozen=True, kw_only=True):
@@ -170,6 +158,7 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
 
 class Connections(Struct, frozen=True, kw_only=True):
     seq: int
+    now: datetime
     connections: list[ConnectionView]
 
 
@@ -183,13 +172,15 @@ class Status(Struct, frozen=True, kw_only=True):
     """The daemon at a glance. `trouble` names what keeps it from its work, as sentences.
 
     `retiring` are the providers with connections that were, or will be, switched off.
+    As of then there is no `pid`, and `stopped_at` is when the daemon had stopped, if it had.
+
     `due` are those that may start now, `held` those whose time has come and that may not, but for
     the paused and the unauthorised; `next_start` is when one can that cannot now.
     """
 
     seq: int
     version: str
-    pid: int
+    pid: int | None
     state: str
     started_at: datetime | None
     now: datetime
@@ -206,13 +197,15 @@ class Status(Struct, frozen=True, kw_only=True):
     held: int = 0
     writes: WritesView | None = None
     retiring: dict[str, RetirementView] = {}
+    stopped_at: datetime | None = None
 
 
 class QueueItem(Struct, frozen=True, kw_only=True):
     """A sync that runs (processing) or will (pending). `priority` 1 runs first.
 
     `due` is when its time comes or came, `next_start` when it can start as things are: None where
-    it runs, or may not; `held_by` is as in the schedule.
+    it runs, or may not; `held_by` is as in the schedule. How many `records` a sync that runs has
+    brought is not known as of then.
     """
 
     connection: str
@@ -221,7 +214,7 @@ class QueueItem(Struct, frozen=True, kw_only=True):
     priority: int
     due: datetime
     sync: int | None
-    records: int
+    records: int | None
     attempt: int = 0
     next_start: datetime | None = None
     held_by: str | None = None
@@ -232,6 +225,7 @@ class Queue(Struct, frozen=True, kw_only=True):
     """What runs, what is due, and what comes next, in the order in which it will run."""
 
     seq: int
+    now: datetime
     concurrency: int
     items: list[QueueItem]
 
@@ -263,26 +257,6 @@ class LogStats(Struct, frozen=True, kw_only=True):
     head: str
     bytes: int
     types: dict[str, int]
-
-
-class Data(Struct, frozen=True, kw_only=True):
-    """Some current records. `rows` counts all; `after` asks for the next page, None ends.
-
-    They came from `provider`, as of `captured_at`. `last_good` says why nothing newer comes, where
-    that is so for good: `retired`, or `relinked` away from that provider.
-    """
-
-    seq: int
-    connection: str
-    stream: str
-    version: int
-    rows: int
-    records: list[dict[str, Any]]
-    after: str | None
-    provider: str = ""
-    captured_at: datetime | None = None
-    now: datetime | None = None
-    last_good: str | None = None
 
 
 class WatchTick(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,18 @@ from daemon.control.messages import Problem
 from daemon.control.operations import Operation, Stream
 
 REF = "#/components/schemas/{name}"
+AS_OF = {
+    "name": "at",
+    "in": "query",
+    "required": False,
+    "description": "Answer as of then: after the event of that number, or as it was at that time.",
+    "schema": {
+        "anyOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "pattern": "^[0-9]+$"},
+        ]
+    },
+}
 
 
 def document(
@@ -60,7 +72,10 @@ def _described(
     if posts:
         body = {"required": True, "content": {"application/json": {"schema": refs[item.takes]}}}
         return described | {"requestBody": body}
-    return described | {"parameters": _parameters(components[item.takes.__name__])}
+    parameters = _parameters(components[item.takes.__name__])
+    if isinstance(item, Operation) and item.as_of:
+        parameters.append(AS_OF)
+    return described | {"parameters": parameters}
 
 
 def _parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Which settings hold, where does each come from, and how do people change them?"""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
 
 from msgspec import Struct
 
@@ -18,12 +17,12 @@ from daemon.control.policy_messages import (
 )
 from daemon.names import NameKind
 from daemon.policy_file import PolicyTable, WrongSetting
-from events.policy import INTERVAL_OF, PolicySet
+from events.policy import INTERVAL_OF
 from events.schema import FLEET, SettingsReset, SettingsSet
 from events.terms import Caller
-from projections import policy
-from projections.provider import Provider
+from projections import source
 from projections.settings import Scope
+from projections.source import Source
 
 DEFAULT = configuration.policy(configuration.Settings())
 
@@ -43,7 +42,8 @@ async def show(desk: Desk, wish: PolicyOf, by: Caller) -> PolicyAnswer:
     names += [f"{INTERVAL_OF}{stream}" for stream in _streams(desk, place)]
     found = (_setting(desk, place, name) for name in names)
     held = [each for each in found if each is not None]
-    return PolicyAnswer(seq=desk.journal.head.seq, name=place.name, settings=held)
+    seq, now = desk.journal.world.seq, desk.journal.clock.now()
+    return PolicyAnswer(seq=seq, now=now, name=place.name, settings=held)
 
 
 async def set_(desk: Desk, wish: PolicyWish, by: Caller) -> Done:
@@ -112,7 +112,7 @@ def _check_role(place: _Place, by: Caller) -> None:
 
 def _check_streams(desk: Desk, place: _Place, names: Iterable[str]) -> None:
     """A stream that nobody has would have its interval for ever, and for nothing."""
-    own = _provider(desk, place)
+    own = source.provider_of(desk.journal.world, place.subject)
     providers = [own] if own else desk.journal.world.providers.values()
     known = {each.name for provider in providers for each in provider.streams}
     for name in names:
@@ -144,71 +144,38 @@ def _finder(desk: Desk, place: _Place) -> Callable[[str], int]:
     return find
 
 
-def _provider(desk: Desk, place: _Place) -> Provider | None:
-    """The one provider that this place speaks of, if it does."""
-    known = desk.journal.world.connections.get(place.subject)
-    return desk.journal.world.providers.get(known.provider if known else place.subject)
-
-
 def _streams(desk: Desk, place: _Place) -> list[str]:
     """Those that may have an interval of their own there: its provider's, and any that is set."""
-    provider, scopes = _provider(desk, place), desk.journal.world.scopes
+    world = desk.journal.world
+    provider = source.provider_of(world, place.subject)
     names = [each.name for each in provider.streams] if provider else []
-    for _, subject in _layers(desk, place) if provider is None else ():
-        found = scopes.get(subject, Scope()).values
+    for _, subject in source.layers(world, place.word, place.subject) if provider is None else ():
+        found = world.scopes.get(subject, Scope()).values
         names += [each.removeprefix(INTERVAL_OF) for each in found if each.startswith(INTERVAL_OF)]
     return list(dict.fromkeys(names))
 
 
-def _layers(desk: Desk, place: _Place) -> Iterator[tuple[str, int]]:
-    """Who has a say there, the one that goes first first."""
-    known = desk.journal.world.connections.get(place.subject)
-    if known is not None:
-        yield "connection", place.subject
-        yield "tenant", known.tenant
-        yield "provider", known.provider
-    elif place.word != "fleet":
-        yield place.word, place.subject
-    yield "fleet", FLEET
-
-
 def _setting(desk: Desk, place: _Place, name: str) -> PolicySetting | None:
     """What holds there; None where nothing does: not every setting has a value of its own."""
-    world = desk.journal.world
-    for word, subject in _layers(desk, place):
-        scope = world.scopes.get(subject, Scope())
-        if name in scope.values:
-            return _told(desk, name, scope, word)
-        known = world.connections.get(subject)
-        if name == "interval" and known is not None and known.interval is not None:
-            return _declared(name, known.interval, word)
-    provider = _provider(desk, place)
-    if name.startswith(INTERVAL_OF):
-        stream = name.removeprefix(INTERVAL_OF)
-        value = policy.declared_interval(provider, stream) if provider else None
-        return _declared(name, value, "provider-file") if value else None
-    if name not in PolicySet.__struct_fields__:
-        return None
-    value = getattr(world.fleet.policy, name)
-    common = value == getattr(DEFAULT, name)
-    return _declared(name, value, "default" if common else "configuration")
+    found = source.of(desk.journal.world, place.word, place.subject, name)
+    return None if found is None else told(desk, found)
 
 
-def _declared(name: str, value: Any, source: str) -> PolicySetting:
-    written = policy_file.written(value)
-    return PolicySetting(name=name, value=written, source=source, declared=True)
-
-
-def _told(desk: Desk, name: str, scope: Scope, word: str) -> PolicySetting:
-    value, seq = scope.values[name], scope.since.get(name)
-    recorded = desk.journal.log.read(seq - 1, limit=1) if seq is not None else []
-    event = recorded[0].event if recorded else None
+def told(desk: Desk, found: Source) -> PolicySetting:
+    """A setting as people write it, and who said so."""
+    whose, recorded = found.whose, None
+    if whose == source.CONFIGURATION and found.value == getattr(DEFAULT, found.name):
+        whose = "default"
+    if found.commanded:
+        recorded = next(iter(desk.journal.log.read(found.event - 1, limit=1)), None)
+    event = recorded.event if recorded else None
+    other = found.name == "fallback"
     return PolicySetting(
-        name=name,
-        value=desk.vault.name(value) if name == "fallback" else policy_file.written(value),
-        source=word,
-        declared=seq is None,
+        name=found.name,
+        value=desk.vault.name(found.value) if other else policy_file.written(found.value),
+        source=whose,
+        declared=not found.commanded,
         by=event.by if isinstance(event, SettingsSet) else None,
-        at=recorded[0].at if recorded else None,
-        event=seq,
+        at=recorded.at if recorded else None,
+        event=found.event or None,
     )

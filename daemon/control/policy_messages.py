@@ -36,8 +36,8 @@ class PolicyReset(PolicyOf, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class PolicySetting(Struct, frozen=True, kw_only=True):
     """One setting that holds: its value, and who has the say in it.
 
-    `source` is connection, tenant, provider or fleet where it was set by command (then by whom,
-    when, and in which event) or `declared`, else configuration, provider-file or default.
+    `source` is connection, tenant, provider or fleet where it was set by command (then by whom, and
+    when) or `declared`, else configuration, provider-file or default. `event` says so in the log.
     """
 
     name: str
@@ -51,6 +51,7 @@ class PolicySetting(Struct, frozen=True, kw_only=True):
 
 class PolicyAnswer(Struct, frozen=True, kw_only=True):
     seq: int
+    now: datetime
     name: str
     settings: list[PolicySetting]
 
@@ -93,4 +94,5 @@ class Breakers(Struct, frozen=True, kw_only=True):
     """Those that are not closed, and every provider's."""
 
     seq: int
+    now: datetime
     breakers: list[BreakerView]

@@ -123,8 +123,17 @@ class ProviderView(Struct, frozen=True, kw_only=True):
 
 
 class Providers(Struct, frozen=True, kw_only=True):
+    """As of then: those that were declared by then and have a file now.
+
+    `of_now` names the fields of each that are as the file is now; `gone` has how many connections
+    those had that have no file any more.
+    """
+
     seq: int
+    now: datetime
     providers: list[ProviderView]
+    of_now: list[str] = []
+    gone: dict[str, int] = {}
 
 
 class RelinkWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

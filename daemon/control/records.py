@@ -1,26 +1,60 @@
-"""Which records are there, whose are they, and how old?"""
+"""Which records are there, or were there then; whose are they, and how old?"""
 
+from functools import partial
+
+from daemon.control import as_of
+from daemon.control.as_of import Asked, Then
+from daemon.control.data_messages import Data, DataQuery
 from daemon.control.desk import Desk, Refused
-from daemon.control.messages import Data, DataQuery
+from daemon.decide import capturing
 from daemon.decide.retirement import is_over
+from daemon.store import versions
+from daemon.store.versions import NotKept, Page
 from events.terms import Caller
-from projections.connection import Connection
-from projections.streams import NEW, Stream, Streams
+from projections.streams import NEW, Stream
 
 ROWS_MAX = 1000
 
 
 async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
-    """Some current records, or the last good ones of what is gone."""
-    subject, known = desk.find(query.connection)
-    at, stream = _whose(desk, query, known)
+    """Some current records, the last good ones of what is gone, or those of then."""
+    if query.as_of is not None and query.version is not None:
+        raise Refused("invalid", "a moment and a version cannot both be given")
+    asked = as_of.ask(desk, query.connection, query.stream, query.provider)
+    if query.version is not None:
+        then = await as_of.exactly(desk, asked, query.version)
+    elif query.as_of is not None:
+        then = await as_of.resolve(desk, asked, query.as_of)
+    else:
+        return await _current(desk, query, asked)
+    page = await _page(desk, query, asked, then)
+    return Data(
+        seq=desk.journal.head.seq,
+        connection=query.connection,
+        stream=query.stream,
+        version=page.version,
+        rows=page.rows,
+        records=page.records,
+        after=page.after,
+        provider=then.provider,
+        captured_at=then.at,
+        now=desk.journal.clock.now(),
+        event=then.event,
+        current=page.current,
+    )
+
+
+async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
+    at = _whose(desk, asked)
     provider = desk.vault.name(at)
-    limit = max(1, min(query.limit, ROWS_MAX))
     page = await desk.storage.show(
-        subject, query.stream, after=query.after, limit=limit, provider=provider
+        asked.subject, query.stream, after=query.after, limit=_limit(query), provider=provider
     )
     if page is None:
-        raise _unknown(desk, query, known)
+        raise as_of.unknown(desk, asked)
+    known = asked.known
+    came = await as_of.came_by(desk, asked, page.version, desk.journal.head.seq)
+    stream = as_of.everywhere(desk, asked)[at].get(query.stream, NEW)
     last_good = "relinked" if at != known.provider else "retired" if is_over(known) else None
     return Data(
         seq=desk.journal.head.seq,
@@ -34,37 +68,52 @@ async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
         captured_at=stream.captured_at,
         now=desk.journal.clock.now(),
         last_good=last_good,
+        event=came.recorded.seq if came else None,
+        current=page.version,
+        held=_held(stream),
     )
 
 
-def _whose(desk: Desk, query: DataQuery, known: Connection) -> tuple[int, Stream]:
+def _held(stream: Stream) -> int | None:
+    """The version that could be taken over."""
+    return (
+        stream.held.version if stream.held and capturing.is_in_time(stream, stream.held) else None
+    )
+
+
+async def _page(desk: Desk, query: DataQuery, asked: Asked, then: Then) -> Page:
+    """A page with something on it, or the last one. Each look at the store is a short one."""
+    after = query.after
+    while True:
+        question = partial(
+            versions.show,
+            subject=asked.subject,
+            stream=asked.stream,
+            provider=then.provider,
+            version=then.version,
+            after=after,
+            limit=_limit(query),
+        )
+        try:
+            page = await desk.storage.ask(question)
+        except NotKept:
+            raise await as_of.gone(desk, asked, f"version {then.version}") from None
+        if page is None:
+            raise as_of.unknown(desk, asked)
+        if page.records or page.after is None:
+            return page
+        after = page.after
+
+
+def _limit(query: DataQuery) -> int:
+    return max(1, min(query.limit, ROWS_MAX))
+
+
+def _whose(desk: Desk, asked: Asked) -> int:
     """From which provider: the one that is named, else the present one, else the last before.
 
     The present one has to have given something, where another has.
     """
-    own: dict[int, Streams] = {known.provider: known.streams}
-    everywhere = {**own, **dict(reversed([*known.former.items()]))}
-    if query.provider is not None:
-        named = desk.vault.subject("provider", query.provider)
-        if named is None or named not in everywhere:
-            raise _unknown(desk, query, known)
-        return named, everywhere[named].get(query.stream, NEW)
-    for at, streams in everywhere.items():
-        if (stream := streams.get(query.stream, NEW)).version:
-            return at, stream
-    return known.provider, known.streams.get(query.stream, NEW)
-
-
-def _unknown(desk: Desk, query: DataQuery, known: Connection) -> Refused:
-    there = [*sorted(known.streams)]
-    there += [
-        f"{name} of {desk.vault.name(at)}"
-        for at, streams in known.former.items()
-        for name in sorted(streams)
-    ]
-    of = f" of {query.provider}" if query.provider else ""
-    return Refused(
-        "not-found",
-        f"{query.connection} has no stream {query.stream}{of} "
-        f"(it has: {', '.join(there) or 'none yet'})",
-    )
+    everywhere = as_of.everywhere(desk, asked)
+    given = [at for at, streams in everywhere.items() if streams.get(asked.stream, NEW).version]
+    return given[0] if given else next(iter(everywhere))

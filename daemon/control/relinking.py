@@ -33,6 +33,9 @@ BUSY = {
         "is delivering a write that waited, or one was cut off by a crash; type it again, or see "
         "`rounds outbox list {name}`"
     ),
+    Obstacle.RESTORING: (
+        "is going back, or what was held of it is being taken over; type it again once that is over"
+    ),
     Obstacle.RENEWING: "is renewing its token, which takes seconds; type it again then",
     Obstacle.RESTORING: "goes back to earlier data just now; type it again once that is over",
 }

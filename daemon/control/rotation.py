@@ -129,6 +129,7 @@ async def get_next_rotation_provider(desk: Desk, wish: TenantName, by: Caller) -
     told = _next(desk, found[0][1].tenant, [subject for subject, _ in found], now)
     return NextRotation(
         seq=desk.journal.world.seq,
+        now=now,
         tenant=told.tenant,
         provider=told.provider,
         connection=told.connection,

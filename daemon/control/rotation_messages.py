@@ -110,6 +110,7 @@ class HealthScore(Struct, frozen=True, kw_only=True):
     """From 0 to 100; None before any sync has ended."""
 
     seq: int
+    now: datetime
     connection: str
     health_score: int | None
 
@@ -129,9 +130,10 @@ class NextProvider(Struct, frozen=True, kw_only=True):
 
 
 class NextRotation(NextProvider, frozen=True, kw_only=True):
-    """Which of a tenant's providers goes next; all but `seq` and `tenant` None where none may."""
+    """Which of a tenant's providers goes next; all but these and `tenant` None where none may."""
 
     seq: int
+    now: datetime
 
 
 class ReasonView(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from daemon.control import openapi
+from daemon.control import asof, openapi
 from daemon.control.desk import Desk, Refused, seconds
 from daemon.control.http_server import BODY_BYTES_MAX
 from daemon.control.messages import Problem
@@ -23,6 +23,7 @@ from daemon.control.operations import OPERATIONS, STREAMS, Operation, Role, Stre
 from events.terms import Caller
 
 PREFIX = "/v1/"
+AT = "at"
 BODY_S = 10.0  # a local client that needs longer has stopped
 LARGE_MAX = 8  # requests over BODY_BYTES_MAX at once: read and decoded each takes up to 7 MiB
 PLACE_S = 5.0  # how long a large one waits for its place
@@ -34,6 +35,7 @@ STATUS = {
     "invalid": 400,
     "not-allowed": 403,
     "not-found": 404,
+    "pruned": 410,
     "too-large": 413,
     "taken": 409,
     "busy": 409,
@@ -77,8 +79,12 @@ def _operation(desk: Desk, role: Role, operation: Operation, places: trio.Capaci
         try:
             by = _caller(request, role, operation.role)
             async with _place(request, operation, places):
+                at = _at(request, operation)
                 wish = await _read(request, operation.takes, operation.bytes_max)
-                answer = await operation.call(desk, wish, by)
+                if at is None:
+                    answer = await operation.call(desk, wish, by)
+                else:
+                    answer = await asof.answer(desk, operation.call, wish, by, at)
                 return _json(200, answer, getattr(answer, "retry_after_s", None))
         except Refused as refused:
             return _refused(refused)
@@ -98,7 +104,7 @@ def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
         try:
             _caller(request, role, stream.role)
             wish = await _read(request, stream.takes)
-            items = stream.open(desk, wish)
+            items = await stream.open(desk, wish)
         except Refused as refused:
             return _refused(refused)
         return StreamingResponse(_events(items), media_type="text/event-stream")
@@ -151,10 +157,23 @@ async def _place(
         places.release_on_behalf_of(request)
 
 
+def _at(request: Request, operation: Operation) -> str | None:
+    """As of when somebody asks, where that is not now. Raises Refused."""
+    at = request.query_params.get(AT)
+    if at is None or AT in operation.takes.__struct_fields__:
+        return None
+    if not operation.as_of:
+        asof.refuse(operation.name, [each.name for each in OPERATIONS if each.as_of])
+    return at
+
+
 async def _read(request: Request, takes: type[T], most: int = BODY_BYTES_MAX) -> T:
     try:
         if request.method == "GET":
-            return msgspec.convert(dict(request.query_params), takes, strict=False)
+            query = dict(request.query_params)
+            if AT not in takes.__struct_fields__:
+                query.pop(AT, None)  # who asks as of then has asked for that already
+            return msgspec.convert(query, takes, strict=False)
         return msgspec.json.decode(await _body(request, most) or b"{}", type=takes)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused("invalid", f"the request cannot be read: {error}") from None

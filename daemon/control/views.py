@@ -25,7 +25,7 @@ from projections.streams import NEW, checked_at
 
 def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
     world, now = desk.journal.world, desk.journal.clock.now()
-    counters, last = connection.health, connection.last
+    counters, last, trouble = connection.health, connection.last, condition.trouble(connection)
     provider = world.providers.get(connection.provider)
     word = condition.of_connection(connection, provider, now)
     start, held = hindrance.outlook(world, subject, now)
@@ -46,8 +46,8 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         last_success=counters.last_success,
         last_failure=counters.last_failure,
         last=last.word if last else None,
-        cause=last.cause if last else None,
-        message=last.message or None if last else None,
+        cause=trouble.cause if trouble else None,
+        message=trouble.message or None if trouble else None,
         running=running(desk, subject),
         streams=streams(connection, provider, now),
         grant=_grant(connection.grant),
@@ -139,6 +139,7 @@ def _stream(
         consecutive_failures=failures,
         last_failure=stream.failed_at,
         last_check=checked_at(stream),
+        held=stream.held.version if stream.held else None,
     )
 
 
@@ -160,15 +161,20 @@ def running(desk: Desk, subject: int) -> RunView | None:
     run = desk.journal.world.connections[subject].run
     if run is None:
         return None
-    progress = desk.supervisor.progress(subject)
+    progress = desk.progress(subject)
     return RunView(
         sync=run.sync,
         kind=run.kind,
         started=run.started,
         stream=progress.stream if progress else "",
-        pages=progress.pages if progress else 0,
-        records=progress.records if progress else 0,
+        pages=progress.pages if progress else _nothing(desk),
+        records=progress.records if progress else _nothing(desk),
     )
+
+
+def _nothing(desk: Desk) -> int | None:
+    """How far what has no progress has come: it has yet to begin, or nobody knows any more."""
+    return 0 if desk.live else None
 
 
 def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
@@ -179,7 +185,7 @@ def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
     if known.removed or not (run or start or (held and held.why not in hindrance.SET_ASIDE)):
         return None
     turn = turn_of(world, subject, now)
-    progress = desk.supervisor.progress(subject)
+    progress = desk.progress(subject)
     return QueueItem(
         connection=desk.vault.name(subject),
         status="processing" if run else "pending",
@@ -187,7 +193,7 @@ def queued(desk: Desk, subject: int, now: datetime) -> QueueItem | None:
         priority=run.priority if run else turn.priority,
         due=run.due if run else turn.due,
         sync=run.sync if run else None,
-        records=progress.records if progress else 0,
+        records=progress.records if progress else _nothing(desk) if run else 0,
         attempt=run.attempt if run else turn.attempt,
         next_start=start,
         held_by=held.why if held else None,

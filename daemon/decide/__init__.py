@@ -44,6 +44,7 @@ from daemon.commands import (
     Pause,
     PolicyCommand,
     PruneVersions,
+    QuarantineCommand,
     Reconsider,
     Recount,
     Recover,
@@ -71,6 +72,7 @@ from daemon.commands import (
 from daemon.decide import (
     breaker,
     calling,
+    capturing,
     days,
     doubt,
     host,
@@ -121,6 +123,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return outbox.decide(command, world, now)
     if isinstance(command, RestoreCommand):
         return _of_restore(command, world, now)
+    if isinstance(command, QuarantineCommand):
+        return capturing.decide(command, world)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)
@@ -131,13 +135,13 @@ def _of_sync(command: SyncCommand, world: World, now: datetime) -> Decisions:
         case Start():
             return start.start(command, world, now)
         case Capture():
-            return outcome.capture(command, world)
+            return capturing.capture(command, world, now)
         case NoteCall():
             return outcome.note_call(command, world, now)
         case Finish():
             return [*outcome.finish(command, world, now), *days.advance(command, world, now)]
         case OfferDays():
-            return days.offer(command, world)
+            return capturing.offer(command, world)
         case Interrupt():
             return outcome.interrupt(command, world)
         case Crash():

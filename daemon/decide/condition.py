@@ -20,6 +20,7 @@ from daemon.decide import failure
 from events.terms import FailureClass, Reaction
 from projections import health, provider
 from projections.connection import Connection
+from projections.ending import Ending
 from projections.grant import Phase
 from projections.provider import Provider
 from projections.streams import NEW, Stream
@@ -33,6 +34,34 @@ class Condition(StrEnum):
     DEGRADED = "degraded"
     UNHEALTHY = "unhealthy"
     UNKNOWN = "unknown"
+
+
+GRAVEST = (Condition.UNKNOWN, Condition.UNHEALTHY, Condition.DEGRADED)
+
+
+class Ground(StrEnum):
+    """What makes a stream less than healthy."""
+
+    NO_SYNC = "no-sync"
+    PERSON = "to-be-authorised"
+    EMPTY = "empty"
+    FINAL = "failed-for-good"
+    CHRONIC = "keeps-failing"
+    FAILED = "failed"
+    OWES = "owes-days"
+    SCORE = "score"
+
+
+WORDS = {
+    Ground.NO_SYNC: Condition.UNKNOWN,
+    Ground.PERSON: Condition.UNHEALTHY,
+    Ground.EMPTY: Condition.UNHEALTHY,
+    Ground.FINAL: Condition.UNHEALTHY,
+    Ground.CHRONIC: Condition.UNHEALTHY,
+    Ground.FAILED: Condition.DEGRADED,
+    Ground.OWES: Condition.DEGRADED,
+    Ground.SCORE: Condition.DEGRADED,
+}
 
 
 class Overall(StrEnum):
@@ -55,15 +84,27 @@ def of_connection(known: Connection, at: Provider | None, now: datetime) -> Cond
 
 
 def of_stream(known: Connection, at: Provider | None, name: str, now: datetime) -> Condition:
+    words = {WORDS[each] for each in grounds(known, at, name, now)}
+    return next((word for word in GRAVEST if word in words), Condition.HEALTHY)
+
+
+def grounds(known: Connection, at: Provider | None, name: str, now: datetime) -> tuple[Ground, ...]:
+    """Why a stream is as it is, the gravest first; nothing where it is healthy."""
     stream, cause = known.streams.get(name, NEW), cause_of(known, name)
     if stream is NEW and cause is None:
-        return Condition.UNKNOWN
+        return (Ground.NO_SYNC,)
     in_a_row = failures_of(known, name)
     over = in_a_row > 0 and cause is not None and not failure.is_retried(cause)
-    if over or in_a_row >= CHRONIC or _needs_person(known) or _is_empty(stream, at, name):
-        return Condition.UNHEALTHY
-    perfect = not (in_a_row or stream.failure or stream.failed_days)
-    return Condition.HEALTHY if perfect and _scores(known, now) else Condition.DEGRADED
+    found = {
+        Ground.PERSON: _needs_person(known),
+        Ground.EMPTY: _is_empty(stream, at, name),
+        Ground.FINAL: over,
+        Ground.CHRONIC: in_a_row >= CHRONIC,
+        Ground.FAILED: in_a_row > 0 or stream.failure is not None,
+        Ground.OWES: bool(stream.failed_days),
+        Ground.SCORE: not _scores(known, now),
+    }
+    return tuple(ground for ground, so in found.items() if so)
 
 
 def overall(word: Condition, failures: int) -> Overall:
@@ -75,6 +116,19 @@ def overall(word: Condition, failures: int) -> Overall:
             return Overall.FAIR
         case _:
             return Overall.POOR
+
+
+def trouble(known: Connection) -> Ending | None:
+    """How the last sync failed, unless a person has taken over by hand what was held of it."""
+    last = known.last
+    if last is None or last.cause is None:
+        return None
+    return None if not last.whole and is_settled(known) else last
+
+
+def is_settled(known: Connection) -> bool:
+    """Whether nothing stands any more that ever failed of a stream."""
+    return not any(stream.failure for stream in known.streams.values())
 
 
 def cause_of(known: Connection, name: str) -> FailureClass | None:
@@ -118,7 +172,7 @@ def is_chronic(known: Connection) -> bool:
 
 
 def _of_syncs(known: Connection, now: datetime) -> Condition:
-    counters, last = known.health, known.last
+    counters, last = known.health, trouble(known)
     if not counters.total:
         return Condition.UNKNOWN
     over = last is not None and last.cause is not None and not failure.is_retried(last.cause)
@@ -126,6 +180,11 @@ def _of_syncs(known: Connection, now: datetime) -> Condition:
         return Condition.UNHEALTHY
     perfect = not counters.consecutive_failures and _scores(known, now)
     return Condition.HEALTHY if perfect else Condition.DEGRADED
+
+
+def failed_whole(known: Connection, name: str) -> bool:
+    """Whether what went wrong with a stream is that the last sync failed before it came to any."""
+    return _is_whole(known, known.streams.get(name, NEW))
 
 
 def _is_whole(known: Connection, stream: Stream) -> bool:

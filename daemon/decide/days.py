@@ -1,11 +1,11 @@
-"""Which days are believed, and how does a backfill go on?"""
+"""How does a backfill go on?"""
 
 from datetime import date, datetime, timedelta
 
-from daemon.commands import Backfill, Crash, Finish, OfferDays
+from daemon.commands import Backfill, Crash, Finish
 from daemon.decide.decisions import Decisions
-from daemon.decide.outcome import on_empty, runs
-from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested, RecordsRefused
+from daemon.decide.outcome import runs
+from events.schema import BackfillAdvanced, BackfillEnded, BackfillRequested
 from events.terms import BackfillEnd, Caller, FailureClass, Kind, Mode, RunOptions
 from projections import policy
 from projections.connection import Connection
@@ -31,30 +31,6 @@ HOPELESS = frozenset({FailureClass.AUTH, FailureClass.RETIRED, FailureClass.RATE
 
 CUTS = HOPELESS & PASSES
 """At these a stream of a backfill stops, to go on from there another time."""
-
-
-def offer(command: OfferDays, world: World) -> Decisions:
-    """Refuse each day that had records and comes empty, unless the file says that empty is fine."""
-    if not runs(world, command.subject, command.sync):
-        return []
-    known = world.connections[command.subject]
-    if not on_empty(world, known, command.stream):
-        return []
-    return [
-        (
-            command.subject,
-            RecordsRefused(
-                stream=command.stream,
-                version=command.sync,
-                cause=FailureClass.EMPTY,
-                fetched=0,
-                rows=count.before,
-                day=count.day,
-            ),
-        )
-        for count in command.days
-        if count.fetched == 0 and count.before > 0
-    ]
 
 
 def backfill(command: Backfill, world: World) -> Decisions:

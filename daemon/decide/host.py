@@ -68,8 +68,12 @@ def note_vault_key(command: NoteVaultKey, world: World) -> Decisions:
 def declare(command: DeclareProvider, world: World, now: datetime) -> Decisions:
     known = world.providers.get(command.subject)
     new = command.declaration
-    if known is not None and (known.digest, known.limits) == (new.digest, new.limits):
-        return []  # the same file, and read by a version that knew its limits
+    if known is not None and (known.digest, known.limits, known.streams) == (
+        new.digest,
+        new.limits,
+        new.streams,
+    ):
+        return []  # the same file, and read by a version that knew its limits and guards
     return [(command.subject, command.declaration), *_followed(command, world, now)]
 
 

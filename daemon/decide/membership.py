@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import Connect, Pause, Remove, Resume
-from daemon.decide import doubt, outbox, restoring, retry, vain
+from daemon.decide import capturing, doubt, outbox, restoring, retry, vain
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.outcome import part_of
@@ -69,7 +69,10 @@ def connect(command: Connect, world: World, now: datetime) -> Decisions:
 
 
 def remove(command: Remove, world: World, now: datetime) -> Decisions:
-    """What runs is cancelled, what was requested or due skipped, what was to be written dropped."""
+    """What runs is cancelled, what was requested or due skipped, what was to be written dropped.
+
+    So is what is held: nobody would come by it any more.
+    """
     subject, known = command.subject, world.connections.get(command.subject)
     if known is None or known.removed:
         return []
@@ -82,6 +85,7 @@ def remove(command: Remove, world: World, now: datetime) -> Decisions:
         *retry.ended(subject, known, command.by),
         *ended(subject, known, BackfillEnd.CANCELLED, command.by),
         *outbox.dropped(subject, world, command.by),
+        *capturing.dropped(subject, known, command.by),
         (subject, ConnectionRemoved(by=command.by)),
     ]
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from daemon.commands import Capture, Crash, Finish, Interrupt, NoteCall
+from daemon.commands import Crash, Finish, Interrupt, NoteCall
 from daemon.decide import breaker, doubt, failure, passes, retirement, retry, vain
 from daemon.decide.decisions import Decisions
 from daemon.decide.rotation import next_due
@@ -12,7 +12,6 @@ from events.schema import (
     ActorCrashed,
     Event,
     PolicySet,
-    RecordsRefused,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -23,15 +22,10 @@ from events.terms import (
     FailureClass,
     InterruptReason,
     Kind,
-    Reaction,
     ScheduleReason,
     StreamFailure,
-    StreamPolicy,
 )
-from projections import provider
-from projections.connection import Connection
 from projections.run import Run
-from projections.streams import Stream
 from projections.world import World
 
 CRASH_MESSAGE = (
@@ -50,25 +44,6 @@ def note_call(command: NoteCall, world: World, now: datetime) -> Decisions:
     if not runs(world, subject, call.sync):
         return []
     return [(subject, call), *breaker.note_call(subject, call.cause, call.sync, world, now)]
-
-
-def capture(command: Capture, world: World) -> Decisions:
-    """Accept what was fetched, or keep the last good version."""
-    subject, offered = command.subject, command.offered
-    if not runs(world, subject, offered.version):
-        return []
-    known = world.connections[subject]
-    before = known.streams.get(offered.stream, Stream())
-    if offered.rows == 0 and before.rows > 0 and on_empty(world, known, offered.stream):
-        refused = RecordsRefused(
-            stream=offered.stream,
-            version=offered.version,
-            cause=FailureClass.EMPTY,
-            fetched=offered.fetched,
-            rows=before.rows,
-        )
-        return [(subject, refused)]
-    return [(subject, offered)]
 
 
 def finish(command: Finish, world: World, now: datetime) -> Decisions:
@@ -225,9 +200,3 @@ def _heeded(command: Finish, world: World, now: datetime, next_: Decisions) -> D
         streams={name: max(at, until) for name, at in streams.items()},
     )
     return [*next_, (command.subject, asked)]
-
-
-def on_empty(world: World, known: Connection, stream: str) -> bool:
-    """Whether an answer without records is refused where there were some."""
-    declared = provider.stream(world.providers[known.provider], stream) or StreamPolicy(name=stream)
-    return declared.empty is Reaction.ROLLBACK

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from daemon.commands import Relink
-from daemon.decide import outbox, retry, vain
+from daemon.decide import capturing, outbox, retry, vain
 from daemon.decide.days import ended
 from daemon.decide.decisions import Decisions
 from daemon.decide.tokens import needs_person
@@ -65,6 +65,7 @@ def relink(command: Relink, world: World, now: datetime) -> Decisions:
         *retry.ended(subject, known, command.by),
         *ended(subject, known, BackfillEnd.CANCELLED, command.by),
         *outbox.dropped(subject, world, command.by),
+        *capturing.dropped(subject, known, command.by),
         (subject, moved),
         *((subject, CredentialSet(purpose=each, by=command.by)) for each, new in wishes if new),
         *([(subject, need)] if person else []),  # for which what was requested is skipped

@@ -11,6 +11,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from daemon.decide import condition, failure
+from daemon.decide.capturing import is_in_time
 from daemon.decide.condition import Condition
 from projections import breaker, connection, outbox
 from projections.breaker import Breaker, Phase
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     TO_BE_AUTHORISED = "to-be-authorised"
     PERSON = "waiting-for-a-person"
     IN_DOUBT = "writes-in-doubt"
+    HELD = "answers-held"
     CHRONIC = "chronic-failures"
     UNHEALTHY = "unhealthy"
     DEGRADED = "degraded"
@@ -64,6 +66,8 @@ def add(sum_: Sum, subject: int, known: Connection, at: Provider | None, now: da
     sum_.conditions[word] = sum_.conditions.get(word, 0) + 1
     if reason := _trouble(known, word):
         _note(sum_, reason, subject)
+    if any(each.held and is_in_time(each, each.held) for each in known.streams.values()):
+        _note(sum_, Reason.HELD, subject)
     if known.schedule.retry:
         _note(sum_, Reason.RETRIES, subject)
     if is_overdue(known, at, now):
@@ -103,7 +107,7 @@ def _trouble(known: Connection, word: Condition) -> Reason | None:
     """The one reason that says most of a connection."""
     if known.grant.phase is GrantPhase.NEEDED:
         return Reason.TO_BE_AUTHORISED
-    last = known.last
+    last = condition.trouble(known)
     if last and last.cause and failure.RULES[last.cause].turn is failure.Turn.PERSON:
         return Reason.PERSON
     if condition.is_chronic(known):

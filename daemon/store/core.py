@@ -4,12 +4,13 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, heads, outbox, schema, versions, views
+from daemon.store import doubts, drafts, heads, outbox, schema, versions, views
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
 from daemon.store.schema import StoreUnusable
@@ -18,6 +19,8 @@ from events.terms import Mode
 from events.writer import FULL
 
 T = TypeVar("T")
+
+NOTHING_HELD: Mapping[tuple[int, str, str], int] = MappingProxyType({})
 
 
 class StoreFull(Exception):
@@ -39,13 +42,15 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         """Open the store, in memory where `path` is None. Raises StoreUnusable."""
         self._connection = schema.connect(path)
-        self._owed: dict[int, int] = {}  # stream → version that the log has, and a full disk not
+        # stream → version that the log has, and a full disk not: in force, or held
+        self._owed: dict[int, int] = {}
+        self._holds: dict[int, int] = {}
 
     def close(self) -> None:
         self._connection.close()
 
     def name_all(self, names: Mapping[int, tuple[str, str]]) -> None:
-        """Note what people call all connections (tenant, name), where that is not known yet."""
+        """Note what people call connections (tenant, name), where that is not known yet."""
         new = [(each, *called) for each, called in names.items() if self._called(each) != called]
         if not new:
             return
@@ -53,10 +58,6 @@ class Store:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO owner (connection, tenant, name) VALUES (?, ?, ?)", new
             )
-
-    def name(self, connection: int, tenant: str, name: str) -> None:
-        """Note what people call a connection."""
-        self.name_all({connection: (tenant, name)})
 
     def _called(self, connection: int) -> tuple[str, str] | None:
         row: tuple[str, str] | None = self._connection.execute(
@@ -88,8 +89,11 @@ class Store:
             if stream_id in self._owed:
                 heads.accept(self._connection, stream_id, self._owed[stream_id])
                 views.refresh(self._connection, provider, stream)
+            if stream_id in self._holds:
+                doubts.hold(self._connection, stream_id, self._holds[stream_id])
             heads.drop(self._connection, stream_id)
         self._owed.pop(stream_id, None)
+        self._holds.pop(stream_id, None)
         return Draft(
             stream=stream_id,
             version=version,
@@ -143,7 +147,7 @@ class Store:
         self.accept(*(each for each in accepted if self._owed.get(each.stream) == each.version))
 
     def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """Change something in one transaction, as `restoring` and `pruning` do."""
+        """Change something in one transaction, as `restoring`, `pruning` and `doubts` do."""
         with self._writing():
             return change(self._connection)
 
@@ -151,6 +155,16 @@ class Store:
         """Forget a draft."""
         with self._writing():
             heads.drop(self._connection, draft.stream)
+
+    def hold(self, draft: Draft) -> None:
+        """Hold a draft beside the version in force. Its RecordsQuarantined is durable by now.
+
+        Where the disk has no room for it, the next `begin` makes up for it.
+        """
+        self._holds[draft.stream] = draft.version
+        with self._writing():
+            doubts.hold(self._connection, draft.stream, draft.version)
+        del self._holds[draft.stream]
 
     def position(self, connection: int, stream: str, provider: str | None = None) -> Position:
         """Where the next fetch goes on, and as what its columns are read.
@@ -168,11 +182,17 @@ class Store:
             return Position()
         return Position(cursor=row[0], types=msgspec.json.decode(row[1], type=dict[str, str]))
 
-    def reconcile(self, captured: Mapping[tuple[int, str, str], int], last: int) -> list[int]:
+    def reconcile(
+        self,
+        captured: Mapping[tuple[int, str, str], int],
+        last: int,
+        held: Mapping[tuple[int, str, str], int] = NOTHING_HELD,
+    ) -> list[int]:
         """Make the store agree with the log after a crash.
 
         `captured` gives the last recorded version of each stream (connection, provider, name),
-        `last` the log's last number. Drafts that were recorded are accepted, the others dropped.
+        `held` the one that is held of it, `last` the log's last number. Drafts that were recorded
+        are accepted, or held, the others dropped, and so is what is held no more.
         Returns the connections of which the store holds older records than the log speaks of (it is
         an older copy, or was deleted): their next syncs make up for it.
 
@@ -193,7 +213,8 @@ class Store:
                 if recorded > head and heads.knows(self._connection, stream, recorded):
                     heads.accept(self._connection, stream, recorded)
                     views.refresh(self._connection, provider, name)
-                heads.drop(self._connection, stream)
+                holding = held.get((connection, provider, name))
+                doubts.reconcile(self._connection, stream, holding)
         return self._behind(captured)
 
     def show(

@@ -15,8 +15,9 @@ from msgspec import Struct
 from daemon.store import versions
 
 Kind = Literal["added", "changed", "removed"]
-Pair = tuple[int | None, int | None]
-"""The rows of one record in two versions."""
+OPPOSITE: dict[Kind, Kind] = {"added": "removed", "changed": "changed", "removed": "added"}
+Bodies = tuple[str | None, str | None]
+"""One record in two versions, as JSON."""
 
 NOTHING = 0
 """The version before the first: it has no rows."""
@@ -62,6 +63,7 @@ class Touched(Struct, frozen=True):
     key: str
     digest: bytes
     counts: int
+    body: str | None  # where it counts, and is wanted
 
 
 def between(
@@ -94,7 +96,7 @@ def between(
     changes: list[Change] = []
     looked = size = 0
     place = _place(after)
-    for touched, removed in _touched(connection, id_, *ends, place):
+    for touched, removed in _touched(connection, id_, *ends, place, counted=counted):
         if looked >= scan or size >= versions.PAGE_BYTES_MAX or len(changes) >= limit:
             break
         looked += 1
@@ -102,13 +104,13 @@ def between(
         pair = _pair(connection, id_, *ends, touched, removed=removed) if touched.counts else None
         if pair is None:
             continue
-        pair = pair if first <= second else pair[::-1]
-        kind = _kind(pair)
+        kind, bodies = pair
+        if first > second:
+            kind, bodies = OPPOSITE[kind], (bodies[1], bodies[0])
         counts[kind] += 1
         if not counted:
-            before, now = (_body(connection, row) for row in pair)
-            size += len(before or "") + len(now or "")
-            changes.append(_change(kind, touched, before, now))
+            size += sum(len(body) for body in bodies if body)
+            changes.append(_change(kind, touched, bodies))
     else:
         return Changes(**counts, changes=changes, after=None)
     return Changes(**counts, changes=changes, after=msgspec.json.encode(place).decode())
@@ -122,7 +124,7 @@ def _place(after: str | None) -> Place:
 
 
 def _touched(
-    connection: sqlite3.Connection, stream: int, low: int, high: int, place: Place
+    connection: sqlite3.Connection, stream: int, low: int, high: int, place: Place, *, counted: bool
 ) -> Iterator[tuple[Touched, bool]]:
     """What was written between the two and lives in the later, then what it replaced."""
     for removed, steps in ((False, _WRITTEN), (True, _REPLACED)):
@@ -136,6 +138,7 @@ def _touched(
             "at": at.version,
             "row": at.row,
             "from": max(low, at.version),
+            "counted": counted,
         }
         for statement in steps:
             for row in connection.execute(statement, names):
@@ -150,47 +153,30 @@ def _pair(
     touched: Touched,
     *,
     removed: bool,
-) -> Pair | None:
-    """The rows of a touched row's record in the earlier and the later version, if they differ."""
+) -> tuple[Kind, Bodies] | None:
+    """How a touched row's record differs, and what it was in the earlier and the later version."""
     names = {"stream": stream, "key": touched.key, "low": low, "high": high}
     if removed:
         gone = connection.execute(_LATER, names).fetchone() is None
-        return (touched.row, None) if gone else None
+        return ("removed", (touched.body, None)) if gone else None
     before = connection.execute(_EARLIER, names).fetchone()
     if before is None:
-        return None, touched.row
-    return (before[0], touched.row) if before[1] != touched.digest else None
+        return "added", (None, touched.body)
+    return ("changed", (before[1], touched.body)) if before[0] != touched.digest else None
 
 
-def _kind(pair: Pair) -> Kind:
-    if pair[0] is None:
-        return "added"
-    return "removed" if pair[1] is None else "changed"
-
-
-def _change(kind: Kind, touched: Touched, before: str | None, now: str | None) -> Change:
-    decode = msgspec.json.decode
-    return Change(
-        kind=kind,
-        key=touched.key,
-        version=touched.number,
-        before=decode(before) if before else None,
-        after=decode(now) if now else None,
-    )
-
-
-def _body(connection: sqlite3.Connection, row: int | None) -> str | None:
-    if row is None:
-        return None
-    (body,) = connection.execute("SELECT body FROM record WHERE id = ?", (row,)).fetchone()
-    return str(body)
+def _change(kind: Kind, touched: Touched, bodies: Bodies) -> Change:
+    before, after = (msgspec.json.decode(body) if body else None for body in bodies)
+    return Change(kind=kind, key=touched.key, version=touched.number, before=before, after=after)
 
 
 # Each in two steps, so that going on in the middle of a version begins right there.
 
 _WRITTEN = tuple(
     f"""
-    SELECT id, since, key, digest, until IS NULL OR until > :high FROM record INDEXED BY written
+    SELECT id, since, key, digest, until IS NULL OR until > :high,
+        CASE WHEN NOT :counted AND (until IS NULL OR until > :high) THEN body END
+    FROM record INDEXED BY written
     WHERE stream = :stream AND {lies} ORDER BY since, id
     """
     for lies in (
@@ -201,7 +187,9 @@ _WRITTEN = tuple(
 
 _REPLACED = tuple(
     f"""
-    SELECT id, until, key, digest, since <= :low FROM record INDEXED BY replaced
+    SELECT id, until, key, digest, since <= :low,
+        CASE WHEN NOT :counted AND since <= :low THEN body END
+    FROM record INDEXED BY replaced
     WHERE stream = :stream AND until IS NOT NULL AND {lies} ORDER BY until, id
     """
     for lies in (
@@ -211,7 +199,7 @@ _REPLACED = tuple(
 )
 
 _EARLIER = """
-    SELECT id, digest FROM record INDEXED BY former
+    SELECT digest, body FROM record INDEXED BY former
     WHERE stream = :stream AND key = :key AND until IS NOT NULL AND until > :low AND until <= :high
     AND since <= :low
 """

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemon.store import rows, views, windows
+from daemon.store import heads, profiles, rows, views, windows
+from daemon.store.profiles import Kind, Profile
+from daemon.store.quarantine import Offer
 from events.terms import Mode
 
 SHAPES_MAX = 1000  # sets of field names; past this only the body holds what is new
@@ -20,6 +22,7 @@ class Batch(Struct, kw_only=True):
 
     fetched: int = 0
     shapes: dict[tuple[str, ...], None] = {}
+    profile: Profile = msgspec.field(default_factory=Profile)
 
 
 class Draft(Struct, kw_only=True):
@@ -49,15 +52,22 @@ class Draft(Struct, kw_only=True):
 
 
 class DayCount(Struct, frozen=True, kw_only=True):
-    """How many records a day brought, repeated ones too, and how many current ones it has."""
+    """How many records a day brought, repeated ones too, and how many current ones it has.
+
+    It is `repeated` where all that it brought lies in other days, unchanged.
+    """
 
     day: str
     fetched: int
     before: int
+    repeated: bool = False
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """What accepting a draft changes; `rows` and `digest` (hexadecimal) are of the whole stream."""
+    """What accepting a draft changes; `rows` and `digest` (hexadecimal) are of the whole stream.
+
+    So many `fields` that every record had before are in none now, or of another type in all.
+    """
 
     fetched: int
     added: int
@@ -67,6 +77,7 @@ class Difference(Struct, frozen=True, kw_only=True):
     duplicates: int
     rows: int
     digest: str
+    fields: int = 0
 
 
 def stage(
@@ -80,11 +91,12 @@ def stage(
     assert windowed == (day is not None), "a window stream's records come with their day, only its"
     assert day is None or date.fromisoformat(day).isoformat() == day, "a day is an ISO date"
     page: dict[str, rows.Prepared] = {}
-    shapes: dict[tuple[str, ...], None] = {}
+    kinds: dict[Kind, int] = {}
     for record in records:
         prepared = rows.prepare(record, draft.primary_key, draft.secret)
         page[prepared[0]] = prepared
-        shapes[tuple(record)] = None
+        kind = profiles.kind_of(record)
+        kinds[kind] = kinds.get(kind, 0) + 1
     names = {"stream": draft.stream, "version": draft.version, "day": day}
     with connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -93,8 +105,11 @@ def stage(
             connection.execute(statement, names)
     batch = draft.batches.setdefault(day, Batch())
     batch.fetched += len(records)
+    profiles.add(batch.profile, kinds)
     room = SHAPES_MAX - sum(len(each.shapes) for each in draft.batches.values())
-    new = [shape for shape in shapes if shape not in batch.shapes]
+    new = [
+        shape for shape in dict.fromkeys(names for names, _ in kinds) if shape not in batch.shapes
+    ]
     batch.shapes.update(dict.fromkeys(new[:room]))
 
 
@@ -109,8 +124,14 @@ def drop_day(connection: sqlite3.Connection, draft: Draft, day: str) -> None:
 def days(connection: sqlite3.Connection, draft: Draft) -> list[DayCount]:
     """Each registered day, in order."""
     before = windows.count(connection, draft.stream, draft.days)
+    repeated = windows.repeated(connection, draft.stream)
     return [
-        DayCount(day=day, fetched=draft.batches[day].fetched, before=before.get(day, 0))
+        DayCount(
+            day=day,
+            fetched=draft.batches[day].fetched,
+            before=before.get(day, 0),
+            repeated=day in repeated,
+        )
         for day in draft.days
     ]
 
@@ -129,7 +150,7 @@ def compare(
     names = {"stream": draft.stream, "version": draft.version}
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        before = _head(connection, draft.stream)
+        before = heads.current(connection, draft.stream)
         if draft.mode is Mode.FULL:
             connection.execute(_REMOVE, names)
         elif draft.mode is Mode.WINDOW:
@@ -141,37 +162,49 @@ def compare(
         added, changed, removed = connection.execute(COUNT, names).fetchone()
         (touched,) = connection.execute(_SEEN, names).fetchone()
         digest = rows.combine(
-            before[1],
+            before.digest,
             (row for (row,) in connection.execute(_DIGESTS_IN, names)),
             (row for (row,) in connection.execute(DIGESTS_OUT, names)),
         )
-        total = before[0] + added - removed
-        kept = before[3] if types is None else msgspec.json.encode(types).decode()
-        connection.execute(
-            "INSERT INTO version (stream, version, rows, digest, cursor, types) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (draft.stream, draft.version, total, digest, cursor or before[2], kept),
+        seen = profiles.join([batch.profile for batch in draft.batches.values()])
+        broken = profiles.broken(before.profile, seen, typed=types is None)
+        offer = Offer(
+            fetched=draft.fetched,
+            added=added,
+            changed=changed,
+            removed=removed,
+            unchanged=touched - changed,
+            duplicates=draft.fetched - added - touched,
+            rows=before.count + added - removed,
+            digest=digest.hex(),
+            days=tuple(draft.days),
+            broken=profiles.shown(broken),
         )
+        kept = heads.Head(
+            count=offer.rows,
+            digest=digest,
+            cursor=cursor or before.cursor,
+            types=before.types if types is None else msgspec.json.encode(types).decode(),
+            profile=profiles.carried(
+                before.profile, profiles.known(seen), whole=draft.mode is Mode.FULL
+            ),
+        )
+        heads.put(connection, draft.stream, draft.version, kept, offer)
+    return _difference(offer, len(broken))
+
+
+def _difference(offer: Offer, fields: int) -> Difference:
     return Difference(
-        fetched=draft.fetched,
-        added=added,
-        changed=changed,
-        removed=removed,
-        unchanged=touched - changed,
-        duplicates=draft.fetched - added - touched,
-        rows=total,
-        digest=digest.hex(),
+        fetched=offer.fetched,
+        added=offer.added,
+        changed=offer.changed,
+        removed=offer.removed,
+        unchanged=offer.unchanged,
+        duplicates=offer.duplicates,
+        rows=offer.rows,
+        digest=offer.digest,
+        fields=fields,
     )
-
-
-def _head(connection: sqlite3.Connection, stream: int) -> tuple[int, bytes, str | None, str | None]:
-    """(rows, digest, cursor, types) of the version in force."""
-    row = connection.execute(
-        "SELECT rows, digest, cursor, types FROM stream JOIN version "
-        "ON version.stream = stream.id AND version.version = stream.head WHERE stream.id = ?",
-        (stream,),
-    ).fetchone()
-    return row or (0, rows.NOTHING, None, None)
 
 
 def _fill_page(connection: sqlite3.Connection, page: list[rows.Prepared]) -> None:

@@ -1,6 +1,58 @@
-"""How does a draft become the version that is visible, or nothing? In the caller's transaction."""
+"""Which version is visible, and how does a draft become it? In the caller's transaction."""
 
 import sqlite3
+
+import msgspec
+from msgspec import Struct
+
+from daemon.store import profiles, rows
+from daemon.store.quarantine import Offer
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """What is kept with a version: so many rows, their digest, where the next fetch goes on."""
+
+    count: int = 0
+    digest: bytes = rows.NOTHING
+    cursor: str | None = None
+    types: str | None = None
+    profile: profiles.Known | None = None
+
+
+def current(connection: sqlite3.Connection, stream: int) -> Head:
+    """Of the version that is visible."""
+    row = connection.execute(
+        "SELECT rows, digest, cursor, types, profile FROM stream JOIN version "
+        "ON version.stream = stream.id AND version.version = stream.head WHERE stream.id = ?",
+        (stream,),
+    ).fetchone()
+    if row is None:
+        return Head()
+    return Head(
+        count=row[0],
+        digest=row[1],
+        cursor=row[2],
+        types=row[3],
+        profile=profiles.read(row[4]),
+    )
+
+
+def put(connection: sqlite3.Connection, stream: int, version: int, kept: Head, of: Offer) -> None:
+    """Keep it of a version that was compared, with what accepting that one changes."""
+    connection.execute(
+        "INSERT INTO version (stream, version, rows, digest, cursor, types, profile, offer) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            stream,
+            version,
+            kept.count,
+            kept.digest,
+            kept.cursor,
+            kept.types,
+            profiles.written(kept.profile),
+            msgspec.json.encode(of).decode(),
+        ),
+    )
 
 
 def knows(connection: sqlite3.Connection, stream: int, version: int) -> bool:
@@ -40,6 +92,7 @@ _ACCEPT = (
     "UPDATE stream SET head = :version WHERE id = :stream",
     "DELETE FROM staged WHERE stream = :stream AND version = :version",
     "DELETE FROM moved WHERE stream = :stream AND version = :version",
+    "UPDATE version SET offer = NULL WHERE stream = :stream AND version = :version",
 )
 
 _DROP = (

@@ -54,6 +54,12 @@ def read_any_version(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def hold_versions(db: sqlite_utils.Database) -> None:
+    for statement in _QUARANTINE:
+        db.execute(statement)
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open, or make, the one writing connection of the store; in memory where `path` is None."""
     try:
@@ -205,6 +211,55 @@ _ANY_VERSION = (
     FROM version JOIN stream ON stream.id = version.stream
     JOIN owner ON owner.connection = stream.connection
     WHERE version.version <= stream.head
+    """,
+)
+
+_QUARANTINE = (
+    # JSON: the fields that every record of an answer had, with their types.
+    "ALTER TABLE version ADD COLUMN profile TEXT",
+    # JSON: what taking it over changes; of a version that is not in force yet.
+    "ALTER TABLE version ADD COLUMN offer TEXT",
+    """
+    CREATE TABLE held (
+        id       INTEGER PRIMARY KEY,
+        stream   INTEGER NOT NULL,
+        version  INTEGER NOT NULL,
+        key      TEXT NOT NULL,
+        digest   BLOB NOT NULL,
+        replaces INTEGER,          -- the record that it would replace or remove
+        body     TEXT,             -- NULL: it would be removed
+        day      TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX heldkey ON held (stream, key)",
+    """
+    CREATE TABLE heldmove (
+        stream  INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        record  INTEGER NOT NULL,  -- a record that came unchanged, but in another window
+        day     TEXT NOT NULL,     -- that window
+        PRIMARY KEY (stream, record)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE quarantine (
+        stream  INTEGER PRIMARY KEY,
+        version INTEGER NOT NULL,  -- the number of the sync that fetched it
+        base    INTEGER NOT NULL,  -- the version that it was compared with
+        rows    INTEGER NOT NULL,
+        digest  BLOB NOT NULL,
+        cursor  TEXT,
+        types   TEXT,
+        profile TEXT,
+        offer   TEXT NOT NULL      -- JSON: what taking it over changes
+    ) STRICT
+    """,
+    """
+    CREATE TABLE doubted (
+        stream  INTEGER PRIMARY KEY,
+        version INTEGER NOT NULL,  -- the last one of which a guard doubted an answer
+        offer   TEXT NOT NULL
+    ) STRICT
     """,
 )
 

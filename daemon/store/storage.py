@@ -7,9 +7,11 @@ from typing import Any, Protocol, TypeVar
 
 import trio
 
+from daemon.store import doubts
 from daemon.store.core import Position, Store
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
+from daemon.store.quarantine import Offer
 from daemon.store.versions import Page
 from events.terms import Mode
 
@@ -40,7 +42,7 @@ class Storage:
         self._run = run
 
     async def name(self, connection: int, tenant: str, name: str) -> None:
-        await self._run(partial(self._store.name, connection, tenant, name))
+        await self._run(partial(self._store.name_all, {connection: (tenant, name)}))
 
     async def begin(
         self,
@@ -85,6 +87,32 @@ class Storage:
 
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))
+
+    async def refuse(self, draft: Draft) -> None:
+        await self._change(partial(doubts.refuse, draft=draft))
+
+    async def hold(self, draft: Draft) -> None:
+        await self._run(partial(self._store.hold, draft))
+
+    async def stage_held(
+        self, connection: int, provider: str, stream: str, *, held: int, version: int
+    ) -> tuple[Draft, Offer] | None:
+        return await self._change(
+            partial(
+                doubts.stage,
+                whose=connection,
+                provider=provider,
+                stream=stream,
+                held=held,
+                version=version,
+            )
+        )
+
+    async def drop_held(self, connection: int, stream: str, version: int) -> None:
+        await self._change(partial(doubts.drop, whose=connection, stream=stream, version=version))
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._run(partial(self._store.change, change))
 
     async def position(self, connection: int, stream: str, provider: str | None = None) -> Position:
         return await self._run(partial(self._store.position, connection, stream, provider))

@@ -28,10 +28,12 @@ class NotKept(Exception):
 class Page(Struct, frozen=True, kw_only=True):
     """Some records of one version, by key; `after` is where the next page goes on.
 
-    A page may be empty and yet not be the last one, where it has looked at enough other rows.
+    A page may be empty and yet not be the last one, where it has looked at enough other rows. The
+    version in force is `current`.
     """
 
     version: int
+    current: int
     rows: int
     records: list[dict[str, Any]]
     after: str | None
@@ -65,6 +67,16 @@ def oldest_kept(connection: sqlite3.Connection, stream: int) -> int:
         "SELECT coalesce(min(version), 0) FROM version WHERE stream = ?", (stream,)
     ).fetchone()
     return int(version)
+
+
+def oldest(connection: sqlite3.Connection, subject: int, stream: str, provider: str | None) -> int:
+    """The oldest version that is kept: of that provider's stream, or of any of that name."""
+    found = connection.execute(
+        "SELECT id FROM stream WHERE connection = ? AND name = ? AND (? IS NULL OR provider = ?)",
+        (subject, stream, provider, provider),
+    ).fetchall()
+    kept = [oldest_kept(connection, id_) for (id_,) in found]
+    return min((each for each in kept if each), default=0)
 
 
 def listed(
@@ -135,7 +147,9 @@ def show(
         if size >= PAGE_BYTES_MAX:
             break
     cut = size >= PAGE_BYTES_MAX or len(records) == limit
-    return Page(version=number, rows=rows, records=records, after=last if cut else bound)
+    return Page(
+        version=number, current=head, rows=rows, records=records, after=last if cut else bound
+    )
 
 
 def count(connection: sqlite3.Connection, stream: int, head: int, version: int) -> int:

@@ -31,6 +31,11 @@ def count(connection: sqlite3.Connection, stream: int, days: Collection[str]) ->
     return dict(found.fetchall())
 
 
+def repeated(connection: sqlite3.Connection, stream: int) -> set[str]:
+    """The days of which all that was staged lies in other days, unchanged."""
+    return {day for (day,) in connection.execute(_REPEATED, {"stream": stream})}
+
+
 def _listed(days: Collection[str]) -> str:
     """As JSON, because a statement has room for only so many values."""
     return msgspec.json.encode(list(days)).decode()
@@ -78,4 +83,10 @@ _COUNT = """
     SELECT day, count(*) FROM record
     WHERE stream = :stream AND until IS NULL AND day IN (SELECT value FROM json_each(:days))
     GROUP BY day
+"""
+
+_REPEATED = """
+    SELECT staged.day FROM staged LEFT JOIN record ON record.id = staged.replaces
+    WHERE staged.stream = :stream AND staged.day IS NOT NULL GROUP BY staged.day
+    HAVING count(*) = count(*) FILTER (WHERE staged.body IS NULL AND record.day <> staged.day)
 """

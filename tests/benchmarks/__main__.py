@@ -10,6 +10,7 @@ import structlog
 
 from tests.benchmarks import (
     appending,
+    asof,
     calling,
     deciding,
     freshness,
@@ -17,17 +18,22 @@ from tests.benchmarks import (
     replaying,
     scheduling,
     syncing,
+    verifying,
+    versions,
 )
 
 BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
+    "verifying": verifying,
+    "asof": asof,
     "syncing": syncing,
     "calling": calling,
     "deciding": deciding,
     "scheduling": scheduling,
     "idling": idling,
     "freshness": freshness,
+    "versions": versions,
 }
 """All of them; `python -m tests.benchmarks idling` runs one."""
 

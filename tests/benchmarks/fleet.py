@@ -75,7 +75,10 @@ class Nowhere:
     def count_types(self) -> dict[str, int]:
         return {}
 
-    def replay(self) -> Iterator[Recorded]:
+    def block_of(self, seq: int) -> bytes | None:
+        return b""
+
+    def replay(self, after: int = 0) -> Iterator[Recorded]:
         return iter(())
 
     def close(self) -> None: ...

@@ -38,12 +38,15 @@ def _facts(connections: int, dice: random.Random) -> Iterator[tuple[datetime, in
     while True:
         for subject in range(2, connections + 2):
             now += INTERVAL / connections
-            for at, event in _sync(seq, now, dice):
+            for at, event in sync_facts(seq, now, dice):
                 yield at, subject, event
                 seq += 1
 
 
-def _sync(sync: int, now: datetime, dice: random.Random) -> Iterator[tuple[datetime, schema.Event]]:
+def sync_facts(
+    sync: int, now: datetime, dice: random.Random
+) -> Iterator[tuple[datetime, schema.Event]]:
+    """One sync, from its start to the next one's time."""
     started = schema.SyncStarted(kind=terms.Kind.SCHEDULED, due=now, priority=3)
     yield now + timedelta(microseconds=dice.randrange(1_000_000)), started
     ended = now + timedelta(microseconds=dice.randrange(500_000, 9_000_000))

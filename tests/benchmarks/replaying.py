@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.app import replay
+from daemon.replaying import replay
 from events import reading
 from events.codec import encode
 from events.log import SqliteLog

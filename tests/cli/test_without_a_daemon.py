@@ -13,7 +13,7 @@ HELP = [
     *([name] for name in PLACES),
     *(["connection", name] for name in ("list", "show", "add", "authorize", "remove")),
     *(["provider", name] for name in ("list", "show", "client", "check")),
-    *(["log", name] for name in ("tail", "show", "verify", "stats")),
+    *(["log", name] for name in ("tail", "show", "verify", "export", "stats")),
     *(["config", name] for name in ("check", "show")),
     ["data", "show"],
 ]

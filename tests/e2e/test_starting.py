@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -183,15 +184,41 @@ async def test_an_event_of_a_newer_version_is_refused(lived):
     await refuses(lived, UNUSABLE, f"event {head}", "sync-dreamt", "newer version")
 
 
+REWRITE = "UPDATE event SET body = replace(body, 'network', 'timeout')"
+
+
+def without_snapshots(home):
+    """So that the whole log is read at the start."""
+    shutil.rmtree(home.state / "snapshots")
+
+
 async def test_an_event_that_was_rewritten_is_refused(lived):
-    rewrite = "UPDATE event SET body = replace(body, 'network', 'timeout')"
-    tamper(lived, lambda log, _: log.execute(rewrite))
+    without_snapshots(lived)
+    tamper(lived, lambda log, _: log.execute(REWRITE))
     await refuses(lived, UNUSABLE, "is damaged", "is not what was written")
 
 
 async def test_an_event_that_is_missing_is_refused(lived):
+    without_snapshots(lived)
     tamper(lived, lambda log, _: log.execute("DELETE FROM event WHERE seq = 2"))
     await refuses(lived, UNUSABLE, "is damaged", "event 2 is missing")
+
+
+@pytest.mark.requirement("X5")
+async def test_what_was_rewritten_before_the_snapshot_is_found_while_it_runs(lived):
+    tamper(lived, lambda log, _: log.execute(REWRITE))
+    async with running(lived) as daemon:
+        assert await daemon.end() == UNUSABLE
+        assert "is damaged" in one_sentence(daemon.complaint)
+    await refuses(lived, UNUSABLE, "is damaged", "is not what was written")
+
+
+@pytest.mark.requirement("X5")
+async def test_a_sound_log_is_checked_behind_the_snapshot(lived):
+    async with running(lived) as daemon:
+        assert (await daemon.said("replayed"))["snapshot"] > 0
+        await daemon.said("log-checked")
+        assert await daemon.stop() == 0
 
 
 async def test_a_log_that_lost_its_tail_is_refused(home):

@@ -65,13 +65,19 @@ class MemoryLog:
         self._ended = False
         self._failing: Exception | None = None
 
-    def replay(self) -> Iterator[Recorded]:
+    def block_of(self, seq: int) -> bytes | None:
+        ends = [last for last, _ in self.disk.blocks]
+        found = bisect.bisect_left(ends, seq)
+        return self.disk.blocks[found][1] if seq > 0 and found < len(ends) else None
+
+    def replay(self, after: int = 0) -> Iterator[Recorded]:
         first = 0
         for last, block in self.disk.blocks:
             rows = self.disk.rows[first:last]
             assert chain.link(self.block, rows) == block, "a disk keeps what was written"
             for row in rows:
-                yield decode(row)
+                if row[0] > after:
+                    yield decode(row)
             self.head, self.block, first = last, block, last
 
     def start(self, listener: Listener) -> None:

@@ -20,7 +20,7 @@ class Lives:
         self._count = 0
         self.store = self._opened()
         for connection, (tenant, name) in OWNERS.items():
-            self.store.name(connection, tenant, name)
+            self.store.name_all({connection: (tenant, name)})
 
     def _opened(self):
         """These are deaths of the process, not of the power: nothing waits for the disk."""
@@ -28,7 +28,7 @@ class Lives:
         store._connection.execute("PRAGMA synchronous = OFF")
         return store
 
-    def die(self, recorded, last):
+    def die(self, recorded, last, held=None):
         """Leave the files as a killed process does, and begin the next life with them."""
         self._count += 1
         for suffix in ("", "-wal"):
@@ -37,7 +37,8 @@ class Lives:
         self.store.close()
         self.store = self._opened()
         named = {(each, "weather", stream): to for (each, stream), to in recorded.items()}
-        self.store.reconcile(named, last)
+        holding = {(each, "weather", stream): to for (each, stream), to in (held or {}).items()}
+        self.store.reconcile(named, last, holding)
         assert not self.pending(), "what was never recorded is dropped"
 
     def pending(self, version=None):

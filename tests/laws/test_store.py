@@ -217,7 +217,7 @@ def captured(store, version, *records, stream="days", cursor=None, provider="wea
 @pytest.fixture
 def store():
     with closing(Store(None)) as opened:
-        opened.name(1, "acme", "acme/weather")
+        opened.name_all({1: ("acme", "acme/weather")})
         yield opened
 
 
@@ -263,7 +263,7 @@ fields = st.dictionaries(
 def test_every_field_is_a_column_of_its_own(fields):
     """Whatever its name; SQLite's names ignore case, so a taken one gets underscores."""
     with closing(Store(None)) as store:
-        store.name(1, "acme", "acme/weather")
+        store.name_all({1: ("acme", "acme/weather")})
         captured(store, 5, {"id": 1, **fields})
         columns, rows = view(store)
     assert rows == [("acme", "acme/weather", 1, *fields.values())]
@@ -292,7 +292,7 @@ def test_a_new_field_is_a_new_column_and_an_old_one_stays(store):
 
 
 def test_a_stream_of_two_providers_is_two_views(store):
-    store.name(2, "acme", "acme/climate")
+    store.name_all({2: ("acme", "acme/climate")})
     captured(store, 5, {"id": 1})
     draft = store.begin(
         2, "climate", "days", version=6, mode=Mode.FULL, primary_key=("id",), secret=SECRET
@@ -353,7 +353,7 @@ def make_room(store):
 def small(tmp_path):
     """A store on disk with one record in force, and nothing free in its file."""
     with closing(Store(tmp_path / "data")) as opened:
-        opened.name(1, "acme", "acme/weather")
+        opened.name_all({1: ("acme", "acme/weather")})
         captured(opened, 5, {"id": 1, "text": "old"}, cursor='"c5"')
         yield opened
 
@@ -444,7 +444,7 @@ def test_a_store_that_cannot_be_written_for_another_reason_is_broken(small, tmp_
 def test_a_damaged_store_is_broken(tmp_path):
     path = tmp_path / "data"
     with closing(Store(path)) as opened:
-        opened.name(1, "acme", "acme/weather")
+        opened.name_all({1: ("acme", "acme/weather")})
         captured(opened, 5, *MANY)
     size = path.stat().st_size
     half = size // 2 // 4096 * 4096  # beyond it lie records, and nothing of the schema

@@ -298,7 +298,7 @@ def test_whatever_goes_back_or_is_pruned_every_kept_version_is_what_it_was(histo
 @pytest.fixture
 def store():
     with closing(Store(None)) as opened:
-        opened.name(1, *OWNERS[1])
+        opened.name_all({1: OWNERS[1]})
         yield opened
 
 
@@ -360,7 +360,7 @@ def test_what_does_not_come_out_as_it_was_never_comes_into_force(store):
 
 def test_several_streams_come_into_force_at_once_or_not_at_all(tmp_path):
     with closing(Store(tmp_path / "data")) as store:
-        store.name(1, *OWNERS[1])
+        store.name_all({1: OWNERS[1]})
         captured(store, 5, {"id": 1})
         first = begun(store, 6)
         store.stage(first, [{"id": 2}])

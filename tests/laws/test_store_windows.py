@@ -184,6 +184,9 @@ class AgainstTheModel:
                 day=day,
                 fetched=sum(came == day for came, _ in staged),
                 before=len(before.days.get(day, {})),
+                repeated=repeats(
+                    before, day, {each["id"]: each for came, each in staged if came == day}
+                ),
             )
             for day in sorted(registered)
         ]
@@ -211,6 +214,17 @@ class AgainstTheModel:
                 fresh.stage(draft, found)
                 digest = fresh.compare(draft, None).digest
             assert digest == digest_of(found)
+
+
+def repeats(before, day, came):
+    """Whether a day brings only what lies in other days, as it is."""
+    elsewhere = {
+        key: record
+        for other, inside in before.days.items()
+        if other not in (day, None)
+        for key, record in inside.items()
+    }
+    return bool(came) and all(elsewhere.get(key) == record for key, record in came.items())
 
 
 def begun(store, version, connection=1, mode=Mode.WINDOW):
@@ -271,7 +285,7 @@ def test_absence_removes_only_inside_days_that_were_completely_fetched(history):
 @pytest.fixture
 def store():
     with closing(Store(None)) as opened:
-        opened.name(1, *OWNERS[1])
+        opened.name_all({1: OWNERS[1]})
         yield opened
 
 

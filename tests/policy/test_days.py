@@ -12,6 +12,7 @@ from events.terms import (
     BackfillEnd,
     Caller,
     FailureClass,
+    Guard,
     InterruptReason,
     Mode,
     RunOptions,
@@ -81,6 +82,8 @@ def refused(number, rows):
         fetched=0,
         rows=rows,
         day=day(number),
+        guard=Guard.EMPTY,
+        offered=0,
     )
 
 

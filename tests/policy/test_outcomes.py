@@ -9,6 +9,7 @@ from events import schema
 from events.schema import ActorCrashed, RecordsRefused, SyncInterrupted, SyncSkipped
 from events.terms import (
     FailureClass,
+    Guard,
     InterruptReason,
     ScheduleReason,
     SkipReason,
@@ -104,7 +105,13 @@ def test_an_empty_answer_where_there_were_records_is_refused():
     past = (*RUNNING, (ONE, captured(SYNC)))
     empty = capture(SYNC, rows=0, fetched=0)
     refused = RecordsRefused(
-        stream="days", version=SYNC, cause=FailureClass.EMPTY, fetched=0, rows=5
+        stream="days",
+        version=SYNC,
+        cause=FailureClass.EMPTY,
+        fetched=0,
+        rows=5,
+        guard=Guard.EMPTY,
+        offered=0,
     )
     given(*past).when(empty).then((ONE, refused))
     after = given(*past, (ONE, refused)).world.connections[ONE].streams["days"]
@@ -135,7 +142,15 @@ def test_a_stream_that_is_no_longer_declared_is_protected_like_any():
     given(*past).when(capture(SYNC, "old", rows=0)).then(
         (
             ONE,
-            RecordsRefused(stream="old", version=SYNC, cause=FailureClass.EMPTY, fetched=3, rows=5),
+            RecordsRefused(
+                stream="old",
+                version=SYNC,
+                cause=FailureClass.EMPTY,
+                fetched=3,
+                rows=5,
+                guard=Guard.EMPTY,
+                offered=0,
+            ),
         )
     )
 
@@ -302,7 +317,13 @@ def given_recorded(event):
 def test_a_captured_stream_stands_at_its_version():
     world = given(*RUNNING, (ONE, captured(SYNC), NOON + MINUTE)).world
     assert world.connections[ONE].streams == {
-        "days": Stream(version=SYNC, rows=5, digest="00ff", captured_at=NOON + MINUTE)
+        "days": Stream(
+            version=SYNC,
+            rows=5,
+            digest="00ff",
+            captured_at=NOON + MINUTE,
+            changed_at=NOON + MINUTE,
+        )
     }
 
 

@@ -56,7 +56,9 @@ def test_what_is_held_changes_nothing_but_what_is_said_of_it():
     before = known(captured(11)).streams["days"]
     after = known(captured(11), HELD).streams["days"]
     assert (after.version, after.rows, after.digest) == (before.version, before.rows, before.digest)
-    assert after.held == Held(version=90, guard=Guard.SHRUNK, at=NOON, offered=3)
+    assert after.held == Held(
+        version=90, guard=Guard.SHRUNK, at=NOON, offered=3, base=11, rows=30, fetched=3
+    )
     assert (after.failures, after.failed_in) == (1, 90)
     assert after.failure == StreamFailure(stream="days", cause=FailureClass.MALFORMED, message="")
     assert not after.empty

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import trio
 from msgspec import Struct
 
-from daemon.app import replay
+from daemon.replaying import replay
 from events.codec import decode
 from events.envelope import Recorded
 from projections.world import World

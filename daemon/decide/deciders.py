@@ -1,0 +1,65 @@
+"""Which settings had a say in what an event records?"""
+
+from events.breakers import BreakerOpened, BreakerReason
+from events.schema import (
+    BreakerProbed,
+    Event,
+    RetriesEnded,
+    RetryScheduled,
+    SyncDeferred,
+    SyncScheduled,
+)
+from events.terms import HoldReason, RetriesEnd, ScheduleReason
+from events.versions import VersionsPruned
+
+TURNS = ("interval", "spread")
+RETRIES = (
+    "max_retry_attempts",
+    "retry_delay",
+    "retry_delay_max",
+    "retry_backoff",
+    "retry_jitter",
+)
+OF_HOLDS = {
+    HoldReason.QUIET_HOURS: ("quiet_hours_start", "quiet_hours_end", "timezone"),
+    HoldReason.DISABLED: ("enabled",),
+}
+OF_BREAKERS = {
+    BreakerReason.CALLS: ("breaker_failures", "breaker_window", "breaker_open"),
+    BreakerReason.SYNCS: ("breaker_syncs_in_a_row", "breaker_syncs_share", "breaker_open"),
+    BreakerReason.PROBE: ("breaker_open", "breaker_doubling", "breaker_open_max"),
+    BreakerReason.RETIRED: (),
+    BreakerReason.BY_HAND: (),
+}
+OF_ENDS = {
+    RetriesEnd.USED_UP: ("max_retry_attempts",),
+    RetriesEnd.BUDGET: ("retry_budget",),
+    RetriesEnd.CANCELLED: (),
+    RetriesEnd.SETTINGS: ("failover_enabled", "max_retry_attempts"),
+    RetriesEnd.ROLLED_BACK: (),
+}
+BY_NO_INTERVAL = frozenset(
+    {ScheduleReason.CLOCK_STEPPED, ScheduleReason.ASKED_TO_WAIT, ScheduleReason.ASKED}
+)
+"""Why a turn can lie where no interval put it."""
+
+
+def of(event: Event) -> tuple[str, ...]:
+    """By name; nothing where none had."""
+    match event:
+        case SyncScheduled(reason=reason):
+            return () if reason in BY_NO_INTERVAL else TURNS
+        case SyncDeferred(reason=reason):
+            return OF_HOLDS[reason]
+        case RetryScheduled():
+            return RETRIES
+        case RetriesEnded(reason=reason):
+            return OF_ENDS[reason]
+        case BreakerOpened(reason=reason):
+            return OF_BREAKERS[reason]
+        case BreakerProbed():
+            return ("breaker_successes",)
+        case VersionsPruned():
+            return ("versions_kept", "versions_age")
+        case _:
+            return ()

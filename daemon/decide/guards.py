@@ -1,0 +1,134 @@
+"""Which guard doubts what a provider answered, and what becomes of it then?
+
+Guards are asked in this order; the first that doubts, and whose doubt is not to be believed away,
+is the one that counts:
+
+| guard      | doubts                                                              | of streams |
+|------------|---------------------------------------------------------------------|------------|
+| empty      | no records where there were some                                    | full, days |
+| incomplete | fewer records than the provider itself says there are               | all, days  |
+| schema     | fields that every record had are in none, or of another type in all | all        |
+| shrunk     | too large a part of the rows in force is missing                    | full, days |
+| duplicates | too many records that repeat another one's key                      | all        |
+| stale      | the same for too long; of a day, only what lies in another day      | full, days |
+
+Of an incremental stream absence means nothing: an empty delta is normal, nothing shrinks, nothing
+is stale. Where a provider itself says that there are no records, none is what it means.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from daemon.commands import DayCount, Evidence
+from events.schema import RecordsCaptured
+from events.terms import FailureClass, Guard, Mode, Reaction, StreamPolicy
+from projections.streams import Stream
+
+
+class Doubt(Struct, frozen=True, kw_only=True):
+    """What a guard doubts: `share` was measured, `limit` is allowed, so many `fields` differ."""
+
+    guard: Guard
+    reaction: Reaction
+    share: float | None = None
+    limit: float | None = None
+    fields: int = 0
+    declared: int | None = None
+    count: DayCount | None = None
+
+    @property
+    def cause(self) -> FailureClass:
+        """What an empty answer is has a class of its own; the others are not as they should be."""
+        return FailureClass.EMPTY if self.guard is Guard.EMPTY else FailureClass.MALFORMED
+
+
+def of_answer(
+    offered: RecordsCaptured,
+    evidence: Evidence,
+    before: Stream,
+    declared: StreamPolicy,
+    now: datetime,
+) -> Doubt | None:
+    """The first doubt about a whole answer. `declared` is the stream's policy."""
+    guards = declared.guards
+    full = declared.mode is Mode.FULL
+    missing = _part(before.rows - offered.rows, before.rows)
+    repeated = _part(offered.duplicates, offered.fetched)
+    since = before.changed_at
+    if full and _is_empty(offered.rows, before.rows, evidence.declared, declared):
+        return Doubt(guard=Guard.EMPTY, reaction=declared.empty)
+    if _is_incomplete(offered.fetched, evidence.declared, declared):
+        return _incomplete(offered.fetched, evidence.declared, declared)
+    if guards.schema is not Reaction.ACCEPT and evidence.fields:
+        return Doubt(guard=Guard.SCHEMA, reaction=guards.schema, fields=evidence.fields)
+    if full and offered.rows and _is_shrunk(missing, before.rows, declared):
+        return _shrunk(missing, declared)
+    if guards.duplicates is not Reaction.ACCEPT and repeated > guards.duplicates_share:
+        limit = guards.duplicates_share
+        return Doubt(
+            guard=Guard.DUPLICATES, reaction=guards.duplicates, share=repeated, limit=limit
+        )
+    if not full or guards.stale is Reaction.ACCEPT or guards.stale_after is None:
+        return None
+    same = offered.rows > 0 and offered.digest == before.digest
+    if same and since is not None and now - since > guards.stale_after:
+        return Doubt(guard=Guard.STALE, reaction=guards.stale)
+    return None
+
+
+def of_day(count: DayCount, declared: StreamPolicy) -> Doubt | None:
+    """The first doubt about one day of a window stream."""
+    guards, missing = declared.guards, _part(count.before - count.fetched, count.before)
+    if _is_empty(count.fetched, count.before, count.declared, declared):
+        return Doubt(guard=Guard.EMPTY, reaction=declared.empty, count=count)
+    if _is_incomplete(count.fetched, count.declared, declared):
+        return _incomplete(count.fetched, count.declared, declared, count)
+    if count.fetched and _is_shrunk(missing, count.before, declared):
+        return _shrunk(missing, declared, count)
+    if guards.stale is not Reaction.ACCEPT and count.repeated:
+        return Doubt(guard=Guard.STALE, reaction=guards.stale, count=count)
+    return None
+
+
+def _is_empty(rows: int, before: int, said: int | None, declared: StreamPolicy) -> bool:
+    """The provider that says there are none vouches for it."""
+    return declared.empty is not Reaction.ACCEPT and rows == 0 and before > 0 and said != 0
+
+
+def _is_incomplete(fetched: int, said: int | None, declared: StreamPolicy) -> bool:
+    return declared.guards.incomplete is not Reaction.ACCEPT and said is not None and fetched < said
+
+
+def _incomplete(
+    fetched: int, said: int | None, declared: StreamPolicy, count: DayCount | None = None
+) -> Doubt:
+    return Doubt(
+        guard=Guard.INCOMPLETE,
+        reaction=declared.guards.incomplete,
+        share=_part((said or 0) - fetched, said or 0),
+        declared=said,
+        count=count,
+    )
+
+
+def _is_shrunk(missing: float, before: int, declared: StreamPolicy) -> bool:
+    guards = declared.guards
+    judged = guards.shrunk is not Reaction.ACCEPT and before >= guards.rows_min
+    return judged and missing > guards.shrunk_by
+
+
+def _shrunk(missing: float, declared: StreamPolicy, count: DayCount | None = None) -> Doubt:
+    guards = declared.guards
+    return Doubt(
+        guard=Guard.SHRUNK,
+        reaction=guards.shrunk,
+        share=missing,
+        limit=guards.shrunk_by,
+        count=count,
+    )
+
+
+def _part(of: int, whole: int) -> float:
+    """Which part that is, to four digits; nothing of nothing."""
+    return round(of / whole, 4) if whole else 0.0

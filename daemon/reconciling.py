@@ -1,0 +1,64 @@
+"""How do vault and store come to agree with the log, which alone knows what happened?"""
+
+from collections.abc import Collection, Iterator
+
+import structlog
+
+from daemon import commands, relinking
+from daemon.journal import Journal
+from daemon.store.core import Store
+from daemon.vault import Vault
+from projections.streams import Stream
+from projections.world import World
+
+log = structlog.get_logger()
+
+
+def reconcile(vault: Vault, store: Store, world: World) -> Collection[int]:
+    """Make vault and store agree with the log; which rows of writes that wait are missing."""
+    vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
+    for subject in store.reconcile(_captured(world), world.seq, _held(world)):
+        log.warning("store-behind", subject=subject, seq=world.seq)
+    relinking.settle(world, vault)
+    store.name_all(
+        {
+            subject: (vault.name(each.tenant), vault.name(subject))
+            for subject, each in world.connections.items()
+        }
+    )
+    return store.reconcile_letters(_waiting(world))
+
+
+def miss(journal: Journal, rows: Collection[int]) -> None:
+    """What the log says waits, and the data store does not hold, cannot be delivered."""
+    lost = [
+        commands.MissWrite(subject=subject, write=write.number)
+        for subject, outbox in journal.world.outboxes.items()
+        for write in outbox
+        if write.row in rows
+    ]
+    for wish in lost:
+        journal.execute(wish)
+
+
+def _waiting(world: World) -> dict[int, int]:
+    """The rows of what has yet to be written, and whose they are."""
+    return {write.row: subject for subject, outbox in world.outboxes.items() for write in outbox}
+
+
+def _captured(world: World) -> dict[tuple[int, str, str], int]:
+    """The last version of each stream, by connection, provider and name."""
+    return {whose: stream.version for whose, stream in _streams(world)}
+
+
+def _held(world: World) -> dict[tuple[int, str, str], int]:
+    """The versions that are held, by the same."""
+    return {whose: each.held.version for whose, each in _streams(world) if each.held is not None}
+
+
+def _streams(world: World) -> Iterator[tuple[tuple[int, str, str], Stream]]:
+    for subject, connection in world.connections.items():
+        everywhere = {**connection.former, connection.provider: connection.streams}
+        for provider, streams in everywhere.items():
+            for name, stream in streams.items():
+                yield (subject, world.providers[provider].name, name), stream

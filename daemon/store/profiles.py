@@ -1,0 +1,145 @@
+"""What do the records of an answer look like: which fields has each of them, and of which type?
+
+Kept with a version are the fields that every record had, with their type where that was one. Names
+of fields are the provider's words: they lie in the store, never in an event.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+ROWS_ENOUGH = 20  # of fewer records what all have in common may be chance
+FIELDS_MAX = 2000  # past this, names are probably data: nothing is said of such records
+SHOWN_MAX = 50  # fields that are named to people
+
+TYPES: dict[type, str] = {
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "text",
+    list: "list",
+    dict: "object",
+}
+"""JSON's types. A null has none: what is missing in a record may come in the next."""
+
+Known = dict[str, str]
+"""Fields that every record had → their type; empty where that was none, or several."""
+
+
+class Field(Struct, kw_only=True):
+    """So many records have it; these types were seen."""
+
+    rows: int = 0
+    types: set[str] = msgspec.field(default_factory=set)
+
+
+class Profile(Struct, kw_only=True):
+    """What was met so far. `fields` is None where there are too many to speak of."""
+
+    rows: int = 0
+    fields: dict[str, Field] | None = msgspec.field(default_factory=dict)
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """What is no longer as it was: fields that are gone, and others with both their types."""
+
+    gone: list[str] = []
+    retyped: dict[str, tuple[str, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.gone) + len(self.retyped)
+
+
+Kind = tuple[tuple[str, ...], tuple[type, ...]]
+"""The names of a record's fields, in its order, and the types of their values."""
+
+
+def add(profile: Profile, kinds: dict[Kind, int]) -> None:
+    """Take in some more records, counted by kind."""
+    for (names, types), count in kinds.items():
+        profile.rows += count
+        if profile.fields is None:
+            continue
+        for name, type_ in zip(names, types, strict=True):
+            field = profile.fields.get(name)
+            if field is None:
+                field = profile.fields[name] = Field()
+            field.rows += count
+            if (kind := TYPES.get(type_)) is not None:
+                field.types.add(kind)
+        if len(profile.fields) > FIELDS_MAX:
+            profile.fields = None
+
+
+def join(profiles: list[Profile]) -> Profile:
+    """What all of them look like together."""
+    if len(profiles) == 1:
+        return profiles[0]
+    whole = Profile()
+    for each in profiles:
+        whole.rows += each.rows
+        if each.fields is None or whole.fields is None:
+            whole.fields = None
+            continue
+        for name, field in each.fields.items():
+            known = whole.fields.setdefault(name, Field())
+            known.rows += field.rows
+            known.types |= field.types
+    return whole
+
+
+def known(profile: Profile) -> Known | None:
+    """What is kept of it; None where nothing can be said."""
+    if profile.fields is None or profile.rows < ROWS_ENOUGH:
+        return None
+    return {
+        name: next(iter(field.types)) if len(field.types) == 1 else ""
+        for name, field in profile.fields.items()
+        if field.rows == profile.rows
+    }
+
+
+def carried(before: Known | None, now: Known | None, *, whole: bool) -> Known | None:
+    """What is kept with the next version.
+
+    An answer that is not the whole may be of one kind by chance: of it only what holds as before.
+    """
+    if before is None or now is None:
+        return now or before
+    if whole:
+        return now
+    return {
+        name: type_ if now[name] == type_ else "" for name, type_ in before.items() if name in now
+    }
+
+
+def broken(before: Known | None, profile: Profile, *, typed: bool) -> Broken:
+    """How records differ from what all had before. `typed` says that types mean something."""
+    if before is None or profile.fields is None or profile.rows < ROWS_ENOUGH:
+        return Broken()
+    gone, retyped = [], {}
+    for name, type_ in before.items():
+        field = profile.fields.get(name)
+        if field is None:
+            gone.append(name)
+        elif typed and type_ and len(field.types) == 1 and type_ not in field.types:
+            retyped[name] = (type_, next(iter(field.types)))
+    return Broken(gone=gone, retyped=retyped)
+
+
+def shown(broken: Broken) -> Broken:
+    """Some of the names, where there are many."""
+    return Broken(gone=broken.gone[:SHOWN_MAX], retyped=dict([*broken.retyped.items()][:SHOWN_MAX]))
+
+
+def read(text: str | None) -> Known | None:
+    return None if text is None else msgspec.json.decode(text, type=Known)
+
+
+def written(profile: Known | None) -> str | None:
+    return None if profile is None else msgspec.json.encode(profile).decode()
+
+
+def kind_of(record: dict[str, Any]) -> Kind:
+    return tuple(record), tuple(map(type, record.values()))

@@ -1,0 +1,113 @@
+"""Who has the say in a setting, and which event says so?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.policy import INTERVAL_OF, PolicySet
+from events.schema import FLEET
+from projections import policy, provider
+from projections.provider import Provider
+from projections.settings import Scope
+from projections.world import World
+
+CONFIGURATION = "configuration"
+PROVIDER_FILE = "provider-file"
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """The value that holds, and whose it is: connection, tenant, provider or fleet.
+
+    What the whole configuration or a provider's file says is theirs (`CONFIGURATION`,
+    `PROVIDER_FILE`). `event` is the number of the event that says so, 0 where the connection's own
+    events do; `commanded` tells what was set by command.
+    """
+
+    name: str
+    value: Any
+    whose: str
+    event: int = 0
+    commanded: bool = False
+
+
+def of(world: World, word: str, subject: int, name: str) -> Source | None:
+    """Which value holds for the subject; None where none does: not every setting has a default."""
+    for each, layer in layers(world, word, subject):
+        scope = world.scopes.get(layer, Scope())
+        if name in scope.values:
+            since = scope.since.get(name)
+            return Source(
+                name=name,
+                value=scope.values[name],
+                whose=each,
+                event=scope.declared_in if since is None else since,
+                commanded=since is not None,
+            )
+        known = world.connections.get(layer)
+        if name == "interval" and known is not None and known.interval is not None:
+            return Source(name=name, value=known.interval, whose=each)
+    return _declared(world, subject, name)
+
+
+def layers(world: World, word: str, subject: int) -> Iterator[tuple[str, int]]:
+    """Who has a say there, the one that goes first first. `word` says what the subject is."""
+    known = world.connections.get(subject)
+    if known is not None:
+        yield "connection", subject
+        yield "tenant", known.tenant
+        yield "provider", known.provider
+    elif word != "fleet":
+        yield word, subject
+    yield "fleet", FLEET
+
+
+def of_stream(world: World, at: int, stream: str, name: str) -> Source | None:
+    """What a provider's file says of one of its streams."""
+    known = world.providers[at]
+    declared = provider.stream(known, stream)
+    if declared is None:
+        return None
+    value = getattr(declared, name)
+    return Source(
+        name=f"{stream}.{name}", value=value, whose=PROVIDER_FILE, event=known.declared_in
+    )
+
+
+def said_by(found: Source, event: int) -> Source:
+    """The same, once it is known which event says so."""
+    return replace(found, event=event)
+
+
+def word(world: World, subject: int) -> str:
+    """What the subject is."""
+    for there, found in (
+        ("connection", world.connections),
+        ("provider", world.providers),
+        ("tenant", world.tenants),
+    ):
+        if subject in found:
+            return there
+    return "fleet"
+
+
+def provider_of(world: World, subject: int) -> Provider | None:
+    """The one provider that a connection or a provider speaks of."""
+    known = world.connections.get(subject)
+    return world.providers.get(known.provider if known else subject)
+
+
+def _declared(world: World, subject: int, name: str) -> Source | None:
+    """What files say of all that nobody spoke of."""
+    if name.startswith(INTERVAL_OF):
+        at = provider_of(world, subject)
+        value = policy.declared_interval(at, name.removeprefix(INTERVAL_OF)) if at else None
+        if at is None or value is None:
+            return None
+        return Source(name=name, value=value, whose=PROVIDER_FILE, event=at.declared_in)
+    if name not in PolicySet.__struct_fields__:
+        return None
+    fleet = world.fleet
+    value = getattr(fleet.policy, name)
+    return Source(name=name, value=value, whose=CONFIGURATION, event=fleet.policy_in)

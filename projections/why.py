@@ -1,0 +1,222 @@
+"""Which event is behind each thing that is true of this connection?
+
+The last event of each kind, of the connection and of each of its streams: which of them still
+counts, the connection's own slice says. Numbers alone are kept; the log has the rest.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.schema import (
+    ActorCrashed,
+    AuthorisationNeeded,
+    BackfillAdvanced,
+    BackfillRequested,
+    BreakerClosed,
+    BreakerEased,
+    BreakerOpened,
+    BreakerProbed,
+    BreakerReset,
+    ConnectionAdded,
+    ConnectionAuthorised,
+    ConnectionChanged,
+    ConnectionPaused,
+    ConnectionRelinked,
+    ConnectionResumed,
+    Event,
+    LimitHeld,
+    RecordsCaptured,
+    RecordsRefused,
+    RefreshFailed,
+    RefreshIntended,
+    RetriesEnded,
+    RetryMoved,
+    RetryScheduled,
+    SyncCancelled,
+    SyncDeferred,
+    SyncFailed,
+    SyncInterrupted,
+    SyncRequested,
+    SyncScheduled,
+    SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
+    TokenInDoubt,
+    TokenRefreshed,
+)
+from events.terms import StreamFailure
+from events.versions import (
+    QuarantineAccepted,
+    QuarantineDropped,
+    RecordsQuarantined,
+    RestoreAbandoned,
+    RollbackStarted,
+    RolledBack,
+    VersionsPruned,
+)
+
+FAILURES_KEPT = 20  # of those in a row: more of them say nothing new
+STREAMS_KEPT = 500  # far more than any provider's file declares
+
+KINDS: tuple[type[Event], ...] = (
+    ConnectionAdded,
+    ConnectionChanged,
+    ConnectionRelinked,
+    ConnectionPaused,
+    ConnectionResumed,
+    SyncScheduled,
+    SyncRequested,
+    SyncDeferred,
+    SyncSkipped,
+    SyncStarted,
+    SyncSucceeded,
+    SyncFailed,
+    SyncCancelled,
+    SyncInterrupted,
+    RetryScheduled,
+    RetryMoved,
+    RetriesEnded,
+    BackfillRequested,
+    BackfillAdvanced,
+    BreakerOpened,
+    BreakerEased,
+    BreakerProbed,
+    BreakerClosed,
+    BreakerReset,
+    LimitHeld,
+    ActorCrashed,
+    AuthorisationNeeded,
+    ConnectionAuthorised,
+    RefreshIntended,
+    RefreshFailed,
+    TokenRefreshed,
+    TokenInDoubt,
+    RecordsRefused,
+    RecordsQuarantined,
+    QuarantineAccepted,
+    QuarantineDropped,
+    RollbackStarted,
+    RolledBack,
+    RestoreAbandoned,
+)
+"""What explains something about a connection as a whole."""
+
+OF_STREAMS: tuple[type[Event], ...] = (
+    RecordsCaptured,
+    RecordsRefused,
+    RecordsQuarantined,
+    QuarantineAccepted,
+    QuarantineDropped,
+    VersionsPruned,
+)
+"""What names the one stream that it is about."""
+
+_OF_CONNECTION = frozenset(KINDS)
+_COUNTED = _OF_CONNECTION | frozenset(OF_STREAMS)
+
+
+class OfStream(Struct, frozen=True, kw_only=True):
+    """The last event of each kind about one stream; `failed` is the last sync's end that named it.
+
+    0 where there was none.
+    """
+
+    last: Mapping[type[Event], int] = {}
+    failed: int = 0
+
+
+class Why(Struct, frozen=True, kw_only=True):
+    """As of event `seq`: the last event of each kind, of the connection and of its streams.
+
+    `first` is the end of the first attempt, 0 before it; `failures` are the ends of those that
+    failed in a row, the last ones: fewer than there were, where a rollback brought them back.
+    `former` has the streams of providers that it was moved from.
+    """
+
+    seq: int = 0
+    last: Mapping[type[Event], int] = {}
+    first: int = 0
+    failures: tuple[int, ...] = ()
+    streams: Mapping[str, OfStream] = {}
+    former: Mapping[int, Mapping[str, OfStream]] = {}
+
+
+def evolve(why: Why, recorded: Recorded) -> Why:
+    """Fold an event of the connection."""
+    event, seq = recorded.event, recorded.seq
+    kind = type(event)
+    if kind not in _COUNTED:
+        return why
+    why = replace(
+        why, seq=seq, last={**why.last, kind: seq} if kind in _OF_CONNECTION else why.last
+    )
+    match event:
+        case (
+            RecordsCaptured(stream=name)
+            | RecordsRefused(stream=name)
+            | RecordsQuarantined(stream=name)
+            | QuarantineAccepted(stream=name)
+            | QuarantineDropped(stream=name)
+            | VersionsPruned(stream=name)
+        ):
+            return _noted(why, name, kind, seq)
+        case RolledBack(streams=streams, state=state):
+            for each in streams:
+                why = _noted(why, each.stream, kind, seq)
+            return why if state is None else _restored(why, event.to, state.consecutive_failures)
+        case SyncSucceeded(failures=lost):
+            why = replace(why, first=why.first or seq, failures=())
+            return _failed(why, lost, seq)
+        case SyncFailed(failures=lost):
+            in_a_row = (*why.failures, seq)[-FAILURES_KEPT:]
+            why = replace(why, first=why.first or seq, failures=in_a_row)
+            return _failed(why, lost, seq)
+        case ConnectionRelinked(provider=provider, before=left):
+            former = {**why.former, left: why.streams}
+            return replace(why, streams=former.pop(provider, {}), former=former)
+        case _:
+            return why
+
+
+def number(why: Why, *kinds: type[Event]) -> int:
+    """The last event of any of these kinds; 0 where there was none."""
+    return max((why.last.get(kind, 0) for kind in kinds), default=0)
+
+
+def of_stream(why: Why, name: str, kind: type[Event]) -> int:
+    """The last event of that kind about a stream; 0 where there was none."""
+    known = why.streams.get(name)
+    return known.last.get(kind, 0) if known else 0
+
+
+def failed(why: Why, name: str) -> int:
+    """The end of the last sync in which something of the stream failed; 0 where there was none."""
+    known = why.streams.get(name)
+    return known.failed if known else 0
+
+
+def _noted(why: Why, name: str, kind: type[Event], seq: int) -> Why:
+    before = why.streams.get(name, OfStream())
+    return _of_stream(why, name, replace(before, last={**before.last, kind: seq}))
+
+
+def _restored(why: Why, to: int, in_a_row: int) -> Why:
+    """Of the failures in a row those count again that did then, as far as they are still known."""
+    before = [each for each in why.failures if each <= to]
+    return replace(why, failures=tuple(before[-in_a_row:]) if in_a_row else ())
+
+
+def _failed(why: Why, lost: tuple[StreamFailure, ...], seq: int) -> Why:
+    for name in dict.fromkeys(each.stream for each in lost if each.stream):
+        before = why.streams.get(name, OfStream())
+        why = _of_stream(why, name, replace(before, failed=seq))
+    return why
+
+
+def _of_stream(why: Why, name: str, after: OfStream) -> Why:
+    if name not in why.streams and len(why.streams) >= STREAMS_KEPT:
+        return why
+    return replace(why, streams={**why.streams, name: after})
