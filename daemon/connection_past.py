@@ -4,13 +4,13 @@ Its own events alone are read, some at a time, so that its past costs nobody els
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeAlias
 
 import trio
 
 from events.log import Log
-from events.schema import ConnectionAdded
+from events.schema import BackfillRequested, ConnectionAdded
 from projections import connection
 from projections.connection import Connection
 
@@ -36,6 +36,24 @@ async def connection_at(log: Log, subject: int, seq: int) -> Connection | None:
         await trio.lowlevel.checkpoint()
         if len(page) < PAGE_EVENTS:
             return known
+
+
+Spans: TypeAlias = list[tuple[date, date]]
+"""First and last day of each."""
+
+
+async def backfilled(log: Log, subject: int, after: int) -> Spans:
+    """Which days of the past were asked for since that event."""
+    found: Spans = []
+    while True:
+        page = log.read(after, subject=subject, limit=PAGE_EVENTS)
+        for recorded in page:
+            if isinstance(recorded.event, BackfillRequested):
+                found.append((recorded.event.first, recorded.event.last))
+        await trio.lowlevel.checkpoint()
+        if len(page) < PAGE_EVENTS:
+            return found
+        after = page[-1].seq
 
 
 def last_by(log: Log, head: int, at: datetime) -> int:

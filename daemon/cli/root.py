@@ -19,6 +19,7 @@ PLACES = {
     "resume": "daemon.cli.act:resume",
     "cancel": "daemon.cli.act:cancel",
     "retry": "daemon.cli.act:retry",
+    "rollback": "daemon.cli.rollback:rollback",
     "request": "daemon.cli.request:request",
     "cache": "daemon.cli.cache:cache",
     "outbox": "daemon.cli.outbox:outbox",

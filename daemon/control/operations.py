@@ -28,6 +28,7 @@ from daemon.control import (
     records,
     relinking,
     replay,
+    rollback,
     rotation,
     snapshots,
     versions,
@@ -41,6 +42,7 @@ from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
 from daemon.control import quarantine_messages as h
 from daemon.control import replay_messages as q
+from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
 from daemon.control import snapshot_messages as s
 from daemon.control.desk import Desk
@@ -196,6 +198,9 @@ OPERATIONS = (
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
+    _post("rollback", Role.OPERATOR, b.RollbackWish, rollback.rollback, b.RollbackAnswer),
+    _post("rollback-preview", Role.VIEWER, b.PreviewWish, rollback.preview, b.Preview),
+    _get("rollback-targets", b.TargetsQuery, b.Targets, rollback.targets, Role.ADMIN),
     _post("add", Role.ADMIN, m.NewConnection, membership.add),
     _post("relink", Role.ADMIN, v.RelinkWish, relinking.relink),
     _post("remove", Role.ADMIN, m.ConnectionName, membership.remove),

@@ -1,0 +1,223 @@
+"""How do people take a connection back to what it was, and see before what that changes?"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from daemon import connection_past
+from daemon.connection_past import Spans
+from daemon.control import refetching, rollback_goal, whose
+from daemon.control.act import room
+from daemon.control.desk import Desk, Refused
+from daemon.control.rollback_messages import (
+    ChangeView,
+    Preview,
+    PreviewWish,
+    RollbackAnswer,
+    RollbackTo,
+    RollbackWish,
+    StatePreview,
+    StreamBack,
+    StreamPreview,
+    Targets,
+    TargetsQuery,
+)
+from daemon.decide import restoring as choices
+from daemon.restoring import Back, Wish, check_streams
+from daemon.restoring_words import NotBack, failed, not_kept
+from daemon.store import differences, restoring
+from daemon.store.versions import NotKept
+from events.terms import Caller, RollbackScope
+from projections.connection import Connection
+from projections.streams import Stream, is_kept
+
+EXAMPLES_MAX = 100
+COUNTED = 1  # of what is only counted nothing is shown
+Between: TypeAlias = Callable[..., differences.Changes | None]
+"""The difference of two versions of one stream; some of it, or all of it counted."""
+
+KEEPS_COMING = (
+    "its next turn fetches anew: where the provider still errs, type `rounds pause` first"
+)
+
+
+async def rollback(desk: Desk, wish: RollbackWish, by: Caller) -> RollbackAnswer:
+    """Answered when it is on disk, or nothing has changed."""
+    subject, _ = desk.find(wish.connection)
+    goal = rollback_goal.find(desk, wish, subject)
+    await room(desk)
+    scope = goal.scope or wish.scope
+    try:
+        back = await desk.restorer.go_back(
+            Wish(
+                subject=subject,
+                to=goal.to,
+                scope=scope,
+                streams=tuple(wish.streams) or goal.streams,
+                waits=wish.wait,
+                by=by,
+            )
+        )
+    except NotBack as refused:
+        raise _refused(wish.connection, refused) from None
+    streams = [
+        StreamBack(
+            stream=each.stream,
+            of=each.of,
+            added=each.added,
+            changed=each.changed,
+            removed=each.removed,
+            rows=each.rows,
+        )
+        for each in back.streams
+    ]
+    return RollbackAnswer(
+        seq=desk.journal.head.seq,
+        connection=wish.connection,
+        to=goal.to,
+        event=back.event,
+        version=back.started if streams else 0,
+        streams=streams,
+        message=_words(goal.to, scope, back),
+    )
+
+
+async def targets(desk: Desk, query: TargetsQuery, by: Caller) -> Targets:
+    goal = rollback_goal.find(desk, RollbackTo(to=query.to), None)
+    found = whose.chosen(desk, query.tenant, query.provider)
+    names = [desk.vault.name(subject) for subject, _ in found]
+    return Targets(seq=desk.journal.head.seq, to=goal.to, at=goal.at, connections=names)
+
+
+async def preview(desk: Desk, wish: PreviewWish, by: Caller) -> Preview:
+    """What differs is counted in the data store, some rows at a time."""
+    subject, known = desk.find(wish.connection)
+    goal = rollback_goal.find(desk, wish, subject)
+    try:
+        was = await desk.restorer.was(subject, goal.to)
+        found = Preview(
+            seq=desk.journal.head.seq,
+            now=desk.journal.clock.now(),
+            connection=wish.connection,
+            to=goal.to,
+            at=goal.at,
+            syncing=known.run is not None,
+        )
+        if (goal.scope or wish.scope) is RollbackScope.STATE:
+            return replace(found, state=_state(known, was))
+        wanted = tuple(wish.streams) or goal.streams
+        check_streams(wanted, known)
+        differs = choices.differing(known, was, wanted)
+        spans = await connection_past.backfilled(desk.journal.log, subject, goal.to)
+        streams = [
+            await _stream(desk, subject, known, name, then, examples=wish.examples, spans=spans)
+            for name, then in differs.items()
+        ]
+    except NotBack as refused:
+        raise _refused(wish.connection, refused) from None
+    return replace(found, streams=streams)
+
+
+async def _stream(
+    desk: Desk,
+    subject: int,
+    known: Connection,
+    name: str,
+    then: Stream,
+    *,
+    examples: int,
+    spans: Spans,
+) -> StreamPreview:
+    """Raises NotBack."""
+    now = known.streams[name]
+    if not is_kept(now, then.version):
+        raise not_kept(name, then.version, now)
+    provider = desk.journal.world.providers[known.provider].name
+    of = partial(differences.between, subject=subject, stream=name, provider=provider)
+    of = partial(of, first=now.version, second=then.version)
+    where = partial(restoring.cursor, subject=subject, stream=name, provider=provider)
+    try:
+        added, changed, removed = await _counted(desk, of)
+        shown = await _examples(desk, of, min(examples, EXAMPLES_MAX))
+        before = await desk.storage.ask(partial(where, version=now.version))
+        after = await desk.storage.ask(partial(where, version=then.version))
+    except NotKept as gone:
+        refused = failed(gone)
+        assert refused is not None, "it has its sentence"
+        raise refused from None
+    return StreamPreview(
+        stream=name,
+        before=now.version,
+        of=then.version,
+        added=added,
+        changed=changed,
+        removed=removed,
+        rows_before=now.rows,
+        rows_after=then.rows,
+        captured_at=then.captured_at,
+        cursor_before=before,
+        cursor_after=after,
+        fetches=refetching.words(desk, subject, name, then, cursor=after, spans=spans),
+        examples=shown,
+    )
+
+
+async def _counted(desk: Desk, of: Between) -> tuple[int, int, int]:
+    added = changed = removed = 0
+    after: str | None = None
+    while True:
+        found = await desk.storage.ask(partial(of, after=after, limit=COUNTED, counted=True))
+        if found is None:
+            return 0, 0, 0
+        added, changed = added + found.added, changed + found.changed
+        removed, after = removed + found.removed, found.after
+        if after is None:
+            return added, changed, removed
+
+
+async def _examples(desk: Desk, of: Between, most: int) -> list[ChangeView]:
+    shown: list[ChangeView] = []
+    after: str | None = None
+    while len(shown) < most:
+        found = await desk.storage.ask(partial(of, after=after, limit=most - len(shown)))
+        shown += [
+            ChangeView(kind=each.kind, key=each.key, before=each.before, after=each.after)
+            for each in (found.changes if found else ())
+        ]
+        if found is None or found.after is None:
+            break
+        after = found.after
+    return shown
+
+
+def _state(known: Connection, was: Connection) -> StatePreview:
+    def retry(of: Connection) -> int:
+        return of.schedule.retry.attempt if of.schedule.retry else 0
+
+    def stop(of: Connection) -> str:
+        return of.breaker.reason.value if of.breaker.reason else "closed"
+
+    return StatePreview(
+        failures_before=known.health.consecutive_failures,
+        failures_after=was.health.consecutive_failures,
+        breaker_before=stop(known),
+        breaker_after=stop(was),
+        retry_before=retry(known),
+        retry_after=retry(was),
+    )
+
+
+def _words(to: int, scope: RollbackScope, back: Back) -> str:
+    if not back.event:
+        return f"is as it was at event {to}: nothing differs, and nothing was recorded"
+    undo = f"--undo {back.event} takes that back"
+    if scope is RollbackScope.STATE:
+        return f"does as it did at event {to}; {undo}"
+    late = "" if back.visible else "; it is seen once the disk, which is full, has room"
+    return f"went back to event {to}{late}; {KEEPS_COMING}; {undo}"
+
+
+def _refused(name: str, why: NotBack) -> Refused:
+    return Refused(why.code, f"{name} {why.why}")
