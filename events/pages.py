@@ -6,6 +6,7 @@ a page is read once more by a plain statement, which shows it as it is.
 """
 
 import sqlite3
+from operator import itemgetter
 from typing import Any
 
 from events.codec import Row
@@ -14,9 +15,18 @@ PAGE_ROWS = 2048  # some half a megabyte: what is read stays in the processor's 
 BEFORE_ALL = -(2**63)  # the least number that SQLite knows; a damaged log may hold any
 
 BODY = "CASE typeof(body) WHEN 'text' THEN CAST(body AS BLOB) END"
-PAGE = f"SELECT gathered(seq, at, subject, {BODY}) FROM event NOT INDEXED WHERE seq BETWEEN ? AND ?"
+WHOLE = """
+    CASE WHEN typeof(at) = 'integer' AND typeof(subject) = 'integer' AND typeof(body) = 'text'
+    THEN CAST(body AS BLOB) END
+"""
+"""A body, or NULL where a value of a damaged row is of another type: that is no row to hash."""
+
 EARLY = "SELECT 1 FROM event WHERE seq <= 0 LIMIT 1"
-PLAIN = f"SELECT seq, at, subject, {BODY} FROM event NOT INDEXED WHERE seq > ? ORDER BY seq"
+PAGE = f"SELECT gathered(seq, at, subject, {BODY}) FROM event NOT INDEXED WHERE seq BETWEEN ? AND ?"
+PLAIN = f"SELECT seq, at, subject, {WHOLE} FROM event NOT INDEXED WHERE seq > ? ORDER BY seq"
+
+
+_at, _subject = itemgetter(1), itemgetter(2)
 
 
 class Events:
@@ -53,11 +63,19 @@ class Events:
             self._gathered = _Gathered()
             self._connection.execute(PAGE, (first, last)).fetchone()
             rows = self._gathered.rows
-            if [row[0] for row in rows] == [*range(first, last + 1)]:
+            if [row[0] for row in rows] == [*range(first, last + 1)] and _are_integers(rows):
                 self._head = last
                 return rows
             self._plain = self._connection.execute(PLAIN, (self._head or BEFORE_ALL,))
         return self._plain.fetchmany(PAGE_ROWS)
+
+
+def _are_integers(rows: list[Row]) -> bool:
+    """Of times and subjects: a sum with a real in it is one, and there is none with a text."""
+    try:
+        return type(sum(map(_at, rows)) + sum(map(_subject, rows))) is int
+    except TypeError:
+        return False
 
 
 class _Gathered:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from daemon.commands import (
     AbandonAcceptance,
@@ -111,6 +112,8 @@ def decide(command: QuarantineCommand, world: World) -> Decisions:
             if obstacle(known, stream) not in {None, Obstacle.SUPERSEDED}:
                 return []
             return _dropped(subject, stream, known.streams[stream], command.by)
+        case _:
+            assert_never(command)
 
 
 def obstacle(known: Connection, stream: str) -> Obstacle | None:

@@ -214,7 +214,7 @@ def test_any_operation_can_be_called_with_values_of_any_type(daemon):
         ("check_health tenant", "'tenant' is not KEY=VALUE"),
         ("check_health tenant=a tenant=b", "is given twice"),
         ("check_health user=acme", "it takes tenant, provider"),
-        ("status since=1", "it takes nothing"),
+        ("log-stats since=1", "it takes nothing"),
         ("process_queue timeout_s=soon", "timeout_s is JSON, of type number"),
         ("process_queue timeout_s=1e9", "the request cannot be read"),
         ("tail", "goes on for ever"),

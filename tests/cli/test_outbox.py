@@ -203,3 +203,21 @@ def test_a_write_that_waits_is_shown_as_its_bytes_are(daemon, tmp_path):
     shown = terminal(daemon, "outbox", "show", number)
     assert f"its body is {len(body)} bytes that are no text" in shown.out
     drop(daemon, number)
+
+
+@pytest.mark.requirement("X1")
+def test_what_waited_then_is_shown_when_it_is_over(daemon, write):
+    waiting = daemon.rounds("outbox", "list", "--json").document
+    drop(daemon, write)
+    again = daemon.rounds("outbox", "list", "--at", str(waiting["seq"]), "--json").document
+    [before], [then] = waiting["writes"], again["writes"]
+    assert then["write"] == before["write"] == int(write)
+    assert then["path"] is None  # it went with the write
+    left_out = {"path", "due", "held_by"}  # the last two move with the time
+    assert {name: then[name] for name in then.keys() - left_out} == {
+        name: before[name] for name in before.keys() - left_out
+    }
+    shown = daemon.rounds("outbox", "list", "--at", str(waiting["seq"])).out
+    assert re.search(rf"as of event {waiting['seq']}, .*\n.*\n *{write} +acme/orders ", shown)
+    empty = daemon.rounds("outbox", "list", "--at", str(int(write) - 1)).out
+    assert empty.endswith("no write waited then\n")

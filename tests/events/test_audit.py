@@ -67,21 +67,6 @@ def test_a_block_is_hashed_over_its_lines_byte_for_byte(block, previous):
     assert chain.link(previous, block) == whole
 
 
-@given(
-    st.tuples(*[integers | st.floats() | st.text() | st.binary() | st.none()] * 2),
-    st.binary() | st.none(),
-)
-def test_what_is_no_row_is_never_hashed_as_one(numbers, body):
-    row = (1, *numbers, body)
-    if all(type(each) is int for each in numbers) and isinstance(body, bytes):
-        return
-    try:
-        made = chain.link(b"", [row])
-    except TypeError:
-        return
-    assert made is None, row
-
-
 @given(st.lists(st.tuples(integers, integers, st.binary(max_size=40)), min_size=1, max_size=40))
 @settings(deadline=None)
 def test_whatever_bytes_lie_in_a_body_are_read_as_they_are(values):
@@ -181,9 +166,13 @@ def test_a_flipped_bit_is_found_unless_it_changes_nothing_that_is_read(small, tm
         assert found_ or everything(path) == before, bit
 
 
+@pytest.mark.parametrize("page", [3, pages.PAGE_ROWS])
 @pytest.mark.parametrize(
     "change",
     [
+        "UPDATE event SET at = at + 0.5 WHERE seq = 5",
+        "UPDATE event SET subject = 0.5 WHERE seq = 5",
+        "UPDATE event SET subject = x'30' WHERE seq = 5",
         "UPDATE event SET body = CAST(body AS BLOB) WHERE seq = 5",
         "UPDATE event SET at = CAST(at AS TEXT) WHERE seq = 5",
         "UPDATE event SET at = at + 0.0 WHERE seq = 5",
@@ -191,7 +180,9 @@ def test_a_flipped_bit_is_found_unless_it_changes_nothing_that_is_read(small, tm
         "UPDATE event SET body = NULL WHERE seq = 5",
     ],
 )
-def test_a_value_of_another_type_is_a_change(tmp_path, change):
+def test_a_value_of_another_type_is_a_change(tmp_path, change, monkeypatch, page):
+    """SQLite would not let anybody write it into such a table; a damaged page holds what it may."""
+    monkeypatch.setattr(pages, "PAGE_ROWS", page)
     loosely(tmp_path, rows(1, 9))
     assert found(tmp_path).finding is None
     tamper(tmp_path, change)

@@ -23,6 +23,7 @@ from daemon.vault import Vault
 from events.codec import decode
 from events.envelope import Recorded
 from events.fact import Fact
+from events.snapshots import Snapshots
 from tests.fakes.memory_log import Disk, MemoryLog
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -40,6 +41,7 @@ class InProcess:
         self.clock = TrioClock(EPOCH)
         self.disk = Disk()
         self.store = Store(None)
+        self.snapshots = Snapshots(None, "simulated")
         self.shelf = Shelf(None)
         self.cache_bytes_max = BYTES_MAX
         self.vault = Vault(None, bytes(32))
@@ -98,6 +100,7 @@ class InProcess:
             bridge=lambda journal: journal,
             state=None,
             version="simulated",
+            snapshots=self.snapshots,
         )
 
 

@@ -28,7 +28,7 @@ class Lives:
         store._connection.execute("PRAGMA synchronous = OFF")
         return store
 
-    def die(self, recorded, last):
+    def die(self, recorded, last, held=None):
         """Leave the files as a killed process does, and begin the next life with them."""
         self._count += 1
         for suffix in ("", "-wal"):
@@ -37,7 +37,8 @@ class Lives:
         self.store.close()
         self.store = self._opened()
         named = {(each, "weather", stream): to for (each, stream), to in recorded.items()}
-        self.store.reconcile(named, last)
+        holding = {(each, "weather", stream): to for (each, stream), to in (held or {}).items()}
+        self.store.reconcile(named, last, holding)
         assert not self.pending(), "what was never recorded is dropped"
 
     def pending(self, version=None):
@@ -75,9 +76,9 @@ def texts_of(records):
     return sorted(map(text_of, records))
 
 
-def digest_of(records):
+def digest_of(records, secret=SECRET):
     total = 0
     for record in records:
         body = msgspec.json.encode(record, order="sorted")
-        total += int.from_bytes(hashlib.blake2b(body, key=SECRET, digest_size=16).digest(), "big")
+        total += int.from_bytes(hashlib.blake2b(body, key=secret, digest_size=16).digest(), "big")
     return f"{total % 2**128:032x}"

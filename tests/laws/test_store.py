@@ -217,7 +217,7 @@ def captured(store, version, *records, stream="days", cursor=None, provider="wea
 @pytest.fixture
 def store():
     with closing(Store(None)) as opened:
-        opened.name(1, "acme", "acme/weather")
+        opened.name_all({1: ("acme", "acme/weather")})
         yield opened
 
 
@@ -353,7 +353,7 @@ def make_room(store):
 def small(tmp_path):
     """A store on disk with one record in force, and nothing free in its file."""
     with closing(Store(tmp_path / "data")) as opened:
-        opened.name(1, "acme", "acme/weather")
+        opened.name_all({1: ("acme", "acme/weather")})
         captured(opened, 5, {"id": 1, "text": "old"}, cursor='"c5"')
         yield opened
 
@@ -444,7 +444,7 @@ def test_a_store_that_cannot_be_written_for_another_reason_is_broken(small, tmp_
 def test_a_damaged_store_is_broken(tmp_path):
     path = tmp_path / "data"
     with closing(Store(path)) as opened:
-        opened.name(1, "acme", "acme/weather")
+        opened.name_all({1: ("acme", "acme/weather")})
         captured(opened, 5, *MANY)
     size = path.stat().st_size
     half = size // 2 // 4096 * 4096  # beyond it lie records, and nothing of the schema

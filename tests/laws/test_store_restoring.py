@@ -298,7 +298,7 @@ def test_whatever_goes_back_or_is_pruned_every_kept_version_is_what_it_was(histo
 @pytest.fixture
 def store():
     with closing(Store(None)) as opened:
-        opened.name(1, *OWNERS[1])
+        opened.name_all({1: OWNERS[1]})
         yield opened
 
 

@@ -285,7 +285,7 @@ def test_absence_removes_only_inside_days_that_were_completely_fetched(history):
 @pytest.fixture
 def store():
     with closing(Store(None)) as opened:
-        opened.name(1, *OWNERS[1])
+        opened.name_all({1: OWNERS[1]})
         yield opened
 
 

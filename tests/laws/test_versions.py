@@ -182,7 +182,7 @@ def test_the_listing_has_what_was_accepted_the_newest_first(history):
 @pytest.fixture
 def store():
     with closing(Store(None)) as opened:
-        opened.name(1, *OWNERS[1])
+        opened.name_all({1: OWNERS[1]})
         sync(opened, 10, Mode.FULL, [(D1, [{"id": 1, "rain": 1}, {"id": 2, "rain": 2}])])
         sync(opened, 20, Mode.FULL, [(D1, [{"id": 2, "rain": 3}, {"id": 3, "rain": 4}])])
         yield opened

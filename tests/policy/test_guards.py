@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from daemon import commands
-from daemon.decide import condition, guards
+from daemon.decide import condition, guards, system
 from daemon.decide.capturing import Obstacle, obstacle
 from events import schema
 from events.schema import RecordsRefused
@@ -344,6 +344,17 @@ def test_what_is_held_is_taken_over_by_hand_and_all_is_well():
     assert (known.restoring, condition.trouble(known)) == (None, None)
     assert condition.of_connection(known, provider, NOON) is condition.Condition.DEGRADED
     scene.when(ACCEPTING).then()
+
+
+def test_the_whole_says_that_somebody_must_look_as_long_as_it_matters():
+    def reasons(scene):
+        found, (subject, known) = system.Sum(), (ONE, scene.world.connections[ONE])
+        system.add(found, subject, known, scene.world.providers[PROVIDER], NOON)
+        return {*found.reasons}
+
+    assert system.Reason.HELD in reasons(holding())
+    newer = (started(), captured(9, rows=100), succeeded(9))
+    assert system.Reason.HELD not in reasons(holding(*newer))
 
 
 def test_what_is_held_is_dropped_by_hand():

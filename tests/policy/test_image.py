@@ -1,4 +1,4 @@
-"""Is a World made of bytes the same again, and a connection's own past its slice of it?"""
+"""Is a World that became bytes the same again, and one connection's past its slice of it?"""
 
 import pytest
 

@@ -1,7 +1,7 @@
 """When is a snapshot made, and which old ones are kept?"""
 
+import itertools
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_the_last_of_each_hour_is_kept_for_a_day():
     ages = [quarter * 15 * MINUTE + MINUTE for quarter in range(4 * 24)]
     found = kept(*ages)[snapshots.NEWEST :]
     assert len(found) == 23
-    assert {after - before for before, after in pairwise(found)} == {HOUR}
+    assert {after - before for before, after in itertools.pairwise(found)} == {HOUR}
 
 
 def test_then_the_last_of_each_day_for_a_month_and_the_last_of_each_month_for_good():

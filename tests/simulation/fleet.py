@@ -198,6 +198,8 @@ class Fleet:
             bridge=lambda journal: journal,
             state=None,
             version="simulated",
+            snapshots=self.host.snapshots,
+            run_snapshots=freezer.snapshots,
             chance=self.dice.random,
         )
 

@@ -30,6 +30,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.snapshots import Snapshots
 from tests.fakes.memory_log import Disk, MemoryLog
 
 T = TypeVar("T")
@@ -68,10 +69,19 @@ class Freezer:
         self.dice = dice
         self.slow = slow
         self.frozen = False
+        self._of_snapshots = random.Random(1)  # which are nobody else's concern
 
     async def __call__(self, call: Callable[[], T]) -> T:
         if self.slow == 1.0 or self.dice.random() < self.slow:
             await trio.sleep(self.dice.uniform(0, 0.2))
+        return await self._run(call)
+
+    async def snapshots(self, call: Callable[[], T]) -> T:
+        """What is done to snapshots takes seconds at times, and a death may come in the middle."""
+        await trio.sleep(self._of_snapshots.expovariate(2))
+        return await self._run(call)
+
+    async def _run(self, call: Callable[[], T]) -> T:
         self._check()
         result = call()
         await trio.lowlevel.checkpoint()
@@ -92,6 +102,7 @@ class Host:
         self.slow = slow
         self.disk = Disk()
         self.store = Store(None)
+        self.snapshots = Snapshots(None, "simulated")
         self.vault = MortalVault(self.disk)
         self.clock = TrioClock(epoch)
         self.freezer = Freezer(dice, slow)

@@ -212,6 +212,8 @@ class Month:
             bridge=lambda journal: journal,
             state=None,
             version="simulated",
+            snapshots=self.host.snapshots,
+            run_snapshots=freezer.snapshots,
         )
 
     def _connect(self, file: ProviderFile) -> Provider:

@@ -107,6 +107,7 @@ def test_a_month_with_kills_keeps_every_promise_and_two_quiet_days_heal_it(seed:
 def check_it_tried_everything(month: Month, events: list[Recorded]) -> None:
     assert month.host.kills > 5
     assert month.host.stops > 0
+    assert month.host.snapshots.numbers(), "lives begin at snapshots"
     counts = [happened(events, kind) for kind in TRIED]
     assert min(counts) > 0, counts
     reasons = {each.event.reason for each in events if isinstance(each.event, RefreshIntended)}
