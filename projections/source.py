@@ -69,7 +69,9 @@ def of_stream(world: World, at: int, stream: str, name: str) -> Source | None:
     declared = provider.stream(known, stream)
     if declared is None:
         return None
-    value = getattr(declared, name)
+    value: Any = declared
+    for part in name.split("."):  # in a table of the stream's own
+        value = getattr(value, part)
     return Source(
         name=f"{stream}.{name}", value=value, whose=PROVIDER_FILE, event=known.declared_in
     )

@@ -10,9 +10,8 @@ from daemon.cli.causes import CAUSES
 from daemon.control.explain_messages import Because
 from daemon.control.messages import EventView
 from daemon.control.policy_messages import PolicySetting, Value
-from events.schema import BreakerOpened, RecordsRefused, RetryScheduled
+from events.schema import BreakerOpened, RetryScheduled
 from events.terms import FailureClass
-from events.versions import RecordsQuarantined
 
 TOPICS = {
     "asked": "asked for",
@@ -107,21 +106,9 @@ def _measured(view: EventView) -> str:
             parts += [f"asked to wait {times.exact(hint)}"] if hint else []
         case BreakerOpened(cause=FailureClass() as cause):
             parts = [CAUSES[cause]]
-        case RecordsRefused() | RecordsQuarantined():
-            parts = _doubted(event)
         case _:
             parts = []
     return f" [{', '.join(parts)}]" if parts else ""
-
-
-def _doubted(event: RecordsRefused | RecordsQuarantined) -> list[str]:
-    """What a guard measured."""
-    parts = []
-    if event.share is not None and event.limit is not None:
-        parts.append(f"{100 * event.share:.0f} %, the limit is {100 * event.limit:.0f} %")
-    if event.fields:
-        parts.append(times.count(event.fields, "field"))
-    return parts
 
 
 def _settings(of: Because) -> Iterator[Line]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from daemon.cli import arguments, asof, client, explain_words, screen, when
 from daemon.cli.arguments import as_json, examples
@@ -69,7 +70,9 @@ def _all(of: Explanation) -> Iterator[Line]:
     if of.start:
         yield from explain_words.start(of.start, of.now, of.connection)
     yield from explain_words.others("account", of.account, of.now)
-    yield from explain_words.others("last", of.last, of.now)
+    told = [each.event for stream in of.streams for each in stream.because]
+    last = [replace(each, settings=[]) if each.event in told else each for each in of.last]
+    yield from explain_words.others("last", last, of.now)
 
 
 def _score(of: Explanation, *, each: bool = True) -> Iterator[Line]:

@@ -39,7 +39,7 @@ from daemon.decide.reasons import Reason
 from daemon.decide.turn import turn_of
 from daemon.past import PastJournal
 from events.envelope import Recorded
-from events.schema import SyncRequested, SyncStarted, SyncSucceeded
+from events.schema import Event, SyncRequested, SyncStarted, SyncSucceeded
 from events.terms import Caller
 from projections import health, source, story, why
 from projections.connection import Connection
@@ -157,19 +157,11 @@ def _stream(scene: _Scene, name: str) -> StreamWhy:
         condition=condition.of_stream(known, at, name, scene.now),
         version=stream.version,
         rows=stream.rows,
-        because=[_of_stream(scene, name, each) for each in facts],
+        because=[
+            _because(scene, Reason(topic=each.topic, event=each.event, whose=scene.subject))
+            for each in facts
+        ],
     )
-
-
-def _of_stream(scene: _Scene, stream: str, fact: standing.Fact) -> Because:
-    found = _because(scene, Reason(topic=fact.topic, event=fact.event, whose=scene.subject))
-    return replace(found, settings=[*found.settings, *_of_file(scene, stream, fact.setting)])
-
-
-def _of_file(scene: _Scene, stream: str, name: str) -> list[PolicySetting]:
-    """A setting of the provider's file."""
-    found = source.of_stream(scene.world, scene.known.provider, stream, name) if name else None
-    return [policies.told(scene.desk, found)] if found else []
 
 
 def _start(scene: _Scene) -> StartWhy:
@@ -247,9 +239,16 @@ def _told(scene: _Scene, found: Iterable[Reason]) -> list[Because]:
 def _because(scene: _Scene, of: Reason) -> Because:
     view = _view(scene, of.event)
     names = (*(deciders.of(view.event) if view else ()), *of.settings)
-    return Because(
-        topic=of.topic, event=view, settings=_settings(scene, names, of.whose), until=of.until
-    )
+    settings = [*_settings(scene, names, of.whose), *(_of_file(scene, view.event) if view else ())]
+    return Because(topic=of.topic, event=view, settings=settings, until=of.until)
+
+
+def _of_file(scene: _Scene, event: Event) -> list[PolicySetting]:
+    """What the provider's file says of the stream that the event is about."""
+    stream, at = getattr(event, "stream", ""), scene.known.provider
+    names = deciders.of_file(event)
+    found = (source.of_stream(scene.world, at, stream, each) for each in names)
+    return [policies.told(scene.desk, each) for each in found if each is not None]
 
 
 def _settings(scene: _Scene, names: Sequence[str], whose: int) -> list[PolicySetting]:

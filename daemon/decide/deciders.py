@@ -1,16 +1,17 @@
-"""Which settings had a say in what an event records?"""
+"""Which settings had a say in what an event records: of people, or of a stream's file?"""
 
 from events.breakers import BreakerOpened, BreakerReason
 from events.schema import (
     BreakerProbed,
     Event,
+    RecordsRefused,
     RetriesEnded,
     RetryScheduled,
     SyncDeferred,
     SyncScheduled,
 )
-from events.terms import HoldReason, RetriesEnd, ScheduleReason
-from events.versions import VersionsPruned
+from events.terms import FailureClass, Guard, HoldReason, RetriesEnd, ScheduleReason
+from events.versions import RecordsQuarantined, VersionsPruned
 
 TURNS = ("interval", "spread")
 RETRIES = (
@@ -38,6 +39,16 @@ OF_ENDS = {
     RetriesEnd.SETTINGS: ("failover_enabled", "max_retry_attempts"),
     RetriesEnd.ROLLED_BACK: (),
 }
+OF_GUARDS = {
+    Guard.EMPTY: ("empty",),
+    Guard.SHRUNK: ("guards.shrunk", "guards.shrunk_by", "guards.rows_min"),
+    Guard.SCHEMA: ("guards.schema",),
+    Guard.DUPLICATES: ("guards.duplicates", "guards.duplicates_share"),
+    Guard.STALE: ("guards.stale", "guards.stale_after"),
+    Guard.INCOMPLETE: ("guards.incomplete",),
+}
+"""Names in the table of a stream, in its provider's file."""
+
 BY_NO_INTERVAL = frozenset(
     {ScheduleReason.CLOCK_STEPPED, ScheduleReason.ASKED_TO_WAIT, ScheduleReason.ASKED}
 )
@@ -61,5 +72,16 @@ def of(event: Event) -> tuple[str, ...]:
             return ("breaker_successes",)
         case VersionsPruned():
             return ("versions_kept", "versions_age")
+        case _:
+            return ()
+
+
+def of_file(event: Event) -> tuple[str, ...]:
+    """Those of a stream that its provider's file says, by name."""
+    match event:
+        case RecordsRefused(guard=Guard() as guard) | RecordsQuarantined(guard=guard):
+            return OF_GUARDS[guard]
+        case RecordsRefused(cause=FailureClass.EMPTY):
+            return OF_GUARDS[Guard.EMPTY]
         case _:
             return ()

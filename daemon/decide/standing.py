@@ -44,11 +44,10 @@ class Term(Struct, frozen=True, kw_only=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """One thing that is true of a stream: by which event, and by which of its file's settings."""
+    """One thing that is true of a stream, and the event that says so."""
 
     topic: str
     event: int = 0
-    setting: str = ""
 
 
 def terms(known: Health, of: Why, succeeded: int, now: datetime) -> tuple[Term, ...]:
@@ -112,9 +111,12 @@ def of_stream(
         Fact(topic="captured", event=why.of_stream(of, name, RecordsCaptured)),
         Fact(topic="rolled-back", event=why.of_stream(of, name, RolledBack)),
     ]
-    stream = known.streams.get(name, NEW)
+    stream, in_force = known.streams.get(name, NEW), max(each.event for each in data)
     data.append(Fact(topic="pruned", event=stream.pruned_in))
-    if stream.held:
+    doubted = max(why.of_stream(of, name, kind) for kind in _DOUBTED)
+    if doubted > in_force:
+        data.append(Fact(topic="refused", event=doubted))
+    elif stream.held:
         data.append(Fact(topic="held", event=why.of_stream(of, name, RecordsQuarantined)))
     data.sort(key=lambda each: -each.event)
     return _once([each for each in (*found, *data) if each.event])
@@ -125,7 +127,7 @@ def _ground(known: Connection, name: str, ground: Ground, of: Why) -> Fact:
         case Ground.PERSON:
             return Fact(topic=ground, event=why.number(of, AuthorisationNeeded))
         case Ground.EMPTY:
-            return Fact(topic=ground, event=_emptied(known, name, of), setting="empty")
+            return Fact(topic=ground, event=_emptied(known, name, of))
         case Ground.NO_SYNC | Ground.SCORE:
             return Fact(topic=ground)  # there is no event of the stream's own that says so
         case _:

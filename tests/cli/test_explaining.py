@@ -61,6 +61,7 @@ def told():
         streams = {each: {"path": f"/{each}", **KEY} for each in ("orders", "items")}
         made.home.provide("finale", made.provider.url, streams=streams)
         made.home.provide("lim", made.provider.url, streams={"days": {"path": "/lim", **KEY}})
+        made.home.provide("shop", made.provider.url, streams={"stock": {"path": "/stock", **KEY}})
         made.home.provide(
             "oaky", made.provider.url, auth=OAUTH, streams={"days": {"path": "/days", **KEY}}
         )
@@ -296,6 +297,28 @@ def test_it_is_explained_as_it_was_then(told):
     assert when["score"] == found["score"]
     out = told.typed("explain", "acme/finale", "--at", str(first["seq"]))
     assert out.startswith(f"as of event {first['seq']}, ")
+
+
+@X2
+def test_what_a_guard_doubted_is_explained_with_the_rule_that_it_went_by(told):
+    made, answers = told.made, told.answers
+    stock = [{"date": f"2026-{month:02}-{day:02}"} for month in (1, 2) for day in range(1, 29)]
+    answers["/stock"] = (200, stock)
+    made.provider.routes["/stock"] = lambda *_: answers["/stock"]
+    told.typed("connection", "add", "initech/shop")
+    told.typed("sync", "initech/shop", "--wait")
+    answers["/stock"] = (200, stock[:5])
+    told.synced("initech/shop", code=1)
+    (stream,) = told.explained("initech/shop")["streams"]
+    by_topic = {each["topic"]: each for each in stream["because"]}
+    assert list(by_topic) == ["failed-for-good", "refused", "captured"]
+    doubted = by_topic["refused"]
+    assert (doubted["event"]["event"]["guard"], doubted["event"]["event"]["rows"]) == ("shrunk", 56)
+    rules = {each["name"]: each for each in doubted["settings"]}
+    assert set(rules) == {f"stock.guards.{each}" for each in ("shrunk", "shrunk_by", "rows_min")}
+    events, _ = told.log()
+    assert {events[each["event"]]["event"]["name"] for each in rules.values()} == {"shop"}
+    assert "stock.guards.shrunk_by 0.5" in told.typed("explain", "initech/shop")
 
 
 def test_what_cannot_be_asked_is_said(told):

@@ -3,6 +3,7 @@
 from datetime import time, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.decide import deciders, past_facts, reasons, standing, sync_reasons
 from daemon.decide.reasons import Reason
@@ -186,8 +187,6 @@ def test_a_sync_that_came_to_no_stream_is_what_every_stream_is_told_by():
 def test_an_empty_stream_is_told_by_what_was_refused_or_came_empty():
     refused = told(captured(4), started(), REFUSED, succeeded(5))
     assert refused.stream() == [("empty", 6), ("captured", 4)]
-    facts = standing.of_stream(refused.known, refused.at, "days", refused.why, NOON)
-    assert facts[0].setting == "empty"
     assert told(captured(4, rows=0), succeeded(4)).stream() == [("empty", 4)]
     by_its_end = told(captured(4), started(), succeeded(5, (lost(cause=EMPTY),)))
     assert by_its_end.stream() == [("empty", 6), ("captured", 4)]
@@ -197,6 +196,9 @@ def test_an_empty_stream_is_told_by_what_was_refused_or_came_empty():
 def test_a_held_version_is_told_by_the_guards_doubt():
     scene = told(captured(4), HELD)
     assert scene.stream() == [("empty", 5), ("captured", 4)]
+    shrunk = {"guard": terms.Guard.SHRUNK, "cause": FailureClass.MALFORMED}
+    doubted = told(captured(4), started(), replace(REFUSED, **shrunk), failed(5, lost()))
+    assert doubted.stream() == [("failed", 7), ("refused", 6), ("captured", 4)]
     more = told(captured(4), HELD, captured(4, fetched=9))
     assert more.stream() == [("captured", 6), ("held", 5)]
 
@@ -447,7 +449,18 @@ def test_an_event_goes_by_these_settings(event, names):
 
 
 @X2
+def test_what_a_guard_goes_by_stands_in_the_providers_file():
+    shrunk = replace(HELD, guard=terms.Guard.SHRUNK)
+    assert deciders.of_file(shrunk) == ("guards.shrunk", "guards.shrunk_by", "guards.rows_min")
+    assert deciders.of_file(replace(REFUSED, guard=terms.Guard.STALE))[0] == "guards.stale"
+    assert deciders.of_file(REFUSED) == ("empty",)
+    assert deciders.of_file(replace(REFUSED, cause=FailureClass.MALFORMED)) == ()
+    assert deciders.of_file(PAUSED) == ()
+
+
+@X2
 def test_every_reason_of_an_event_is_known():
+    assert set(deciders.OF_GUARDS) == set(terms.Guard)
     assert set(deciders.OF_HOLDS) == set(HoldReason)
     assert set(deciders.OF_BREAKERS) == set(BreakerReason)
     assert set(deciders.OF_ENDS) == set(RetriesEnd)

@@ -239,6 +239,7 @@ def test_a_streams_own_rules_are_of_the_providers_file():
     world = given(*KNOWN).world
     found = source.of_stream(world, PROVIDER, "alerts", "empty")
     assert (found.name, found.value, found.event) == ("alerts.empty", "accept", 1)
+    assert source.of_stream(world, PROVIDER, "days", "guards.rows_min").value == 20
     assert source.of_stream(world, PROVIDER, "gone", "empty") is None
 
 
