@@ -6,7 +6,6 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,7 +15,6 @@ from msgspec import Struct, field
 from daemon import (
     apply,
     commands,
-    connection_past,
     narrator,
     prefix_check,
     reconciling,
@@ -115,9 +113,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.start_soon(journal.watch)
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(narrator.narrate, narrated)
-        nursery.start_soon(Sweeper(journal, storage).run)
-        quarantine = Quarantine(journal, storage, nursery)
-        nursery.start_soon(quarantine.run)
+        quarantine = _kept(journal, storage, nursery)
         begun = journal.execute(commands.Recover(version=parts.version))
         reconciling.miss(journal, missing)
         providers = _declared(parts, journal)
@@ -139,7 +135,9 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         snapshotter, past = _history(parts, journal, nursery, since)
-        restorer = _restorer(parts, journal, storage, supervisor, nursery)
+        restorer = Restorer(
+            journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
+        )
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
@@ -185,6 +183,14 @@ def _keeper(parts: Parts, journal: Journal, providers: Mapping[int, Provider]) -
     return keeper
 
 
+def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quarantine:
+    """Who clears away what the data store need not keep, and who settles what it holds."""
+    quarantine = Quarantine(journal, storage, nursery)
+    for each in (Sweeper(journal, storage), Pruner(journal, storage), quarantine):
+        nursery.start_soon(each.run)
+    return quarantine
+
+
 def _gateway(
     parts: Parts, means: Means, storage: Storage, nursery: trio.Nursery
 ) -> tuple[Gateway, Outbox, Postman]:
@@ -213,26 +219,6 @@ def _history(
     if parts.state is not None:
         nursery.start_soon(prefix_check.watch, parts.state, parts.snapshots, since)
     return snapshotter, Past(journal, engine)
-
-
-def _restorer(
-    parts: Parts,
-    journal: Journal,
-    storage: Storage,
-    supervisor: Supervisor,
-    nursery: trio.Nursery,
-) -> Restorer:
-    """Who takes connections back, and what is kept for that, and for how long."""
-    nursery.start_soon(Pruner(journal, storage).run)
-    return Restorer(
-        journal,
-        storage,
-        parts.vault,
-        supervisor,
-        nursery,
-        connection_at=partial(connection_past.connection_at, parts.log),
-        chance=parts.chance,
-    )
 
 
 async def stop(

@@ -20,7 +20,7 @@ class NotBack(Exception):
 
 
 def obstacle(why: Obstacle) -> NotBack:
-    return NotBack(*_OBSTACLES[why])
+    return NotBack(*OBSTACLES[why])
 
 
 def pruned(name: str, version: int, stream: Stream) -> str:
@@ -37,6 +37,10 @@ def not_kept(name: str, version: int, stream: Stream) -> NotBack:
 
 def not_there(to: int) -> NotBack:
     return NotBack("not-found", f"was not there yet at event {to}")
+
+
+def unavailable(why: str) -> NotBack:
+    return NotBack("busy", f"does not go back: {why}")
 
 
 def elsewhere(to: int, before: str) -> NotBack:
@@ -95,7 +99,7 @@ def full() -> NotBack:
     )
 
 
-_OBSTACLES = {
+OBSTACLES = {
     Obstacle.GONE: ("not-found", "did not go back: it was removed meanwhile"),
     Obstacle.SYNCING: (
         "running",

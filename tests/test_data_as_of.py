@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import trio
 
-from daemon.control import as_of, records, versions
+from daemon.control import records, version_then, versions
 from daemon.control.data_messages import DataDiffQuery, DataQuery, DataVersionsQuery
 from daemon.control.desk import Desk, Refused
 from daemon.exchange import Request, Response
@@ -165,7 +165,7 @@ async def test_what_is_visible_only_a_moment_later_is_waited_for(autojump_clock,
 
 
 async def later(call):
-    await trio.sleep(as_of.PAUSE_S * 3)
+    await trio.sleep(version_then.PAUSE_S * 3)
     call()
 
 

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from daemon.control import as_of
-from daemon.control.as_of import Asked, Then
+from daemon.control import version_then
 from daemon.control.data_messages import Data, DataQuery
 from daemon.control.desk import Desk, Refused
+from daemon.control.version_then import Asked, Then
 from daemon.decide import capturing
 from daemon.decide.retirement import is_over
 from daemon.store import versions
@@ -20,11 +20,11 @@ async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
     """Some current records, the last good ones of what is gone, or those of then."""
     if query.as_of is not None and query.version is not None:
         raise Refused("invalid", "a moment and a version cannot both be given")
-    asked = as_of.ask(desk, query.connection, query.stream, query.provider)
+    asked = version_then.ask(desk, query.connection, query.stream, query.provider)
     if query.version is not None:
-        then = await as_of.exactly(desk, asked, query.version)
+        then = await version_then.exactly(desk, asked, query.version)
     elif query.as_of is not None:
-        then = await as_of.resolve(desk, asked, query.as_of)
+        then = await version_then.resolve(desk, asked, query.as_of)
     else:
         return await _current(desk, query, asked)
     page = await _page(desk, query, asked, then)
@@ -51,10 +51,10 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
         asked.subject, query.stream, after=query.after, limit=_limit(query), provider=provider
     )
     if page is None:
-        raise as_of.unknown(desk, asked)
+        raise version_then.unknown(desk, asked)
     known = asked.known
-    came = await as_of.came_by(desk, asked, page.version, desk.journal.head.seq)
-    stream = as_of.everywhere(desk, asked)[at].get(query.stream, NEW)
+    came = await version_then.came_by(desk, asked, page.version, desk.journal.head.seq)
+    stream = version_then.everywhere(desk, asked)[at].get(query.stream, NEW)
     last_good = "relinked" if at != known.provider else "retired" if is_over(known) else None
     return Data(
         seq=desk.journal.head.seq,
@@ -97,9 +97,9 @@ async def _page(desk: Desk, query: DataQuery, asked: Asked, then: Then) -> Page:
         try:
             page = await desk.storage.ask(question)
         except NotKept:
-            raise await as_of.gone(desk, asked, f"version {then.version}") from None
+            raise await version_then.gone(desk, asked, f"version {then.version}") from None
         if page is None:
-            raise as_of.unknown(desk, asked)
+            raise version_then.unknown(desk, asked)
         if page.records or page.after is None:
             return page
         after = page.after
@@ -114,6 +114,6 @@ def _whose(desk: Desk, asked: Asked) -> int:
 
     The present one has to have given something, where another has.
     """
-    everywhere = as_of.everywhere(desk, asked)
+    everywhere = version_then.everywhere(desk, asked)
     given = [at for at, streams in everywhere.items() if streams.get(asked.stream, NEW).version]
     return given[0] if given else next(iter(everywhere))

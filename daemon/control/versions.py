@@ -6,8 +6,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
-from daemon.control import as_of
-from daemon.control.as_of import Asked, Then
+from daemon.control import version_then
 from daemon.control.data_messages import (
     DataChange,
     DataDiff,
@@ -19,6 +18,7 @@ from daemon.control.data_messages import (
     VersionView,
 )
 from daemon.control.desk import Desk, Refused
+from daemon.control.version_then import Asked, Then
 from daemon.store import differences
 from daemon.store.differences import Change, Changes
 from daemon.store.versions import Kept, NotKept
@@ -31,12 +31,12 @@ CHANGES_MAX = 1000
 
 async def listing(desk: Desk, query: DataVersionsQuery, by: Caller) -> DataVersions:
     """The versions that are kept, the newest first."""
-    asked = as_of.ask(desk, query.connection, query.stream, query.provider)
+    asked = version_then.ask(desk, query.connection, query.stream, query.provider)
     limit = max(1, min(query.limit, VERSIONS_MAX))
-    last = as_of.NUMBER_MAX if query.before is None else query.before - 1
-    found = await as_of.listed(desk, asked, last, limit + 1)
+    last = version_then.NUMBER_MAX if query.before is None else query.before - 1
+    found = await version_then.listed(desk, asked, last, limit + 1)
     if not found and query.before is None:
-        await as_of.resolve(desk, asked, None)  # which says why there is none
+        await version_then.resolve(desk, asked, None)  # which says why there is none
     shown = [await _view(desk, asked, each) for each in found[:limit]]
     more = len(found) > limit
     return DataVersions(
@@ -52,15 +52,15 @@ async def listing(desk: Desk, query: DataVersionsQuery, by: Caller) -> DataVersi
 
 async def diff(desk: Desk, query: DataDiffQuery, by: Caller) -> DataDiff:
     """Some of what differs between two versions, or how much of each kind."""
-    asked = as_of.ask(desk, query.connection, query.stream, query.provider)
-    second = await as_of.resolve(desk, asked, query.to)
+    asked = version_then.ask(desk, query.connection, query.stream, query.provider)
+    second = await version_then.resolve(desk, asked, query.to)
     here = msgspec.structs.replace(asked, provider=second.provider)
     if query.as_of is None:
-        first = await as_of.before(desk, here, second)
+        first = await version_then.before(desk, here, second)
     elif query.as_of == f"v{differences.NOTHING}":
         first = Then(provider=second.provider, version=differences.NOTHING)
     else:
-        first = await as_of.resolve(desk, here, query.as_of)
+        first = await version_then.resolve(desk, here, query.as_of)
     found = await _changes(desk, query, here, first, second)
     return DataDiff(
         seq=desk.journal.head.seq,
@@ -97,20 +97,20 @@ async def _changes(
         try:
             found = await desk.storage.ask(question)
         except NotKept as missing:
-            raise await as_of.gone(desk, asked, f"version {missing.version}") from None
+            raise await version_then.gone(desk, asked, f"version {missing.version}") from None
         except ValueError:
             raise Refused(
                 "invalid", "`after` is not what an answer named; begin without it"
             ) from None
         if found is None:
-            raise as_of.unknown(desk, asked)
+            raise version_then.unknown(desk, asked)
         if found.changes or query.summary or found.after is None:
             return found
         after = found.after
 
 
 async def _view(desk: Desk, asked: Asked, kept: Kept) -> VersionView:
-    came = await as_of.came_by(desk, asked, kept.version, desk.journal.head.seq)
+    came = await version_then.came_by(desk, asked, kept.version, desk.journal.head.seq)
     view = VersionView(
         version=kept.version,
         provider=kept.provider,
@@ -134,7 +134,7 @@ async def _view(desk: Desk, asked: Asked, kept: Kept) -> VersionView:
 
 
 async def _oldest(desk: Desk, asked: Asked, version: int) -> Literal["first", "pruned"]:
-    first = await as_of.first_of(desk, asked)
+    first = await version_then.first_of(desk, asked)
     return "first" if first is None or first.changed.version >= version else "pruned"
 
 

@@ -12,10 +12,10 @@ from functools import partial
 import trio
 from msgspec import Struct
 
+from daemon.control import asof
 from daemon.control.desk import Desk, Refused
 from daemon.store import versions
 from daemon.store.versions import Kept
-from events import moment
 from events.envelope import Recorded
 from events.log import READ_EVENTS
 from events.schema import ConnectionAdded, ConnectionRelinked, Event
@@ -99,8 +99,7 @@ async def resolve(desk: Desk, asked: Asked, when: str | None) -> Then:
     """The version in force then; without a `when`, now. Raises Refused."""
     if when is not None and (named := re.fullmatch(r"v([0-9]{1,18})", when)):
         return await exactly(desk, asked, int(named[1]))
-    head = desk.journal.head.seq
-    last, words = _moment(desk, when, head) if when is not None else (head, "")
+    last, words = (desk.journal.head.seq, "") if when is None else await _moment(desk, when)
     behind: list[Kept] = []
     for _ in range(TRIES):
         found = await listed(desk, asked, last)
@@ -194,25 +193,11 @@ async def gone(desk: Desk, asked: Asked, what: str) -> Refused:
     )
 
 
-def _moment(desk: Desk, when: str, head: int) -> tuple[int, str]:
+async def _moment(desk: Desk, when: str) -> tuple[int, str]:
     """The last event by then, and how to say when that was. Raises Refused."""
-    if re.fullmatch(r"[0-9]{1,18}", when):
-        if int(when) > head:
-            raise Refused("not-found", f"there is no event {when} yet; the last one is {head}")
-        return int(when), f"at event {when}"
-    try:
-        at = datetime.fromisoformat(when)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Refused(
-            "invalid",
-            f"{when!r} is no moment; write an instant (2026-11-20T14:00:00Z), the number of an "
-            "event (1204), or a version (v1204)",
-        )
-    if at > desk.journal.clock.now():
-        raise Refused("invalid", f"{said(at)} has not come yet")
-    return moment.last_by(desk.journal.log, head, at), f"at {said(at)}"
+    then = await asof.moment(desk, when)
+    number = re.fullmatch("[0-9]+", when)
+    return then.seq, f"at event {then.seq}" if number else f"at {said(then.now)}"
 
 
 async def listed(desk: Desk, asked: Asked, last: int, limit: int = NEAR) -> list[Kept]:
