@@ -14,6 +14,7 @@ from tests.benchmarks import (
     deciding,
     freshness,
     idling,
+    remembering,
     replaying,
     scheduling,
     syncing,
@@ -22,6 +23,7 @@ from tests.benchmarks import (
 BENCHMARKS = {
     "appending": appending,
     "replaying": replaying,
+    "remembering": remembering,
     "syncing": syncing,
     "calling": calling,
     "deciding": deciding,
