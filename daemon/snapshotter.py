@@ -111,7 +111,11 @@ class Snapshotter:
     async def _thin(self) -> None:
         """Drop those that are too many, and those that are of no use."""
         labels = await self.labels()
-        good = [(each.seq, each.stamp.at) for each in labels if each.stamp and not each.fault]
+        good = [
+            decide.Made(each.seq, each.stamp.at, each.bytes)
+            for each in labels
+            if each.stamp and not each.fault
+        ]
         keep = decide.kept(good, self._journal.clock.now())
         drop = [each.seq for each in labels if each.seq not in keep]
         if drop:

@@ -46,7 +46,7 @@ def bytes_each(connections: int, *, synced: bool) -> tuple[float, float]:
         begun = _allocated()
         world = fleet(connections)
         if synced:
-            _sync_all(world, connections)
+            sync_all(world, connections)
         state = _allocated()
         followers = Agenda(world), Under(world)
         waiting = _allocated()
@@ -56,7 +56,7 @@ def bytes_each(connections: int, *, synced: bool) -> tuple[float, float]:
     return (state - begun) / connections, (waiting - state) / connections
 
 
-def _sync_all(world: World, connections: int) -> None:
+def sync_all(world: World, connections: int) -> None:
     """Every one of them once, as it falls due; the log's numbers and instants are its own."""
     for subject in subjects(connections):
         at = world.connections[subject].schedule.due

@@ -6,16 +6,20 @@ from datetime import timedelta
 import pytest
 
 from daemon.decide import snapshots
+from daemon.decide.snapshots import Made
 from tests.policy.transcript import HOUR, MINUTE, NOON
 
 DAY = timedelta(days=1)
+NO_ROOM = 0  # for more than what is kept for its age
 
 
 def kept(*ages):
     """Which are kept of snapshots of these ages, by their ages; the newest has the last number."""
-    made = [(number, NOON - age) for number, age in enumerate(sorted(ages, reverse=True), 1)]
-    numbers = snapshots.kept(made, NOON)
-    return [NOON - at for number, at in reversed(made) if number in numbers]
+    made = [
+        Made(number, NOON - age, 100) for number, age in enumerate(sorted(ages, reverse=True), 1)
+    ]
+    numbers = snapshots.kept(made, NOON, NO_ROOM)
+    return [NOON - each.at for each in reversed(made) if each.seq in numbers]
 
 
 def test_none_are_none():
@@ -45,11 +49,11 @@ def test_then_the_last_of_each_day_for_a_month_and_the_last_of_each_month_for_go
 @pytest.mark.parametrize("step", [MINUTE, HOUR, 7 * HOUR, 3 * DAY])
 def test_however_they_come_their_number_is_bounded_and_none_comes_back(step):
     """What is dropped today would not have been kept tomorrow."""
-    made = [(-number, NOON - number * step) for number in range(2000)]
-    now = snapshots.kept(made, NOON)
+    made = [Made(-number, NOON - number * step, 100) for number in range(2000)]
+    now = snapshots.kept(made, NOON, NO_ROOM)
     assert len(now) <= snapshots.NEWEST + 25 + 31 + 12 * 20
     for wait in (MINUTE, HOUR, DAY, 40 * DAY):
-        assert snapshots.kept(made, NOON + wait) <= now
+        assert snapshots.kept(made, NOON + wait, NO_ROOM) <= now
 
 
 def test_one_that_lies_ahead_of_a_clock_set_back_is_of_now():
@@ -59,3 +63,32 @@ def test_one_that_lies_ahead_of_a_clock_set_back_is_of_now():
 def test_a_large_fleet_pays_for_one_with_as_many_events():
     assert snapshots.enough(10) == snapshots.EVENTS
     assert snapshots.enough(100_000) == 100_000
+
+
+def old(*numbers, size=100):
+    """Snapshots of these events, all of one month that is long over."""
+    return [Made(number, NOON - 100 * DAY + number * MINUTE, size) for number in numbers]
+
+
+def test_as_many_others_are_kept_as_there_is_room_for():
+    made = old(*range(10, 120, 10))
+    assert len(snapshots.kept(made, NOON)) == len(made)
+    assert len(snapshots.kept(made, NOON, 650)) == 6
+
+
+def test_those_stay_that_lie_far_from_the_next():
+    """Whoever asks for what was true has never many events to wait for."""
+    made = old(10, 11, 12, 500, 501, 1000, 1001, 1002, 1003)
+    assert max(spread(snapshots.kept(made, NOON, 600))) <= 500
+
+
+def test_of_many_that_are_alike_every_so_many_stay():
+    numbers = range(1, 257)
+    found = snapshots.kept(old(*numbers), NOON, 6400)
+    assert len(found) == 64
+    assert max(spread(found)) <= 8
+
+
+def spread(numbers):
+    found = sorted(numbers)
+    return [after - before for before, after in itertools.pairwise([0, *found])]
