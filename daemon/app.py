@@ -6,7 +6,6 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,7 +15,6 @@ from msgspec import Struct, field
 from daemon import (
     apply,
     commands,
-    connection_past,
     narrator,
     prefix_check,
     reconciling,
@@ -139,7 +137,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         snapshotter, past = _history(parts, journal, nursery, since)
-        restorer = _restorer(parts, journal, storage, supervisor, nursery)
+        restorer = _restorer(parts, storage, supervisor, nursery, past=past, journal=journal)
         scheduling = trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
@@ -217,21 +215,17 @@ def _history(
 
 def _restorer(
     parts: Parts,
-    journal: Journal,
     storage: Storage,
     supervisor: Supervisor,
     nursery: trio.Nursery,
+    *,
+    past: Past,
+    journal: Journal,
 ) -> Restorer:
-    """Who takes connections back, and what is kept for that, and for how long."""
+    """Who takes connections back; and what is kept for that, and for how long."""
     nursery.start_soon(Pruner(journal, storage).run)
     return Restorer(
-        journal,
-        storage,
-        parts.vault,
-        supervisor,
-        nursery,
-        connection_at=partial(connection_past.connection_at, parts.log),
-        chance=parts.chance,
+        journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
     )
 
 

@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from daemon import bringing_back, restoring_words
 from daemon.commands import AbandonRestore, BeginRollback, FinishRollback
-from daemon.connection_past import ConnectionAt
 from daemon.decide import restoring as choices
 from daemon.decide.restoring import Obstacle
 from daemon.journal import Journal, LogBroken
+from daemon.past import NoSuchMoment, Past, PastUnavailable
 from daemon.restoring_words import NotBack
 from daemon.store.core import StoreBroken, StoreFull
 from daemon.store.drafts import Draft
@@ -78,7 +78,7 @@ class Restorer:
         supervisor: Supervisor,
         nursery: trio.Nursery,
         *,
-        connection_at: ConnectionAt,
+        past: Past,
         chance: Callable[[], float],
     ) -> None:
         """`chance` draws from [0, 1), for the delay of a retry that waits again."""
@@ -87,7 +87,7 @@ class Restorer:
         self._vault = vault
         self._supervisor = supervisor
         self._nursery = nursery
-        self._connection_at = connection_at
+        self._past = past
         self._chance = chance
         self._going: dict[int, _Going] = {}
 
@@ -117,8 +117,11 @@ class Restorer:
 
     async def was(self, subject: int, to: int) -> Connection:
         """What the connection was then, if it can go back to that. Raises NotBack."""
-        was = await self._connection_at(subject, to)
-        known = self._journal.world.connections[subject]
+        try:
+            world = await self._past.state_at(to, connection=subject)
+        except (NoSuchMoment, PastUnavailable) as unknown:
+            raise restoring_words.not_known(str(unknown)) from None
+        was, known = world.connections.get(subject), self._journal.world.connections[subject]
         if was is None:
             raise restoring_words.not_there(to)
         if was.provider != known.provider:

@@ -10,6 +10,7 @@ import pytest
 
 from daemon.control.gateway import HELD, PROBLEMS
 from daemon.control.server import STATUS
+from daemon.restoring_words import CODES
 from tests.events.facts import GOLDEN, TAGS
 
 ROOT = Path(__file__).parents[1]
@@ -136,7 +137,10 @@ def test_one_file_reads_the_clock(module):
 
 
 CODED = {"Refused", "NotQueued"}
-BY_TABLE = {"daemon/control/gateway.py": {code for code, _ in HELD.values()} | {*PROBLEMS.values()}}
+BY_TABLE = {
+    "daemon/control/gateway.py": {code for code, _ in HELD.values()} | {*PROBLEMS.values()},
+    "daemon/control/rollback.py": CODES,
+}
 """Which codes come from a table, rather than stand where they are raised."""
 
 

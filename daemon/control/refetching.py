@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from daemon import windows
-from daemon.connection_past import Spans
+from daemon.backfilled import Spans
 from daemon.control.desk import Desk
 from daemon.stream_file import Window
 from events.terms import Mode

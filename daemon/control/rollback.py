@@ -6,8 +6,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from daemon import connection_past
-from daemon.connection_past import Spans
+from daemon.backfilled import Spans, backfilled
 from daemon.control import refetching, rollback_goal, whose
 from daemon.control.act import room
 from daemon.control.desk import Desk, Refused
@@ -46,7 +45,7 @@ KEEPS_COMING = (
 async def rollback(desk: Desk, wish: RollbackWish, by: Caller) -> RollbackAnswer:
     """Answered when it is on disk, or nothing has changed."""
     subject, _ = desk.find(wish.connection)
-    goal = rollback_goal.find(desk, wish, subject)
+    goal = await rollback_goal.find(desk, wish, subject)
     await room(desk)
     scope = goal.scope or wish.scope
     try:
@@ -85,7 +84,7 @@ async def rollback(desk: Desk, wish: RollbackWish, by: Caller) -> RollbackAnswer
 
 
 async def targets(desk: Desk, query: TargetsQuery, by: Caller) -> Targets:
-    goal = rollback_goal.find(desk, RollbackTo(to=query.to), None)
+    goal = await rollback_goal.find(desk, RollbackTo(to=query.to), None)
     found = whose.chosen(desk, query.tenant, query.provider)
     names = [desk.vault.name(subject) for subject, _ in found]
     return Targets(seq=desk.journal.head.seq, to=goal.to, at=goal.at, connections=names)
@@ -94,7 +93,7 @@ async def targets(desk: Desk, query: TargetsQuery, by: Caller) -> Targets:
 async def preview(desk: Desk, wish: PreviewWish, by: Caller) -> Preview:
     """What differs is counted in the data store, some rows at a time."""
     subject, known = desk.find(wish.connection)
-    goal = rollback_goal.find(desk, wish, subject)
+    goal = await rollback_goal.find(desk, wish, subject)
     try:
         was = await desk.restorer.was(subject, goal.to)
         found = Preview(
@@ -110,7 +109,7 @@ async def preview(desk: Desk, wish: PreviewWish, by: Caller) -> Preview:
         wanted = tuple(wish.streams) or goal.streams
         check_streams(wanted, known)
         differs = choices.differing(known, was, wanted)
-        spans = await connection_past.backfilled(desk.journal.log, subject, goal.to)
+        spans = await backfilled(desk.journal.log, subject, goal.to)
         streams = [
             await _stream(desk, subject, known, name, then, examples=wish.examples, spans=spans)
             for name, then in differs.items()

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from daemon import connection_past
+from daemon.control import asof
 from daemon.control.desk import Desk, Refused
 from daemon.control.rollback_messages import RollbackTo
 from events.envelope import Recorded
@@ -21,37 +21,14 @@ class Goal(Struct, frozen=True, kw_only=True):
     streams: tuple[str, ...] = ()
 
 
-def find(desk: Desk, wish: RollbackTo, subject: int | None) -> Goal:
+async def find(desk: Desk, wish: RollbackTo, subject: int | None) -> Goal:
     """Raises Refused."""
     if wish.undo is not None and wish.to is None and subject is not None:
         return _undone(desk, wish.undo, subject)
     if wish.to is None or wish.undo is not None:
         raise Refused("invalid", "say whereto: an event, a time, or which rollback to undo")
-    if wish.to.isdecimal() and wish.to.isascii():
-        found = _event(desk, int(wish.to[:19]))
-        return Goal(to=found.seq, at=found.at)
-    return Goal(to=_last_by(desk, wish.to), at=_time(wish.to))
-
-
-def _last_by(desk: Desk, typed: str) -> int:
-    at, head = _time(typed), desk.journal.head.seq
-    if at > desk.journal.clock.now():
-        raise Refused("invalid", f"{typed} has not come yet")
-    if found := connection_past.last_by(desk.journal.log, head, at):
-        return found
-    raise Refused("invalid", f"nothing is known of {typed}: the log begins later")
-
-
-def _time(typed: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(typed)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Refused(
-            "invalid", f"{typed!r} is neither an event's number nor a time with its offset"
-        )
-    return at
+    moment = await asof.moment(desk, wish.to)
+    return Goal(to=moment.seq, at=moment.now)
 
 
 def _undone(desk: Desk, number: int, subject: int) -> Goal:
