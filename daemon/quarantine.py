@@ -19,6 +19,7 @@ from daemon.store.core import StoreBroken, StoreFull
 from daemon.store.drafts import Draft
 from daemon.store.quarantine import Offer
 from daemon.store.storage import Storage
+from daemon.supervisor import Supervisor
 from events.envelope import Recorded
 from events.schema import RecordsCaptured
 from events.terms import RestoreEnd
@@ -67,13 +68,16 @@ class Quarantine:
                     self._over = over[at:] + self._over
                     break
 
-    def accept(self, wish: AcceptHeld) -> Acceptance | None:
-        """Begin to take over what is held; None where `decide` says no."""
+    def accept(self, wish: AcceptHeld, supervisor: Supervisor) -> Acceptance | None:
+        """Begin to take over what is held; None where `decide` says no.
+
+        Nothing of its connection runs until it is in force: a sync would drop what is staged.
+        """
         recorded = self._journal.execute(wish)
         if not recorded:
             return None
         acceptance = Acceptance(started=recorded[0], done=trio.Event(), recorded=recorded)
-        self._nursery.start_soon(self._guarded, acceptance)
+        self._nursery.start_soon(self._guarded, acceptance, supervisor)
         return acceptance
 
     def _observe(self, recorded: Recorded) -> None:
@@ -86,9 +90,10 @@ class Quarantine:
                 return
         self._more.set()
 
-    async def _guarded(self, acceptance: Acceptance) -> None:
+    async def _guarded(self, acceptance: Acceptance, supervisor: Supervisor) -> None:
         try:
-            await self._take_over(acceptance)
+            async with supervisor.alone(acceptance.started.subject):
+                await self._take_over(acceptance)
         except (LogBroken, StoreBroken):
             raise
         except StoreFull:

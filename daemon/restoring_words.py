@@ -9,11 +9,15 @@ from daemon.store.restoring import NotTheSame
 from daemon.store.versions import NotKept
 from projections.streams import Stream, oldest_kept
 
+CODES = frozenset({"not-found", "invalid", "running", "busy", "disk-full", "internal"})
+"""Those of the API with which it is refused."""
+
 
 class NotBack(Exception):
-    """It does not go back, and all is as it was. The code is as the API's."""
+    """It does not go back, and all is as it was. The code is one of CODES."""
 
     def __init__(self, code: str, why: str) -> None:
+        assert code in CODES, "it is one of the API's"
         super().__init__(why)
         self.code = code
         self.why = why

@@ -50,7 +50,7 @@ class Supervisor:
         self._nursery = nursery
         self._state = state
         self._tasks: dict[int, _Task] = {}
-        self._kept_alone: set[int] = set()
+        self._kept_alone: dict[int, trio.Event] = {}
         self._rest_s = DISK_RETRY_S
         self._free: Callable[[int], None] = lambda _: None
         self._idle = trio.Event()
@@ -65,15 +65,20 @@ class Supervisor:
 
     @asynccontextmanager
     async def alone(self, subject: int) -> AsyncIterator[None]:
-        """Let nothing of a connection run meanwhile; it begins once what runs, if any, is over."""
-        assert subject not in self._kept_alone, "one at a time is alone"
-        self._kept_alone.add(subject)
+        """Let nothing of a connection run meanwhile; it begins once what runs, if any, is over.
+
+        Also what a cancelled sync has yet to let go of: it may be making visible what it recorded.
+        """
+        while other := self._kept_alone.get(subject):
+            await other.wait()
+        over = self._kept_alone[subject] = trio.Event()
         try:
             if task := self._tasks.get(subject):
                 await task.over.wait()
             yield
         finally:
-            self._kept_alone.discard(subject)
+            del self._kept_alone[subject]
+            over.set()
             self._free(subject)
 
     def is_kept_alone(self, subject: int) -> bool:

@@ -127,6 +127,7 @@ class StreamStateRestored(Struct, frozen=True, kw_only=True):
     failed_at: datetime | None = None
     failure: StreamFailure | None = None
     empty: bool = False
+    doubt: Guard | None = None
 
 
 class BreakerRestored(Struct, frozen=True, kw_only=True):

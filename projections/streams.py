@@ -235,6 +235,7 @@ def _states_restored(streams: Streams, was: StateRestored) -> Streams:
             failed_at=each.failed_at,
             failure=each.failure,
             empty=each.empty,
+            doubt=each.doubt,
         )
         for each in was.streams
     }

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.control.gateway import HELD, PROBLEMS
 from daemon.control.server import STATUS
-from daemon.restoring_words import OBSTACLES
+from daemon.restoring_words import CODES
 from tests.events.facts import GOLDEN, TAGS
 
 ROOT = Path(__file__).parents[1]
@@ -136,14 +136,12 @@ def test_one_file_reads_the_clock(module):
     assert not reads or str(module) in CLOCK, f"{module}: {reads}"
 
 
-CODED = {"Refused", "NotQueued", "NotBack"}
+CODED = {"Refused", "NotQueued"}
 BY_TABLE = {
     "daemon/control/gateway.py": {code for code, _ in HELD.values()} | {*PROBLEMS.values()},
-    "daemon/control/rollback.py": set(),
-    "daemon/restoring_words.py": {code for code, _ in OBSTACLES.values()},
+    "daemon/control/rollback.py": CODES,
 }
-"""Which codes come from a table, or from who raised them, rather than stand where they are raised.
-"""
+"""Which codes come from a table, rather than stand where they are raised."""
 
 
 @pytest.mark.parametrize("module", MODULES, ids=NAMES)

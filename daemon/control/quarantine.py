@@ -106,7 +106,7 @@ async def accept(desk: Desk, name: HeldName, by: Caller) -> Done:
     if kept := capturing.obstacle(known, name.stream):
         raise _refused(kept, known, name)
     acceptance = desk.quarantine.accept(
-        commands.AcceptHeld(subject=subject, stream=name.stream, by=by)
+        commands.AcceptHeld(subject=subject, stream=name.stream, by=by), desk.supervisor
     )
     assert acceptance is not None, "nothing was in its way"
     with trio.move_on_after(DURABLE_WAIT_S):

@@ -1,24 +1,16 @@
 """What does a stream's next sync ask for once it has gone back, and what does nobody ask for?"""
 
 from datetime import date, timedelta
-from typing import TypeAlias
-
-import trio
 
 from daemon import windows
+from daemon.backfilled import Spans
 from daemon.control.desk import Desk
 from daemon.stream_file import Window
-from events.log import Log
-from events.schema import BackfillRequested
 from events.terms import Mode
 from projections.streams import Stream
 
 ONE_DAY = timedelta(days=1)
-PAGE_EVENTS = 256  # read between two turns of the loop
 CURSOR_SHOWN_MAX = 60  # characters
-
-Spans: TypeAlias = list[tuple[date, date]]
-"""First and last day of each."""
 
 
 def words(
@@ -37,20 +29,6 @@ def words(
     if stream.mode is Mode.INCREMENTAL:
         return "everything, from the beginning"
     return "everything"
-
-
-async def backfilled(log: Log, subject: int, after: int) -> Spans:
-    """Which days of the past were asked for since that event."""
-    found: Spans = []
-    while True:
-        page = log.read(after, subject=subject, limit=PAGE_EVENTS)
-        for recorded in page:
-            if isinstance(recorded.event, BackfillRequested):
-                found.append((recorded.event.first, recorded.event.last))
-        await trio.lowlevel.checkpoint()
-        if len(page) < PAGE_EVENTS:
-            return found
-        after = page[-1].seq
 
 
 def _days(desk: Desk, subject: int, window: Window, then: Stream, spans: Spans) -> str:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from daemon.backfilled import Spans, backfilled
 from daemon.control import refetching, rollback_goal, whose
 from daemon.control.act import room
 from daemon.control.desk import Desk, Refused
@@ -108,7 +109,7 @@ async def preview(desk: Desk, wish: PreviewWish, by: Caller) -> Preview:
         wanted = tuple(wish.streams) or goal.streams
         check_streams(wanted, known)
         differs = choices.differing(known, was, wanted)
-        spans = await refetching.backfilled(desk.journal.log, subject, goal.to)
+        spans = await backfilled(desk.journal.log, subject, goal.to)
         streams = [
             await _stream(desk, subject, known, name, then, examples=wish.examples, spans=spans)
             for name, then in differs.items()
@@ -126,7 +127,7 @@ async def _stream(
     then: Stream,
     *,
     examples: int,
-    spans: refetching.Spans,
+    spans: Spans,
 ) -> StreamPreview:
     """Raises NotBack."""
     now = known.streams[name]

@@ -27,8 +27,8 @@ async def find(desk: Desk, wish: RollbackTo, subject: int | None) -> Goal:
         return _undone(desk, wish.undo, subject)
     if wish.to is None or wish.undo is not None:
         raise Refused("invalid", "say whereto: an event, a time, or which rollback to undo")
-    then = await asof.moment(desk, wish.to)
-    return Goal(to=then.seq, at=then.now)
+    moment = await asof.moment(desk, wish.to)
+    return Goal(to=moment.seq, at=moment.now)
 
 
 def _undone(desk: Desk, number: int, subject: int) -> Goal:

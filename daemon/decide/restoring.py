@@ -196,6 +196,7 @@ def _stream_state(name: str, stream: Stream) -> StreamStateRestored:
         failed_at=stream.failed_at,
         failure=stream.failure,
         empty=stream.empty,
+        doubt=stream.doubt,
     )
 
 

@@ -37,6 +37,6 @@ def prune(command: PruneVersions, world: World, now: datetime) -> Decisions:
 
 
 def _is_needed(stream: Stream, version: int, following: int) -> bool:
-    """It is in force, or was when what is held was compared with it."""
+    """It is in force, or what is held was compared with it."""
     held = stream.held
-    return version >= stream.version or (held is not None and version < held.version < following)
+    return version >= stream.version or (held is not None and version <= held.base < following)

@@ -54,6 +54,7 @@ class Mark(Struct, frozen=True, kw_only=True):
     digest: bytes
     cursor: str | None
     types: str | None
+    profile: str | None
 
 
 def start(of: int) -> Place:
@@ -81,7 +82,7 @@ def stage(connection: sqlite3.Connection, draft: Draft, of: int, place: Place) -
 
 
 def conclude(connection: sqlite3.Connection, draft: Draft, of: int) -> Restored:
-    """Keep the cursor and the types of version `of` beside the draft; say what it changes.
+    """Keep beside the draft what was kept with version `of`, its cursor too; say what it changes.
 
     Raises NotTheSame where its rows are not those that the version had, and NotKept.
     """
@@ -100,9 +101,9 @@ def conclude(connection: sqlite3.Connection, draft: Draft, of: int) -> Restored:
             f"version {of} had {was.rows} rows, and {total} were put together, or others than then"
         )
     connection.execute(
-        "INSERT INTO version (stream, version, rows, digest, cursor, types) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (draft.stream, draft.version, total, digest, was.cursor, was.types),
+        "INSERT INTO version (stream, version, rows, digest, cursor, types, profile) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (draft.stream, draft.version, total, digest, was.cursor, was.types, was.profile),
     )
     return Restored(rows=total, digest=digest.hex(), added=added, changed=changed, removed=removed)
 
@@ -135,14 +136,14 @@ def _some(connection: sqlite3.Connection, stream: int, place: Place) -> list[tup
 
 def _mark(connection: sqlite3.Connection, stream: int, version: int) -> Mark:
     if version == NOTHING:
-        return Mark(rows=0, digest=rows.NOTHING, cursor=None, types=None)
+        return Mark(rows=0, digest=rows.NOTHING, cursor=None, types=None, profile=None)
     row = connection.execute(
-        "SELECT rows, digest, cursor, types FROM version WHERE stream = ? AND version = ?",
+        "SELECT rows, digest, cursor, types, profile FROM version WHERE stream = ? AND version = ?",
         (stream, version),
     ).fetchone()
     if row is None:
         raise NotKept(version, versions.oldest_kept(connection, stream))
-    return Mark(rows=row[0], digest=row[1], cursor=row[2], types=row[3])
+    return Mark(rows=row[0], digest=row[1], cursor=row[2], types=row[3], profile=row[4])
 
 
 def _hashed(connection: sqlite3.Connection, draft: Draft) -> Iterator[bytes]:

@@ -136,9 +136,9 @@ def test_many_go_back_and_who_cannot_is_named(daemon, spoilt):
         (["acme/weather", "--to", "5"], 2, "add --yes to take acme/weather back"),
         (["--all", "--to", "5"], 2, "add --yes to take 2 connections back"),
         (["acme/weather", "--to", "soon", "--yes"], 2, "'soon' is no moment"),
-        (["acme/weather", "--to", "999999", "--yes"], 2, "there is no event 999999"),
-        (["acme/weather", "--to", "2999-01-01", "--yes"], 2, "has not come yet"),
-        (["acme/weather", "--to", "1999-01-01", "--yes"], 2, "the log begins later"),
+        (["acme/weather", "--to", "999999", "--yes"], 3, "there is no event 999999 yet"),
+        (["acme/weather", "--to", "2999-01-01", "--yes"], 2, "is yet to come"),
+        (["acme/weather", "--to", "1999-01-01", "--yes"], 3, "nothing is known of 1999-01-01"),
         (["acme/weather", "--to", "1", "--yes"], 3, "acme/weather was not there yet at event 1"),
         (["acme/weather", "--undo", "1", "--yes"], 2, "event 1 is no rollback of acme/weather"),
         (

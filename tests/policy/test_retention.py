@@ -73,7 +73,8 @@ def test_what_a_held_version_was_compared_with_stays():
         offered=1,
     )
     ages = [100, 99, 98, 97, 96]
-    assert before(given(*PAST, (ONE, held)).when(prune(ages, 9))) == [(70, 2)]
+    past = (*KNOWN, SETTINGS, (ONE, captured(70)), (ONE, held), (ONE, captured(90)))
+    assert before(given(*past).when(prune(ages, 9))) == [(70, 2)]
 
 
 def test_nothing_goes_while_the_connection_goes_back():
