@@ -79,6 +79,12 @@ class Storage:
     async def accept(self, draft: Draft) -> None:
         await self._run(partial(self._store.accept, draft))
 
+    def owe(self, draft: Draft) -> None:
+        self._store.owe(draft)
+
+    async def settle(self, draft: Draft) -> None:
+        await self._run(partial(self._store.settle, draft))
+
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))
 
