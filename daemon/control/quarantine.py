@@ -138,7 +138,7 @@ def _refused(kept: Obstacle, known: Connection, name: HeldName) -> Refused:
     words = _said(OBSTACLES[kept], known, name)
     if kept is Obstacle.NOTHING:
         return Refused("not-found", words)
-    return Refused("busy" if kept in capturing.PASSING else "invalid", words)
+    return Refused("busy", words) if kept in capturing.PASSING else Refused("invalid", words)
 
 
 def _ended(how: RestoreEnd, known: Connection, name: HeldName) -> Refused:
