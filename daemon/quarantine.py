@@ -125,6 +125,7 @@ class Quarantine:
             acceptance.recorded += recorded
             match [each.event for each in recorded]:
                 case [RecordsCaptured(), QuarantineAccepted()]:
+                    self._storage.owe(draft)  # before a sync can begin
                     await self._journal.durable(recorded)
                     await self._accept(draft, subject)
                 case [RestoreAbandoned(reason=reason)]:
@@ -136,15 +137,16 @@ class Quarantine:
 
     async def _accept(self, draft: Draft, subject: int) -> None:
         try:
-            await self._storage.accept(draft)
+            await self._storage.settle(draft)
         except StoreFull:  # the next sync of the stream, or the next start, makes up for it
             log.warning("held-not-accepted", subject=subject, version=draft.version)
 
     def _abandon(self, acceptance: Acceptance, reason: RestoreEnd) -> None:
         subject, started = acceptance.started.subject, acceptance.started.seq
         wish = AbandonAcceptance(subject=subject, started=started, reason=reason)
-        acceptance.recorded += self._journal.execute(wish)
-        acceptance.abandoned = reason
+        recorded = self._journal.execute(wish)
+        acceptance.recorded += recorded
+        acceptance.abandoned = reason if recorded else RestoreEnd.REMOVED
 
 
 def _offered(draft: Draft, offer: Offer) -> RecordsCaptured:

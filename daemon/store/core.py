@@ -151,6 +151,19 @@ class Store:
         with self._writing():
             return change(self._connection)
 
+    def owe(self, draft: Draft) -> None:
+        """Note, in the step that records it, that a draft is to be in force.
+
+        Nothing keeps the next sync from beginning then: what comes first, that or `settle`, makes
+        it visible. May be called in any thread.
+        """
+        self._owed[draft.stream] = draft.version
+
+    def settle(self, draft: Draft) -> None:
+        """Make what is owed the version in force, once that is durable."""
+        if self._owed.get(draft.stream) == draft.version:
+            self.accept(draft)
+
     def drop(self, draft: Draft) -> None:
         """Forget a draft."""
         with self._writing():
@@ -215,7 +228,7 @@ class Store:
                     views.refresh(self._connection, provider, name)
                 holding = held.get((connection, provider, name))
                 doubts.reconcile(self._connection, stream, holding)
-        return self._behind(captured)
+        return heads.behind(self._connection, captured)
 
     def show(
         self,
@@ -261,17 +274,6 @@ class Store:
         """Make the outbox agree with the log; which rows (row → connection) are missing."""
         with self._writing():
             return outbox.reconcile(self._connection, waiting)
-
-    def _behind(self, captured: Mapping[tuple[int, str, str], int]) -> list[int]:
-        visible = {
-            (connection, provider, name): head
-            for connection, provider, name, head in self._connection.execute(
-                "SELECT connection, provider, name, head FROM stream"
-            )
-        }
-        return sorted(
-            {key[0] for key, version in captured.items() if visible.get(key, 0) < version}
-        )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from daemon.store import heads, profiles, rows, views, windows
-from daemon.store.profiles import Kind, Profile
+from daemon.store.profiles import Groups, Profile
 from daemon.store.quarantine import Offer
 from events.terms import Mode
 
@@ -91,12 +91,11 @@ def stage(
     assert windowed == (day is not None), "a window stream's records come with their day, only its"
     assert day is None or date.fromisoformat(day).isoformat() == day, "a day is an ISO date"
     page: dict[str, rows.Prepared] = {}
-    kinds: dict[Kind, int] = {}
+    groups: Groups = {}
     for record in records:
         prepared = rows.prepare(record, draft.primary_key, draft.secret)
         page[prepared[0]] = prepared
-        kind = profiles.kind_of(record)
-        kinds[kind] = kinds.get(kind, 0) + 1
+        groups.setdefault(tuple(record), []).append(record.values())
     names = {"stream": draft.stream, "version": draft.version, "day": day}
     with connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -105,11 +104,9 @@ def stage(
             connection.execute(statement, names)
     batch = draft.batches.setdefault(day, Batch())
     batch.fetched += len(records)
-    profiles.add(batch.profile, kinds)
+    profiles.add(batch.profile, groups)
     room = SHAPES_MAX - sum(len(each.shapes) for each in draft.batches.values())
-    new = [
-        shape for shape in dict.fromkeys(names for names, _ in kinds) if shape not in batch.shapes
-    ]
+    new = [shape for shape in groups if shape not in batch.shapes]
     batch.shapes.update(dict.fromkeys(new[:room]))
 
 

@@ -1,6 +1,7 @@
 """Which version is visible, and how does a draft become it? In the caller's transaction."""
 
 import sqlite3
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
@@ -61,6 +62,19 @@ def knows(connection: sqlite3.Connection, stream: int, version: int) -> bool:
         "SELECT 1 FROM version WHERE stream = ? AND version = ?", (stream, version)
     )
     return found.fetchone() is not None
+
+
+def behind(
+    connection: sqlite3.Connection, captured: Mapping[tuple[int, str, str], int]
+) -> list[int]:
+    """The connections of which an older version is visible than was captured."""
+    visible = {
+        (whose, provider, name): head
+        for whose, provider, name, head in connection.execute(
+            "SELECT connection, provider, name, head FROM stream"
+        )
+    }
+    return sorted({key[0] for key, version in captured.items() if visible.get(key, 0) < version})
 
 
 def accept(connection: sqlite3.Connection, stream: int, version: int) -> None:

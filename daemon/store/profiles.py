@@ -4,6 +4,7 @@ Kept with a version are the fields that every record had, with their type where 
 of fields are the provider's words: they lie in the store, never in an event.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -28,10 +29,14 @@ Known = dict[str, str]
 
 
 class Field(Struct, kw_only=True):
-    """So many records have it; these types were seen."""
+    """So many records have it; these types were seen, as Python has them."""
 
     rows: int = 0
-    types: set[str] = msgspec.field(default_factory=set)
+    seen: set[type] = msgspec.field(default_factory=set)
+
+    @property
+    def types(self) -> set[str]:
+        return {TYPES[each] for each in self.seen if each in TYPES}
 
 
 class Profile(Struct, kw_only=True):
@@ -51,23 +56,22 @@ class Broken(Struct, frozen=True, kw_only=True):
         return len(self.gone) + len(self.retyped)
 
 
-Kind = tuple[tuple[str, ...], tuple[type, ...]]
-"""The names of a record's fields, in its order, and the types of their values."""
+Groups = dict[tuple[str, ...], list[Iterable[Any]]]
+"""Some records' values, by the names of their fields in their order."""
 
 
-def add(profile: Profile, kinds: dict[Kind, int]) -> None:
-    """Take in some more records, counted by kind."""
-    for (names, types), count in kinds.items():
-        profile.rows += count
+def add(profile: Profile, groups: Groups) -> None:
+    """Take in some more records, column by column: that costs a fraction of value by value."""
+    for names, records in groups.items():
+        profile.rows += len(records)
         if profile.fields is None:
             continue
-        for name, type_ in zip(names, types, strict=True):
+        for name, column in zip(names, zip(*records, strict=True), strict=True):
             field = profile.fields.get(name)
             if field is None:
                 field = profile.fields[name] = Field()
-            field.rows += count
-            if (kind := TYPES.get(type_)) is not None:
-                field.types.add(kind)
+            field.rows += len(records)
+            field.seen.update(map(type, column))
         if len(profile.fields) > FIELDS_MAX:
             profile.fields = None
 
@@ -85,7 +89,7 @@ def join(profiles: list[Profile]) -> Profile:
         for name, field in each.fields.items():
             known = whole.fields.setdefault(name, Field())
             known.rows += field.rows
-            known.types |= field.types
+            known.seen |= field.seen
     return whole
 
 
@@ -94,7 +98,7 @@ def known(profile: Profile) -> Known | None:
     if profile.fields is None or profile.rows < ROWS_ENOUGH:
         return None
     return {
-        name: next(iter(field.types)) if len(field.types) == 1 else ""
+        name: _only(field.types) or ""
         for name, field in profile.fields.items()
         if field.rows == profile.rows
     }
@@ -123,8 +127,8 @@ def broken(before: Known | None, profile: Profile, *, typed: bool) -> Broken:
         field = profile.fields.get(name)
         if field is None:
             gone.append(name)
-        elif typed and type_ and len(field.types) == 1 and type_ not in field.types:
-            retyped[name] = (type_, next(iter(field.types)))
+        elif typed and type_ and (now := _only(field.types)) and now != type_:
+            retyped[name] = (type_, now)
     return Broken(gone=gone, retyped=retyped)
 
 
@@ -141,5 +145,5 @@ def written(profile: Known | None) -> str | None:
     return None if profile is None else msgspec.json.encode(profile).decode()
 
 
-def kind_of(record: dict[str, Any]) -> Kind:
-    return tuple(record), tuple(map(type, record.values()))
+def _only(types: set[str]) -> str | None:
+    return next(iter(types)) if len(types) == 1 else None

@@ -85,6 +85,12 @@ class Storage:
     async def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
         return await self._run(partial(self._store.change, change))
 
+    def owe(self, draft: Draft) -> None:
+        self._store.owe(draft)
+
+    async def settle(self, draft: Draft) -> None:
+        await self._run(partial(self._store.settle, draft))
+
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))
 
