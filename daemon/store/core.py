@@ -60,9 +60,8 @@ class Store:
             )
 
     def _called(self, connection: int) -> tuple[str, str] | None:
-        row: tuple[str, str] | None = self._connection.execute(
-            "SELECT tenant, name FROM owner WHERE connection = ?", (connection,)
-        ).fetchone()
+        called = "SELECT tenant, name FROM owner WHERE connection = ?"
+        row: tuple[str, str] | None = self._connection.execute(called, (connection,)).fetchone()
         return row
 
     def begin(

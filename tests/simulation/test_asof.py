@@ -69,6 +69,7 @@ class Onlooker:
         tenant, _, provider = name.partition("/")
         wishes = {
             "connection": {"connection": name},
+            "explain": {"connection": name},
             "policy": self.dice.choice([{}, {"connection": name}, {"tenant": tenant}]),
             "get-next-rotation-provider": {"tenant": tenant},
             "calculate-connection-health-score": {"tenant": tenant, "provider": provider},
