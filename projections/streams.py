@@ -108,7 +108,8 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
         case RecordsRefused(stream=name, version=version, cause=FailureClass() as cause, day=day):
             failure = StreamFailure(stream=name, cause=cause, message="", day=day)
             lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
-            return {**streams, name: replace(lost, doubt=recorded.event.guard)}
+            empty = lost.empty if day else cause is FailureClass.EMPTY
+            return {**streams, name: replace(lost, doubt=recorded.event.guard, empty=empty)}
         case RecordsQuarantined(stream=name, version=version) as event:
             failure = StreamFailure(stream=name, cause=event.cause, message="")
             lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
@@ -126,7 +127,8 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                 declared=event.declared,
                 day=event.day,
             )
-            return {**streams, name: replace(lost, doubt=event.guard, held=held)}
+            empty = event.cause is FailureClass.EMPTY
+            return {**streams, name: replace(lost, doubt=event.guard, empty=empty, held=held)}
         case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
             return {**streams, name: replace(streams.get(name, NEW), held=None)}
         case VersionsPruned(stream=name, before=before):

@@ -3,9 +3,11 @@
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.commands import Recover
 from daemon.decide import decide
+from events.schema import RecordsRefused
 from events.terms import FailureClass, Guard, RestoreEnd, RollbackScope, StreamFailure
 from events.versions import (
     AcceptanceStarted,
@@ -36,6 +38,14 @@ HELD = RecordsQuarantined(
     rows=30,
     offered=3,
 )
+REFUSED = RecordsRefused(
+    stream="days",
+    version=90,
+    cause=FailureClass.MALFORMED,
+    fetched=3,
+    rows=30,
+    guard=Guard.SHRUNK,
+)
 BACK = StreamRestored(
     stream="days",
     of=11,
@@ -62,6 +72,16 @@ def test_what_is_held_changes_nothing_but_what_is_said_of_it():
     assert (after.failures, after.failed_in) == (1, 90)
     assert after.failure == StreamFailure(stream="days", cause=FailureClass.MALFORMED, message="")
     assert not after.empty
+
+
+@pytest.mark.requirement("B5")
+def test_a_stream_is_empty_until_an_answer_has_something_in_it_believed_or_not():
+    empty = replace(REFUSED, cause=FailureClass.EMPTY, guard=Guard.EMPTY)
+    assert known(captured(11), empty).streams["days"].empty
+    assert not known(captured(11), empty, HELD).streams["days"].empty
+    assert not known(captured(11), empty, REFUSED).streams["days"].empty
+    of_a_day = replace(REFUSED, day=date(2026, 3, 1))
+    assert known(captured(11), empty, of_a_day).streams["days"].empty
 
 
 @pytest.mark.parametrize(
