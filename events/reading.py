@@ -6,6 +6,9 @@ from pathlib import Path
 from events.codec import decode
 from events.envelope import Recorded
 
+READ_EVENTS = 1000
+"""How many events one read returns at most."""
+
 
 class LogUnusable(Exception):
     """The log cannot be opened as it lies there; the sentence says why and what to do."""
