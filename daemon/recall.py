@@ -13,8 +13,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from events.log import READ_EVENTS
 from events.moment import Reads, last_by
+from events.reading import READ_EVENTS
 from events.snapshots import SnapshotDamaged, Snapshots, Stamp
 from projections import alone, image
 from projections import world as worlds

@@ -196,7 +196,7 @@ class Restorer:
             if (refused := restoring_words.failed(error)) is None:
                 raise
             raise refused from None
-        recorded = self._finished(wish, begun, streams=streams)
+        recorded, visible = self._finished(wish, begun, streams=streams), False
         with trio.CancelScope(shield=True):  # what the log calls restored must become visible
             if not recorded:
                 await bringing_back.drop(self._storage, drafts)

@@ -131,6 +131,7 @@ class Snapshotter:
 
 def label(snapshots: Snapshots, seq: int) -> Label | None:
     """What is said of one in its own words, or None where it has just been dropped."""
+    size = 0
     try:
         size = snapshots.size(seq)
         with closing(snapshots.open(seq)) as found:

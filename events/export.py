@@ -88,11 +88,11 @@ def bound(connection: sqlite3.Connection, moment: int | datetime, *, first: bool
 def whole(connection: sqlite3.Connection, first: int, last: int | None) -> Range | None:
     """The blocks that hold events `first` to `last`, by default all; None where none does."""
     end = connection.execute("SELECT max(last) FROM block").fetchone()[0] or 0
-    last = end if last is None else min(last, end)
-    if not 0 < first <= last:
+    end = end if last is None else min(last, end)
+    if not 0 < first <= end:
         return None
     before = connection.execute(_BEFORE, (first,)).fetchone()
-    upto = connection.execute("SELECT min(last) FROM block WHERE last >= ?", (last,)).fetchone()
+    upto = connection.execute("SELECT min(last) FROM block WHERE last >= ?", (end,)).fetchone()
     return Range(after=before[0] or 0, last=upto[0])
 
 

@@ -13,14 +13,10 @@ from typing import Protocol
 from events import chain, database, reading, verify
 from events.codec import Row, decode
 from events.envelope import Recorded
-from events.reading import LogUnusable, Reader
+from events.reading import READ_EVENTS, LogUnusable, Reader
 from events.writer import Listener, Writer
 
-READ_EVENTS = 1000
-"""How many events one read returns at most."""
-
-
-__all__ = ["Log", "LogUnusable", "SqliteLog"]
+__all__ = ["READ_EVENTS", "Log", "LogUnusable", "SqliteLog"]
 
 
 class Log(Protocol):

@@ -12,6 +12,9 @@ from events.envelope import Recorded
 OpenLog: TypeAlias = sqlite3.Connection
 """A log that is open, for those who have no business with SQLite itself."""
 
+READ_EVENTS = 1000
+"""How many events one read returns at most."""
+
 
 class LogUnusable(Exception):
     """The log cannot be opened as it lies there; the sentence says why and what to do."""

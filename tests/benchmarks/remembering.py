@@ -42,10 +42,10 @@ from tests.benchmarks.idling import sync_all
 
 CONNECTIONS = 2_000
 EVENTS = 1_000_000
-TAIL = 7_000  # since the last snapshot: somewhere between none and as many as it takes to make one
+TAIL = 1_500  # at least, since the last snapshot: most of an hour
 SIZE = 600_000  # of a snapshot, about
 BURST = 100
-TURNS = 3
+TURNS = 1  # a whole replay takes its time
 LOOKS = 25
 NAP_S = 0.001
 
@@ -72,10 +72,7 @@ def _write(directory: Path, recorded: list[Recorded]) -> Recorded:
         while heads.get() < len(recorded):
             pass
         snapshots = _snapshots(directory)
-        due = range(decide.EVENTS, len(recorded) - TAIL + 1, decide.EVENTS)
-        made = [
-            decide.Made(seq, recorded[seq - 1].at, SIZE) for seq in (*due, len(recorded) - TAIL)
-        ]
+        made = _made(recorded)
         keep = decide.kept(made, recorded[-1].at)
         world = World()
         for each in recorded:
@@ -83,6 +80,19 @@ def _write(directory: Path, recorded: list[Recorded]) -> Recorded:
             if each.seq in keep:
                 _take(snapshots, log, world)
     return recorded[-1]
+
+
+def _made(recorded: list[Recorded]) -> list[decide.Made]:
+    """After every hour, or after so many events: what a daemon would have made of it."""
+    made, last = [], recorded[0]
+    for each in recorded[: 1 - TAIL]:
+        events = each.seq - last.seq
+        if events >= decide.EVENTS or (
+            each.at - last.at >= decide.EVERY and events >= decide.EVENTS_MIN
+        ):
+            made.append(decide.Made(each.seq, each.at, SIZE))
+            last = each
+    return made
 
 
 def _snapshots(directory: Path) -> Snapshots:

@@ -20,6 +20,8 @@ import httpx
 import pytest
 import trio
 
+from daemon.past_worker import SNAPSHOTS
+from events.snapshots import Snapshots
 from tests.e2e.daemon import ROOT, Daemon, Home, Line, running
 from tests.rest import provider
 from tests.rest.provider import Asked, http, ok
@@ -240,9 +242,18 @@ class Day:
         """Note every file there is, but those that the user wrote."""
         for path in self.home.root.rglob("*"):
             if path.is_file() and path not in self.written:
-                self.note(str(path.relative_to(self.home.root)), path.read_bytes())
+                self.note(str(path.relative_to(self.home.root)), plain(path))
         for directory in (self.home.root, ROOT):
             assert not list(directory.glob("core*")), "a core was left"
+
+
+def plain(path: Path) -> bytes:
+    """What a file holds; a snapshot lies deflated."""
+    content = path.read_bytes()
+    if path.parent.name != SNAPSHOTS:
+        return content
+    pieces = Snapshots(path.parent, "").open(int(path.name)).pieces()
+    return content + b"".join(body for _, _, _, body in pieces)
 
 
 STREAM = {"path": "/records", "primary_key": ["id"], "empty": "accept"}
