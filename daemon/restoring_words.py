@@ -9,7 +9,7 @@ from daemon.store.restoring import NotTheSame
 from daemon.store.versions import NotKept
 from projections.streams import Stream, oldest_kept
 
-CODES = frozenset({"not-found", "invalid", "running", "busy", "disk-full", "internal"})
+CODES = frozenset({"not-found", "invalid", "running", "busy", "disk-full", "internal", "pruned"})
 """Those of the API with which it is refused."""
 
 
@@ -36,7 +36,7 @@ def pruned(name: str, version: int, stream: Stream) -> str:
 
 
 def not_kept(name: str, version: int, stream: Stream) -> NotBack:
-    return NotBack("not-found", f"does not go back: {pruned(name, version, stream)}")
+    return NotBack("pruned", f"does not go back: {pruned(name, version, stream)}")
 
 
 def not_there(to: int) -> NotBack:

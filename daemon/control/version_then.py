@@ -188,9 +188,17 @@ async def gone(desk: Desk, asked: Asked, what: str) -> Refused:
     )
     return Refused(
         "pruned",
-        f"{what} of {asked.connection}'s {asked.stream} is not kept any more; the oldest that is: "
-        f"version {oldest}; type: rounds data versions {asked.connection} {asked.stream}",
+        f"{what} of {asked.connection}'s {asked.stream} is not kept any more"
+        f"{_pruned_in(desk, asked)}; the oldest that is: version {oldest}; type: rounds data versions {asked.connection} {asked.stream}",
     )
+
+
+def _pruned_in(desk: Desk, asked: Asked) -> str:
+    """The event that says so, of a stream of the present provider."""
+    known = desk.journal.world.connections[asked.subject]
+    stream = known.streams.get(asked.stream, NEW)
+    here = desk.journal.world.providers[known.provider].name == asked.provider
+    return f" (event {stream.pruned_in})" if here and stream.pruned_in else ""
 
 
 async def _moment(desk: Desk, when: str) -> tuple[int, str]:

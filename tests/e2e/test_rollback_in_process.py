@@ -545,7 +545,7 @@ def test_old_versions_go_some_time_after_newer_ones_came_and_the_log_says_so():
             assert replays(shop, daemon)
             with pytest.raises(NotBack) as refused:
                 await shop.back(daemon, versions[0] + 3)
-            assert refused.value.code == "not-found"
+            assert refused.value.code == "pruned"
             assert "is not kept any more (event " in refused.value.why
             assert f"the oldest that is kept is {kept(shop)[0]}" in refused.value.why
             await shop.back(daemon, kept(shop)[1] + 5)
