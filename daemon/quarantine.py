@@ -13,7 +13,7 @@ import structlog
 import trio
 from msgspec import Struct
 
-from daemon.commands import AbandonAcceptance, AcceptHeld, CaptureHeld
+from daemon.commands import AbandonRestore, AcceptHeld, CaptureHeld
 from daemon.journal import Journal, LogBroken
 from daemon.store.core import StoreBroken, StoreFull
 from daemon.store.drafts import Draft
@@ -143,7 +143,7 @@ class Quarantine:
 
     def _abandon(self, acceptance: Acceptance, reason: RestoreEnd) -> None:
         subject, started = acceptance.started.subject, acceptance.started.seq
-        wish = AbandonAcceptance(subject=subject, started=started, reason=reason)
+        wish = AbandonRestore(subject=subject, started=started, reason=reason)
         recorded = self._journal.execute(wish)
         acceptance.recorded += recorded
         acceptance.abandoned = reason if recorded else RestoreEnd.REMOVED

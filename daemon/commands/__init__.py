@@ -66,7 +66,6 @@ from daemon.commands.policy import (
     SetSettings,
 )
 from daemon.commands.quarantine import (
-    AbandonAcceptance,
     AcceptHeld,
     CaptureHeld,
     DropHeld,
@@ -104,7 +103,6 @@ from daemon.commands.syncs import (
 )
 
 __all__ = [
-    "AbandonAcceptance",
     "AbandonRestore",
     "AbandonWrite",
     "AcceptHeld",

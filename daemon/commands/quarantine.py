@@ -5,7 +5,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from events.schema import RecordsCaptured
-from events.terms import Caller, RestoreEnd
+from events.terms import Caller
 
 
 class AcceptHeld(Struct, frozen=True, kw_only=True):
@@ -24,14 +24,6 @@ class CaptureHeld(Struct, frozen=True, kw_only=True):
     offered: RecordsCaptured
 
 
-class AbandonAcceptance(Struct, frozen=True, kw_only=True):
-    """What began with the event `started` cannot be brought to its end."""
-
-    subject: int
-    started: int
-    reason: RestoreEnd
-
-
 class DropHeld(Struct, frozen=True, kw_only=True):
     """Somebody gives up what is held of a stream."""
 
@@ -40,4 +32,4 @@ class DropHeld(Struct, frozen=True, kw_only=True):
     by: Caller | None = None
 
 
-QuarantineCommand: TypeAlias = AcceptHeld | CaptureHeld | AbandonAcceptance | DropHeld
+QuarantineCommand: TypeAlias = AcceptHeld | CaptureHeld | DropHeld

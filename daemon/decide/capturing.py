@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import assert_never
 
 from daemon.commands import (
-    AbandonAcceptance,
     AcceptHeld,
     Capture,
     CaptureHeld,
@@ -104,10 +103,6 @@ def decide(command: QuarantineCommand, world: World) -> Decisions:
             return [(subject, begun)]
         case CaptureHeld():
             return _taken_over(command, known)
-        case AbandonAcceptance(subject=subject, started=started, reason=reason):
-            if known.restoring != started:
-                return []
-            return [(subject, RestoreAbandoned(started=started, reason=reason))]
         case DropHeld(subject=subject, stream=stream):
             if obstacle(known, stream) not in {None, Obstacle.SUPERSEDED}:
                 return []

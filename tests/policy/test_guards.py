@@ -414,7 +414,7 @@ def test_an_acceptance_that_fails_is_closed_once():
     scene = holding(BEGUN)
     number = scene.world.seq
     failed_ = RestoreAbandoned(started=number, reason=RestoreEnd.DISK_FULL)
-    wish = commands.AbandonAcceptance(subject=ONE, started=number, reason=RestoreEnd.DISK_FULL)
+    wish = commands.AbandonRestore(subject=ONE, started=number, reason=RestoreEnd.DISK_FULL)
     scene.when(wish).then((ONE, failed_))
     scene.fold(ONE, failed_)
     scene.when(wish).then()
