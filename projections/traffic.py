@@ -11,9 +11,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MINUTES_KEPT = 60
 
-Traffic = tuple["Minute", ...]
-"""The minutes of the last hour with any calls, in their order."""
-
 
 class Minute(Struct, frozen=True, kw_only=True):
     """In that minute since 1970: all exchanges, those that went wrong, those that were retries."""
@@ -24,6 +21,10 @@ class Minute(Struct, frozen=True, kw_only=True):
     retries: int = 0
     duration_ms: int = 0
     bytes: int = 0
+
+
+Traffic = tuple[Minute, ...]
+"""The minutes of the last hour with any calls, in their order."""
 
 
 def evolve(traffic: Traffic, recorded: Recorded) -> Traffic:

@@ -24,6 +24,7 @@ from events.codec import decode
 from events.envelope import Recorded
 from events.fact import Fact
 from events.snapshots import Snapshots
+from tests.fakes import remembered
 from tests.fakes.memory_log import Disk, MemoryLog
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -73,6 +74,7 @@ class InProcess:
         """One life of the daemon, to its clean stop."""
         async with alive(self.disk, self.dice, self._parts) as daemon:
             yield daemon
+        assert not remembered.wrong(self.disk, self.snapshots)
 
     def declared(self, name: str) -> Declared:
         return Declared(interval=self.interval, credential_file=self.credential_file)

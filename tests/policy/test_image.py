@@ -1,10 +1,15 @@
 """Is a World that became bytes the same again, and one connection's past its slice of it?"""
 
+import importlib
+import pkgutil
+from typing import ForwardRef, Literal, get_args, get_origin
+
 import pytest
 
+import projections
 from events import outbox as writes
 from events.envelope import Recorded
-from events.gateway import CallKind
+from events.gateway import CallKind, CallMade
 from events.schema import FLEET
 from projections import alone, image
 from projections.image import OF_CONNECTION, SLICES
@@ -33,6 +38,7 @@ RICH = (
     *RUNNING,
     (ONE, captured(SYNC)),
     (ONE, succeeded(SYNC)),
+    (ONE, CallMade(endpoint="GET /", method="GET", kind=CallKind.READ, began=1, bytes=9)),
     (OTHER, ADDED),
     (FLEET, setting(interval=HOUR)),
     (TENANT, setting(timezone="Europe/Madrid", priority_order=("weather",))),
@@ -55,6 +61,16 @@ def again(world):
 def test_a_world_becomes_bytes_and_the_same_world_again(upto):
     world = given(*RICH[:upto]).world
     assert again(world) == world
+
+
+@pytest.mark.parametrize(
+    "module", [each.name for each in pkgutil.iter_modules(projections.__path__)]
+)
+def test_no_alias_names_a_class_that_its_own_module_alone_knows(module):
+    """Where it is used, the same name may be another class, which is what would be decoded."""
+    for name, found in vars(importlib.import_module(f"projections.{module}")).items():
+        parts = [each for each in get_args(found) if isinstance(each, str | ForwardRef)]
+        assert parts == [] or get_origin(found) is Literal, name
 
 
 def test_a_setting_keeps_its_type():

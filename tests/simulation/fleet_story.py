@@ -11,6 +11,7 @@ from daemon.replaying import replay
 from events.codec import decode
 from events.envelope import Recorded
 from projections.world import World
+from tests.fakes import remembered
 from tests.fakes.memory_log import MemoryLog
 from tests.simulation.auditor import complaints
 from tests.simulation.auditor.reading import Reading
@@ -97,7 +98,7 @@ def _replay(fleet: Fleet) -> list[str]:
         f"replay differs from what was lived in {name}"
         for name in World.__struct_fields__
         if getattr(again, name) != getattr(fleet.world, name)
-    ]
+    ] + remembered.wrong(fleet.host.disk, fleet.host.snapshots)
 
 
 def _healing(fleet: Fleet, events: list[Recorded]) -> tuple[list[str], int]:

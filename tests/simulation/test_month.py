@@ -28,6 +28,7 @@ from events.schema import (
 from events.terms import DoubtReason, RefreshReason, RunOptions
 from projections.grant import Phase
 from projections.world import World
+from tests.fakes import remembered
 from tests.fakes.memory_log import MemoryLog
 from tests.fakes.provider import ONE_DAY
 from tests.simulation.host import simulated
@@ -99,6 +100,7 @@ def test_a_month_with_kills_keeps_every_promise_and_two_quiet_days_heal_it(seed:
     assert not month.provider.mistreated, f"seed {seed}"
     assert not month.accounts.mistreated, f"seed {seed}"
     check_it_tried_everything(month, events)
+    assert not remembered.wrong(month.disk, month.host.snapshots)
     world = replayed(month)
     check_records(month, world)
     check_days(month, world)
