@@ -9,7 +9,6 @@ from daemon.store.restoring import NotTheSame
 from daemon.store.versions import NotKept
 from projections.streams import Stream, oldest_kept
 
-
 CODES = frozenset({"not-found", "invalid", "running", "busy", "disk-full", "internal", "pruned"})
 """Those of the API with which it is refused."""
 

@@ -190,7 +190,8 @@ async def gone(desk: Desk, asked: Asked, what: str) -> Refused:
     return Refused(
         "pruned",
         f"{what} of {asked.connection}'s {asked.stream} is not kept any more"
-        f"{_pruned_in(desk, asked)}; the oldest that is: version {oldest}; type: rounds data versions {asked.connection} {asked.stream}",
+        f"{_pruned_in(desk, asked)}; the oldest that is: version {oldest}; "
+        f"type: rounds data versions {asked.connection} {asked.stream}",
     )
 
 
