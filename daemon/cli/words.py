@@ -81,6 +81,7 @@ from events.terms import (
     BackfillEnd,
     Caller,
     FailureClass,
+    Guard,
     ScheduleReason,
 )
 from events.versions import RestoreEvent, VersionEvent
@@ -230,7 +231,8 @@ def _stream(event: CallFailed | CallMade | RecordsCaptured | RecordsRefused) -> 
             return f"{stream}{of}: {times.count(fetched, 'record')} fetched, {_differences(event)}"
         case RecordsRefused(stream=stream, fetched=fetched, rows=rows, cause=cause, day=day):
             of = f" of {day}" if day else ""
-            why = guard_words.what(event) if event.guard else CAUSES[cause]
+            empty = event.guard in (None, Guard.EMPTY)
+            why = CAUSES[cause] if empty else guard_words.what(event)
             return (
                 f"{stream}{of}: {times.count(fetched, 'record')} refused ({why}); "
                 f"the {times.count(rows, 'row')} of before stay"
