@@ -8,7 +8,7 @@ from trio.testing import MockClock
 from events.codec import decode
 from events.envelope import Recorded
 from events.schema import ClockStepped, SyncScheduled, SyncSkipped, SyncStarted
-from events.terms import ScheduleReason, SkipReason
+from events.terms import Kind, ScheduleReason, SkipReason
 from tests.simulation.lives import EPOCH, Month
 from tests.simulation.oracle import complaints
 
@@ -50,7 +50,10 @@ def test_after_a_jump_back_nothing_waits_for_the_old_time():
     after = [
         each
         for each in events
-        if each.seq > stepped.seq and each.subject == hourly and isinstance(each.event, SyncStarted)
+        if each.seq > stepped.seq
+        and each.subject == hourly
+        and isinstance(each.event, SyncStarted)
+        and each.event.kind is Kind.SCHEDULED  # how many are tried again is a matter of weather
     ]
     assert 20 <= len(after) <= 26
 
