@@ -117,7 +117,6 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.start_soon(_narrate, narrated)
         nursery.start_soon(Sweeper(journal, storage).run)
         quarantine = Quarantine(journal, storage, nursery)
-        nursery.start_soon(quarantine.run)
         begun = journal.execute(commands.Recover(version=parts.version))
         _miss(journal, missing)
         providers = _declared(parts, journal)
