@@ -185,10 +185,9 @@ def _keeper(parts: Parts, journal: Journal, providers: Mapping[int, Provider]) -
 
 def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quarantine:
     """Who clears away what the data store need not keep, and who settles what it holds."""
-    quarantine = Quarantine(journal, storage, nursery)
-    for each in (Sweeper(journal, storage), Pruner(journal, storage), quarantine):
-        nursery.start_soon(each.run)
-    return quarantine
+    nursery.start_soon(Sweeper(journal, storage).run)
+    nursery.start_soon(Pruner(journal, storage).run)
+    return Quarantine(journal, storage, nursery)
 
 
 def _gateway(

@@ -50,23 +50,8 @@ class Quarantine:
         self._storage = storage
         self._nursery = nursery
         self._over: list[tuple[Recorded, str, int]] = []
-        self._more = trio.Event()
+        self._sweeping = False
         journal.observe(self._observe)
-
-    async def run(self) -> None:
-        """Let what is held no more go from the store. Raises LogBroken."""
-        while True:
-            await self._more.wait()
-            self._more = trio.Event()
-            over, self._over = self._over, []
-            await self._journal.durable([over[-1][0]])
-            for at, (recorded, stream, version) in enumerate(over):
-                try:
-                    await self._storage.drop_held(recorded.subject, stream, version)
-                except StoreFull:  # it stays until the next one goes, or we start again
-                    log.warning("held-not-dropped", subject=recorded.subject, version=version)
-                    self._over = over[at:] + self._over
-                    break
 
     def accept(self, wish: AcceptHeld, supervisor: Supervisor) -> Acceptance | None:
         """Begin to take over what is held; None where `decide` says no.
@@ -88,7 +73,22 @@ class Quarantine:
                 self._over.append((recorded, stream, version))
             case _:
                 return
-        self._more.set()
+        if not self._sweeping:
+            self._sweeping = True
+            self._nursery.start_soon(self._sweep)
+
+    async def _sweep(self) -> None:
+        """Let what is held no more go from the store. Raises LogBroken."""
+        while self._over:
+            recorded, stream, version = self._over[0]
+            await self._journal.durable([recorded])
+            try:
+                await self._storage.drop_held(recorded.subject, stream, version)
+            except StoreFull:  # it stays until the next one goes, or we start again
+                log.warning("held-not-dropped", subject=recorded.subject, version=version)
+                break
+            del self._over[0]
+        self._sweeping = False
 
     async def _guarded(self, acceptance: Acceptance, supervisor: Supervisor) -> None:
         try:
