@@ -189,9 +189,11 @@ class Daemon:
         wire = httpx.AsyncHTTPTransport(uds=str(self.home.socket), verify=False)
         return httpx.AsyncClient(transport=wire, base_url="http://rounds", timeout=WAIT_S)
 
-    async def tail(self, wanted: Callable[[Line], Any], after: int = 0) -> list[Line]:
+    async def tail(
+        self, wanted: Callable[[Line], Any], after: int = 0, *, within_s: float = WAIT_S
+    ) -> list[Line]:
         """Follow the event stream up to the first event that is wanted; all that came by then."""
-        return await self._tail(lambda item: wanted(item["event"]), after)
+        return await self._tail(lambda item: wanted(item["event"]), after, within_s)
 
     async def events(self, *, after: int, last: int) -> list[Line]:
         """Follow the event stream from one number to another."""
@@ -221,10 +223,12 @@ class Daemon:
         """What it wrote to standard error."""
         return self.err.decode()
 
-    async def _tail(self, wanted: Callable[[Line], Any], after: int) -> list[Line]:
+    async def _tail(
+        self, wanted: Callable[[Line], Any], after: int, within_s: float = WAIT_S
+    ) -> list[Line]:
         items: list[Line] = []
         async with await self.follow(after) as stream:
-            with trio.fail_after(WAIT_S):
+            with trio.fail_after(within_s):
                 rest = b""
                 async for chunk in stream:
                     *whole, rest = (rest + chunk).split(b"\n")
