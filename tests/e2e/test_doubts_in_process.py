@@ -47,7 +47,7 @@ class Source(InProcess):
     async def accept(self, daemon):
         """Take over what is held; how that ended, None for well."""
         acceptance = daemon.quarantine.accept(
-            commands.AcceptHeld(subject=self.subject, stream="items")
+            commands.AcceptHeld(subject=self.subject, stream="items"), daemon.supervisor
         )
         await acceptance.done.wait()
         return acceptance.abandoned
@@ -222,7 +222,7 @@ async def test_no_sync_starts_while_something_is_taken_over_and_it_starts_then(s
     await source.sync(daemon)
     asked = len(source.asked)
     acceptance = daemon.quarantine.accept(
-        commands.AcceptHeld(subject=source.subject, stream="items")
+        commands.AcceptHeld(subject=source.subject, stream="items"), daemon.supervisor
     )
     daemon.journal.execute(commands.Request(subject=source.subject))
     assert daemon.journal.execute(commands.Start(subject=source.subject)) == []
@@ -238,7 +238,7 @@ async def test_a_connection_that_is_removed_meanwhile_ends_it(source, daemon):
     source.answers = lambda query: items(0, 100, text="y")
     await source.sync(daemon)
     acceptance = daemon.quarantine.accept(
-        commands.AcceptHeld(subject=source.subject, stream="items")
+        commands.AcceptHeld(subject=source.subject, stream="items"), daemon.supervisor
     )
     daemon.journal.execute(commands.Remove(subject=source.subject))
     await acceptance.done.wait()

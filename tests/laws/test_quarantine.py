@@ -275,7 +275,7 @@ def test_what_is_held_is_never_visible_and_never_lost_until_somebody_says_so(his
 @pytest.fixture
 def store(tmp_path):
     with closing(Store(tmp_path / "data")) as opened:
-        opened.name(1, *OWNERS[1])
+        opened.name_all({1: OWNERS[1]})
         captured(opened, 5, [{"id": 1, "text": "old"}])
         yield opened
 
