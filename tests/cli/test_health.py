@@ -99,7 +99,7 @@ def test_a_connection_is_shown_with_its_uptime_and_its_streams_health(daemon):
     shown = daemon.rounds("connection", "show", "acme/weather").out
     assert re.search(r"health +healthy \(excellent\)\n", shown)
     assert re.search(r"uptime +100 % of the time since its first sync\n", shown)
-    assert re.search(r"last success +\d\d:\d\d \(", shown)
+    assert re.search(r"last success +(?:\d{4}-\d\d-\d\d )?\d\d:\d\d \(", shown)
     assert re.search(r"days +30 +\d+ +healthy +", shown)
     found = daemon.rounds("connection", "show", "acme/broken", "--json").document["connection"]
     assert (found["condition"], found["overall"]) == ("unhealthy", "poor")
