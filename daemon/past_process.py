@@ -7,8 +7,6 @@
 One question at a time; the others wait in line.
 """
 
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from subprocess import PIPE
 import msgspec
 import trio
 
+from daemon import own_process
 from daemon.past import PastUnavailable
 from daemon.past_worker import FRAME_BYTES_MAX, LENGTH, Ask, End, Failure, Part, Said, frame
 from daemon.recall import Question
@@ -28,7 +27,6 @@ IDLE_S = 120.0  # who looks at the past looks again; then its memory is given ba
 WAITING_MAX = 16  # questions that wait in line
 ANSWER_S = 600.0  # a hundred million events, without a snapshot
 CHUNK_BYTES = 256 * 1024
-ROOT = Path(__file__).parents[1]
 BROKEN = "what was true then could not be worked out: its process ended; ask again"
 
 _decode = msgspec.msgpack.Decoder(Said).decode
@@ -134,11 +132,13 @@ class PastProcess:
 
 
 async def _open(state: str, version: str) -> trio.Process:
-    """Nothing is passed on but where the log lies: not even what our own environment says."""
-    command = [sys.executable, "-P", "-m", "daemon.past_worker", state, version]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", os.defpath)}
+    """Nothing is passed on but where the log lies."""
     return await trio.lowlevel.open_process(
-        command, stdin=PIPE, stdout=PIPE, env=environment, cwd="/"
+        own_process.command("daemon.past_worker", state, version),
+        stdin=PIPE,
+        stdout=PIPE,
+        env=own_process.environment(),
+        cwd="/",
     )
 
 

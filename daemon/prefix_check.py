@@ -5,7 +5,6 @@ in a process of its own, while the daemon already works: what was changed there 
 later than without a snapshot, not never.
 """
 
-import os
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -13,12 +12,12 @@ from pathlib import Path
 import structlog
 import trio
 
+from daemon import own_process
 from events import verify
 from events.reading import LogUnusable, open_for_reading
 from events.snapshots import Snapshots
 
 FOUND = 3  # the exit code for damage; any other is no verdict
-ROOT = Path(__file__).parents[1]
 
 log = structlog.get_logger()
 
@@ -30,12 +29,11 @@ async def watch(state: Path, snapshots: Snapshots, upto: int) -> None:
     """
     if not upto:
         return
-    command = [sys.executable, "-P", "-m", "daemon.prefix_check", str(state), str(upto)]
     done = await trio.run_process(
-        command,
+        own_process.command("daemon.prefix_check", str(state), str(upto)),
         capture_stdout=True,
         check=False,
-        env={"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", os.defpath)},
+        env=own_process.environment(),
     )
     if done.returncode == FOUND:
         snapshots.drop(snapshots.numbers())

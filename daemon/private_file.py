@@ -7,6 +7,8 @@ from pathlib import Path
 
 import structlog
 
+from events import directory
+
 OTHERS = 0o077
 
 log = structlog.get_logger()
@@ -16,7 +18,7 @@ def make(path: Path) -> None:
     """Make it, empty, if there is none; on disk on return. Raises OSError."""
     with suppress(FileExistsError):
         os.close(_create(path))
-        _sync_directory(path.parent)
+        directory.sync(path.parent)
 
 
 def replace(path: Path, text: str) -> None:
@@ -31,7 +33,7 @@ def replace(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     written.rename(path)
-    _sync_directory(path.parent)
+    directory.sync(path.parent)
 
 
 def beside(path: Path) -> Path:
@@ -54,11 +56,3 @@ def seen_by_others(path: Path) -> int | None:
 
 def _create(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -125,7 +125,6 @@ class Quarantine:
             acceptance.recorded += recorded
             match [each.event for each in recorded]:
                 case [RecordsCaptured(), QuarantineAccepted()]:
-                    self._storage.owe(draft)  # before a sync can begin
                     await self._journal.durable(recorded)
                     await self._accept(draft, subject)
                 case [RestoreAbandoned(reason=reason)]:
@@ -137,7 +136,7 @@ class Quarantine:
 
     async def _accept(self, draft: Draft, subject: int) -> None:
         try:
-            await self._storage.settle(draft)
+            await self._storage.accept(draft)
         except StoreFull:  # the next sync of the stream, or the next start, makes up for it
             log.warning("held-not-accepted", subject=subject, version=draft.version)
 

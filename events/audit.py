@@ -210,10 +210,9 @@ def origin(head: Noted) -> str:
 
 def _block(connection: sqlite3.Connection, last: int) -> bytes | None:
     try:
-        found = connection.execute("SELECT hash FROM block WHERE last = ?", (last,)).fetchone()
+        return verify.block_at(connection, last)
     except sqlite3.DatabaseError:
         return None
-    return found[0] if found and isinstance(found[0], bytes) else None
 
 
 def _lost(

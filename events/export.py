@@ -17,7 +17,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from events import chain, verify
+from events import verify
 from events.codec import Row, to_microseconds
 from events.verify import Broken, Kind
 
@@ -91,9 +91,8 @@ def whole(connection: sqlite3.Connection, first: int, last: int | None) -> Range
     end = end if last is None else min(last, end)
     if not 0 < first <= end:
         return None
-    before = connection.execute(_BEFORE, (first,)).fetchone()
     upto = connection.execute("SELECT min(last) FROM block WHERE last >= ?", (end,)).fetchone()
-    return Range(after=before[0] or 0, last=upto[0])
+    return Range(after=verify.before(connection, first), last=upto[0])
 
 
 def tenants(connection: sqlite3.Connection, tenant: int) -> set[int]:
@@ -113,7 +112,7 @@ def lines(
     names: Mapping[int, str],
 ) -> Iterator[bytes]:
     """The file, a line at a time, each checked on the way. Raises Broken."""
-    previous = _previous(connection, range_.after)
+    previous = verify.chained_to(connection, range_.after)
     yield _line(
         Header(
             format=FORMAT,
@@ -133,15 +132,6 @@ def lines(
             BlockLine(first=first, last=last, hash=hash_.hex(), left_out=len(rows) - len(wanted))
         )
         first = last + 1
-
-
-def _previous(connection: sqlite3.Connection, after: int) -> bytes:
-    if not after:
-        return chain.GENESIS
-    found = connection.execute("SELECT hash FROM block WHERE last = ?", (after,)).fetchone()
-    if found is None or not isinstance(found[0], bytes):
-        raise Broken(f"no block ends at event {after}", Kind.MISSING_BLOCK)
-    return found[0]
 
 
 def _event(row: Row, names: Mapping[int, str]) -> EventLine:
@@ -176,7 +166,6 @@ def _line(what: Struct) -> bytes:
 
 _FIRST_SINCE = "SELECT seq FROM event WHERE at >= ? ORDER BY seq LIMIT 1"
 _LAST_UNTIL = "SELECT seq FROM event WHERE at <= ? ORDER BY seq DESC LIMIT 1"
-_BEFORE = "SELECT max(last) FROM block WHERE last < ?"
 _OF_TENANT = """
     SELECT subject FROM event
     WHERE type = 'connection-added' AND json_extract(body, '$.tenant') = ?

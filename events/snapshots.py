@@ -23,6 +23,8 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from events import directory
+
 MARK = b"rounds-snapshot1"
 """How a file ends, and in which form it is."""
 TAIL = struct.Struct(f"<Q32s{len(MARK)}s")
@@ -134,7 +136,7 @@ class Draft:
         os.fsync(self._file.fileno())
         self._file.close()
         self._path.rename(self._path.with_name(_name(stamp.seq)))
-        _sync(self._path.parent)
+        directory.sync(self._path.parent)
 
     def drop(self) -> None:
         """Leave nothing of it, if it was not finished. Safe to call after it was."""
@@ -238,11 +240,3 @@ def _contents(file: BinaryIO) -> Contents:
         return msgspec.json.decode(packed, type=Contents)
     except (OSError, struct.error, msgspec.DecodeError) as error:
         raise SnapshotDamaged(f"it cannot be read ({error})") from error
-
-
-def _sync(directory: Path) -> None:
-    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -102,6 +102,21 @@ def before(connection: sqlite3.Connection, seq: int) -> int:
     return last or 0
 
 
+def block_at(connection: sqlite3.Connection, last: int) -> bytes | None:
+    """The hash of the block that ends at that event, as it stands there; None where none does."""
+    found = connection.execute("SELECT hash FROM block WHERE last = ?", (last,)).fetchone()
+    return found[0] if found and isinstance(found[0], bytes) else None
+
+
+def chained_to(connection: sqlite3.Connection, after: int) -> bytes:
+    """What the block behind event `after` is chained to. Raises Broken."""
+    if not after:
+        return chain.GENESIS
+    if (found := block_at(connection, after)) is None:
+        raise Broken(f"no block ends at event {after}", Kind.MISSING_BLOCK)
+    return found
+
+
 def count(connection: sqlite3.Connection) -> None:
     """Raise Broken where there are more rows than the blocks name.
 
@@ -124,7 +139,7 @@ def read_mark(directory: Path) -> mark.Mark | None:
 def _chained(
     connection: sqlite3.Connection, noted: mark.Mark | None, after: int, upto: int | None
 ) -> Generator[Block, None, None]:
-    head, previous = after, _hash(connection, after)
+    head, previous = after, chained_to(connection, after)
     if noted and noted.seq <= after:
         _look_up(connection, noted)
     events = Events(connection, after)
@@ -167,16 +182,6 @@ def _look_up(connection: sqlite3.Connection, noted: mark.Mark) -> None:
 
 def _unreadable(error: sqlite3.DatabaseError) -> Broken:
     return Broken(f"SQLite cannot read it to the end ({error})", Kind.UNREADABLE)
-
-
-def _hash(connection: sqlite3.Connection, after: int) -> bytes:
-    """What the block behind event `after` is chained to."""
-    if not after:
-        return chain.GENESIS
-    found = connection.execute("SELECT hash FROM block WHERE last = ?", (after,)).fetchone()
-    if found is None or not isinstance(found[0], bytes):
-        raise Broken(f"no block ends at event {after}", Kind.MISSING_BLOCK)
-    return found[0]
 
 
 def _take(events: Events, first: int, last: int) -> list[Row]:

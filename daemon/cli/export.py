@@ -1,18 +1,16 @@
 """How does a part of the log become a file for somebody else?"""
 
 import difflib
-import os
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
-from daemon.cli import client, config, screen, when
+from daemon.cli import client, config, export_file, screen, when
 from daemon.cli.arguments import examples, known
 from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit, PipeClosed
@@ -200,27 +198,8 @@ def _write(lines: Iterator[bytes], output: Path | None) -> int:
         except BrokenPipeError:
             raise PipeClosed from None
         return count
-    part = output.with_name(f".{output.name}.part")
-    try:
-        with _fresh(part) as file:
-            count = _copy(lines, file.write)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(output)
-    except OSError as error:
-        raise Ended(
-            Exit.FAILED, f"{output} cannot be written ({error.strerror}); name another place"
-        ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
-    return count
-
-
-def _fresh(path: Path) -> BinaryIO:
-    """What happened to whom is nobody else's business: only the owner reads it."""
-    path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    with export_file.writing(output, force=True) as file:
+        return _copy(lines, file.write)
 
 
 def _copy(lines: Iterator[bytes], write: Callable[[bytes], object]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from daemon.cli.ending import Ended, Exit
+from events import directory
 
 
 def check(path: Path, *, force: bool) -> None:
@@ -43,10 +44,12 @@ def writing(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
                 _place(Path(part.name), path, force=force)
             finally:
                 Path(part.name).unlink(missing_ok=True)
-        _settle(path.parent)
+        directory.sync(path.parent)
     except OSError as error:
         raise Ended(
-            Exit.FAILED, f"nothing was exported to {path}: {error.strerror or error}"
+            Exit.FAILED,
+            f"nothing was exported to {path}, which cannot be written ({error.strerror or error}); "
+            "name another place",
         ) from None
 
 
@@ -63,12 +66,3 @@ def _place(part: Path, path: Path, *, force: bool) -> None:
     except OSError:  # a file system without links
         check(path, force=False)
         part.replace(path)
-
-
-def _settle(directory: Path) -> None:
-    """Have the new name on disk, too."""
-    opened = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from msgspec.structs import replace
+
 from daemon.control import version_then
 from daemon.control.data_messages import Data, DataQuery
 from daemon.control.desk import Desk, Refused
@@ -28,17 +30,10 @@ async def data(desk: Desk, query: DataQuery, by: Caller) -> Data:
     else:
         return await _current(desk, query, asked)
     page = await _page(desk, query, asked, then)
-    return Data(
-        seq=desk.journal.head.seq,
-        connection=query.connection,
-        stream=query.stream,
-        version=page.version,
-        rows=page.rows,
-        records=page.records,
-        after=page.after,
+    return replace(
+        _shown(desk, query, page),
         provider=then.provider,
         captured_at=then.at,
-        now=desk.journal.clock.now(),
         event=then.event,
         current=page.current,
     )
@@ -56,6 +51,18 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
     came = await version_then.came_by(desk, asked, page.version, desk.journal.head.seq)
     stream = version_then.everywhere(desk, asked)[at].get(query.stream, NEW)
     last_good = "relinked" if at != known.provider else "retired" if is_over(known) else None
+    return replace(
+        _shown(desk, query, page),
+        provider=provider,
+        captured_at=stream.captured_at,
+        last_good=last_good,
+        event=came.recorded.seq if came else None,
+        current=page.version,
+        held=_held(stream),
+    )
+
+
+def _shown(desk: Desk, query: DataQuery, page: Page) -> Data:
     return Data(
         seq=desk.journal.head.seq,
         connection=query.connection,
@@ -64,13 +71,7 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
         rows=page.rows,
         records=page.records,
         after=page.after,
-        provider=provider,
-        captured_at=stream.captured_at,
         now=desk.journal.clock.now(),
-        last_good=last_good,
-        event=came.recorded.seq if came else None,
-        current=page.version,
-        held=_held(stream),
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.commands import DeclareProvider, FillPass, NoteVaultKey, Recover, SetPolicy
-from daemon.decide import outbox, passes
+from daemon.decide import outbox, passes, restoring
 from daemon.decide.decisions import Decisions
 from daemon.decide.doubt import RETRY
 from daemon.decide.outcome import interrupted
@@ -15,7 +15,6 @@ from events.schema import (
     VaultKeyRotated,
 )
 from events.terms import InterruptReason, RestoreEnd
-from events.versions import RestoreAbandoned
 from projections.grant import Phase
 from projections.world import World
 
@@ -37,11 +36,10 @@ def recover(command: Recover, world: World, now: datetime) -> Decisions:
 
 
 def _abandoned(world: World) -> Decisions:
-    begun = {subject: world.connections[subject].restoring for subject in world.fleet.restoring}
     return [
-        (subject, RestoreAbandoned(started=started, reason=RestoreEnd.DIED))
-        for subject, started in sorted(begun.items())
-        if started is not None
+        event
+        for subject in sorted(world.fleet.restoring)
+        for event in restoring.abandoned(subject, world.connections[subject], RestoreEnd.DIED)
     ]
 
 

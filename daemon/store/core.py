@@ -150,19 +150,6 @@ class Store:
         with self._writing():
             return change(self._connection)
 
-    def owe(self, draft: Draft) -> None:
-        """Note, in the step that records it, that a draft is to be in force.
-
-        Nothing keeps the next sync from beginning then: what comes first, that or `settle`, makes
-        it visible. May be called in any thread.
-        """
-        self._owed[draft.stream] = draft.version
-
-    def settle(self, draft: Draft) -> None:
-        """Make what is owed the version in force, once that is durable."""
-        if self._owed.get(draft.stream) == draft.version:
-            self.accept(draft)
-
     def drop(self, draft: Draft) -> None:
         """Forget a draft."""
         with self._writing():

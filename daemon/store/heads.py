@@ -22,13 +22,18 @@ class Head(Struct, frozen=True, kw_only=True):
 
 def current(connection: sqlite3.Connection, stream: int) -> Head:
     """Of the version that is visible."""
+    (head,) = connection.execute("SELECT head FROM stream WHERE id = ?", (stream,)).fetchone()
+    return of(connection, stream, head) or Head()
+
+
+def of(connection: sqlite3.Connection, stream: int, version: int) -> Head | None:
+    """Of that version; None where it is not kept."""
     row = connection.execute(
-        "SELECT rows, digest, cursor, types, profile FROM stream JOIN version "
-        "ON version.stream = stream.id AND version.version = stream.head WHERE stream.id = ?",
-        (stream,),
+        "SELECT rows, digest, cursor, types, profile FROM version WHERE stream = ? AND version = ?",
+        (stream, version),
     ).fetchone()
     if row is None:
-        return Head()
+        return None
     return Head(
         count=row[0],
         digest=row[1],
@@ -38,8 +43,14 @@ def current(connection: sqlite3.Connection, stream: int) -> Head:
     )
 
 
-def put(connection: sqlite3.Connection, stream: int, version: int, kept: Head, of: Offer) -> None:
-    """Keep it of a version that was compared, with what accepting that one changes."""
+def put(
+    connection: sqlite3.Connection,
+    stream: int,
+    version: int,
+    kept: Head,
+    offer: Offer | None = None,
+) -> None:
+    """Keep it of a version, and of one that was compared what accepting that changes."""
     connection.execute(
         "INSERT INTO version (stream, version, rows, digest, cursor, types, profile, offer) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -51,7 +62,7 @@ def put(connection: sqlite3.Connection, stream: int, version: int, kept: Head, o
             kept.cursor,
             kept.types,
             profiles.written(kept.profile),
-            msgspec.json.encode(of).decode(),
+            msgspec.json.encode(offer).decode() if offer else None,
         ),
     )
 

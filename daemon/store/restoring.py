@@ -16,8 +16,9 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, rows, versions
+from daemon.store import drafts, heads, rows, versions
 from daemon.store.drafts import Draft
+from daemon.store.heads import Head
 from daemon.store.versions import NotKept
 
 STEP_ROWS = 5000  # looked at in one transaction: others get the store in between
@@ -45,16 +46,6 @@ class Restored(Struct, frozen=True, kw_only=True):
     added: int
     changed: int
     removed: int
-
-
-class Mark(Struct, frozen=True, kw_only=True):
-    """What is known of a version as a whole."""
-
-    rows: int
-    digest: bytes
-    cursor: str | None
-    types: str | None
-    profile: str | None
 
 
 def start(of: int) -> Place:
@@ -87,24 +78,19 @@ def conclude(connection: sqlite3.Connection, draft: Draft, of: int) -> Restored:
     Raises NotTheSame where its rows are not those that the version had, and NotKept.
     """
     names = {"stream": draft.stream, "version": draft.version}
-    (head,) = connection.execute("SELECT head FROM stream WHERE id = :stream", names).fetchone()
-    before, was = _mark(connection, draft.stream, head), _mark(connection, draft.stream, of)
+    before, was = heads.current(connection, draft.stream), _of(connection, draft.stream, of)
     added, changed, removed = connection.execute(drafts.COUNT, names).fetchone()
-    total = before.rows + added - removed
+    total = before.count + added - removed
     digest = rows.combine(
         before.digest,
         _hashed(connection, draft),
         (row for (row,) in connection.execute(drafts.DIGESTS_OUT, names)),
     )
-    if (total, digest) != (was.rows, was.digest):
+    if (total, digest) != (was.count, was.digest):
         raise NotTheSame(
-            f"version {of} had {was.rows} rows, and {total} were put together, or others than then"
+            f"version {of} had {was.count} rows, and {total} were put together, or others than then"
         )
-    connection.execute(
-        "INSERT INTO version (stream, version, rows, digest, cursor, types, profile) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (draft.stream, draft.version, total, digest, was.cursor, was.types, was.profile),
-    )
+    heads.put(connection, draft.stream, draft.version, was)
     return Restored(rows=total, digest=digest.hex(), added=added, changed=changed, removed=removed)
 
 
@@ -118,7 +104,7 @@ def cursor(
     found = versions.find(connection, subject, stream, provider)
     if found is None:
         return None
-    return _mark(connection, found[0], found[1] if version < 0 else version).cursor
+    return _of(connection, found[0], found[1] if version < 0 else version).cursor
 
 
 def _some(connection: sqlite3.Connection, stream: int, place: Place) -> list[tuple[int, int]]:
@@ -134,16 +120,14 @@ def _some(connection: sqlite3.Connection, stream: int, place: Place) -> list[tup
     return found
 
 
-def _mark(connection: sqlite3.Connection, stream: int, version: int) -> Mark:
+def _of(connection: sqlite3.Connection, stream: int, version: int) -> Head:
+    """What was kept with a version. Raises NotKept."""
     if version == NOTHING:
-        return Mark(rows=0, digest=rows.NOTHING, cursor=None, types=None, profile=None)
-    row = connection.execute(
-        "SELECT rows, digest, cursor, types, profile FROM version WHERE stream = ? AND version = ?",
-        (stream, version),
-    ).fetchone()
-    if row is None:
+        return Head()
+    kept = heads.of(connection, stream, version)
+    if kept is None:
         raise NotKept(version, versions.oldest_kept(connection, stream))
-    return Mark(rows=row[0], digest=row[1], cursor=row[2], types=row[3], profile=row[4])
+    return kept
 
 
 def _hashed(connection: sqlite3.Connection, draft: Draft) -> Iterator[bytes]:

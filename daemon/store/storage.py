@@ -85,17 +85,11 @@ class Storage:
     async def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
         return await self._run(partial(self._store.change, change))
 
-    def owe(self, draft: Draft) -> None:
-        self._store.owe(draft)
-
-    async def settle(self, draft: Draft) -> None:
-        await self._run(partial(self._store.settle, draft))
-
     async def drop(self, draft: Draft) -> None:
         await self._run(partial(self._store.drop, draft))
 
     async def refuse(self, draft: Draft) -> None:
-        await self._change(partial(doubts.refuse, draft=draft))
+        await self.change(partial(doubts.refuse, draft=draft))
 
     async def hold(self, draft: Draft) -> None:
         await self._run(partial(self._store.hold, draft))
@@ -103,7 +97,7 @@ class Storage:
     async def stage_held(
         self, connection: int, provider: str, stream: str, *, held: int, version: int
     ) -> tuple[Draft, Offer] | None:
-        return await self._change(
+        return await self.change(
             partial(
                 doubts.stage,
                 whose=connection,
@@ -115,10 +109,7 @@ class Storage:
         )
 
     async def drop_held(self, connection: int, stream: str, version: int) -> None:
-        await self._change(partial(doubts.drop, whose=connection, stream=stream, version=version))
-
-    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._run(partial(self._store.change, change))
+        await self.change(partial(doubts.drop, whose=connection, stream=stream, version=version))
 
     async def position(self, connection: int, stream: str, provider: str | None = None) -> Position:
         return await self._run(partial(self._store.position, connection, stream, provider))
