@@ -69,20 +69,25 @@ async def drop(storage: Storage, drafts: list[Draft]) -> None:
             await storage.drop(draft)
 
 
-async def accept(storage: Storage, drafts: list[Draft]) -> bool:
-    """Bring all of them into force at once; False where the disk has no room for that yet."""
+async def accept(
+    storage: Storage, drafts: list[Draft], journal: Journal, nursery: trio.Nursery
+) -> bool:
+    """Bring all of them into force at once; False where the disk has no room for that yet.
+
+    Then it is made up for in `nursery`, and nothing new begins before that. If we die on the way,
+    the next start does it.
+    """
     try:
         await storage.accept(*drafts)
     except StoreFull:
+        held = journal.hold("data")
+        nursery.start_soon(partial(_make_up, storage, drafts, journal, held=held))
         return False
     return True
 
 
-async def make_up(storage: Storage, drafts: list[Draft], journal: Journal, *, held: bool) -> None:
-    """Bring into force what a full disk keeps from it; nothing new begins before that.
-
-    `held` says that it is we who keep it from that. If we die in here, the next start does it.
-    """
+async def _make_up(storage: Storage, drafts: list[Draft], journal: Journal, *, held: bool) -> None:
+    """`held` says that it is we who keep new syncs from beginning."""
     while True:
         await trio.sleep(ROOM_RETRY_S)
         with suppress(StoreFull):

@@ -13,6 +13,7 @@ import structlog
 import trio
 from msgspec import Struct
 
+from daemon import bringing_back
 from daemon.commands import AbandonRestore, AcceptHeld, CaptureHeld
 from daemon.journal import Journal, LogBroken
 from daemon.store.core import StoreBroken, StoreFull
@@ -34,12 +35,16 @@ log = structlog.get_logger()
 
 
 class Acceptance(Struct, kw_only=True, eq=False):
-    """One that is under way: `done` once it is in force, or `abandoned`."""
+    """One that is under way: `done` once it is in force, or `abandoned`.
+
+    `visible` says that it can be seen by then: a full disk may keep it from that for a while.
+    """
 
     started: Recorded
     done: trio.Event
     recorded: list[Recorded]
     abandoned: RestoreEnd | None = None
+    visible: bool = True
 
 
 class Quarantine:
@@ -126,19 +131,15 @@ class Quarantine:
             match [each.event for each in recorded]:
                 case [RecordsCaptured(), QuarantineAccepted()]:
                     await self._journal.durable(recorded)
-                    await self._accept(draft, subject)
+                    acceptance.visible = await bringing_back.accept(
+                        self._storage, [draft], self._journal, self._nursery
+                    )
                 case [RestoreAbandoned(reason=reason)]:
                     acceptance.abandoned = reason
                     await self._storage.drop(draft)
                 case _:  # its connection was removed meanwhile, and with it what was held
                     acceptance.abandoned = RestoreEnd.REMOVED
                     await self._storage.drop(draft)
-
-    async def _accept(self, draft: Draft, subject: int) -> None:
-        try:
-            await self._storage.accept(draft)
-        except StoreFull:  # the next sync of the stream, or the next start, makes up for it
-            log.warning("held-not-accepted", subject=subject, version=draft.version)
 
     def _abandon(self, acceptance: Acceptance, reason: RestoreEnd) -> None:
         subject, started = acceptance.started.subject, acceptance.started.seq

@@ -8,7 +8,6 @@ What was begun goes on, whoever waits for it.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import structlog
 import trio
@@ -202,11 +201,9 @@ class Restorer:
                 await bringing_back.drop(self._storage, drafts)
                 raise restoring_words.obstacle(Obstacle.GONE)
             await self._journal.durable(recorded)
-            visible = await bringing_back.accept(self._storage, drafts)
-        if not visible:
-            held = self._journal.hold("data")
-            make_up = partial(bringing_back.make_up, held=held)
-            self._nursery.start_soon(make_up, self._storage, drafts, self._journal)
+            visible = await bringing_back.accept(
+                self._storage, drafts, self._journal, self._nursery
+            )
         return Back(started=begun.seq, event=recorded[0].seq, streams=streams, visible=visible)
 
     def _finished(

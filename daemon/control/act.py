@@ -37,6 +37,7 @@ NOT_WRITTEN = (
     "the disk is full, so what you asked is not written down yet; it takes effect if there is "
     "room before rounds stops: free some space"
 )
+SEEN_LATER = "it is seen once the disk, which is full, has room"
 
 
 async def sync(desk: Desk, wish: SyncWish, by: Caller) -> Done:

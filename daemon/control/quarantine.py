@@ -7,7 +7,7 @@ from functools import partial
 import trio
 
 from daemon import commands, guard_words
-from daemon.control.act import DURABLE_WAIT_S, NOT_WRITTEN, done, execute, room
+from daemon.control.act import DURABLE_WAIT_S, NOT_WRITTEN, SEEN_LATER, done, execute, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
 from daemon.control.quarantine_messages import (
@@ -116,9 +116,10 @@ async def accept(desk: Desk, name: HeldName, by: Caller) -> Done:
     if acceptance.abandoned is not None:
         raise _ended(acceptance.abandoned, known, name)
     rows = desk.journal.world.connections[subject].streams[name.stream].rows
+    late = "" if acceptance.visible else f"; {SEEN_LATER}"
     words = (
         f"{name.stream}: what was held is in force as version {acceptance.started.seq}, with "
-        f"{rows:,} rows; the next sync goes on from there"
+        f"{rows:,} rows{late}; the next sync goes on from there"
     )
     return done(desk, acceptance.recorded, words)
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from daemon.backfilled import Spans, backfilled
 from daemon.control import refetching, rollback_goal, whose
-from daemon.control.act import room
+from daemon.control.act import SEEN_LATER, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.rollback_messages import (
     ChangeView,
@@ -214,7 +214,7 @@ def _words(to: int, scope: RollbackScope, back: Back) -> str:
     undo = f"--undo {back.event} takes that back"
     if scope is RollbackScope.STATE:
         return f"does as it did at event {to}; {undo}"
-    late = "" if back.visible else "; it is seen once the disk, which is full, has room"
+    late = "" if back.visible else f"; {SEEN_LATER}"
     return f"went back to event {to}{late}; {KEEPS_COMING}; {undo}"
 
 

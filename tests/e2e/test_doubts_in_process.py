@@ -174,6 +174,20 @@ async def test_what_is_new_goes_on_behind_what_was_held(source, daemon):
 
 
 @scene(holding)
+async def test_what_was_taken_over_on_a_full_disk_is_seen_once_there_is_room(source, daemon):
+    before = source.shown()
+    source.answers = lambda query: items(1000, 1100)
+    assert isinstance(await source.sync(daemon), SyncFailed)
+    source.fill_up(2)
+    assert await source.accept(daemon) is None
+    assert source.shown() == before
+    assert not daemon.journal.has_room, "nothing new begins before that"
+    await trio.sleep(5)
+    assert len(source.shown()) == 100
+    assert daemon.journal.has_room
+
+
+@scene(holding)
 async def test_an_acceptance_that_finds_no_room_changes_nothing_and_can_be_tried_again(
     source, daemon
 ):

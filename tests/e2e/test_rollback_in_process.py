@@ -406,15 +406,7 @@ async def test_a_disk_that_is_full_while_it_is_put_together_changes_nothing(shop
 async def test_what_is_recorded_on_a_full_disk_is_seen_once_there_is_room(shop, daemon):
     before = shop.holds()
     good = await two_versions(shop, daemon)
-    accept, fulls = shop.store.accept, iter([True, True])
-
-    def full(*drafts):
-        shop.store._owed.update({draft.stream: draft.version for draft in drafts})
-        if next(fulls, False):
-            raise StoreFull
-        accept(*drafts)
-
-    shop.store.accept = full
+    shop.fill_up(2)
     found = await shop.back(daemon, good)
     assert not found.visible
     assert not daemon.journal.has_room, "nothing new begins before that"

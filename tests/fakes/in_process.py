@@ -18,7 +18,8 @@ from daemon.exchange import Request, Response
 from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
-from daemon.store.core import Store
+from daemon.store.core import Store, StoreFull
+from daemon.store.drafts import Draft
 from daemon.vault import Vault
 from events.codec import decode
 from events.envelope import Recorded
@@ -68,6 +69,18 @@ class InProcess:
 
     def events(self, *types: type[Fact]) -> list[Recorded]:
         return [each for row in self.disk.rows if isinstance((each := decode(row)).event, types)]
+
+    def fill_up(self, times: int) -> None:
+        """Let so many acceptances from now on find no room in the store."""
+        accept, full = self.store.accept, iter([True] * times)
+
+        def on_a_full_disk(*accepted: Draft) -> None:
+            self.store._owed.update({draft.stream: draft.version for draft in accepted})
+            if next(full, False):
+                raise StoreFull
+            accept(*accepted)
+
+        self.store.accept = on_a_full_disk  # type: ignore[method-assign]
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Daemon]:
