@@ -7,6 +7,7 @@
 What is dropped, or was taken over, goes once that is durable, and no sooner.
 """
 
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 
 import structlog
@@ -67,7 +68,8 @@ class Quarantine:
         if not recorded:
             return None
         acceptance = Acceptance(started=recorded[0], done=trio.Event(), recorded=recorded)
-        self._nursery.start_soon(self._guarded, acceptance, supervisor)
+        alone = supervisor.alone(acceptance.started.subject)
+        self._nursery.start_soon(self._guarded, acceptance, alone)
         return acceptance
 
     def _observe(self, recorded: Recorded) -> None:
@@ -95,9 +97,11 @@ class Quarantine:
             del self._over[0]
         self._sweeping = False
 
-    async def _guarded(self, acceptance: Acceptance, supervisor: Supervisor) -> None:
+    async def _guarded(
+        self, acceptance: Acceptance, alone: AbstractAsyncContextManager[None]
+    ) -> None:
         try:
-            async with supervisor.alone(acceptance.started.subject):
+            async with alone:
                 await self._take_over(acceptance)
         except (LogBroken, StoreBroken):
             raise

@@ -8,6 +8,7 @@ What was begun goes on, whoever waits for it.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 import trio
@@ -101,7 +102,8 @@ class Restorer:
             scope=trio.CancelScope(), done=trio.Event(), result=restoring_words.stopped()
         )
         self._going[wish.subject] = going
-        self._nursery.start_soon(self._go, wish, going)
+        alone = self._supervisor.alone(wish.subject)
+        self._nursery.start_soon(self._go, wish, going, alone)
         await going.done.wait()
         if isinstance(going.result, NotBack):
             raise going.result
@@ -129,10 +131,12 @@ class Restorer:
             raise restoring_words.elsewhere(to, self._vault.name(was.provider))
         return was
 
-    async def _go(self, wish: Wish, going: _Going) -> None:
+    async def _go(
+        self, wish: Wish, going: _Going, alone: AbstractAsyncContextManager[None]
+    ) -> None:
         try:
             with going.scope:
-                async with self._supervisor.alone(wish.subject):
+                async with alone:
                     going.result = await self._back(wish)
         except NotBack as refused:
             going.result = refused

@@ -6,7 +6,7 @@ process unsafe goes on up: a store or vault that can no longer be trusted.
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,14 @@ class _Task:
         self.over = trio.Event()
 
 
+class _Alone:
+    """Who keeps a connection to itself: so many want to, one after the other."""
+
+    def __init__(self) -> None:
+        self.wanted = 0
+        self.turn = trio.Lock()
+
+
 class Supervisor:
     def __init__(
         self, journal: Journal, actor: Actor, nursery: trio.Nursery, state: Path | None
@@ -50,7 +58,7 @@ class Supervisor:
         self._nursery = nursery
         self._state = state
         self._tasks: dict[int, _Task] = {}
-        self._kept_alone: dict[int, trio.Event] = {}
+        self._kept_alone: dict[int, _Alone] = {}
         self._rest_s = DISK_RETRY_S
         self._free: Callable[[int], None] = lambda _: None
         self._idle = trio.Event()
@@ -63,23 +71,28 @@ class Supervisor:
     def is_busy(self, subject: int) -> bool:
         return subject in self._tasks or subject in self._kept_alone
 
-    @asynccontextmanager
-    async def alone(self, subject: int) -> AsyncIterator[None]:
-        """Let nothing of a connection run meanwhile; it begins once what runs, if any, is over.
+    def alone(self, subject: int) -> AbstractAsyncContextManager[None]:
+        """Let nothing of a connection start, from now on to the end of what is to be entered.
 
-        Also what a cancelled sync has yet to let go of: it may be making visible what it recorded.
+        That begins once what runs, if any, is over: also what a cancelled sync has yet to let go
+        of, which may be making visible what it recorded. It must be entered, by one task.
         """
-        while other := self._kept_alone.get(subject):
-            await other.wait()
-        over = self._kept_alone[subject] = trio.Event()
+        alone = self._kept_alone.setdefault(subject, _Alone())
+        alone.wanted += 1
+        return self._in_turn(subject, alone)
+
+    @asynccontextmanager
+    async def _in_turn(self, subject: int, alone: _Alone) -> AsyncIterator[None]:
         try:
-            if task := self._tasks.get(subject):
-                await task.over.wait()
-            yield
+            async with alone.turn:
+                if task := self._tasks.get(subject):
+                    await task.over.wait()
+                yield
         finally:
-            del self._kept_alone[subject]
-            over.set()
-            self._free(subject)
+            alone.wanted -= 1
+            if not alone.wanted:
+                del self._kept_alone[subject]
+                self._free(subject)
 
     def is_kept_alone(self, subject: int) -> bool:
         return subject in self._kept_alone

@@ -31,6 +31,7 @@ TAIL = struct.Struct(f"<Q32s{len(MARK)}s")
 CONTENTS_BYTES_MAX = 64 * 1024**2  # of some 200 bytes a piece: far more than a fleet has
 LEVEL = 1  # the fastest: a sixth of the size for as long as the encoding took
 PARTIAL = ".partial"
+SEQ_MAX = 2**63 - 1  # of an event: SQLite counts no further
 
 Piece = tuple[str, int, int, bytes]
 """(kind, first key, last key, bytes)"""
@@ -163,8 +164,9 @@ class Snapshots:
 
     def numbers(self, upto: int | None = None) -> list[int]:
         """The events that there are snapshots of, whatever these are worth; the newest first."""
+        last = SEQ_MAX if upto is None else min(upto, SEQ_MAX)
         found = [int(name) for name in self._names() if len(name) == WIDTH and name.isdecimal()]
-        return sorted((each for each in found if upto is None or each <= upto), reverse=True)
+        return sorted((each for each in found if each <= last), reverse=True)
 
     def open(self, seq: int) -> Snapshot:
         """Raises SnapshotDamaged, FileNotFoundError."""
@@ -214,7 +216,7 @@ class Snapshots:
         if self._directory is None:
             return list(self._memory)
         try:
-            return [each.name for each in self._directory.iterdir()]
+            return [each.name for each in self._directory.iterdir() if each.is_file()]
         except OSError:
             return []
 

@@ -4,7 +4,7 @@ Slices never change, but the maps that hold them do: whoever encodes while other
 `copied` first, at one event and without waiting, and goes through the pieces of that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -103,6 +103,23 @@ def add(world: World, piece: Piece) -> None:
         return
     found = _maps[piece.kind].decode(piece.body)
     getattr(world, piece.kind).update(_dressed(piece.kind, found))
+
+
+def is_of(world: World, pieces: Iterable[Piece]) -> bool:
+    """Whether these make up that World, whatever the order of its maps. Raises DecodeError."""
+    there, counts = World(), dict.fromkeys(_SLICES, 0)
+    for piece in pieces:
+        part = World()
+        add(there if piece.kind == WORLD else part, piece)
+        for kind in _SLICES:
+            found, known = getattr(part, kind), getattr(world, kind)
+            counts[kind] += len(found)
+            if any(known.get(each) != found[each] for each in found):
+                return False
+    top = (there.seq, there.at, there.fleet, there.outbox_bytes)
+    if top != (world.seq, world.at, world.fleet, world.outbox_bytes):
+        return False
+    return all(counts[kind] == len(getattr(world, kind)) for kind in _SLICES)
 
 
 def add_one(world: World, piece: Piece, subject: int) -> None:

@@ -1,8 +1,9 @@
-"""How long do syncs rest on a disk that has room for a probe, and none for them?"""
+"""When do syncs rest, on a disk that has no room for them, and while others have a connection?"""
 
 from datetime import UTC, datetime
 
 import trio
+import trio.testing
 
 from daemon.store.core import StoreFull
 from daemon.supervisor import DISK_RETRY_S, Supervisor
@@ -59,3 +60,23 @@ async def test_the_rest_doubles_until_a_sync_goes_through(tmp_path, autojump_clo
             if fate == "full":
                 rests.append(round(trio.current_time() - began))
     assert rests == [DISK_RETRY_S, 2 * DISK_RETRY_S, 4 * DISK_RETRY_S, DISK_RETRY_S]
+
+
+async def test_who_wants_a_connection_alone_has_it_one_after_the_other(autojump_clock):
+    async with trio.open_nursery() as nursery:
+        supervisor, said = Supervisor(Holds(), Fated(), nursery, None), []
+        supervisor.on_free(lambda _: said.append("free"))
+
+        async def keep(name, alone, within=9):
+            with trio.move_on_after(within):
+                async with alone:
+                    said.append(f"{name} begins")
+                    await trio.sleep(5)
+                    said.append(f"{name} ends")
+
+        for name, within in (("first", 9), ("second", 2), ("third", 99)):
+            nursery.start_soon(keep, name, supervisor.alone(7), within)
+            assert supervisor.is_busy(7), "from now on, not from its first step on"
+            await trio.testing.wait_all_tasks_blocked()
+    assert said == ["first begins", "first ends", "third begins", "third ends", "free"]
+    assert not supervisor.is_busy(7)

@@ -18,6 +18,7 @@ from daemon.cli.ending import Ended, Exit, refused
 from daemon.control.messages import Problem, Status
 
 ANSWER_S = 30.0  # the daemon answers from memory, or after one write to a disk that may be slow
+PATIENT_S = 6 * 3600.0  # or after a sync that is waited for, or a stream of many millions of rows
 PAST_S = 600.0  # what was true then may have to be worked out from a long log
 T = TypeVar("T")
 

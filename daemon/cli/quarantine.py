@@ -190,7 +190,7 @@ def _settle(
     while True:
         seq = _position(daemon, connection) if span else 0
         try:
-            answer = daemon.post(operation, wish)
+            answer = daemon.post(operation, wish, client.PATIENT_S)
         except Ended as ended:
             if span is None or ended.code != "busy":
                 raise

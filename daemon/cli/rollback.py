@@ -21,7 +21,6 @@ from daemon.control.rollback_messages import (
 )
 from events.terms import RollbackScope
 
-ANSWER_S = 6 * 3600.0  # a sync that is waited for, and a stream of many millions of rows
 ONE_OF = "name a connection, or --tenant, --provider or --all"
 
 
@@ -182,7 +181,7 @@ def _back(daemon: Client, connection: str, asked: Asked) -> bytes:
         streams=asked.streams,
         wait=asked.wait,
     )
-    return daemon.post("rollback", wish, ANSWER_S)
+    return daemon.post("rollback", wish, client.PATIENT_S)
 
 
 def _preview(daemon: Client, connection: str, asked: Asked) -> None:
@@ -202,4 +201,4 @@ def _previewed(daemon: Client, connection: str, asked: Asked) -> Preview:
         streams=asked.streams,
         examples=asked.limit,
     )
-    return client.read(daemon.post("rollback-preview", wish, ANSWER_S), Preview)
+    return client.read(daemon.post("rollback-preview", wish, client.PATIENT_S), Preview)

@@ -9,7 +9,9 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.rollback_messages import RollbackTo
 from events.envelope import Recorded
 from events.terms import RollbackScope
-from events.versions import RollbackStarted, RolledBack
+from events.versions import RestoreAbandoned, RollbackStarted, RolledBack
+
+PAGE_EVENTS = 64  # read at a time: what a rollback ends with is among the next of its connection
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -33,18 +35,37 @@ async def find(desk: Desk, wish: RollbackTo, subject: int | None) -> Goal:
 
 def _undone(desk: Desk, number: int, subject: int) -> Goal:
     """What was before that rollback began, of what it took back."""
-    found = _event(desk, number)
+    found, name = _event(desk, number), desk.vault.name(subject)
     if isinstance(found.event, RolledBack):
         found = _event(desk, found.event.started)
     if not isinstance(found.event, RollbackStarted) or found.subject != subject:
-        name = desk.vault.name(subject)
         raise Refused(
             "invalid",
             f"event {number} is no rollback of {name}; `rounds log show --connection {name}` names "
             "them",
         )
+    if not _came_into_force(desk, found):
+        raise Refused(
+            "invalid",
+            f"the rollback that began with event {found.seq} changed nothing of {name}, so there "
+            "is nothing to undo",
+        )
     before = _event(desk, found.seq - 1)
     return Goal(to=before.seq, at=before.at, scope=found.event.scope, streams=found.event.streams)
+
+
+def _came_into_force(desk: Desk, begun: Recorded) -> bool:
+    after = begun.seq
+    while page := desk.journal.log.read(after, subject=begun.subject, limit=PAGE_EVENTS):
+        for each in page:
+            match each.event:
+                case RolledBack(started=begun.seq):
+                    return True
+                case RestoreAbandoned(started=begun.seq):
+                    return False
+                case _:
+                    after = each.seq
+    return False
 
 
 def _event(desk: Desk, number: int) -> Recorded:

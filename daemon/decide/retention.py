@@ -1,8 +1,8 @@
 """Which versions of a stream are not kept any more?
 
 The last ones are, so many as settings say, and all that were in force within a time. One is in
-force until the next one begins, so going back is possible to any moment of that time. What a held
-version was compared with is needed until that one is taken over or dropped.
+force until the next one begins, so going back is possible to any moment of that time. The one in
+force now always is: what is held was compared with it, or can only be dropped.
 """
 
 from datetime import datetime
@@ -12,7 +12,6 @@ from daemon.commands import PruneVersions
 from daemon.decide.decisions import Decisions
 from events.versions import VersionsPruned
 from projections import policy
-from projections.streams import Stream
 from projections.world import World
 
 
@@ -27,16 +26,10 @@ def prune(command: PruneVersions, world: World, now: datetime) -> Decisions:
     enough = len(oldest) + command.newer - rules.versions_kept
     for each, following in pairwise(oldest):
         over = following.at < now - rules.versions_age
-        if count >= enough or not over or _is_needed(stream, each.version, following.version):
+        if count >= enough or not over or each.version >= stream.version:
             break
         count += 1
     if not count:
         return []
     pruned = VersionsPruned(stream=command.stream, before=oldest[count].version, versions=count)
     return [(subject, pruned)]
-
-
-def _is_needed(stream: Stream, version: int, following: int) -> bool:
-    """It is in force, or what is held was compared with it."""
-    held = stream.held
-    return version >= stream.version or (held is not None and version <= held.base < following)

@@ -10,6 +10,8 @@ from daemon import commands
 from daemon.exchange import Response
 from daemon.guard_file import Guards
 from daemon.provider_file import ProviderFile
+from daemon.restoring import Wish
+from daemon.restoring_words import NotBack
 from daemon.stream_file import Cursor, Stream, Window
 from events.schema import RecordsCaptured, RecordsRefused, SyncFailed, SyncSucceeded
 from events.terms import FailureClass, Guard, Mode, Reaction, RestoreEnd
@@ -245,6 +247,35 @@ async def test_no_sync_starts_while_something_is_taken_over_and_it_starts_then(s
     await trio.sleep(60)
     assert len(source.asked) == asked + 1
     assert isinstance(source.events(SyncSucceeded, SyncFailed)[-1].event, SyncSucceeded)
+
+
+@scene(holding)
+async def test_what_is_taken_over_while_it_goes_back_is_so_before_or_after_it(source, daemon):
+    """It is asked for while it is worked out what going back comes to."""
+    good = daemon.journal.head.seq
+    source.answers = lambda query: items(0, 500, text="z")
+    await source.sync(daemon)
+    source.answers = lambda query: items(0, 100, text="y")
+    await source.sync(daemon)
+    ended = []
+
+    async def back():
+        try:
+            await daemon.restorer.go_back(Wish(subject=source.subject, to=good))
+        except NotBack as refused:
+            ended.append(refused.why)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(back)
+        await trio.lowlevel.checkpoint()
+        accepted = await source.accept(daemon)
+    assert daemon.journal.world.connections[source.subject].restoring is None
+    assert accepted in {None, RestoreEnd.SUPERSEDED}
+    if ended:
+        assert "or a held version is taken over" in ended[0]
+        assert len(source.shown()) == 100
+    else:
+        assert source.shown()[0]["text"] == "x" * 500
 
 
 @scene(holding)

@@ -2,6 +2,7 @@
 
 import random
 from datetime import date, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +12,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon import commands
+from daemon.control import rollback_goal
+from daemon.control.desk import Desk, Refused
+from daemon.control.rollback_messages import RollbackTo
 from daemon.exchange import Response
+from daemon.places import Places
 from daemon.policy_file import PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.restoring import Wish
@@ -328,6 +333,38 @@ def test_one_that_syncs_is_left_alone_or_waited_for(waits):
     played()
 
 
+@pytest.mark.requirement("F5")
+@scene
+async def test_of_two_at_the_same_moment_one_goes_back_and_the_other_is_told(shop, daemon):
+    before = shop.holds()
+    good, told = await two_versions(shop, daemon), []
+
+    async def back():
+        try:
+            told.append((await shop.back(daemon, good)).visible)
+        except NotBack as refused:
+            told.append(refused.why.partition(",")[0])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(back)
+        nursery.start_soon(back)
+    assert sorted(map(str, told)) == ["True", "goes back already"]
+    assert shop.holds() == before
+
+
+@scene
+async def test_a_sync_does_not_start_in_the_moment_before_one_goes_back(shop, daemon):
+    good = await two_versions(shop, daemon)
+    asked = len(shop.asked)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(shop.back, daemon, good)
+        await trio.lowlevel.checkpoint()
+        daemon.journal.execute(commands.Request(subject=shop.subject))
+    assert len(shop.asked) == asked, "it was not waited for"
+    await trio.sleep(60)
+    assert isinstance(shop.events(SyncStarted, SyncSucceeded)[-1].event, SyncSucceeded)
+
+
 def partial_back(shop, daemon, to):
     async def back():
         await shop.back(daemon, to, waits=True)
@@ -400,6 +437,32 @@ async def test_a_disk_that_is_full_while_it_is_put_together_changes_nothing(shop
     assert [each.event.reason for each in shop.events(RestoreAbandoned)] == [RestoreEnd.DISK_FULL]
     assert daemon.journal.world.connections[shop.subject].restoring is None
     await shop.sync(daemon)
+
+
+@pytest.mark.requirement("F5")
+@scene
+async def test_what_changed_nothing_is_not_undone(shop, daemon):
+    """A rollback was given up on a full disk: undoing it would take away what came since."""
+    good = await two_versions(shop, daemon)
+    begin = shop.store.begin
+
+    def full(*_, **__):
+        shop.store.begin = begin
+        raise StoreFull
+
+    shop.store.begin = full
+    with pytest.raises(NotBack):
+        await shop.back(daemon, good)
+    await shop.sync(daemon)
+    (given_up,) = shop.events(RollbackStarted)
+    places = Places(config=Path(), state=Path(), socket=Path())
+    desk = Desk.of(daemon, shop.vault, shop._parts(None).configuration, places, "simulated")
+    with pytest.raises(Refused, match="changed nothing of acme/health, so there is nothing"):
+        await rollback_goal.find(desk, RollbackTo(undo=given_up.seq), shop.subject)
+    back = await shop.back(daemon, good)
+    for number in (back.started, back.event):
+        found = await rollback_goal.find(desk, RollbackTo(undo=number), shop.subject)
+        assert found.to == back.started - 1
 
 
 @scene

@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 import tzdata
 
+from daemon.past_worker import SNAPSHOTS, version
 from events import chain
+from events.snapshots import Snapshots
+from projections import image
+from projections.world import World
 from tests.e2e.daemon import refused, running
 
 DAYS = {"days": {"path": "/days", "primary_key": ["id"]}}
 FAR = {"timezone": "Atlantis/Capital"}
-UNUSABLE, IN_USE = 78, 75
+UNUSABLE, IN_USE, FAILED = 78, 75, 74
 
 
 def one_sentence(complaint):
@@ -219,6 +223,27 @@ async def test_a_sound_log_is_checked_behind_the_snapshot(lived):
         assert (await daemon.said("replayed"))["snapshot"] > 0
         await daemon.said("log-checked")
         assert await daemon.stop() == 0
+
+
+@pytest.mark.requirement("X5")
+async def test_a_snapshot_that_says_other_than_the_log_is_found_while_it_runs(lived):
+    """It bears the right stamp and sums: whoever may write there can make such a one."""
+    snapshots = Snapshots(lived.state / SNAPSHOTS, version())
+    (seq, *_), world = snapshots.numbers(), World()
+    with closing(snapshots.open(seq)) as snapshot:
+        for piece in snapshot.pieces():
+            image.add(world, image.Piece(*piece))
+    world.outbox_bytes += 1
+    forged = snapshots.begin(seq)
+    for each in image.pieces(world):
+        forged.add(each)
+    forged.finish(snapshot.stamp)
+    async with running(lived) as daemon:
+        assert (await daemon.said("replayed"))["snapshot"] == seq
+        assert await daemon.end() == FAILED
+        assert f"the snapshot of event {seq}" in one_sentence(daemon.complaint)
+    async with running(lived) as daemon:
+        assert (await daemon.said("replayed"))["snapshot"] == 0
 
 
 async def test_a_log_that_lost_its_tail_is_refused(home):

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from typing import ForwardRef, Literal, get_args, get_origin
 
+import msgspec
 import pytest
 
 import projections
@@ -13,6 +14,7 @@ from events.gateway import CallKind, CallMade
 from events.schema import FLEET
 from projections import alone, image
 from projections.image import OF_CONNECTION, SLICES
+from projections.tenant import Tenant
 from projections.world import World
 from tests.policy.transcript import (
     ADDED,
@@ -61,6 +63,29 @@ def again(world):
 def test_a_world_becomes_bytes_and_the_same_world_again(upto):
     world = given(*RICH[:upto]).world
     assert again(world) == world
+
+
+@pytest.mark.parametrize("upto", range(1, len(RICH) + 1))
+def test_a_world_is_told_from_every_other(upto):
+    world, before = given(*RICH[:upto]).world, given(*RICH[: upto - 1]).world
+    assert image.is_of(world, image.pieces(world))
+    assert not image.is_of(world, image.pieces(before))
+    assert not image.is_of(before, image.pieces(world))
+
+
+def test_a_world_is_told_from_one_that_lacks_something_or_has_more_or_other():
+    world = given(*RICH).world
+    less = msgspec.structs.replace(
+        world, outboxes={ONE: world.outboxes[ONE]}, scopes=dict(world.scopes)
+    )
+    other = msgspec.structs.replace(world, tenants={**world.tenants, OTHER: Tenant()})
+    for each in (less, other):
+        assert not image.is_of(world, image.pieces(each))
+        assert not image.is_of(each, image.pieces(world))
+    backwards = msgspec.structs.replace(
+        world, connections=dict(reversed(world.connections.items()))
+    )
+    assert image.is_of(world, image.pieces(backwards))
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def test_the_version_in_force_stays_whatever_is_asked():
     assert before(scene) == []
 
 
-def test_what_a_held_version_was_compared_with_stays():
+def test_what_can_only_be_dropped_keeps_no_version_from_going():
+    """It can be taken over only while what it was compared with is in force."""
     held = RecordsQuarantined(
         stream="days",
         version=75,
@@ -74,7 +75,7 @@ def test_what_a_held_version_was_compared_with_stays():
     )
     ages = [100, 99, 98, 97, 96]
     past = (*KNOWN, SETTINGS, (ONE, captured(70)), (ONE, held), (ONE, captured(90)))
-    assert before(given(*past).when(prune(ages, 9))) == [(70, 2)]
+    assert before(given(*past).when(prune(ages, 9))) == [(90, 4)]
 
 
 def test_nothing_goes_while_the_connection_goes_back():
