@@ -18,6 +18,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.versions import RolledBack
 from projections import health, policy, source, story, why
 from projections import world as worlds
 from projections.settings import named
@@ -55,9 +56,16 @@ class Scene:
             for each in self.written
             if each.subject == subject
             and isinstance(each.event, kinds)
-            and (stream is None or each.event.stream == stream)
+            and (stream is None or stream in streams_of(each.event))
         ]
         return found[-1] if found else 0
+
+
+def streams_of(event):
+    """Of which streams it speaks."""
+    if isinstance(event, RolledBack):
+        return {each.stream for each in event.streams}
+    return {event.stream}
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 
 import pytest
 import trio
@@ -19,10 +20,10 @@ from events.policy import Settings
 from projections import world as worlds
 from projections.world import World
 from tests.events.facts import values
+from tests.laws import returns
 
 EPOCH = datetime(2026, 5, 4, tzinfo=UTC)
 DAEMON, PROVIDERS, TENANTS, CONNECTIONS = 0, (1, 2), (3, 4), (5, 6, 7)
-COUNTS = ("fetched", "added", "changed", "removed", "unchanged", "duplicates", "rows", "pages")
 ENDINGS = (
     schema.SyncSucceeded,
     schema.SyncFailed,
@@ -183,8 +184,9 @@ outcomes = st.one_of(
             version=syncs,
             stream=streams,
             digest=st.just("00"),
-            **dict.fromkeys(COUNTS, counts),
+            **dict.fromkeys(returns.COUNTS, counts),
         ),
+        evidence=returns.doubts,
     ),
     st.builds(
         Finish,
@@ -217,18 +219,21 @@ connected = [
     commands.Connect(subject=subject, tenant=TENANTS[subject % 2], provider=PROVIDERS[subject % 2])
     for subject in CONNECTIONS[:2]
 ]
-kinds = st.sampled_from([starts, starts, starts, outcomes, outcomes, outcomes, wishes])
-lives = st.lists(
-    st.tuples(
-        st.sampled_from([0, 0, 0, 1, 20, 60, 800, -1, -60, -2000]), kinds.flatmap(lambda kind: kind)
-    ),
-    min_size=30,
-    max_size=60,
+back = returns.wishes(subjects, streams, syncs, EPOCH)
+kinds = st.sampled_from([starts, starts, starts, outcomes, outcomes, outcomes, wishes, back, back])
+pauses = st.sampled_from([0, 0, 0, 1, 20, 60, 800, -1, -60, -2000])
+single = st.tuples(pauses, kinds.flatmap(lambda kind: kind)).map(lambda step: [step])
+stories = st.tuples(pauses, returns.stories(subjects, streams)).map(
+    lambda told: [(told[0], told[1][0]), *((0, each) for each in told[1][1:])]
 )
+steps = st.sampled_from([single] * 12 + [stories]).flatmap(lambda kind: kind)
+lives = st.lists(steps, min_size=25, max_size=50).map(lambda parts: [*chain.from_iterable(parts)])
 
 
 def aimed(command, world):
     """Let an outcome speak of its connection's running sync, or of one beside it."""
+    if isinstance(command, returns.AIMED):
+        return returns.aimed(command, world)
     if not isinstance(command, Capture | Finish | Interrupt | NoteCall):
         return command
     known = world.connections.get(command.subject)
