@@ -63,7 +63,11 @@ class Audit(Struct, frozen=True, kw_only=True):
 def audit(
     path: Path, noted: Sequence[Noted], processes: int = 1, tell: Tell = lambda _: None
 ) -> Audit:
-    """Check the log at `path` and compare it with `noted`. Raises LogUnusable, OSError."""
+    """Check the log at `path` and compare it with `noted`. Raises LogUnusable, OSError.
+
+    The mark is read before any block: what a running daemon appends meanwhile is then not missing.
+    """
+    marked = verify.read_mark(path.parent)
     known, blocks, hash_ = _parts_reached(path, processes, tell)
     events, broken = known, None
     with closing(open_for_reading(path)) as connection:
@@ -74,7 +78,7 @@ def audit(
             verify.count(connection)
         except Broken as found:
             broken = found
-        finding, confirmed = _compare(connection, path, noted, events, broken)
+        finding, confirmed = _compare(connection, path, (noted, marked), events, broken)
         good = finding.good if finding else events
         return Audit(
             events=events,
@@ -167,12 +171,12 @@ _CUT = "SELECT last FROM block WHERE last >= ? ORDER BY last LIMIT 1"
 def _compare(
     connection: sqlite3.Connection,
     path: Path,
-    noted: Sequence[Noted],
+    outside: tuple[Sequence[Noted], mark.Mark | None],
     events: int,
     broken: Broken | None,
 ) -> tuple[Finding | None, int]:
     """The first thing that is wrong, by the numbers of events, and how many heads agree."""
-    marked = verify.read_mark(path.parent)
+    noted, marked = outside
     heads = sorted(noted, key=lambda head: head.seq)
     confirmed = good = 0
     for head in [each for each in heads if 0 < each.seq <= events]:

@@ -21,7 +21,7 @@ from events.pages import Events
 from events.reading import LogUnusable, open_for_reading
 from events.verify import Kind
 from tests.events.listening import Heard
-from tests.events.logs import note, tamper, write
+from tests.events.logs import BLOCK, INSERT, note, tamper, write
 from tests.events.samples import rows
 
 pytestmark = pytest.mark.requirement("X5")
@@ -273,6 +273,32 @@ def test_a_rewritten_log_is_not_its_marks(log, tmp_path_factory):
     assert made.good == 0
 
 
+def append(directory: Path, previous: bytes, block: list[Row]) -> bytes:
+    """What a running daemon does: commit a block, then note it."""
+    hash_ = chain.link(previous, block)
+    with closing(sqlite3.connect(directory / "log", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.executemany(INSERT, block)
+        writer.execute(BLOCK, (block[0][0], block[-1][0], hash_))
+        writer.execute("COMMIT")
+    note(directory, block[-1][0], hash_)
+    return hash_
+
+
+def test_what_is_appended_while_it_is_audited_is_not_missing(log):
+    directory, hashes = log
+    last = [(10, hashes[-1])]
+
+    def busy(_: int) -> None:
+        first, hash_ = last[-1]
+        last.append((first + 2, append(directory, hash_, rows(first, first + 1))))
+
+    made = audit(directory / "log", [], 1, busy)
+    assert (made.finding, made.events) == (None, 9)
+    assert len(last) == 4
+    assert found(directory).events == 15
+
+
 def test_rows_that_a_damaged_page_hides_are_counted(log):
     directory, _ = log
     with closing(open_for_reading(directory / "log")) as connection:
@@ -332,6 +358,24 @@ def test_a_torn_tail_is_told_from_one_that_was_cut_off(torn, harm):
     assert made.finding.kind is Kind.TORN
     assert "log-wal is damaged from its frame" in made.finding.sentence
     assert made.good == 6
+
+
+def test_a_wal_that_is_written_while_it_is_read_is_not_called_torn(torn, monkeypatch):
+    file = torn / "log-wal"
+    data = bytearray(file.read_bytes())
+    data[last_frame(data) - 100] ^= 1
+    file.write_bytes(data)
+    assert wal.torn(torn / "log") is not None
+    read = Path.read_bytes
+
+    def written(path: Path) -> bytes:
+        found_ = read(path)
+        with path.open("ab") as behind:
+            behind.write(bytes(1))
+        return found_
+
+    monkeypatch.setattr(Path, "read_bytes", written)
+    assert wal.torn(torn / "log") is None
 
 
 def test_a_wal_that_is_gone_is_a_lost_tail(torn):
