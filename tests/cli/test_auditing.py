@@ -251,7 +251,10 @@ def test_events_of_a_type_and_a_time(daemon):
         (("--connection", "acme/nothing"), 3, "there is no connection acme/nothing"),
         (("--tenant", "nobody"), 3, "no connection of nobody is known"),
         (("--connection", "0", "--tenant", "99"), 2, "is no connection of"),
-        (("--output", "/nowhere/at/all"), 1, "cannot be written"),
+        (("--output", "/nowhere/at/all"), 2, "there is no such directory"),
+        (("--output", "/dev/null", "--force"), 2, "it is a link, a device or a pipe; name a file"),
+        (("--output", "/dev/stdout"), 2, "leave --output out: it then goes to standard output"),
+        (("--output", "-"), 2, "leave --output out: it then goes to standard output"),
         (("--state", "/nowhere"), 3, "there is no log at /nowhere/log"),
     ],
 )
@@ -266,6 +269,36 @@ def test_names_need_the_daemon_and_numbers_do_not(daemon):
     assert daemon.rounds("log", "export", "--names", **away).code == 5
     assert daemon.rounds("log", "export", "--tenant", "acme", **away).code == 5
     assert daemon.rounds("log", "export", "--tenant", "3", **away).code == 0
+
+
+def test_an_export_takes_the_place_of_nothing_that_it_was_not_told_to(
+    daemon, log, tmp_path_factory
+):
+    """No file without --force, and no pipe, link or file of roundsd's with it."""
+    directory, _ = log
+    into = tmp_path_factory.mktemp("into")
+    file = into / "log.jsonl"
+    words = ("log", "export", "--state", str(directory), "--output")
+    assert daemon.rounds(*words, str(file)).code == 0
+    whole = file.read_bytes()
+    file.write_text("mine")
+    typed = daemon.rounds(*words, str(file))
+    assert typed.code == 2
+    assert "there is such a file; name another one, or add --force" in typed.err
+    assert file.read_text() == "mine"
+    assert daemon.rounds(*words, str(file), "--force").code == 0
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (whole, 0o600)
+    os.mkfifo(into / "pipe")
+    (into / "link").symlink_to(file)
+    held = (directory / "log").read_bytes()
+    for refused in (into / "pipe", into / "link", directory / "log", directory / "log.mark"):
+        typed = daemon.rounds(*words, str(refused), "--force")
+        assert (typed.code, typed.out) == (2, ""), refused
+        assert "nothing was exported to" in typed.err
+    assert (directory / "log").read_bytes() == held
+    assert stat.S_ISFIFO((into / "pipe").stat().st_mode)
+    assert (into / "link").is_symlink()
+    assert sorted(each.name for each in into.iterdir()) == ["link", "log.jsonl", "pipe"]
 
 
 def test_a_damaged_log_leaves_no_file_behind(daemon, log, tmp_path_factory):
