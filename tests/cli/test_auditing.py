@@ -94,6 +94,30 @@ def test_a_fault_is_said_with_what_is_good_and_what_to_do(daemon, log, statement
     assert "restore the state directory from a backup" in typed.err
 
 
+def test_what_no_hash_covers_is_said_with_what_to_do(daemon, log):
+    directory, _ = log
+    shutil.copy(directory / "log.mark", directory / "kept")
+    (directory / "log.mark").write_text("soon\n")
+    typed = verify(daemon, directory, "--json")
+    assert (typed.code, typed.document["kind"], typed.document["mark"]) == (1, "damaged-mark", None)
+    assert "stop roundsd, remove log.mark, and start it" in typed.err
+    (directory / "kept").replace(directory / "log.mark")
+    tamper(directory, "DROP INDEX event_subject")
+    typed = verify(daemon, directory, "--json")
+    assert (typed.code, typed.document["kind"], typed.document["mark"]) == (1, "damaged-index", 9)
+    assert "sqlite3 log 'REINDEX event_subject'" in typed.err
+
+
+def test_that_nothing_notes_the_end_is_said(daemon, log):
+    directory, heads = log
+    assert "log.mark" not in verify(daemon, directory).out
+    (directory / "log.mark").unlink()
+    typed = verify(daemon, directory)
+    assert typed.code == 0
+    assert "there is no log.mark beside it" in typed.out
+    assert verify(daemon, directory, "--head", heads[2], "--json").document["mark"] is None
+
+
 def test_the_heads_of_a_daemons_own_lines_agree_with_its_log():
     """From a first life, as they are, and as journald would hand them on."""
     with world("acme/weather") as made:
