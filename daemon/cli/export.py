@@ -114,14 +114,22 @@ def _subjects(
     """Whose events are meant, by number; None for everybody's."""
     found: set[int] | None = None
     if connection is not None:
-        found = {int(connection) if connection.isdecimal() else _connection(asked, connection)}
+        found = {_number(connection) if connection.isdecimal() else _connection(asked, connection)}
     if tenant is not None:
-        number = int(tenant) if tenant.isdecimal() else _tenant(log, asked, tenant)
+        number = _number(tenant) if tenant.isdecimal() else _tenant(log, asked, tenant)
         own = exports.tenants(log, number)
         found = own if found is None else found & own
         if not found:
             raise Ended(Exit.USAGE, f"{connection} is no connection of {tenant}")
     return None if found is None else sorted(found)
+
+
+def _number(typed: str) -> int:
+    if len(typed) > when.DIGITS_MAX:
+        raise Ended(
+            Exit.USAGE, f"{typed} is no number of a connection or a tenant: none has so many digits"
+        )
+    return int(typed)
 
 
 def _connection(asked: Asked, name: str) -> int:

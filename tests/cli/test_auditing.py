@@ -13,7 +13,7 @@ import pytest
 
 from daemon.cli import noted
 from daemon.cli.ending import Ended, Exit
-from tests.cli.world import world
+from tests.cli.world import command, world
 from tests.events.logs import note, tamper, write
 from tests.events.samples import rows
 
@@ -57,6 +57,33 @@ def test_heads_may_be_given_again_and_again(daemon, log):
     assert typed.code == 0
     assert "3 heads noted elsewhere: as in the log" in typed.out
     assert verify(daemon, directory, "--head", heads[0], "--json").document["heads"] == 1
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (f"0:{'ab' * 32}", "is the head of no log: events are numbered from 1"),
+        (f"{'9' * 19}:{'ab' * 32}", "is not a head"),
+        ("12:xyz", "is not a head"),
+    ],
+)
+def test_what_is_no_head_is_not_passed_over(daemon, log, given, said):
+    typed = verify(daemon, log[0], "--head", given)
+    assert (typed.code, typed.out) == (2, "")
+    assert said in typed.err
+
+
+@pytest.mark.parametrize("words", [("export",), ("verify",), ("verify", "--json")], ids=" ".join)
+def test_a_full_disk_behind_what_is_printed_is_one_sentence(daemon, log, words):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            command("log", *words, "--state", str(log[0])), stdout=full, stderr=subprocess.PIPE,
+            env=daemon.environment(), text=True, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    first, *more = ended.stderr.splitlines()
+    assert first.startswith("rounds: there is no room for what this prints (No space left")
+    assert len(more) == ("--json" in words)
 
 
 def test_an_older_copy_is_told_with_the_time_of_what_is_gone(daemon, log, tmp_path_factory):
@@ -256,6 +283,28 @@ def test_a_tenants_events_are_those_of_all_its_connections(daemon):
     }
 
 
+def test_what_a_file_says_was_asked_for_is_shown(daemon, log, tmp_path_factory):
+    """Whoever can change the file can change its filter: only a person knows what was asked."""
+    directory, _ = log
+    file = tmp_path_factory.mktemp("into") / "file"
+    state = ("--state", str(directory))
+    words = ("log", "export", *state, "--output", str(file), "--force")
+    asked = ("--connection", "0", "--type", "daemon-started", "--from", "2", "--to", "8")
+    assert daemon.rounds(*words, *asked).code == 0
+    typed = daemon.rounds("log", "verify", "--file", str(file), *state)
+    said = "connections and tenants 0, types daemon-started, from event 2, to event 8"
+    assert re.search(rf"^asked for +{said}$", typed.out, re.MULTILINE)
+    report = daemon.rounds("log", "verify", "--file", str(file), "--json").document
+    assert report["filter"] == {
+        "first": 2, "last": 8, "subjects": [0], "types": ["daemon-started"],
+    }  # fmt: skip
+    assert daemon.rounds(*words).code == 0
+    typed = daemon.rounds("log", "verify", "--file", str(file))
+    assert re.search(r"^asked for +all of it$", typed.out, re.MULTILINE)
+    report = daemon.rounds("log", "verify", "--file", str(file), "--json").document
+    assert report["filter"] is None
+
+
 def test_events_of_a_type_and_a_time(daemon):
     typed = daemon.rounds("log", "export", "--type", "sync-succeeded", "--type", "sync-started",
                           "--from", "-1h", "--to", "now")  # fmt: skip
@@ -274,6 +323,8 @@ def test_events_of_a_type_and_a_time(daemon):
         (("--to", "2001-01-01"), 3, "no event lies there"),
         (("--connection", "acme/nothing"), 3, "there is no connection acme/nothing"),
         (("--tenant", "nobody"), 3, "no connection of nobody is known"),
+        (("--tenant", "9" * 20), 2, "none has so many digits"),
+        (("--connection", "9" * 20), 2, "none has so many digits"),
         (("--connection", "0", "--tenant", "99"), 2, "is no connection of"),
         (("--output", "/nowhere/at/all"), 2, "there is no such directory"),
         (("--output", "/dev/null", "--force"), 2, "it is a link, a device or a pipe; name a file"),
