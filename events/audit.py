@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from events import chain, mark, verify, wal
+from events import by_subject, chain, mark, verify, wal
 from events.codec import EPOCH, MICROSECOND
 from events.reading import open_for_reading
 from events.verify import Broken, Kind
@@ -47,8 +48,8 @@ class Finding(Struct, frozen=True, kw_only=True):
 class Audit(Struct, frozen=True, kw_only=True):
     """What an audit came to. `events`, `blocks` and `hash` are of the part that hangs together.
 
-    `good` is the last event that nothing is held against, `good_at` when it happened, and
-    `confirmed` counts the heads that agree.
+    `marked` is the event that log.mark notes, None where it notes none, `good` the last one that
+    nothing is held against, `good_at` when it happened; `confirmed` counts the heads that agree.
     """
 
     events: int
@@ -57,14 +58,36 @@ class Audit(Struct, frozen=True, kw_only=True):
     good: int
     good_at: datetime | None
     confirmed: int
+    marked: int | None
     finding: Finding | None
+
+
+class Reached(NamedTuple):
+    """How far parts of a log are sound, and whether its index is."""
+
+    events: int = 0
+    blocks: int = 0
+    hash: bytes = chain.GENESIS
+    indexed: bool = False
+
+
+class Outside(NamedTuple):
+    """What is noted outside the database: elsewhere, in log.mark, or why there is no reading it."""
+
+    heads: Sequence[Noted]
+    marked: mark.Mark | None
+    illegible: Broken | None
 
 
 def audit(
     path: Path, noted: Sequence[Noted], processes: int = 1, tell: Tell = lambda _: None
 ) -> Audit:
-    """Check the log at `path` and compare it with `noted`. Raises LogUnusable, OSError."""
-    known, blocks, hash_ = _parts_reached(path, processes, tell)
+    """Check the log at `path` and compare it with `noted`. Raises LogUnusable, OSError.
+
+    The mark is read before any block: what a running daemon appends meanwhile is then not missing.
+    """
+    outside = _outside(path, noted)
+    known, blocks, hash_, indexed = _parts_reached(path, processes, tell)
     events, broken = known, None
     with closing(open_for_reading(path)) as connection:
         try:
@@ -74,7 +97,9 @@ def audit(
             verify.count(connection)
         except Broken as found:
             broken = found
-        finding, confirmed = _compare(connection, path, noted, events, broken)
+        finding, confirmed = _compare(connection, path, outside, events, broken)
+        if finding is None and not indexed:
+            finding = _misled(connection, events)
         good = finding.good if finding else events
         return Audit(
             events=events,
@@ -83,6 +108,7 @@ def audit(
             good=good,
             good_at=time_of(connection, good),
             confirmed=confirmed,
+            marked=outside.marked.seq if outside.marked else None,
             finding=finding,
         )
 
@@ -99,26 +125,26 @@ def time_of(connection: sqlite3.Connection, seq: int) -> datetime | None:
 # -- many processes -------------------------------------------------------------------------------
 
 
-def _parts_reached(path: Path, processes: int, tell: Tell) -> tuple[int, int, bytes]:
+def _parts_reached(path: Path, processes: int, tell: Tell) -> Reached:
     """How far the log is sound, as far as parts of it were checked at the same time.
 
     Whatever is wrong, is only found here, and named by whoever goes on from there.
     """
-    nothing = (0, 0, chain.GENESIS)
     if processes < 2:
-        return nothing
+        return Reached()
     cuts = _cuts(path)
     if len(cuts) <= PARTS_MIN:
-        return nothing
+        return Reached()
     parts = [(path, after, upto) for after, upto in zip([0, *cuts], cuts, strict=False)]
-    events, blocks, hash_ = nothing
+    events, blocks, hash_, _ = Reached()
     with _pool(processes) as pool:
+        index = pool.apply_async(_is_indexed, (path,))
         for part, found in zip(parts, pool.imap(_part, parts), strict=True):
             if found is None:
-                break
+                return Reached(events, blocks, hash_)
             events, blocks, hash_ = part[2], blocks + found[0], found[1]
             tell(events)
-    return events, blocks, hash_
+        return Reached(events, blocks, hash_, index.get())
 
 
 @contextmanager
@@ -158,6 +184,11 @@ def _part(part: tuple[Path, int, int]) -> tuple[int, bytes] | None:
     return (count, hash_) if last == upto else None
 
 
+def _is_indexed(path: Path) -> bool:
+    with closing(open_for_reading(path)) as connection:
+        return _misled(connection, 0) is None
+
+
 _CUT = "SELECT last FROM block WHERE last >= ? ORDER BY last LIMIT 1"
 
 
@@ -167,13 +198,13 @@ _CUT = "SELECT last FROM block WHERE last >= ? ORDER BY last LIMIT 1"
 def _compare(
     connection: sqlite3.Connection,
     path: Path,
-    noted: Sequence[Noted],
+    outside: Outside,
     events: int,
     broken: Broken | None,
 ) -> tuple[Finding | None, int]:
     """The first thing that is wrong, by the numbers of events, and how many heads agree."""
-    marked = verify.read_mark(path.parent)
-    heads = sorted(noted, key=lambda head: head.seq)
+    marked = outside.marked
+    heads = sorted(outside.heads, key=lambda head: head.seq)
     confirmed = good = 0
     for head in [each for each in heads if 0 < each.seq <= events]:
         if sentence := differs(head, _block(connection, head.seq)):
@@ -184,8 +215,8 @@ def _compare(
         if sentence := differs(head, _block(connection, head.seq)):
             return Finding(kind=Kind.REWRITTEN, sentence=sentence, good=good), confirmed
     if broken is not None:
-        return Finding(kind=broken.kind, sentence=str(broken), good=events), confirmed
-    return _lost(path, heads, marked, events), confirmed
+        return _as_finding(broken, events), confirmed
+    return _lost(path, heads, outside, events), confirmed
 
 
 def differs(head: Noted, block: bytes | None) -> str | None:
@@ -208,6 +239,13 @@ def origin(head: Noted) -> str:
     return f"{head.where}{when}"
 
 
+def _outside(path: Path, heads: Sequence[Noted]) -> Outside:
+    try:
+        return Outside(heads, verify.read_mark(path.parent), None)
+    except Broken as illegible:
+        return Outside(heads, None, illegible)
+
+
 def _block(connection: sqlite3.Connection, last: int) -> bytes | None:
     try:
         return verify.block_at(connection, last)
@@ -215,10 +253,9 @@ def _block(connection: sqlite3.Connection, last: int) -> bytes | None:
         return None
 
 
-def _lost(
-    path: Path, heads: Sequence[Noted], marked: mark.Mark | None, events: int
-) -> Finding | None:
+def _lost(path: Path, heads: Sequence[Noted], outside: Outside, events: int) -> Finding | None:
     """What stood behind a log's end, by what is noted of it."""
+    marked, illegible = outside.marked, outside.illegible
     beyond = [head for head in heads if head.seq > events]
     if marked and marked.seq > events:
         gone = f"events {events + 1} to {marked.seq} were written once and are gone: "
@@ -231,8 +268,12 @@ def _lost(
         )
         return Finding(kind=Kind.TRUNCATED, sentence=gone + cause, good=events)
     if not beyond:
-        return None
-    ends = "log and log.mark both end" if marked else "there is no log.mark, and the log ends"
+        return _as_finding(illegible, events) if illegible else None
+    ends = (
+        "log and log.mark both end"
+        if marked
+        else f"{'log.mark is damaged' if illegible else 'there is no log.mark'}, and the log ends"
+    )
     return Finding(
         kind=Kind.OLD_COPY,
         sentence=f"events {events + 1} to {beyond[-1].seq} were written once and are gone: a head "
@@ -240,3 +281,19 @@ def _lost(
         f"{events}; an older copy was restored, or the log was cut back",
         good=events,
     )
+
+
+# -- what no hash covers --------------------------------------------------------------------------
+
+
+def _misled(connection: sqlite3.Connection, events: int) -> Finding | None:
+    """What is wrong with the index, where the events themselves are sound."""
+    try:
+        by_subject.check(connection)
+    except Broken as broken:
+        return _as_finding(broken, events)
+    return None
+
+
+def _as_finding(broken: Broken, events: int) -> Finding:
+    return Finding(kind=broken.kind, sentence=str(broken), good=events)

@@ -113,7 +113,7 @@ def lines(
 ) -> Iterator[bytes]:
     """The file, a line at a time, each checked on the way. Raises Broken."""
     previous = verify.chained_to(connection, range_.after)
-    yield _line(
+    yield as_line(
         Header(
             format=FORMAT,
             version=VERSION,
@@ -127,8 +127,8 @@ def lines(
     for last, hash_, rows in verify.blocks(connection, after=range_.after, upto=range_.last):
         wanted = rows if filter_ is None else [row for row in rows if passes(row, filter_)]
         for row in wanted:
-            yield _line(_event(row, names))
-        yield _line(
+            yield as_line(_event(row, names))
+        yield as_line(
             BlockLine(first=first, last=last, hash=hash_.hex(), left_out=len(rows) - len(wanted))
         )
         first = last + 1
@@ -160,7 +160,8 @@ def _type(row: Row) -> str:
         raise Broken(f"event {row[0]} is no event ({error})", Kind.CHANGED) from error
 
 
-def _line(what: Struct) -> bytes:
+def as_line(what: Struct) -> bytes:
+    """A line as it stands in the file."""
     return _encoder.encode(what) + b"\n"
 
 

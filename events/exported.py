@@ -10,7 +10,7 @@ from msgspec import Struct
 from events import chain, verify
 from events.audit import Noted, differs
 from events.codec import Row
-from events.export import FORMAT, VERSION, BlockLine, Header, passes
+from events.export import FORMAT, VERSION, BlockLine, EventLine, Header, as_line, passes
 from events.verify import Block, Broken, Kind
 
 GZIP = b"\x1f\x8b"
@@ -18,18 +18,14 @@ NO_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 LINE_BYTES_MAX = 64 * 1024 * 1024  # far beyond any event; what is longer is no line of an export
 
 
-class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An event's line or a block's: the one has `seq`, the other `hash`."""
+NOT_SO = "it is not as `rounds log export` writes it; were the ends of lines converted?"
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """What is looked for in lines that come later: an event's number, or a block's first."""
 
     seq: int | None = None
-    at: int = 0
-    subject: int = 0
-    event: msgspec.Raw = msgspec.Raw()
-    name: str | None = None
-    first: int = 0
-    last: int = 0
-    hash: str | None = None
-    left_out: int = 0
+    first: int | None = None
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -46,6 +42,8 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 _lines = msgspec.json.Decoder(Line)
+_event_lines = msgspec.json.Decoder(EventLine)
+_block_lines = msgspec.json.Decoder(BlockLine)
 
 
 def check(
@@ -99,7 +97,9 @@ def _header(line: bytes) -> Header:
             f"knows {FORMAT} {VERSION}: check it with the version that made it",
             Kind.FOREIGN,
         )
-    if not 0 < header.first <= header.last or _bytes(header.previous) is None:
+    if as_line(header) != line:
+        raise Broken(f"its header was changed: {NOT_SO}", Kind.CHANGED)
+    if not 0 < header.first <= header.last < verify.BEHIND_ALL or _bytes(header.previous) is None:
         raise Broken("its header was changed: it names no range of events", Kind.CHANGED)
     if header.first == 1 and header.previous != chain.GENESIS.hex():
         raise Broken("its header was changed: nothing comes before event 1", Kind.CHANGED)
@@ -117,18 +117,15 @@ def _blocks(
         if after == header.last:
             raise Broken(f"line {number} stands behind the end of the export", Kind.UNACCOUNTED)
         rest = (each for _, each in numbered)
-        if line.seq is not None:
+        if isinstance(line, EventLine):
             due = rows[-1][0] + 1 if rows else after + 1
             if not due <= line.seq <= header.last or (line.seq > due and header.filter is None):
                 raise _out_of_order(number, line.seq, due, rest)
             rows.append((line.seq, line.at, line.subject, bytes(line.event)))
             continue
-        block = BlockLine(
-            first=line.first, last=line.last, hash=line.hash or "", left_out=line.left_out
-        )
-        _fits(number, block, (after, rows), header, rest)
-        yield block, rows
-        after, rows = block.last, []
+        _fits(number, line, (after, rows), header, rest)
+        yield line, rows
+        after, rows = line.last, []
     if after != header.last:
         raise Broken(
             f"it was cut off: its last whole block ends at event {after}, and its header names "
@@ -137,19 +134,22 @@ def _blocks(
         )
 
 
-def _read(number: int, text: bytes) -> Line:
+def _read(number: int, text: bytes) -> EventLine | BlockLine:
     if not text.endswith(b"\n"):
         raise Broken(
             f"it was cut off in the middle of line {number}: what the header names is not all "
             "there",
             Kind.TRUNCATED,
         )
+    decoder = _event_lines if text.startswith(b'{"seq":') else _block_lines
     try:
-        line = _lines.decode(text)
+        line: EventLine | BlockLine = decoder.decode(text)
     except NO_LINE:
-        line = Line()
-    if (line.seq is None) == (line.hash is None):
-        raise Broken(f"line {number} was changed: it is neither event nor block", Kind.CHANGED)
+        raise Broken(
+            f"line {number} was changed: it is neither event nor block", Kind.CHANGED
+        ) from None
+    if as_line(line) != text:
+        raise Broken(f"line {number} was changed: {NOT_SO}", Kind.CHANGED)
     return line
 
 

@@ -83,8 +83,9 @@ class SqliteLog:
         LogUnusable where the log is not what was written, UnreadableEvent where a newer version
         wrote it. Afterwards `head` and `block` are known, and the log can start.
         """
-        noted, connection = verify.read_mark(self._directory), self._reader.connection
+        connection = self._reader.connection
         try:
+            noted = verify.read_mark(self._directory)
             begun = verify.before(connection, after)
             with closing(verify.blocks(connection, noted, after=begun)) as blocks:
                 for last, block, rows in blocks:
@@ -98,6 +99,12 @@ class SqliteLog:
                 "whole state directory from a backup, or move it away to start afresh"
             ) from lost
         except verify.Broken as fault:
+            if fault.kind is verify.Kind.DAMAGED_MARK:
+                raise LogUnusable(
+                    f"{fault}; nothing was changed: ask `rounds log verify --journal`, which knows "
+                    "of it from elsewhere; where nothing is gone, remove "
+                    f"{self._directory / 'log.mark'} and start again"
+                ) from fault
             raise LogUnusable(
                 f"the log {self.path} is damaged: {fault}; nothing was changed: "
                 "run `rounds log verify`, then restore a backup"

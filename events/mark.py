@@ -5,10 +5,17 @@ after each commit and before anybody is told of it; it may be behind the log, ne
 """
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 WIDTH = 20 + 1 + 64 + 1
+FORM = re.compile(rb"([0-9]{20}) ([0-9a-f]{64})\n")
+LOOKS = 20  # whoever reads while it is written may see half of each; never for long
+
+
+class Damaged(Exception):
+    """There is a mark, and it is none that was ever written: it is, whole, in one sector."""
 
 
 class Mark(NamedTuple):
@@ -33,12 +40,31 @@ class MarkFile:
 
 
 def read(path: Path) -> Mark | None:
-    """The last mark, or None where none was made (a new log, or one whose loss was accepted)."""
+    """The last mark, or None where none was made (a new log, or one whose loss was accepted).
+
+    Its space alone, all zeros, is none yet. Raises Damaged, PermissionError.
+    """
     try:
-        text = path.read_text("ascii")
-    except (FileNotFoundError, UnicodeDecodeError):
+        text = _settled(path)
+    except FileNotFoundError:
         return None
-    seq, _, block = text.strip().partition(" ")
-    if len(text) != WIDTH or not seq.isdecimal():
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise Damaged(f"it cannot be read ({error.strerror or error})") from error
+    if not text.strip(b"\0"):
         return None
-    return Mark(int(seq), block)
+    found = FORM.fullmatch(text)
+    if found is None:
+        raise Damaged("it is not one line with a number and a hash")
+    return Mark(int(found[1]), found[2].decode())
+
+
+def _settled(path: Path) -> bytes:
+    """What two looks in a row agree on, if it can be had."""
+    text = path.read_bytes()
+    for _ in range(LOOKS):
+        before, text = text, path.read_bytes()
+        if text == before:
+            break
+    return text

@@ -43,6 +43,8 @@ class Kind(Enum):
     REWRITTEN = "rewritten"
     REORDERED = "reordered"
     FOREIGN = "foreign"
+    DAMAGED_INDEX = "damaged-index"
+    DAMAGED_MARK = "damaged-mark"
 
 
 class Broken(Exception):
@@ -133,7 +135,15 @@ def count(connection: sqlite3.Connection) -> None:
 
 
 def read_mark(directory: Path) -> mark.Mark | None:
-    return mark.read(directory / "log.mark")
+    """What log.mark notes; None where there is none. Raises Broken where it is damaged."""
+    try:
+        return mark.read(directory / "log.mark")
+    except mark.Damaged as damaged:
+        raise Broken(
+            f"log.mark, which notes how far the log had come, is damaged: {damaged}; so what it "
+            "may have lost at its end cannot be told",
+            Kind.DAMAGED_MARK,
+        ) from damaged
 
 
 def _chained(

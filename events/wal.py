@@ -1,7 +1,8 @@
 """Is the end of the write-ahead log damaged, which SQLite itself passes over in silence?
 
 Each frame continues a checksum over all frames before it; the first one where that does not hold
-ends what SQLite reads. A frame of an earlier round has other salts, and is no damage.
+ends what SQLite reads. A frame of an earlier round has other salts, and is no damage; nor is one
+that is half there because somebody is writing it.
 Layout: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 """
 
@@ -15,11 +16,22 @@ WORD = 0xFFFFFFFF
 
 
 def torn(log: Path) -> int | None:
-    """The number, from 1, of the first frame that was written and is not whole; else None."""
+    """The number, from 1, of the first frame that was written and is not whole; else None.
+
+    None as well where somebody writes to the file while it is read.
+    """
+    path = log.with_name(f"{log.name}-wal")
     try:
-        data = memoryview(log.with_name(f"{log.name}-wal").read_bytes())
+        before = path.stat()
+        data = memoryview(path.read_bytes())
+        frame, after = _torn(data), path.stat()
     except OSError:
         return None
+    still = (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+    return frame if still else None
+
+
+def _torn(data: memoryview) -> int | None:
     if len(data) < HEADER.size:
         return None
     magic, _, size, _, *salts, first, second = HEADER.unpack_from(data)

@@ -1,7 +1,11 @@
 """How is a typed line run, and how does it end?"""
 
+import errno
 import os
 import sys
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""There is no room for what is printed, as `> FILE` would have it."""
 
 
 def main() -> int:
@@ -41,6 +45,17 @@ def main() -> int:
     except (PipeClosed, BrokenPipeError):
         _let_go_of_stdout()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _let_go_of_stdout()
+        return report(
+            Ended(
+                Exit.FAILED,
+                f"there is no room for what this prints ({error.strerror}), so it is not whole: "
+                "make room, and type it again",
+            )
+        )
 
 
 def _let_go_of_stdout() -> None:

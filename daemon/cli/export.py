@@ -49,24 +49,28 @@ WHEN = "a time, -2h, or an event's number"
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to; without it, standard output.",
+    help="Write to this file, which only you may read, instead of standard output.",
 )
+@click.option("--force", is_flag=True, help="Also where there is such a file.")
 @click.option("--json", "as_json", is_flag=True, help="It is JSON lines in any case.")
 @click.pass_obj
 def export(
     socket: Path | None, *, first: str | None, last: str | None, connection: str | None,
     tenant: str | None, types: tuple[str, ...], names: bool, state: Path | None,
-    output: Path | None, as_json: bool,
+    output: Path | None, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write the log, or a part of it, as JSON lines that `rounds log verify --file` checks.
 
     It is read from the file, checked on the way, whether the daemon runs or not. Blocks stay whole,
     so that the chain can be computed from the file alone; what --connection, --tenant or --type
-    leaves out is missing from that, and such a file is proven against the log it came from.
+    leaves out is missing from that, and such a file is proven against the log it came from. A file
+    is there whole or not at all.
     """
     del as_json
+    if output is not None:
+        export_file.check(output, force=force)
     moments = tuple(when.moment(each, _now()) if each else None for each in (first, last))
     _known_types(types)
     asked = Asked(socket)
@@ -83,7 +87,7 @@ def export(
                 types=[*types] or None,
             )
         named = asked.names() if names else {}
-        count = _write(exports.lines(log, range_, filter_, named), output)
+        count = _write(exports.lines(log, range_, filter_, named), output, force=force)
     if output or not sys.stdout.isatty():
         screen.note(_told(range_, count, filter_, output))
 
@@ -110,14 +114,22 @@ def _subjects(
     """Whose events are meant, by number; None for everybody's."""
     found: set[int] | None = None
     if connection is not None:
-        found = {int(connection) if connection.isdecimal() else _connection(asked, connection)}
+        found = {_number(connection) if connection.isdecimal() else _connection(asked, connection)}
     if tenant is not None:
-        number = int(tenant) if tenant.isdecimal() else _tenant(log, asked, tenant)
+        number = _number(tenant) if tenant.isdecimal() else _tenant(log, asked, tenant)
         own = exports.tenants(log, number)
         found = own if found is None else found & own
         if not found:
             raise Ended(Exit.USAGE, f"{connection} is no connection of {tenant}")
     return None if found is None else sorted(found)
+
+
+def _number(typed: str) -> int:
+    if len(typed) > when.DIGITS_MAX:
+        raise Ended(
+            Exit.USAGE, f"{typed} is no number of a connection or a tenant: none has so many digits"
+        )
+    return int(typed)
 
 
 def _connection(asked: Asked, name: str) -> int:
@@ -189,7 +201,7 @@ def _reading(path: Path) -> Iterator[OpenLog]:
         ) from None
 
 
-def _write(lines: Iterator[bytes], output: Path | None) -> int:
+def _write(lines: Iterator[bytes], output: Path | None, *, force: bool) -> int:
     """Write all lines; how many there were. A file is there whole, or not at all."""
     if output is None:
         try:
@@ -198,7 +210,7 @@ def _write(lines: Iterator[bytes], output: Path | None) -> int:
         except BrokenPipeError:
             raise PipeClosed from None
         return count
-    with export_file.writing(output, force=True) as file:
+    with export_file.writing(output, force=force) as file:
         return _copy(lines, file.write)
 
 

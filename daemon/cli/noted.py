@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from daemon.cli import screen
 from daemon.cli.ending import Ended, Exit
+from daemon.cli.when import DIGITS_MAX
 from events.audit import Noted
 
 JOURNAL = "journalctl"
@@ -50,7 +51,13 @@ class Entry(Struct, frozen=True, kw_only=True):
 def typed(head: str) -> Noted:
     """A head as --head takes it. Raises Ended."""
     seq, _, hash_ = head.partition(":")
-    if seq.isdecimal() and len(seq) < 20 and _is_hash(hash_.lower()):
+    if seq.isdecimal() and len(seq) <= DIGITS_MAX and _is_hash(hash_.lower()):
+        if not int(seq):
+            raise Ended(
+                Exit.USAGE,
+                f"{head!r} is the head of no log: events are numbered from 1, so it vouches for "
+                "nothing",
+            )
         return Noted(seq=int(seq), hash=hash_.lower(), where="--head")
     raise Ended(
         Exit.USAGE,

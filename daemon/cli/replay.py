@@ -15,6 +15,7 @@ from daemon.control.replay_messages import ReplayStep
 
 SEPARATOR = " · "
 INDENT = 8  # what is below an event's number
+ELSEWHERE = "`rounds log verify`, where the log lies, proves that nobody changed it"
 
 
 @click.command(
@@ -60,8 +61,7 @@ def replay(
     for answer in daemon.follow("replay", **wish, connection=connection):
         told = client.read(answer, ReplayStep)
         if told.event is None:
-            if not as_json:
-                _close(daemon, first, told.seq, count)
+            _close(daemon, (first, told.seq), count, as_json=as_json)
             return
         first, count = first or told.seq, count + 1
         if as_json:
@@ -70,6 +70,11 @@ def replay(
         width = max(width, len(told.event.name))
         _show(told, width)
         if step and not _goes_on():
+            screen.line(
+                f"{times.count(count, 'event')}; left before the end, so it was not checked "
+                "whether they are as they were written",
+                "bright_black",
+            )
             return
 
 
@@ -89,18 +94,26 @@ def _goes_on() -> bool:
     return bool(typed) and not typed.strip().lower().startswith("q")
 
 
-def _close(daemon: Client, first: int, last: int, count: int) -> None:
-    """How much that was, and whether it is what was written."""
+def _close(daemon: Client, told: tuple[int, int], count: int, *, as_json: bool) -> None:
+    """How much that was, and whether it is what was written. Raises Ended."""
     if not count:
-        screen.line("nothing happened in between")
+        if not as_json:
+            screen.line("nothing happened in between")
+        return
+    path = Path(client.read(daemon.get("status"), Status).state) / "log"
+    checked = _is_chained(path, *told)
+    if as_json:
+        if not checked:
+            screen.note(f"it was not checked whether that is what was written; {ELSEWHERE}")
         return
     screen.line()
-    path = Path(client.read(daemon.get("status"), Status).state) / "log"
-    screen.line(f"{times.count(count, 'event')}; {_chain(path, first, last)}", "dim")
+    first, last = told
+    said = f"the log's blocks from event {first} to {last} are as they were written"
+    screen.line(f"{times.count(count, 'event')}; {said if checked else ELSEWHERE}", "bright_black")
 
 
-def _chain(path: Path, first: int, last: int) -> str:
-    """Whether the blocks from one event to another are as they were written. Raises Ended."""
+def _is_chained(path: Path, first: int, last: int) -> bool:
+    """Check the blocks from one event to another; False where that cannot be. Raises Ended."""
     from events.reading import LogUnusable, open_for_reading
     from events.verify import Broken, before, blocks
 
@@ -119,5 +132,5 @@ def _chain(path: Path, first: int, last: int) -> str:
             "verify",
         ) from None
     except (LogUnusable, OSError):
-        return "`rounds log verify`, where the log lies, proves that nobody changed them"
-    return f"the log's blocks from event {first} to {last} are as they were written"
+        return False
+    return True

@@ -14,7 +14,7 @@ from daemon.cli import checking, config, noted, screen, times, verify_file
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended, Exit
 from events.audit import Audit, Noted, audit
-from events.verify import Kind, read_mark
+from events.verify import Broken, Kind, read_mark
 
 PROCESSES_MAX = 4  # the host has other work
 
@@ -29,13 +29,19 @@ ADVICE = {
     Kind.REWRITTEN: "this takes write access to the file: find out who had it, stop roundsd, keep "
     "this directory as evidence, and restore the state directory from a backup with which the "
     "noted heads agree",
+    Kind.DAMAGED_INDEX: "no event is lost, but what is asked of one connection may leave some out: "
+    "stop roundsd, and as its user, in the state directory: sqlite3 log 'REINDEX event_subject'; "
+    "then verify again, and check the disk",
+    Kind.DAMAGED_MARK: "heads that were noted elsewhere tell (--journal, --head); where nothing is "
+    "gone, stop roundsd, remove log.mark, and start it: it makes a new one; and check the disk",
 }
 
 
 class Report(Struct, frozen=True, kw_only=True):
     """What was found, as --json prints it. `head` is what to note elsewhere, for --head.
 
-    `good_until` is the last event that nothing is held against, `heads` how many noted ones agree.
+    `good_until` is the last event that nothing is held against, `heads` how many noted ones agree,
+    `mark` the event that log.mark notes, if there is one that can be read.
     """
 
     log: str
@@ -44,6 +50,7 @@ class Report(Struct, frozen=True, kw_only=True):
     blocks: int
     head: str
     heads: int
+    mark: int | None
     seconds: float
     kind: Kind | None
     fault: str | None
@@ -119,8 +126,7 @@ def _check(path: Path, elsewhere: Sequence[Noted]) -> Report:
     try:
         if not path.exists():
             raise Ended(Exit.NOT_FOUND, f"there is no log at {path}; name its directory: --state")
-        mark = read_mark(path.parent)
-        with checking.progress(mark.seq if mark else 0) as tell:
+        with checking.progress(_expected(path)) as tell:
             found = audit(path, elsewhere, _processes(), tell)
     except PermissionError as error:
         raise Ended(
@@ -140,12 +146,22 @@ def _report(path: Path, found: Audit, seconds: float) -> Report:
         blocks=found.blocks,
         head=f"{found.events}:{found.hash}",
         heads=found.confirmed,
+        mark=found.marked,
         seconds=round(seconds, 3),
         kind=finding.kind if finding else None,
         fault=finding.sentence if finding else None,
         good_until=found.good,
         good_at=found.good_at,
     )
+
+
+def _expected(path: Path) -> int:
+    """How many events there may be, for a bar."""
+    try:
+        mark = read_mark(path.parent)
+    except Broken:
+        return 0
+    return mark.seq if mark else 0
 
 
 def _processes() -> int:
@@ -161,11 +177,18 @@ def _show(report: Report) -> None:
             ("took", checking.speed(report.events, report.seconds)),
         )
     )
-    if report.good:
-        screen.line()
-        screen.line("every event and every block is as it was written", "green")
-        if report.heads:
-            screen.line(f"{times.count(report.heads, 'head')} noted elsewhere: as in the log")
+    if not report.good:
+        return
+    screen.line()
+    screen.line("every event and every block is as it was written", "green")
+    if report.heads:
+        screen.line(f"{times.count(report.heads, 'head')} noted elsewhere: as in the log")
+    if report.mark is None and report.events:
+        screen.line(
+            "there is no log.mark beside it, so whether its end was lost cannot be told but by a "
+            "head that was noted elsewhere: --journal, --head",
+            "yellow",
+        )
 
 
 def _advice(report: Report) -> str:

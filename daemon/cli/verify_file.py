@@ -13,6 +13,7 @@ from daemon.cli import checking, screen, times
 from daemon.cli.ending import Ended, Exit
 from events import exported
 from events.audit import Noted
+from events.export import Filter
 from events.exported import Found
 from events.reading import LogUnusable, open_for_reading, told
 from events.verify import Broken, Kind
@@ -26,6 +27,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     `proven` says by what each event is: the `chain` of the file, the `log` that it was compared
     with, or nothing but its `numbers`. `good_until` ends the last block that is as it was written.
+    `filter` is what was asked for, as the file itself says it; None where all is there.
     """
 
     file: str
@@ -33,6 +35,7 @@ class Report(Struct, frozen=True, kw_only=True):
     proven: str
     first: int
     last: int
+    filter: Filter | None
     events: int
     left_out: int
     blocks: int
@@ -100,6 +103,7 @@ def _report(file: Path, found: Found, compared: bool, seconds: float) -> Report:
         proven="log" if compared else "chain" if whole else "numbers",
         first=found.header.first,
         last=found.header.last,
+        filter=found.header.filter,
         events=found.events,
         left_out=found.left_out,
         blocks=found.blocks,
@@ -118,6 +122,7 @@ def _show(report: Report, given: int) -> None:
         screen.pairs(
             ("export", report.file),
             ("range", f"events {report.first:,} to {report.last:,}"),
+            ("asked for", _asked(report.filter)),
             ("events", f"{report.events:,} in {times.count(report.blocks, 'block')}{left_out}"),
             ("head", report.head),
             ("took", checking.speed(report.events + report.left_out, report.seconds)),
@@ -134,13 +139,30 @@ def _show(report: Report, given: int) -> None:
         )
     elif report.proven == "log":
         screen.line(
-            "every event is, byte for byte, what the log holds, and none that was asked for is "
-            "missing",
+            "every event is, byte for byte, what the log holds, and none that was asked for "
+            "(see above) is missing",
             "green",
         )
     else:
         screen.line("every event and every block hangs together", "green")
     _show_heads(report, given)
+
+
+def _asked(filter_: Filter | None) -> str:
+    """What the file says was asked for: whoever had it made knows whether that is so."""
+    if filter_ is None:
+        return "all of it"
+    bounds = (("from", filter_.first), ("to", filter_.last))
+    asked = [
+        *_named("connections and tenants", filter_.subjects),
+        *_named("types", filter_.types),
+        *(f"{word} event {seq:,}" for word, seq in bounds if seq is not None),
+    ]
+    return ", ".join(asked) or "all of it"
+
+
+def _named(what: str, each: Sequence[int] | Sequence[str] | None) -> list[str]:
+    return [] if each is None else [f"{what} {' '.join(map(str, each)) or 'none'}"]
 
 
 def _show_heads(report: Report, given: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from daemon.cli import noted
 from daemon.cli.ending import Ended, Exit
-from tests.cli.world import world
+from tests.cli.world import command, world
 from tests.events.logs import note, tamper, write
 from tests.events.samples import rows
 
@@ -59,6 +59,33 @@ def test_heads_may_be_given_again_and_again(daemon, log):
     assert verify(daemon, directory, "--head", heads[0], "--json").document["heads"] == 1
 
 
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (f"0:{'ab' * 32}", "is the head of no log: events are numbered from 1"),
+        (f"{'9' * 19}:{'ab' * 32}", "is not a head"),
+        ("12:xyz", "is not a head"),
+    ],
+)
+def test_what_is_no_head_is_not_passed_over(daemon, log, given, said):
+    typed = verify(daemon, log[0], "--head", given)
+    assert (typed.code, typed.out) == (2, "")
+    assert said in typed.err
+
+
+@pytest.mark.parametrize("words", [("export",), ("verify",), ("verify", "--json")], ids=" ".join)
+def test_a_full_disk_behind_what_is_printed_is_one_sentence(daemon, log, words):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            command("log", *words, "--state", str(log[0])), stdout=full, stderr=subprocess.PIPE,
+            env=daemon.environment(), text=True, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    first, *more = ended.stderr.splitlines()
+    assert first.startswith("rounds: there is no room for what this prints (No space left")
+    assert len(more) == ("--json" in words)
+
+
 def test_an_older_copy_is_told_with_the_time_of_what_is_gone(daemon, log, tmp_path_factory):
     directory, heads = log
     file = tmp_path_factory.mktemp("elsewhere") / "lines"
@@ -92,6 +119,30 @@ def test_a_fault_is_said_with_what_is_good_and_what_to_do(daemon, log, statement
     assert said in typed.err
     assert "all up to event 3 (2026-03-29 02:00:02) is as it was written" in typed.err
     assert "restore the state directory from a backup" in typed.err
+
+
+def test_what_no_hash_covers_is_said_with_what_to_do(daemon, log):
+    directory, _ = log
+    shutil.copy(directory / "log.mark", directory / "kept")
+    (directory / "log.mark").write_text("soon\n")
+    typed = verify(daemon, directory, "--json")
+    assert (typed.code, typed.document["kind"], typed.document["mark"]) == (1, "damaged-mark", None)
+    assert "stop roundsd, remove log.mark, and start it" in typed.err
+    (directory / "kept").replace(directory / "log.mark")
+    tamper(directory, "DROP INDEX event_subject")
+    typed = verify(daemon, directory, "--json")
+    assert (typed.code, typed.document["kind"], typed.document["mark"]) == (1, "damaged-index", 9)
+    assert "sqlite3 log 'REINDEX event_subject'" in typed.err
+
+
+def test_that_nothing_notes_the_end_is_said(daemon, log):
+    directory, heads = log
+    assert "log.mark" not in verify(daemon, directory).out
+    (directory / "log.mark").unlink()
+    typed = verify(daemon, directory)
+    assert typed.code == 0
+    assert "there is no log.mark beside it" in typed.out
+    assert verify(daemon, directory, "--head", heads[2], "--json").document["mark"] is None
 
 
 def test_the_heads_of_a_daemons_own_lines_agree_with_its_log():
@@ -232,6 +283,28 @@ def test_a_tenants_events_are_those_of_all_its_connections(daemon):
     }
 
 
+def test_what_a_file_says_was_asked_for_is_shown(daemon, log, tmp_path_factory):
+    """Whoever can change the file can change its filter: only a person knows what was asked."""
+    directory, _ = log
+    file = tmp_path_factory.mktemp("into") / "file"
+    state = ("--state", str(directory))
+    words = ("log", "export", *state, "--output", str(file), "--force")
+    asked = ("--connection", "0", "--type", "daemon-started", "--from", "2", "--to", "8")
+    assert daemon.rounds(*words, *asked).code == 0
+    typed = daemon.rounds("log", "verify", "--file", str(file), *state)
+    said = "connections and tenants 0, types daemon-started, from event 2, to event 8"
+    assert re.search(rf"^asked for +{said}$", typed.out, re.MULTILINE)
+    report = daemon.rounds("log", "verify", "--file", str(file), "--json").document
+    assert report["filter"] == {
+        "first": 2, "last": 8, "subjects": [0], "types": ["daemon-started"],
+    }  # fmt: skip
+    assert daemon.rounds(*words).code == 0
+    typed = daemon.rounds("log", "verify", "--file", str(file))
+    assert re.search(r"^asked for +all of it$", typed.out, re.MULTILINE)
+    report = daemon.rounds("log", "verify", "--file", str(file), "--json").document
+    assert report["filter"] is None
+
+
 def test_events_of_a_type_and_a_time(daemon):
     typed = daemon.rounds("log", "export", "--type", "sync-succeeded", "--type", "sync-started",
                           "--from", "-1h", "--to", "now")  # fmt: skip
@@ -250,8 +323,13 @@ def test_events_of_a_type_and_a_time(daemon):
         (("--to", "2001-01-01"), 3, "no event lies there"),
         (("--connection", "acme/nothing"), 3, "there is no connection acme/nothing"),
         (("--tenant", "nobody"), 3, "no connection of nobody is known"),
+        (("--tenant", "9" * 20), 2, "none has so many digits"),
+        (("--connection", "9" * 20), 2, "none has so many digits"),
         (("--connection", "0", "--tenant", "99"), 2, "is no connection of"),
-        (("--output", "/nowhere/at/all"), 1, "cannot be written"),
+        (("--output", "/nowhere/at/all"), 2, "there is no such directory"),
+        (("--output", "/dev/null", "--force"), 2, "it is a link, a device or a pipe; name a file"),
+        (("--output", "/dev/stdout"), 2, "leave --output out: it then goes to standard output"),
+        (("--output", "-"), 2, "leave --output out: it then goes to standard output"),
         (("--state", "/nowhere"), 3, "there is no log at /nowhere/log"),
     ],
 )
@@ -266,6 +344,36 @@ def test_names_need_the_daemon_and_numbers_do_not(daemon):
     assert daemon.rounds("log", "export", "--names", **away).code == 5
     assert daemon.rounds("log", "export", "--tenant", "acme", **away).code == 5
     assert daemon.rounds("log", "export", "--tenant", "3", **away).code == 0
+
+
+def test_an_export_takes_the_place_of_nothing_that_it_was_not_told_to(
+    daemon, log, tmp_path_factory
+):
+    """No file without --force, and no pipe, link or file of roundsd's with it."""
+    directory, _ = log
+    into = tmp_path_factory.mktemp("into")
+    file = into / "log.jsonl"
+    words = ("log", "export", "--state", str(directory), "--output")
+    assert daemon.rounds(*words, str(file)).code == 0
+    whole = file.read_bytes()
+    file.write_text("mine")
+    typed = daemon.rounds(*words, str(file))
+    assert typed.code == 2
+    assert "there is such a file; name another one, or add --force" in typed.err
+    assert file.read_text() == "mine"
+    assert daemon.rounds(*words, str(file), "--force").code == 0
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (whole, 0o600)
+    os.mkfifo(into / "pipe")
+    (into / "link").symlink_to(file)
+    held = (directory / "log").read_bytes()
+    for refused in (into / "pipe", into / "link", directory / "log", directory / "log.mark"):
+        typed = daemon.rounds(*words, str(refused), "--force")
+        assert (typed.code, typed.out) == (2, ""), refused
+        assert "nothing was exported to" in typed.err
+    assert (directory / "log").read_bytes() == held
+    assert stat.S_ISFIFO((into / "pipe").stat().st_mode)
+    assert (into / "link").is_symlink()
+    assert sorted(each.name for each in into.iterdir()) == ["link", "log.jsonl", "pipe"]
 
 
 def test_a_damaged_log_leaves_no_file_behind(daemon, log, tmp_path_factory):

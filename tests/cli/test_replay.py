@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.cli.world import Terminal, terminal, world
+from tests.events.logs import tamper
 
 pytestmark = [pytest.mark.requirement("X1"), pytest.mark.requirement("F3")]
 
@@ -21,6 +22,15 @@ def daemon():
         assert made.rounds("connection", "add", "acme/keyed", stdin="x\n").code == 0
         assert made.rounds("connection", "remove", "acme/keyed", "--yes").code == 0
         yield made
+
+
+@pytest.fixture
+def told_falsely(daemon):
+    """The same daemon, whose log somebody changes for a while."""
+    statement = "UPDATE event SET at = at {} 60000000 WHERE seq = 5"
+    tamper(daemon.home.state, statement.format("+"))
+    yield daemon
+    tamper(daemon.home.state, statement.format("-"))
 
 
 def numbers(daemon, kind, name):
@@ -45,8 +55,21 @@ def test_each_event_stands_as_in_the_log_and_below_it_what_it_changed(daemon):
 def test_in_the_end_it_says_that_this_is_what_was_written(daemon):
     *_, last = daemon.rounds("replay", "--from", "3", "--to", "9").out.splitlines()
     assert last == "7 events; the log's blocks from event 3 to 9 are as they were written"
+    shown = terminal(daemon, "replay", "--from", "3", "--to", "9")
+    assert shown.code == 0
+    assert "are as they were written" in shown.out
     found = daemon.rounds("replay", "--from", "now")
     assert (found.code, found.out) == (0, "nothing happened in between\n")
+
+
+@pytest.mark.requirement("X5")
+def test_a_story_that_was_changed_is_not_told_as_if_it_were_true(told_falsely):
+    """To people and to programs."""
+    for words in ((), ("--json",)):
+        typed = told_falsely.rounds("replay", "--from", "3", "--to", "9", *words)
+        assert typed.code == 1
+        assert "the log is damaged between events 3 and 9" in typed.err
+        assert typed.out
 
 
 def test_of_one_connection_the_others_are_left_out(daemon):
@@ -78,6 +101,7 @@ def test_step_waits_for_enter(daemon):
         typed = at.end()
     assert typed.code == 0
     assert " 12  " not in typed.out
+    assert "2 events; left before the end, so it was not checked whether they are" in typed.out
     assert daemon.rounds("replay", "--from", "1", "--step").code == 2
 
 

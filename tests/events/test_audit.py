@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import struct
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -18,10 +19,10 @@ from events.audit import Audit, Noted, audit
 from events.codec import Row
 from events.log import SqliteLog
 from events.pages import Events
-from events.reading import LogUnusable, open_for_reading
+from events.reading import LogUnusable, Reader, open_for_reading
 from events.verify import Kind
 from tests.events.listening import Heard
-from tests.events.logs import note, tamper, write
+from tests.events.logs import BLOCK, INSERT, note, tamper, write
 from tests.events.samples import rows
 
 pytestmark = pytest.mark.requirement("X5")
@@ -49,6 +50,7 @@ def loosely(directory: Path, block: list[Row]) -> bytes:
     hash_ = chain.link(chain.GENESIS, block)
     with closing(sqlite3.connect(directory / "log")) as loose, loose:
         loose.execute("CREATE TABLE event (seq INTEGER PRIMARY KEY, at, subject, body)")
+        loose.execute("CREATE INDEX event_subject ON event (subject)")
         loose.execute("CREATE TABLE block (last INTEGER PRIMARY KEY, first, hash)")
         for row in block:
             loose.execute("INSERT INTO event VALUES (?, ?, ?, CAST(? AS TEXT))", row)
@@ -166,6 +168,55 @@ def test_a_flipped_bit_is_found_unless_it_changes_nothing_that_is_read(small, tm
         assert found_ or everything(path) == before, bit
 
 
+SUBJECTS = range(7)
+
+
+def by_subject(path: Path) -> object:
+    """What is found of each subject, as `rounds explain` and others look for it."""
+    with closing(Reader(path)) as reader:
+        try:
+            return [[each.seq for each in reader.read(0, subject=one, limit=5000)]
+                    for one in SUBJECTS]  # fmt: skip
+        except sqlite3.Error as error:
+            return str(error)
+
+
+def index_pages(path: Path) -> list[int]:
+    """The index's pages, its root first."""
+    with closing(sqlite3.connect(path)) as log:
+        [root] = log.execute("SELECT rootpage FROM sqlite_master WHERE name = 'event_subject'")
+    data, [number] = path.read_bytes(), root
+    first = (number - 1) * 4096
+    if data[first] == 0x0A:  # a leaf
+        return [number]
+    cells = [struct.unpack_from(">H", data, first + 12 + 2 * n)[0]
+             for n in range(struct.unpack_from(">H", data, first + 3)[0])]  # fmt: skip
+    return [number, *(struct.unpack_from(">I", data, first + cell)[0] for cell in cells)]
+
+
+@pytest.mark.parametrize("size, step", [(40, 1), (1500, 599)])
+def test_a_flipped_bit_of_the_index_is_found_unless_it_changes_no_answer(tmp_path, size, step):
+    """Of one page every bit, of several some of each."""
+    block = [(seq, at, seq % 7, body) for seq, at, _, body in rows(1, size)]
+    write(tmp_path, [block])
+    path = tmp_path / "log"
+    whole, before = path.read_bytes(), by_subject(path)
+    pages_ = index_pages(path)
+    assert (len(pages_) > 1) == (size > 40)
+    for page in pages_:
+        first = (page - 1) * 4096 * 8
+        bits_ = [bit for bit in range(first, first + 4096 * 8) if whole[bit // 8]]
+        for bit in bits_[:: step if page != pages_[0] else max(1, step // 20)]:
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            finding = audit(path, []).finding
+            if finding is None:
+                assert by_subject(path) == before, bit
+            else:
+                assert (finding.kind, finding.good) == (Kind.DAMAGED_INDEX, size)
+
+
 @pytest.mark.parametrize("page", [3, pages.PAGE_ROWS])
 @pytest.mark.parametrize(
     "change",
@@ -233,6 +284,46 @@ def test_a_log_that_lost_its_end_is_behind_its_mark(log):
     assert (made.good, made.confirmed) == (6, 1)
 
 
+@pytest.mark.parametrize(
+    "harm", ["a bit", "a letter", "shorter", "longer", "a directory", "not a number"]
+)
+def test_a_damaged_mark_is_told_from_none(log, harm):
+    directory, hashes = log
+    file = directory / "log.mark"
+    whole = file.read_bytes()
+    file.unlink()
+    if harm == "a directory":
+        file.mkdir()
+    else:
+        file.write_bytes({
+            "a bit": bytes([whole[0] ^ 0x40]) + whole[1:],
+            "a letter": whole[:30] + "\u00e9".encode()[:1] + whole[31:],
+            "shorter": whole[:-5],
+            "longer": whole + b"\n",
+            "not a number": b"+" + whole[1:],
+        }[harm])  # fmt: skip
+    made = found(directory)
+    assert made.finding is not None
+    assert (made.finding.kind, made.good, made.marked) == (Kind.DAMAGED_MARK, 9, None)
+    assert "cannot be told" in made.finding.sentence
+    later = found(directory, head(12, hashes[0]))
+    assert later.finding is not None
+    assert later.finding.kind is Kind.OLD_COPY
+    assert "log.mark is damaged, and the log ends" in later.finding.sentence
+
+
+@pytest.mark.parametrize("text", [None, b"", bytes(86)])
+def test_that_there_is_no_mark_is_no_fault_and_is_said(log, text):
+    """None was made, or a power cut left its space alone."""
+    directory, _ = log
+    assert found(directory).marked == 9
+    (directory / "log.mark").unlink()
+    if text is not None:
+        (directory / "log.mark").write_bytes(text)
+    made = found(directory)
+    assert (made.finding, made.marked) == (None, None)
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_an_older_copy_with_its_mark_is_behind_what_was_noted_elsewhere(log, marked):
     directory, hashes = log
@@ -271,6 +362,32 @@ def test_a_rewritten_log_is_not_its_marks(log, tmp_path_factory):
     assert made.finding.kind is Kind.REWRITTEN
     assert "log.mark" in made.finding.sentence
     assert made.good == 0
+
+
+def append(directory: Path, previous: bytes, block: list[Row]) -> bytes:
+    """What a running daemon does: commit a block, then note it."""
+    hash_ = chain.link(previous, block)
+    with closing(sqlite3.connect(directory / "log", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.executemany(INSERT, block)
+        writer.execute(BLOCK, (block[0][0], block[-1][0], hash_))
+        writer.execute("COMMIT")
+    note(directory, block[-1][0], hash_)
+    return hash_
+
+
+def test_what_is_appended_while_it_is_audited_is_not_missing(log):
+    directory, hashes = log
+    last = [(10, hashes[-1])]
+
+    def busy(_: int) -> None:
+        first, hash_ = last[-1]
+        last.append((first + 2, append(directory, hash_, rows(first, first + 1))))
+
+    made = audit(directory / "log", [], 1, busy)
+    assert (made.finding, made.events) == (None, 9)
+    assert len(last) == 4
+    assert found(directory).events == 15
 
 
 def test_rows_that_a_damaged_page_hides_are_counted(log):
@@ -334,6 +451,24 @@ def test_a_torn_tail_is_told_from_one_that_was_cut_off(torn, harm):
     assert made.good == 6
 
 
+def test_a_wal_that_is_written_while_it_is_read_is_not_called_torn(torn, monkeypatch):
+    file = torn / "log-wal"
+    data = bytearray(file.read_bytes())
+    data[last_frame(data) - 100] ^= 1
+    file.write_bytes(data)
+    assert wal.torn(torn / "log") is not None
+    read = Path.read_bytes
+
+    def written(path: Path) -> bytes:
+        found_ = read(path)
+        with path.open("ab") as behind:
+            behind.write(bytes(1))
+        return found_
+
+    monkeypatch.setattr(Path, "read_bytes", written)
+    assert wal.torn(torn / "log") is None
+
+
 def test_a_wal_that_is_gone_is_a_lost_tail(torn):
     (torn / "log-wal").unlink()
     tampered = found(torn) if (torn / "log").stat().st_size else None
@@ -376,6 +511,7 @@ def test_parts_are_checked_by_several_processes_and_come_to_the_same(parts):
         "UPDATE block SET hash = zeroblob(32) WHERE last = 250",
         "DELETE FROM block WHERE last = 500",
         "INSERT INTO event (seq, at, subject, body) VALUES (0, 0, 0, '{}')",
+        "DROP INDEX event_subject",
         "UPDATE block SET hash = (SELECT hash FROM block WHERE last = 240) WHERE last = 250",
     ],
 )

@@ -132,6 +132,23 @@ FAULTS = {
         lambda lines: [*lines[:6], b"hello\n", *lines[6:]],
         Kind.CHANGED, "line 7 was changed", 3,
     ),
+    "another event beside": (
+        lambda lines: [line.replace(b'"subject"', b'"event":{"type":"forged"},"subject"')
+                       if b'"seq":5' in line else line for line in lines],
+        Kind.CHANGED, "line 7 was changed: it is not as `rounds log export` writes it", 3,
+    ),
+    "another number beside": (
+        lambda lines: [line.replace(b'"first":4,', b'"first":9,"first":4,') for line in lines],
+        Kind.CHANGED, "line 9 was changed", 3,
+    ),
+    "line ends of another system": (
+        lambda lines: [lines[0], *(line.replace(b"\n", b"\r\n") for line in lines[1:])],
+        Kind.CHANGED, "were the ends of lines converted?", 0,
+    ),
+    "room for more": (
+        lambda lines: [line.replace(b'"first":4,', b'"first":4, ') for line in lines],
+        Kind.CHANGED, "line 9 was changed", 3,
+    ),
     "swapped events": (
         lambda lines: [*lines[:6], lines[7], lines[6], *lines[8:]],
         Kind.REORDERED, "line 7 comes where event 5 was due", 3,
@@ -183,8 +200,14 @@ def test_a_fault_of_an_export_has_its_name(log, name):
         (lambda whole: b"dear diary\n", "not the header"),
         (lambda whole: whole.partition(b"\n")[2], "not the header"),
         (gzip.compress, "decompress it first"),
+        (lambda whole: whole.replace(b"\n", b"\r\n"), "were the ends of lines converted"),
+        (
+            lambda whole: whole.replace(b'"last":9', b'"last":8,"last":9', 1),
+            "its header was changed",
+        ),
         (lambda whole: whole.replace(b'"version":1', b'"version":2', 1), "the version that made"),
         (lambda whole: whole.replace(b'"last":9', b'"last":0', 1), "names no range"),
+        (lambda whole: whole.replace(b'"last":9', b'"last":' + b"9" * 19, 1), "names no range"),
         (lambda whole: whole.replace(b'"previous":"0', b'"previous":"1', 1), "before event 1"),
         (lambda whole: whole.replace(b'"previous":"00', b'"previous":"', 1), "names no range"),
     ],

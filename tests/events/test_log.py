@@ -472,8 +472,22 @@ def test_a_flipped_bit_in_the_wal_is_noticed(torn):
         replayed(torn)
 
 
-def test_a_mark_that_is_no_mark_says_nothing(three_blocks):
-    for text in ("", "soon\n", "x" * mark.WIDTH):
+def test_a_mark_that_was_never_written_says_nothing(three_blocks):
+    """A power cut may leave its space alone."""
+    for text in ("", "\0" * mark.WIDTH):
         (three_blocks / "log.mark").write_text(text)
         assert read_mark(three_blocks) is None
+    assert len(replayed(three_blocks)) == 9
+
+
+@pytest.mark.parametrize("text", ["soon\n", "x" * mark.WIDTH, f"{9:020d} {'ab' * 31}\n"])
+def test_a_damaged_mark_is_a_persons_to_judge(three_blocks, text):
+    """The log may have lost its end, and the mark alone would say so: a start would write anew."""
+    file = three_blocks / "log.mark"
+    file.write_text(text)
+    before = files(three_blocks)
+    with pytest.raises(LogUnusable, match="nothing was changed: ask `rounds log verify --journal`"):
+        replayed(three_blocks)
+    assert files(three_blocks) == before
+    file.unlink()
     assert len(replayed(three_blocks)) == 9
