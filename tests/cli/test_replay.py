@@ -1,6 +1,9 @@
 """How does `rounds` tell a story again, and what differs between two moments of it?"""
 
 import re
+import socket
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -154,3 +157,38 @@ def test_a_story_from_a_time_on_begins_with_what_was_of_that_very_time(daemon):
     assert [each["seq"] for each in told] == [*range(first, paused + 1)]
     first_of_all = daemon.rounds("replay", "--from", lines[0]["at"], "--to", "3", "--json").lines
     assert first_of_all[0]["seq"] == 1
+
+
+class Relay:
+    """Stands before the daemon, and hangs up after so many bytes of a story."""
+
+    def __init__(self, daemon, path, most):
+        self.daemon, self.path, self.most, self.asked = daemon, path, most, []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            taken, _ = self.listener.accept()
+            with taken, socket.socket(socket.AF_UNIX) as there:
+                there.connect(str(self.daemon.home.socket))
+                question = taken.recv(65536)
+                self.asked.append(question.split()[1])
+                there.sendall(question)
+                with suppress(OSError):  # who asked has heard enough
+                    left = self.most
+                    while left and (chunk := there.recv(min(4096, left))):
+                        taken.sendall(chunk)
+                        left -= len(chunk)
+
+
+def test_a_reader_that_was_dropped_hears_each_event_once(daemon, tmp_path):
+    """However little the daemon says at once: the story is the same as told in one go."""
+    words = ("replay", "acme/weather", "--from", "1", "--json")
+    whole = daemon.rounds(*words).out
+    relay = Relay(daemon, tmp_path / "s", len(whole) // 2)
+    typed = daemon.rounds("--socket", str(relay.path), *words)
+    assert (typed.code, typed.out) == (0, whole)
+    assert len(relay.asked) > 1
