@@ -52,6 +52,7 @@ class Own(Struct, frozen=True, kw_only=True):
     declared: Settings
     since: dict[str, int]
     declared_in: int
+    ended: dict[str, int]
 
 
 WORLD = "world"
@@ -139,6 +140,7 @@ def _bared(kind: str, slices: dict[int, Any]) -> dict[int, Any]:
             declared=scope.declared,
             since=dict(scope.since),
             declared_in=scope.declared_in,
+            ended=dict(scope.ended),
         )
         for subject, scope in slices.items()
     }
@@ -149,7 +151,13 @@ def _dressed(kind: str, slices: dict[int, Any]) -> dict[int, Any]:
         return slices
     return {
         subject: settings.valued(
-            Scope(own=own.own, declared=own.declared, since=own.since, declared_in=own.declared_in)
+            Scope(
+                own=own.own,
+                declared=own.declared,
+                since=own.since,
+                declared_in=own.declared_in,
+                ended=own.ended,
+            )
         )
         for subject, own in slices.items()
     }

@@ -17,7 +17,8 @@ class Scope(Struct, frozen=True, kw_only=True):
 
     `since` has the number of the event that set each of its own. It and `values` are by name, as
     people write them: the interval of a stream is a setting like any other, `interval.orders`.
-    `declared_in` is the number of the event that said what was declared.
+    `declared_in` is the number of the event that said what was declared, and `ended` has that of
+    the event that took back what was there of that name, or declared it no more.
     """
 
     own: Settings = NOTHING
@@ -25,12 +26,16 @@ class Scope(Struct, frozen=True, kw_only=True):
     since: Mapping[str, int] = {}
     values: Mapping[str, Any] = {}
     declared_in: int = 0
+    ended: Mapping[str, int] = {}
 
 
 def evolve(scope: Scope, recorded: Recorded) -> Scope:
     match recorded.event:
         case SettingsDeclared(settings=declared):
-            return valued(replace(scope, declared=declared, declared_in=recorded.seq))
+            gone = named(scope.declared).keys() - named(declared).keys()
+            ended = {**scope.ended, **dict.fromkeys(sorted(gone), recorded.seq)}
+            after = replace(scope, declared=declared, declared_in=recorded.seq, ended=ended)
+            return valued(after)
         case SettingsSet(settings=settings):
             given = named(settings)
             own = joined({**named(scope.own), **given})
@@ -38,7 +43,9 @@ def evolve(scope: Scope, recorded: Recorded) -> Scope:
             return valued(replace(scope, own=own, since=since))
         case SettingsReset(names=names):
             own = joined(_without(named(scope.own), names))
-            return valued(replace(scope, own=own, since=_without(scope.since, names)))
+            since = _without(scope.since, names)
+            ended = {**scope.ended, **dict.fromkeys(names, recorded.seq)}
+            return valued(replace(scope, own=own, since=since, ended=ended))
         case _:
             return scope
 

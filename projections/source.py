@@ -22,7 +22,8 @@ class Source(Struct, frozen=True, kw_only=True):
 
     What the whole configuration or a provider's file says is theirs (`CONFIGURATION`,
     `PROVIDER_FILE`). `event` is the number of the event that says so, 0 where the connection's own
-    events do; `commanded` tells what was set by command.
+    events do; `commanded` tells what was set by command. `ended` is the number of the event that
+    ended last what went before it, 0 where nothing did.
     """
 
     name: str
@@ -30,12 +31,15 @@ class Source(Struct, frozen=True, kw_only=True):
     whose: str
     event: int = 0
     commanded: bool = False
+    ended: int = 0
 
 
 def of(world: World, word: str, subject: int, name: str) -> Source | None:
     """Which value holds for the subject; None where none does: not every setting has a default."""
+    ended = 0
     for each, layer in layers(world, word, subject):
         scope = world.scopes.get(layer, Scope())
+        ended = max(ended, scope.ended.get(name, 0))
         if name in scope.values:
             since = scope.since.get(name)
             return Source(
@@ -44,11 +48,13 @@ def of(world: World, word: str, subject: int, name: str) -> Source | None:
                 whose=each,
                 event=scope.declared_in if since is None else since,
                 commanded=since is not None,
+                ended=ended,
             )
         known = world.connections.get(layer)
         if name == "interval" and known is not None and known.interval is not None:
-            return Source(name=name, value=known.interval, whose=each)
-    return _declared(world, subject, name)
+            return Source(name=name, value=known.interval, whose=each, ended=ended)
+    found = _declared(world, subject, name)
+    return replace(found, ended=ended) if found else None
 
 
 def layers(world: World, word: str, subject: int) -> Iterator[tuple[str, int]]:

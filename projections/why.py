@@ -55,6 +55,7 @@ from events.versions import (
     RestoreAbandoned,
     RollbackStarted,
     RolledBack,
+    StateRestored,
     VersionsPruned,
 )
 
@@ -119,13 +120,15 @@ _COUNTED = _OF_CONNECTION | frozenset(OF_STREAMS)
 
 
 class OfStream(Struct, frozen=True, kw_only=True):
-    """The last event of each kind about one stream; `failed` is the last sync's end that named it.
+    """The last event of each kind about one stream; `failed` are the ends of syncs that named it.
 
-    0 where there was none.
+    The last ones, without those that a rollback of its state undid, which stands in for what it
+    brought back and is no longer known. What lies within `undone` is no reason any more.
     """
 
     last: Mapping[type[Event], int] = {}
-    failed: int = 0
+    failed: tuple[int, ...] = ()
+    undone: tuple[int, int] = (0, 0)
 
 
 class Why(Struct, frozen=True, kw_only=True):
@@ -133,7 +136,8 @@ class Why(Struct, frozen=True, kw_only=True):
 
     `first` is the end of the first attempt, 0 before it; `failures` are the ends of those that
     failed in a row, the last ones: fewer than there were, where a rollback brought them back.
-    `former` has the streams of providers that it was moved from.
+    `former` has the streams of providers that it was moved from; `providers` has each that it was
+    ever of, by the event that made it so.
     """
 
     seq: int = 0
@@ -142,6 +146,7 @@ class Why(Struct, frozen=True, kw_only=True):
     failures: tuple[int, ...] = ()
     streams: Mapping[str, OfStream] = {}
     former: Mapping[int, Mapping[str, OfStream]] = {}
+    providers: Mapping[int, int] = {}
 
 
 def evolve(why: Why, recorded: Recorded) -> Why:
@@ -166,7 +171,7 @@ def evolve(why: Why, recorded: Recorded) -> Why:
         case RolledBack(streams=streams, state=state):
             for each in streams:
                 why = _noted(why, each.stream, kind, seq)
-            return why if state is None else _restored(why, event.to, state.consecutive_failures)
+            return why if state is None else _restored(why, seq, event.to, state)
         case SyncSucceeded(failures=lost):
             why = replace(why, first=why.first or seq, failures=())
             return _failed(why, lost, seq)
@@ -174,9 +179,12 @@ def evolve(why: Why, recorded: Recorded) -> Why:
             in_a_row = (*why.failures, seq)[-FAILURES_KEPT:]
             why = replace(why, first=why.first or seq, failures=in_a_row)
             return _failed(why, lost, seq)
+        case ConnectionAdded(provider=provider):
+            return replace(why, providers={**why.providers, seq: provider})
         case ConnectionRelinked(provider=provider, before=left):
-            former = {**why.former, left: why.streams}
-            return replace(why, streams=former.pop(provider, {}), former=former)
+            former, providers = {**why.former, left: why.streams}, {**why.providers, seq: provider}
+            back = former.pop(provider, {})
+            return replace(why, streams=back, former=former, providers=providers)
         case _:
             return why
 
@@ -195,7 +203,21 @@ def of_stream(why: Why, name: str, kind: type[Event]) -> int:
 def failed(why: Why, name: str) -> int:
     """The end of the last sync in which something of the stream failed; 0 where there was none."""
     known = why.streams.get(name)
-    return known.failed if known else 0
+    return known.failed[-1] if known and known.failed else 0
+
+
+def doubted(why: Why, name: str) -> int:
+    """The last doubt about a stream that can still be a reason; 0 where there is none."""
+    known = why.streams.get(name, OfStream())
+    numbers = (known.last.get(kind, 0) for kind in (RecordsRefused, RecordsQuarantined))
+    after, before = known.undone
+    return max((each for each in numbers if not after < each < before), default=0)
+
+
+def provider(why: Why, seq: int) -> int | None:
+    """Whose it was when that event was recorded; None before it was there."""
+    since = max((each for each in why.providers if each <= seq), default=0)
+    return why.providers.get(since)
 
 
 def _noted(why: Why, name: str, kind: type[Event], seq: int) -> Why:
@@ -203,16 +225,25 @@ def _noted(why: Why, name: str, kind: type[Event], seq: int) -> Why:
     return _of_stream(why, name, replace(before, last={**before.last, kind: seq}))
 
 
-def _restored(why: Why, to: int, in_a_row: int) -> Why:
-    """Of the failures in a row those count again that did then, as far as they are still known."""
+def _restored(why: Why, seq: int, to: int, state: StateRestored) -> Why:
+    """Of the failures those count again that did then, as far as they are still known."""
+    in_a_row = state.consecutive_failures
     before = [each for each in why.failures if each <= to]
-    return replace(why, failures=tuple(before[-in_a_row:]) if in_a_row else ())
+    why = replace(why, failures=tuple(before[-in_a_row:]) if in_a_row else ())
+    for each in state.streams:
+        was = why.streams.get(each.stream, OfStream())
+        failed = tuple(end for end in was.failed if end <= to)
+        if not failed and (each.failure or each.failures or each.empty):
+            failed = (seq,)
+        why = _of_stream(why, each.stream, replace(was, failed=failed, undone=(to, seq)))
+    return why
 
 
 def _failed(why: Why, lost: tuple[StreamFailure, ...], seq: int) -> Why:
     for name in dict.fromkeys(each.stream for each in lost if each.stream):
         before = why.streams.get(name, OfStream())
-        why = _of_stream(why, name, replace(before, failed=seq))
+        failed = (*before.failed, seq)[-FAILURES_KEPT:]
+        why = _of_stream(why, name, replace(before, failed=failed))
     return why
 
 

@@ -115,8 +115,9 @@ def _settings(of: Because) -> Iterator[Line]:
     """Those that had a say; one line for those that come from the same place."""
     by_source: dict[tuple[str, str], list[str]] = {}
     for each in of.settings:
-        since = bool(of.event and each.event and each.event > of.event.seq)
-        key = (_source(each, since=since), str(each.event or ""))
+        changed = max(each.event or 0, each.ended or 0)
+        since = bool(of.event and changed > of.event.seq)
+        key = (_source(each, since=since), str((changed if since else each.event) or ""))
         by_source.setdefault(key, []).append(f"{each.name} {_value(each.value)}")
     for (source, event), said in by_source.items():
         yield Line(text=f"  {', '.join(said)}: {source}", event=event, style="dim")
@@ -126,7 +127,7 @@ def _source(of: PolicySetting, *, since: bool) -> str:
     later = ", since then" if since else ""
     match of.source:
         case "default":
-            return "by default"
+            return f"by default{later}"
         case "configuration":
             return f"in the configuration{later}"
         case "provider-file":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -21,6 +21,7 @@ ANSWER_S = 30.0  # the daemon answers from memory, or after one write to a disk 
 PATIENT_S = 6 * 3600.0  # or after a sync that is waited for, or a stream of many millions of rows
 PAST_S = 600.0  # what was true then may have to be worked out from a long log
 T = TypeVar("T")
+Again: TypeAlias = Callable[[int], dict[str, str | int | None]]
 
 
 class Unheard(Ended):
@@ -48,22 +49,52 @@ class Client:
         """What the daemon's clock says: its times are relative to that one."""
         return read(self.get("status"), Status).now
 
-    def follow(self, name: str, **query: str | int | None) -> Iterator[bytes]:
-        """One JSON text an event, until the daemon goes away: then raises Ended (not running)."""
-        connection = _Connection(self._socket, None)
+    def follow(
+        self, name: str, again: Again | None = None, **query: str | int | None
+    ) -> Iterator[bytes]:
+        """One JSON text an event, until the daemon goes away: then raises Ended (not running).
+
+        It drops who takes nothing for a while, as a person who reads does. With `again`, what to
+        ask to go on after the event of that number, it is asked anew, as long as more comes of it.
+        """
+        last = 0
+        while True:
+            before = last
+            for number, item in self._told(name, query):
+                last = max(last, number)
+                yield item
+            if again is None:
+                raise self._gone()
+            if last == before:
+                raise self._broken_off()
+            query |= again(last)
+
+    def _told(self, name: str, query: dict[str, str | int | None]) -> Iterator[tuple[int, bytes]]:
+        """What comes until it is broken off, each with its number. Raises Ended where refused."""
+        connection, number = _Connection(self._socket, None), 0
         try:
             connection.request("GET", _target(name, query))
             response = connection.getresponse()
             if response.status != http.client.OK:
                 raise _problem(response.read())
             for line in response:
-                if line.startswith(b"data: "):
-                    yield line[6:].rstrip(b"\n")
+                if not line.endswith(b"\n"):
+                    return  # broken off within it
+                if line.startswith(b"id: "):
+                    number = int(line[4:])
+                elif line.startswith(b"data: "):
+                    yield number, line[6:].rstrip(b"\n")
         except (OSError, http.client.HTTPException):
-            raise self._gone() from None
+            return
         finally:
             connection.close()
-        raise self._gone()
+
+    def _broken_off(self) -> Ended:
+        """Nothing comes of a question, though the daemon may be there. Raises Ended if not."""
+        self.now()
+        return Ended(
+            Exit.FAILED, "the daemon broke off what it told; its log may say why; try again"
+        )
 
     def _ask(
         self, method: str, target: str, body: bytes | None, seconds: float = ANSWER_S

@@ -46,9 +46,8 @@ def tail(socket: Path | None, after: int | None, connection: str | None, as_json
     daemon = client.reach(socket)
     head = _head(daemon, connection)
     width = 0
-    for answer in daemon.follow(
-        "tail", after=head if after is None else after, connection=connection
-    ):
+    begin = head if after is None else after
+    for answer in daemon.follow("tail", _again, after=begin, connection=connection):
         if as_json:
             screen.document(answer)
             continue
@@ -131,6 +130,10 @@ def _head(daemon: Client, connection: str | None) -> int:
     if connection is None:
         return client.read(daemon.get("status"), Status).seq
     return client.read(daemon.get("connection", connection=connection), ConnectionAnswer).seq
+
+
+def _again(last: int) -> dict[str, str | int | None]:
+    return {"after": last}
 
 
 def _show_one(daemon: Client, number: int, *, as_json: bool) -> None:

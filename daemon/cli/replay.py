@@ -57,13 +57,15 @@ def replay(
         raise Ended(Exit.USAGE, "--step waits for Enter: it needs a terminal, and no --json")
     daemon = client.reach(socket)
     wish = {"from": asof.sent(begin), "to": asof.sent(end) if end else None}
-    first, count, width = 0, 0, 0
-    for answer in daemon.follow("replay", **wish, connection=connection):
+    first, last, count, width = 0, 0, 0, 0
+    for answer in daemon.follow("replay", _again, **wish, connection=connection):
         told = client.read(answer, ReplayStep)
         if told.event is None:
             _close(daemon, (first, told.seq), count, as_json=as_json)
             return
-        first, count = first or told.seq, count + 1
+        if told.seq <= last:
+            continue  # the one that it was asked again from
+        first, last, count = first or told.seq, told.seq, count + 1
         if as_json:
             screen.document(answer)
             continue
@@ -76,6 +78,11 @@ def replay(
                 "bright_black",
             )
             return
+
+
+def _again(last: int) -> dict[str, str | int | None]:
+    """From the last one that came: the one after it may not be there yet."""
+    return {"from": str(last)}
 
 
 def _show(told: ReplayStep, width: int) -> None:

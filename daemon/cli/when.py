@@ -26,8 +26,9 @@ DIGITS_MAX = 18  # a number of an event fits SQLite's integers
 def moment(text: str, now: datetime, zone: tzinfo | None = None) -> Moment:
     """The moment that was typed: `1204`, `-2h`, `14:00`, `2026-11-20`, `2026-11-20 14:00`, `now`.
 
-    A time without an offset is local to the reader (`zone`; None: the host's), a date alone is its
-    first instant, and a time of day the last one that was, before `now`. Raises Ended.
+    A time without an offset is local to the reader (`zone`; None: the host's), and the last one
+    that was, before `now`: also where it comes twice, as clocks are put back. A date alone is its
+    first instant. Raises Ended, too, for a time that never was, as clocks were put forward.
     """
     typed = text.strip()
     try:
@@ -54,8 +55,10 @@ def _read(typed: str, now: datetime, zone: tzinfo | None) -> Moment | None:
         return now.astimezone(UTC) - _span(typed[1:])
     if re.fullmatch(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?", typed):
         return _last(time.fromisoformat(typed), now, zone)
-    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", typed):
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", typed):
         return _instant(datetime.fromisoformat(typed), zone)
+    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", typed):
+        return _dated(datetime.fromisoformat(typed), now, zone)
     return None
 
 
@@ -69,9 +72,22 @@ def _span(typed: str) -> timedelta:
 def _last(clock: time, now: datetime, zone: tzinfo | None) -> datetime:
     today = now.astimezone(zone).date()
     found = _instant(datetime.combine(today, clock), zone)
-    if found > now:
-        found = _instant(datetime.combine(today - timedelta(days=1), clock), zone)
-    return found
+    day = today if found <= now else today - timedelta(days=1)
+    return _dated(datetime.combine(day, clock), now, zone)
+
+
+def _dated(at: datetime, now: datetime, zone: tzinfo | None) -> datetime:
+    """The second of two that were. Raises Ended for one that never was."""
+    if at.tzinfo is not None:
+        return _instant(at, zone)
+    first, second = (_instant(at.replace(fold=fold), zone) for fold in (0, 1))
+    if first.astimezone(zone).replace(tzinfo=None, fold=0) != at:
+        raise Ended(
+            Exit.USAGE,
+            f"{at:%H:%M} never was on {at:%Y-%m-%d}: clocks were put forward past it; write a time "
+            "before that, or after it",
+        )
+    return second if second <= now else first
 
 
 def _instant(at: datetime, zone: tzinfo | None) -> datetime:

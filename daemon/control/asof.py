@@ -5,19 +5,21 @@ or left out (how far a sync had come, a full disk).
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from msgspec import Struct
 
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import PASTS_WAITING_MAX, Desk, Refused
 from daemon.past import NoSuchMoment, PastJournal, PastLog, PastUnavailable, Standing
 from events.envelope import Recorded
 from events.terms import Caller
 from projections.world import World
 
 DIGITS_MAX = 18  # a number of an event fits SQLite's integers
+BUSY = f"{PASTS_WAITING_MAX} others wait for what was true back then; try again in a while"
 HOW = "give the number of an event, or a time as in 2026-11-20T14:00:00Z"
 
 
@@ -36,7 +38,7 @@ async def answer(
     at: str,
 ) -> Struct:
     """What the operation would have answered then. Raises Refused."""
-    async with desk.pasts:
+    async with place(desk):
         then = await moment(desk, at)
         known = await world(desk, then.seq)
         try:
@@ -46,6 +48,15 @@ async def answer(
                 raise
             message = _unknown(desk, wish, known, refused.message)
         raise Refused("not-found", message)
+
+
+@asynccontextmanager
+async def place(desk: Desk) -> AsyncIterator[None]:
+    """A turn at looking back. Raises Refused (busy) where too many wait for theirs already."""
+    if desk.pasts.statistics().tasks_waiting >= PASTS_WAITING_MAX:
+        raise Refused("busy", BUSY)
+    async with desk.pasts:
+        yield
 
 
 async def moment(desk: Desk, at: str) -> Moment:
@@ -91,6 +102,14 @@ def refuse(name: str, others: Sequence[str]) -> NoReturn:
     )
 
 
+def no_name(name: str) -> str:
+    """Why nothing is known of a name: whoever had it may have moved, and have another one."""
+    return (
+        f"no connection is called {name}: names are those of now, and one that was moved since "
+        "goes by its new one; `rounds connection list` shows them"
+    )
+
+
 def _instant(at: str) -> datetime:
     try:
         found = datetime.fromisoformat(at)
@@ -108,6 +127,8 @@ def _unknown(desk: Desk, wish: Struct, known: World, message: str) -> str:
     """Why somebody was not known then, who may be now."""
     name = _named(wish)
     subject = desk.vault.subject("connection", name) if name else None
+    if name and subject is None:
+        return no_name(name)
     first = desk.journal.log.read(0, subject=subject, limit=1) if subject else []
     if first and first[0].seq > known.seq:
         since = f"it was added by event {first[0].seq}, at {_iso(first[0].at)}"

@@ -65,8 +65,9 @@ def seconds(wait: timedelta) -> int:
     return math.ceil(wait.total_seconds())
 
 
-REPLAYS_MAX = 4  # the same, for as long as somebody listens
 PASTS_MAX = 2  # a World each, while it is answered from; others wait for their turn
+PASTS_WAITING_MAX = 16  # so many of them: each has a connection, and those are few
+REPLAYS_MAX = 4  # a World each, for as long as somebody listens
 
 
 class Desk(Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ LOOKS = 64  # subjects compared between two turns of the loop
 
 
 async def diff(desk: Desk, query: DiffQuery, by: Caller) -> Difference:
-    async with desk.pasts:
+    async with asof.place(desk):
         first = await asof.moment(desk, query.before)
         second = await _second(desk, query.after)
         subject = _subject(desk, query.connection) if query.connection else None
@@ -64,7 +64,7 @@ async def _second(desk: Desk, at: str | None) -> Moment:
 def _subject(desk: Desk, name: str) -> int:
     subject = desk.vault.subject("connection", name)
     if subject is None:
-        raise Refused("not-found", f"there never was a connection {name}")
+        raise Refused("not-found", asof.no_name(name))
     return subject
 
 

@@ -39,7 +39,7 @@ from daemon.decide.reasons import Reason
 from daemon.decide.turn import turn_of
 from daemon.past import PastJournal
 from events.envelope import Recorded
-from events.schema import Event, SyncRequested, SyncStarted, SyncSucceeded
+from events.schema import SyncRequested, SyncStarted, SyncSucceeded
 from events.terms import Caller
 from projections import health, source, story, why
 from projections.connection import Connection
@@ -105,7 +105,7 @@ async def _standing(desk: Desk, subject: int, known: Connection) -> Desk:
         at=live.at,
         fleet=live.fleet,
         connections={subject: known},
-        providers={known.provider: live.providers[known.provider]},
+        providers=dict(live.providers),
         tenants={known.tenant: live.tenants[known.tenant]},
         scopes=dict(live.scopes),
     )
@@ -189,6 +189,7 @@ async def _explain_sync(scene: _Scene, connection: str, number: int) -> Explanat
     started = tale.started
     if started is None or not isinstance(started.event, SyncStarted):
         raise Refused("not-found", _no_sync(connection, number))
+    scene = _then(replace(scene, why=tale.before))
     because = sync_reasons.of_start(started.event, scene.subject, tale.before)
     return Explanation(
         seq=scene.world.seq,
@@ -206,6 +207,16 @@ async def _explain_sync(scene: _Scene, connection: str, number: int) -> Explanat
             decided=_told(scene, _decided(scene, tale.end)) if tale.end else [],
         ),
     )
+
+
+def _then(scene: _Scene) -> _Scene:
+    """With the provider that the connection was of when the sync began."""
+    at = why.provider(scene.why, scene.why.seq)
+    if at is None or at == scene.known.provider:
+        return scene
+    known = {**scene.world.connections, scene.subject: replace(scene.known, provider=at)}
+    world = replace(scene.world, connections=known)
+    return replace(scene, desk=asof.desk_of(scene.desk, world, scene.now))
 
 
 def _no_sync(connection: str, number: int) -> str:
@@ -239,14 +250,16 @@ def _told(scene: _Scene, found: Iterable[Reason]) -> list[Because]:
 def _because(scene: _Scene, of: Reason) -> Because:
     view = _view(scene, of.event)
     names = (*(deciders.of(view.event) if view else ()), *of.settings)
-    settings = [*_settings(scene, names, of.whose), *(_of_file(scene, view.event) if view else ())]
+    settings = [*_settings(scene, names, of.whose), *(_of_file(scene, view) if view else ())]
     return Because(topic=of.topic, event=view, settings=settings, until=of.until)
 
 
-def _of_file(scene: _Scene, event: Event) -> list[PolicySetting]:
-    """What the provider's file says of the stream that the event is about."""
-    stream, at = getattr(event, "stream", ""), scene.known.provider
-    names = deciders.of_file(event)
+def _of_file(scene: _Scene, view: EventView) -> list[PolicySetting]:
+    """What its provider's file says of the stream that the event is about."""
+    stream, at = getattr(view.event, "stream", ""), why.provider(scene.why, view.seq)
+    if at is None:
+        return []
+    names = deciders.of_file(view.event)
     found = (source.of_stream(scene.world, at, stream, each) for each in names)
     return [policies.told(scene.desk, each) for each in found if each is not None]
 

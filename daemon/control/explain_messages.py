@@ -1,7 +1,8 @@
 """What is said over the control socket of why something is as it is?
 
 Each thing names the event behind it, whole, so that its recorded reason can be read there, and the
-settings that had a say. A setting whose own event is a later one was changed since.
+settings that had a say. A setting was changed since where its own event, or the one that ended
+what went before it, is a later one.
 """
 
 from datetime import datetime, timedelta

@@ -178,4 +178,5 @@ def told(desk: Desk, found: Source) -> PolicySetting:
         by=event.by if isinstance(event, SettingsSet) else None,
         at=recorded.at if recorded else None,
         event=found.event or None,
+        ended=found.ended or None,
     )

@@ -37,7 +37,8 @@ class PolicySetting(Struct, frozen=True, kw_only=True):
     """One setting that holds: its value, and who has the say in it.
 
     `source` is connection, tenant, provider or fleet where it was set by command (then by whom, and
-    when) or `declared`, else configuration, provider-file or default. `event` says so in the log.
+    when) or `declared`, else configuration, provider-file or default. `event` says so in
+    the log, `ended` is the event that ended last what went before it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PolicySetting(Struct, frozen=True, kw_only=True):
     by: Caller | None = None
     at: datetime | None = None
     event: int | None = None
+    ended: int | None = None
 
 
 class PolicyAnswer(Struct, frozen=True, kw_only=True):

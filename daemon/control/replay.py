@@ -1,14 +1,15 @@
 """What happened, step by step, and how did whoever it concerns stand before and after?"""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import trio
 
 from daemon import policy_file
 from daemon.control import asof
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import REPLAYS_MAX, Desk, Refused
 from daemon.control.replay_messages import Facts, ReplayQuery, ReplayStep, TurnView
 from daemon.decide import glance
 from events.envelope import Recorded
@@ -16,19 +17,18 @@ from events.schema import FLEET
 from projections import world as worlds
 from projections.world import World
 
+BUSY = (
+    f"{REPLAYS_MAX} stories are being told already, and there may be no more at once: end one "
+    "(q, or Ctrl-C), or try again in a while"
+)
 PAGE = 100  # events between two turns of the loop: each is folded, and looked at twice
 
 
 async def replay(desk: Desk, query: ReplayQuery) -> AsyncIterator[ReplayStep]:
-    """Whose and which story is found out now; it is told as fast as it is listened to."""
-    subject = _subject(desk, query.connection) if query.connection else None
-    begin, head = await _begin(desk, query.begin), desk.journal.head.seq
-    end = head if query.end is None else (await asof.moment(desk, query.end)).seq
-    if end < begin:
-        raise Refused("invalid", f"event {end} lies before event {begin + 1}: nothing is between")
-    async with desk.pasts:
-        world = await asof.world(desk, begin) if begin else World()
-    return _steps(desk, world, end, subject)
+    """It is told as fast as it is listened to; what cannot be told is refused at once."""
+    steps = _steps(desk, query)
+    first = await anext(steps)  # takes the place, which is free again once these steps are dropped
+    return _from(first, steps)
 
 
 def told(desk: Desk, facts: glance.Facts) -> Facts:
@@ -47,15 +47,67 @@ def turns(desk: Desk, before: glance.Facts, after: glance.Facts) -> list[TurnVie
     ]
 
 
+async def _from(first: ReplayStep, steps: AsyncGenerator[ReplayStep]) -> AsyncIterator[ReplayStep]:
+    async with aclosing(steps):
+        yield first
+        async for each in steps:
+            yield each
+
+
+async def _steps(desk: Desk, query: ReplayQuery) -> AsyncGenerator[ReplayStep]:
+    """The place comes before the World that it is for. At least one step: the end."""
+    with _place(desk):
+        subject = _subject(desk, query.connection) if query.connection else None
+        begin, end = await _span(desk, query)
+        async with asof.place(desk):
+            world = await asof.world(desk, begin) if begin else World()
+        while world.seq < end:
+            for recorded in desk.journal.log.read(world.seq, limit=min(PAGE, end - world.seq)):
+                step = _step(desk, world, recorded, subject)
+                if step is not None:
+                    yield step
+            await trio.lowlevel.checkpoint()
+        yield ReplayStep(seq=end)
+
+
+@contextmanager
+def _place(desk: Desk) -> Iterator[None]:
+    """Raises Refused (busy) where there is none."""
+    story = object()
+    try:
+        desk.replays.acquire_on_behalf_of_nowait(story)
+    except trio.WouldBlock:
+        raise Refused("busy", BUSY) from None
+    try:
+        yield
+    finally:
+        desk.replays.release_on_behalf_of(story)
+
+
+async def _span(desk: Desk, query: ReplayQuery) -> tuple[int, int]:
+    """The event after which the story begins, and its last one. Raises Refused."""
+    begin, head = await _begin(desk, query.begin), desk.journal.head.seq
+    end = head if query.end is None else (await asof.moment(desk, query.end)).seq
+    if end < begin:
+        raise Refused("invalid", f"event {end} lies before event {begin + 1}: nothing is between")
+    return begin, end
+
+
 async def _begin(desk: Desk, at: str) -> int:
-    """The event after which the story begins: the one that is named is part of it."""
+    """The event before the one that is named, or before the first one of that time or later."""
     try:
         then = await asof.moment(desk, at)
     except Refused as refused:
         if refused.code != "not-found" or _is_number(at):
             raise
         return 0  # before the first event: from there on
-    return then.seq - 1 if _is_number(at) else then.seq
+    if _is_number(at):
+        return then.seq - 1
+    begin = then.seq
+    while begin and desk.journal.log.read(begin - 1, limit=1)[0].at == then.now:
+        begin -= 1
+        await trio.lowlevel.checkpoint()  # many can be of one time: what was decided at once
+    return begin
 
 
 def _is_number(at: str) -> bool:
@@ -66,25 +118,8 @@ def _subject(desk: Desk, name: str) -> int:
     """Whoever has that name, whether it is still there or not. Raises Refused (not-found)."""
     subject = desk.vault.subject("connection", name)
     if subject is None or subject not in desk.journal.world.connections:
-        raise Refused("not-found", f"there never was a connection {name}")
+        raise Refused("not-found", asof.no_name(name))
     return subject
-
-
-async def _steps(
-    desk: Desk, world: World, end: int, subject: int | None
-) -> AsyncIterator[ReplayStep]:
-    place = object()
-    await desk.replays.acquire_on_behalf_of(place)
-    try:
-        while world.seq < end:
-            for recorded in desk.journal.log.read(world.seq, limit=min(PAGE, end - world.seq)):
-                step = _step(desk, world, recorded, subject)
-                if step is not None:
-                    yield step
-            await trio.lowlevel.checkpoint()
-        yield ReplayStep(seq=end)
-    finally:
-        desk.replays.release_on_behalf_of(place)
 
 
 def _step(desk: Desk, world: World, recorded: Recorded, subject: int | None) -> ReplayStep | None:

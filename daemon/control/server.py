@@ -1,7 +1,7 @@
 """How does a request become an operation, and its answer a response?"""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -75,7 +75,7 @@ def application(desk: Desk, role: Role) -> Starlette:
 
 
 def _operation(desk: Desk, role: Role, operation: Operation, places: trio.CapacityLimiter) -> Route:
-    async def endpoint(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             by = _caller(request, role, operation.role)
             async with _place(request, operation, places):
@@ -96,11 +96,16 @@ def _operation(desk: Desk, role: Role, operation: Operation, places: trio.Capaci
                 "internal", "rounds itself failed; its log says where; please report it"
             )
 
+    async def endpoint(request: Request) -> Response:
+        if operation.method == "GET":
+            return await _while_awaited(request, respond)
+        return await respond(request)
+
     return Route(f"{PREFIX}{operation.name}", endpoint, methods=[operation.method])
 
 
 def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
-    async def endpoint(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             _caller(request, role, stream.role)
             wish = await _read(request, stream.takes)
@@ -109,7 +114,31 @@ def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
             return _refused(refused)
         return StreamingResponse(_events(items), media_type="text/event-stream")
 
+    async def endpoint(request: Request) -> Response:
+        return await _while_awaited(request, respond)
+
     return Route(f"{PREFIX}{stream.name}", endpoint, methods=["GET"])
+
+
+async def _while_awaited(
+    request: Request, respond: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Look something up for as long as somebody waits for it: who has gone keeps no place.
+
+    What was begun to be changed goes on; nobody asks for that with GET.
+    """
+    response = Response(status_code=400)  # nobody reads it
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_when_gone, request, nursery.cancel_scope)
+        response = await respond(request)
+        nursery.cancel_scope.cancel()
+    return response
+
+
+async def _cancel_when_gone(request: Request, scope: trio.CancelScope) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
 
 
 async def _events(items: AsyncIterator[Struct]) -> AsyncIterator[bytes]:

@@ -22,8 +22,10 @@ from events.schema import (
     BackfillRequested,
     BreakerEased,
     BreakerProbed,
+    ConnectionAdded,
     ConnectionAuthorised,
     ConnectionPaused,
+    ConnectionRelinked,
     Event,
     RefreshFailed,
     RefreshIntended,
@@ -52,6 +54,10 @@ PLACES = {
     Hindrance.BATCH_PAUSE: ("batch_size", "batch_pause"),
 }
 OF_FLEET = frozenset({Hindrance.FLEET_FULL, Hindrance.RETRIES_FULL})
+
+
+_ANEW = (SyncStarted, ConnectionAdded, ConnectionRelinked)
+"""After which retries that had ended before say nothing any more."""
 
 
 class Topic(StrEnum):
@@ -139,7 +145,7 @@ def _asks(world: World, subject: int, of: Why, now: datetime) -> Iterator[Reason
         yield Reason(topic=Topic.RETRY, event=retry, whose=subject, until=due)
         if why.number(of, RetryMoved) > why.number(of, RetryScheduled):
             yield Reason(topic=Topic.RETRY_MOVED, event=why.number(of, RetryMoved))
-    elif why.number(of, RetriesEnded) > why.number(of, SyncStarted):
+    elif why.number(of, RetriesEnded) > why.number(of, *_ANEW):
         ended = why.number(of, RetriesEnded)
         yield Reason(topic=Topic.RETRIES_ENDED, event=ended, whose=subject)
     if left:

@@ -142,7 +142,7 @@ def _emptied(known: Connection, name: str, of: Why) -> int:
     captured = max(why.of_stream(of, name, kind) for kind in (RecordsCaptured, RolledBack))
     if not known.streams.get(name, NEW).empty:
         return captured
-    refused = max(why.of_stream(of, name, kind) for kind in _DOUBTED)
+    refused = why.doubted(of, name)
     return refused if refused > captured else why.failed(of, name)
 
 
@@ -151,8 +151,7 @@ def _failed(known: Connection, name: str, of: Why) -> int:
     last = known.last
     if last and condition.failed_whole(known, name):
         return last.seq
-    own = max(why.of_stream(of, name, kind) for kind in _DOUBTED)
-    return max(why.failed(of, name), own)
+    return max(why.failed(of, name), why.doubted(of, name))
 
 
 def _once(facts: list[Fact]) -> tuple[Fact, ...]:

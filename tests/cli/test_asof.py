@@ -126,7 +126,7 @@ def test_a_connection_that_is_gone_is_shown_as_it_was(daemon):
 def test_a_stranger_is_as_unknown_then_as_now(daemon):
     typed = daemon.rounds("connection", "show", "no/pe", "--at", "3")
     assert typed.code == 3
-    assert "as of event 3, there is no connection no/pe" in typed.err
+    assert "no connection is called no/pe: names are those of now" in typed.err
 
 
 @pytest.mark.parametrize(

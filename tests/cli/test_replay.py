@@ -1,6 +1,9 @@
 """How does `rounds` tell a story again, and what differs between two moments of it?"""
 
 import re
+import socket
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -112,13 +115,13 @@ def test_step_waits_for_enter(daemon):
         ("replay --from yesterday", 2, "'yesterday' is no moment"),
         ("replay --from 9 --to 3", 2, "event 3 lies before event 9: nothing is between"),
         ("replay --from 9999", 3, "there is no event 9999 yet"),
-        ("replay no/pe --from 1", 3, "there never was a connection no/pe"),
+        ("replay no/pe --from 1", 3, "no connection is called no/pe"),
         ("diff", 2, "missing argument"),
         ("diff 1 2 3", 2, "name one moment or two, and at most one connection"),
         ("diff acme/weather", 2, "name one moment or two"),
         ("diff -3x", 2, "'-3x' is no moment"),
         ("diff 9999", 3, "there is no event 9999 yet"),
-        ("diff 1 no/pe", 3, "there never was a connection no/pe"),
+        ("diff 1 no/pe", 3, "no connection is called no/pe"),
     ],
 )
 def test_what_cannot_be_told_says_why(daemon, line, code, sentence):
@@ -167,3 +170,49 @@ def test_a_moment_ago_is_no_option(daemon):
 
 def test_a_terminal_sees_it_in_colours(daemon):
     assert "\x1b[36mbetween event 3, " in terminal(daemon, "diff", "3").out
+
+
+def test_a_story_from_a_time_on_begins_with_what_was_of_that_very_time(daemon):
+    lines = daemon.rounds("log", "show", "--after", "0", "--limit", "1000", "--json").lines
+    [paused] = numbers(daemon, "connection-paused", "acme/weather")
+    [at] = {each["at"] for each in lines if each["seq"] == paused}
+    first, *_ = [each["seq"] for each in lines if each["at"] == at]
+    told = daemon.rounds("replay", "--from", at, "--to", str(paused), "--json").lines
+    assert [each["seq"] for each in told] == [*range(first, paused + 1)]
+    first_of_all = daemon.rounds("replay", "--from", lines[0]["at"], "--to", "3", "--json").lines
+    assert first_of_all[0]["seq"] == 1
+
+
+class Relay:
+    """Stands before the daemon, and hangs up after so many bytes of a story."""
+
+    def __init__(self, daemon, path, most):
+        self.daemon, self.path, self.most, self.asked = daemon, path, most, []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            taken, _ = self.listener.accept()
+            with taken, socket.socket(socket.AF_UNIX) as there:
+                there.connect(str(self.daemon.home.socket))
+                question = taken.recv(65536)
+                self.asked.append(question.split()[1])
+                there.sendall(question)
+                with suppress(OSError):  # who asked has heard enough
+                    left = self.most
+                    while left and (chunk := there.recv(min(4096, left))):
+                        taken.sendall(chunk)
+                        left -= len(chunk)
+
+
+def test_a_reader_that_was_dropped_hears_each_event_once(daemon, tmp_path):
+    """However little the daemon says at once: the story is the same as told in one go."""
+    words = ("replay", "acme/weather", "--from", "1", "--json")
+    whole = daemon.rounds(*words).out
+    relay = Relay(daemon, tmp_path / "s", len(whole) // 2)
+    typed = daemon.rounds("--socket", str(relay.path), *words)
+    assert (typed.code, typed.out) == (0, whole)
+    assert len(relay.asked) > 1

@@ -36,10 +36,25 @@ def test_a_moment_is_understood_as_people_write_it(typed, meant):
     assert when.moment(typed, NOW, MADRID) == meant
 
 
-def test_an_hour_that_comes_twice_means_the_first_and_one_that_never_comes_the_hour_after():
-    autumn = when.moment("2026-10-25 02:30", NOW, MADRID)
-    assert autumn == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert when.moment("2026-03-29 02:30", NOW, MADRID) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+@pytest.mark.parametrize("typed", ["02:30", "2026-10-25 02:30"])
+def test_of_an_hour_that_comes_twice_the_last_one_that_was_is_meant(typed):
+    first, second = (datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1))
+    assert when.moment(typed, second + timedelta(minutes=15), MADRID) == second
+    assert when.moment(typed, second - timedelta(minutes=15), MADRID) == first
+    assert when.moment("2026-10-25 02:30+02:00", NOW, MADRID) == first
+    assert when.moment("2026-10-25 02:30", NOW, MADRID) == second
+
+
+@pytest.mark.parametrize("typed", ["02:30", "2026-03-29 02:30"])
+def test_a_time_that_never_was_is_said_to_be_none(typed):
+    with pytest.raises(Ended, match="02:30 never was on 2026-03-29: clocks were put forward"):
+        when.moment(typed, datetime(2026, 3, 29, 12, 0, tzinfo=UTC), MADRID)
+
+
+def test_a_date_alone_is_its_first_instant_also_where_clocks_are_put_forward_or_back_at_midnight():
+    beirut, havana = ZoneInfo("Asia/Beirut"), ZoneInfo("America/Havana")
+    assert when.moment("2026-03-29", NOW, beirut) == datetime(2026, 3, 28, 22, 0, tzinfo=UTC)
+    assert when.moment("2026-11-01", NOW, havana) == datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
 
 
 def test_without_a_zone_the_time_is_the_hosts():

@@ -21,6 +21,7 @@ from events.versions import (
     RollbackStarted,
     RolledBack,
     StateRestored,
+    StreamStateRestored,
     VersionsPruned,
 )
 from projections import why
@@ -360,6 +361,37 @@ def test_a_place_that_is_not_free_is_told_by_the_setting():
     many = (PROVIDER, setting(provider_concurrency=1))
     at = Told(*KNOWN, many, (OTHER, KNOWN[1][1]), (OTHER, started())).topics()["provider-full"]
     assert at.whose == PROVIDER
+
+
+@X2
+def test_what_ended_at_another_provider_or_in_another_life_says_nothing_of_the_next_start():
+    ended = schema.RetriesEnded(attempts=1, reason=terms.RetriesEnd.USED_UP)
+    assert "retries-ended" in told(ended).topics()
+    for begun in (
+        started(),
+        schema.ConnectionRelinked(provider=PROVIDER, before=PROVIDER),
+        KNOWN[1][1],
+    ):
+        assert "retries-ended" not in told(ended, begun).topics()
+
+
+@X2
+def test_a_stream_whose_state_went_back_is_told_by_the_sync_that_failed_then():
+    gone = failed(4, lost(cause=FailureClass.NOT_FOUND))
+    scene = told(started(), gone)
+    state = StateRestored(
+        consecutive_failures=1,
+        streams=(
+            StreamStateRestored(
+                stream="days", failures=1, failed_in=4, failed_at=NOON,
+                failure=lost(cause=FailureClass.NOT_FOUND),
+            ),
+        ),
+    )  # fmt: skip
+    assert scene.stream() == [("failed-for-good", 5)]
+    back = RolledBack(to=5, scope=terms.RollbackScope.STATE, started=8, state=state)
+    again = told(started(), gone, started(), REFUSED, failed(6, lost()), back)
+    assert again.stream() == [("failed-for-good", 5), ("refused", 7)]
 
 
 # -- the account, and what happened last ----------------------------------------------------------

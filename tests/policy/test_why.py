@@ -26,6 +26,7 @@ from events.versions import (
     RolledBack,
     StateRestored,
     StreamRestored,
+    StreamStateRestored,
     VersionsPruned,
 )
 from projections import source, story, why
@@ -65,8 +66,10 @@ def folded(*events, evolve=why.evolve, state=None):
     return state
 
 
-def back(*streams, in_a_row=None, to=1):
-    state = None if in_a_row is None else StateRestored(consecutive_failures=in_a_row)
+def back(*streams, in_a_row=None, to=1, states=()):
+    state = None
+    if in_a_row is not None:
+        state = StateRestored(consecutive_failures=in_a_row, streams=states)
     there = tuple(StreamRestored(stream=each, of=0, rows=0, digest="") for each in streams)
     return RolledBack(to=to, scope=RollbackScope.DATA, started=1, streams=there, state=state)
 
@@ -103,6 +106,31 @@ def test_each_stream_has_facts_of_its_own():
     assert (why.failed(found, "alerts"), why.failed(found, "days")) == (4, 5)
     assert why.of_stream(found, "none", RecordsCaptured) == why.failed(found, "none") == 0
     assert set(found.streams) == {"days", "alerts"}
+
+
+@pytest.mark.requirement("X2")
+def test_a_rollback_of_its_state_brings_back_the_end_in_which_a_stream_failed_then():
+    bad, days = failed(1, lost()), StreamStateRestored(stream="days", failures=1)
+    again = folded(bad, captured(1), bad, bad, EMPTY, back(in_a_row=1, to=2, states=(days,)))
+    assert (why.failed(again, "days"), why.doubted(again, "days")) == (1, 0)
+    after = why.evolve(again, Recorded(seq=7, at=NOON, subject=ONE, event=EMPTY))
+    assert why.doubted(after, "days") == 7
+    well = replace(days, failures=0)
+    assert why.failed(folded(PAUSED, bad, back(in_a_row=0, states=(well,))), "days") == 0
+    many = [bad] * (why.FAILURES_KEPT + 2)
+    forgotten = folded(*many, back(in_a_row=1, to=1, states=(days,)))
+    assert why.failed(forgotten, "days") == len(many) + 1  # the rollback says so itself
+    empty = replace(well, empty=True)
+    assert why.failed(folded(PAUSED, back(in_a_row=0, states=(empty,))), "days") == 2
+
+
+@pytest.mark.requirement("X2")
+def test_it_is_known_whose_it_was_when():
+    moved = ConnectionRelinked(provider=NEXT, before=PROVIDER)
+    found = folded(PAUSED, ADDED, PAUSED, moved, PAUSED)
+    assert [why.provider(found, seq) for seq in (1, 2, 3, 4, 5)] == [
+        None, PROVIDER, PROVIDER, NEXT, NEXT,
+    ]  # fmt: skip
 
 
 @pytest.mark.requirement("X2")
@@ -194,6 +222,29 @@ def test_the_narrower_subjects_setting_holds_and_names_its_event():
     )
     found = of("retry_delay", mine, theirs, (ONE, SettingsReset(names=("retry_delay",))))
     assert (found.whose, found.event, found.value) == ("tenant", 5, 2 * HOUR)
+
+
+@pytest.mark.requirement("X2")
+def test_what_went_before_a_setting_and_ended_is_known_by_the_event_that_ended_it():
+    mine, reset = (ONE, setting(retry_delay=HOUR)), SettingsReset(names=("retry_delay",))
+    assert of("retry_delay", mine, (ONE, reset)).ended == 5
+    theirs = (TENANT, setting(retry_delay=HOUR))
+    assert of("retry_delay", theirs, (TENANT, reset)).ended == 5
+    assert of("retry_delay", (TENANT, reset), mine).ended == 0  # what is wider never held
+    said = SettingsDeclared(settings=Settings(retry_delay=HOUR, spread=0.5))
+    no_more = SettingsDeclared(settings=Settings(spread=0.1))
+    assert of("retry_delay", (FLEET, said), (FLEET, no_more)).ended == 5
+    assert of("spread", (FLEET, said), (FLEET, no_more)).ended == 0
+    own = (ONE, replace(ADDED, interval=HOUR))
+    days = SettingsReset(names=("interval",))
+    found = source.of(
+        given(KNOWN[0], own, KNOWN[2], (ONE, setting(interval=HOUR)), (ONE, days)).world,
+        "connection",
+        ONE,
+        "interval",
+    )
+    assert (found.value, found.ended) == (HOUR, 5)
+    assert of("fallback", (ONE, SettingsReset(names=("fallback",)))) is None
 
 
 @pytest.mark.requirement("X2")
