@@ -17,7 +17,7 @@ from daemon.control.rollback_messages import (
 TEXT_MAX = 60  # characters of a cursor
 SIGNS = {"added": ("+", "green"), "changed": ("~", "yellow"), "removed": ("-", "red")}
 NOTHING = "nothing differs from what it was at event {to}"
-
+ENDS_HELD = "{stream}: what is held of it cannot be accepted any more then; look first: {show}"
 WITHIN = (
     "event {to} lies within what brought version {version}: some of its streams, or all, are as "
     "before that; once it was over: --to v{version}"
@@ -39,9 +39,7 @@ def preview(found: Preview) -> None:
         _streams(found.streams, found.now)
     for each in found.ends_held:
         held = f"rounds data quarantine show {found.connection} {each}"
-        screen.line(
-            f"{each}: what is held of it cannot be accepted any more then; {held}", "yellow"
-        )
+        screen.line(ENDS_HELD.format(stream=each, show=held), "yellow")
     if found.within is not None and found.state is None:
         screen.line(WITHIN.format(to=found.to, version=found.within), "yellow")
     if found.syncing:

@@ -198,7 +198,7 @@ def _pruned_in(desk: Desk, asked: Asked) -> str:
     """The event that says so, of a stream of the present provider."""
     known = desk.journal.world.connections[asked.subject]
     stream = known.streams.get(asked.stream, NEW)
-    here = desk.journal.world.providers[known.provider].name == asked.provider
+    here = asked.provider in {None, desk.journal.world.providers[known.provider].name}
     return f" (event {stream.pruned_in})" if here and stream.pruned_in else ""
 
 
