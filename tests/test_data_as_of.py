@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import trio
 
+from daemon import commands
 from daemon.control import records, version_then, versions
 from daemon.control.data_messages import DataDiffQuery, DataQuery, DataVersionsQuery
 from daemon.control.desk import Desk, Refused
@@ -128,6 +129,24 @@ async def test_what_is_given_up_is_told_as_that(autojump_clock, tmp_path):
             await versions.diff(desk, DataDiffQuery(**HERE, as_of=f"v{gone}"), BY)
         found = await versions.diff(desk, DataDiffQuery(**HERE), BY)
         assert (found.changed, found.as_of.version) == (1, oldest)
+
+
+async def test_what_a_removed_connection_had_is_still_shown(autojump_clock, tmp_path):
+    made = Hourly(tmp_path)
+    async with made.life() as daemon:
+        desk = made.desk(daemon)
+        first, second = await made.until(2)
+        daemon.journal.execute(commands.Remove(subject=made.subject))
+        await trio.sleep(1)
+        assert await turn(desk, f"v{first.event.version}") == 1
+        now = await records.data(desk, DataQuery(**HERE), BY)
+        assert (now.records[0]["turn"], now.last_good) == (2, "removed")
+        listed = await versions.listing(desk, DataVersionsQuery(**HERE), BY)
+        assert [each.event for each in listed.versions] == [second.seq, first.seq]
+        found = await versions.diff(desk, DataDiffQuery(**HERE), BY)
+        assert (found.changed, found.as_of.version) == (1, first.event.version)
+        with pytest.raises(Refused, match="there is no connection acme/nobody"):
+            version_then.ask(desk, "acme/nobody", "days", None)
 
 
 @pytest.mark.requirement("B13")

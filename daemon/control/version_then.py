@@ -57,8 +57,8 @@ class Then(Struct, frozen=True, kw_only=True):
 
 
 def ask(desk: Desk, connection: str, stream: str, provider: str | None) -> Asked:
-    """Raises Refused where there is no such connection, or it never was that provider's."""
-    subject, known = desk.find(connection)
+    """Raises Refused where there never was such a connection, or it never was that provider's."""
+    subject, known = desk.ever(connection)
     asked = Asked(
         subject=subject, known=known, connection=connection, stream=stream, provider=provider
     )
