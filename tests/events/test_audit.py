@@ -233,6 +233,11 @@ def test_a_log_that_lost_its_end_is_behind_its_mark(log):
     assert (made.good, made.confirmed) == (6, 1)
 
 
+def test_one_event_that_is_gone_is_one():
+    assert verify.gone(9, 9) == "event 9 was written once and is gone"
+    assert verify.gone(7, 9) == "events 7 to 9 were written once and are gone"
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_an_older_copy_with_its_mark_is_behind_what_was_noted_elsewhere(log, marked):
     directory, hashes = log
