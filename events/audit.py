@@ -258,7 +258,7 @@ def _lost(path: Path, heads: Sequence[Noted], outside: Outside, events: int) -> 
     marked, illegible = outside.marked, outside.illegible
     beyond = [head for head in heads if head.seq > events]
     if marked and marked.seq > events:
-        gone = f"events {events + 1} to {marked.seq} were written once and are gone: "
+        gone = f"{verify.gone(events + 1, marked.seq)}: "
         if frame := wal.torn(path):
             cause = f"log-wal is damaged from its frame {frame} on, and SQLite drops what follows"
             return Finding(kind=Kind.TORN, sentence=gone + cause, good=events)
@@ -276,7 +276,7 @@ def _lost(path: Path, heads: Sequence[Noted], outside: Outside, events: int) -> 
     )
     return Finding(
         kind=Kind.OLD_COPY,
-        sentence=f"events {events + 1} to {beyond[-1].seq} were written once and are gone: a head "
+        sentence=f"{verify.gone(events + 1, beyond[-1].seq)}: a head "
         f"was noted for event {beyond[-1].seq} ({origin(beyond[-1])}), and {ends} at event "
         f"{events}; an older copy was restored, or the log was cut back",
         good=events,

@@ -177,9 +177,14 @@ def _chained(
     if not after:
         count(connection)
     if noted and noted.seq > head:
-        raise TailLost(
-            f"events {head + 1} to {noted.seq} were written once and are gone", Kind.TRUNCATED
-        )
+        raise TailLost(gone(head + 1, noted.seq), Kind.TRUNCATED)
+
+
+def gone(first: int, last: int) -> str:
+    """Of events that were there."""
+    if first == last:
+        return f"event {first} was written once and is gone"
+    return f"events {first} to {last} were written once and are gone"
 
 
 def _look_up(connection: sqlite3.Connection, noted: mark.Mark) -> None:

@@ -6,8 +6,23 @@ fetched, taken over or taken back was recorded.
 
 from msgspec import Struct
 
-from events.schema import Event, RecordsCaptured
-from events.versions import AcceptanceStarted, RolledBack
+from events.envelope import Recorded
+from events.schema import (
+    Event,
+    RecordsCaptured,
+    SyncCancelled,
+    SyncFailed,
+    SyncInterrupted,
+    SyncStarted,
+    SyncSucceeded,
+)
+from events.versions import (
+    AcceptanceStarted,
+    QuarantineAccepted,
+    RestoreAbandoned,
+    RollbackStarted,
+    RolledBack,
+)
 
 
 class Changed(Struct, frozen=True, kw_only=True):
@@ -41,6 +56,40 @@ def brought(event: Event, stream: str) -> Changed | None:
             return None
         case _:
             return None
+
+
+def opens(recorded: Recorded, version: int) -> bool:
+    """Whether that event opened the version: the start of what brings it, if it does."""
+    opening = SyncStarted | RollbackStarted | AcceptanceStarted
+    return recorded.seq == version and isinstance(recorded.event, opening)
+
+
+def brings(event: Event, version: int) -> bool:
+    """Whether some stream is at that version from this event on."""
+    match event:
+        case RecordsCaptured(version=found):
+            return found == version
+        case RolledBack(started=found, streams=restored):
+            return found == version and bool(restored)
+        case _:
+            return False
+
+
+def ends(event: Event, version: int) -> bool:
+    """Whether what brings that version is over with this event, whatever came of it."""
+    match event:
+        case (
+            SyncSucceeded(sync=found)
+            | SyncFailed(sync=found)
+            | SyncCancelled(sync=found)
+            | SyncInterrupted(sync=found)
+            | RolledBack(started=found)
+            | RestoreAbandoned(started=found)
+            | QuarantineAccepted(version=found)
+        ):
+            return found == version
+        case _:
+            return False
 
 
 def source(opened: Event | None, brought_by: Event, stream: str) -> tuple[str, int | None]:

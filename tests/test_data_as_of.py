@@ -5,15 +5,18 @@ from datetime import timedelta
 import pytest
 import trio
 
+from daemon import commands
 from daemon.control import records, version_then, versions
 from daemon.control.data_messages import DataDiffQuery, DataQuery, DataVersionsQuery
 from daemon.control.desk import Desk, Refused
 from daemon.exchange import Request, Response
 from daemon.places import Places
+from daemon.policy_file import PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.stream_file import Stream
 from events.schema import ClockStepped, RecordsCaptured
 from events.terms import Caller
+from events.versions import VersionsPruned
 from tests.fakes.in_process import NAME, InProcess
 
 pytestmark = pytest.mark.requirement("X4")
@@ -126,6 +129,44 @@ async def test_what_is_given_up_is_told_as_that(autojump_clock, tmp_path):
             await versions.diff(desk, DataDiffQuery(**HERE, as_of=f"v{gone}"), BY)
         found = await versions.diff(desk, DataDiffQuery(**HERE), BY)
         assert (found.changed, found.as_of.version) == (1, oldest)
+
+
+async def test_what_a_removed_connection_had_is_still_shown(autojump_clock, tmp_path):
+    made = Hourly(tmp_path)
+    async with made.life() as daemon:
+        desk = made.desk(daemon)
+        first, second = await made.until(2)
+        daemon.journal.execute(commands.Remove(subject=made.subject))
+        await trio.sleep(1)
+        assert await turn(desk, f"v{first.event.version}") == 1
+        now = await records.data(desk, DataQuery(**HERE), BY)
+        assert (now.records[0]["turn"], now.last_good) == (2, "removed")
+        listed = await versions.listing(desk, DataVersionsQuery(**HERE), BY)
+        assert [each.event for each in listed.versions] == [second.seq, first.seq]
+        found = await versions.diff(desk, DataDiffQuery(**HERE), BY)
+        assert (found.changed, found.as_of.version) == (1, first.event.version)
+        with pytest.raises(Refused, match="there is no connection acme/nobody"):
+            version_then.ask(desk, "acme/nobody", "days", None)
+
+
+@pytest.mark.requirement("B13")
+async def test_what_was_pruned_names_the_event_that_said_so(autojump_clock, tmp_path):
+    """Nobody names the provider, as a rule."""
+    made = Hourly(tmp_path)
+    made.policy = PolicyTables(versions_kept=2, versions_age="1s")
+    async with made.life() as daemon:
+        desk = made.desk(daemon)
+        first = (await made.until(6))[0]
+        await trio.sleep(600)
+        pruned = made.events(VersionsPruned)[-1].seq
+        known = daemon.journal.world.connections[made.subject].streams["days"]
+        assert known.pruned_in == pruned
+        said = f"is not kept any more (event {pruned}); the oldest that is: version "
+        for more in ({}, {"provider": "health"}):
+            for when in (f"v{first.event.version}", str(first.seq)):
+                refused = await refusal(desk, as_of=when, **more)
+                assert refused.code == "pruned"
+                assert f"{said}{known.pruned_before}; " in refused.message
 
 
 async def test_a_version_that_the_store_lost_is_not_passed_over(autojump_clock, tmp_path):

@@ -186,6 +186,8 @@ def _last_good(page: Data) -> str:
     age = f", {times.relative(at, now)} ({times.local(at)})" if at and now else ""
     if page.last_good == "retired":
         return f"the last good data of {page.provider}, which was switched off for good{age}"
+    if page.last_good == "removed":
+        return f"the last good data of {page.connection}, which was removed{age}"
     return f"the last good data of {page.provider}, which {page.connection} was moved from{age}"
 
 

@@ -43,8 +43,9 @@ GUARDS = {
 OBSTACLES = {
     "syncing": "once its sync has ended",
     "restoring": "once what is under way there has ended",
-    "superseded": "no more: newer data is in force; drop it",
 }
+SUPERSEDED = "no more: another version is in force ({in_force}); drop it"
+LOST = "no: the data store does not hold it; drop it"
 CELL_MAX = 60  # characters of one value
 
 stream = click.argument("stream")
@@ -97,7 +98,7 @@ def list_(socket: Path | None, connection: str | None, as_json: bool) -> None:
     held = [each for each in found.doubts if each.kept == "held"]
     if held:
         of = f"{held[0].connection} {held[0].stream}" if len(held) == 1 else "CONNECTION STREAM"
-        screen.line(f"look: rounds data quarantine show {of}; then accept it, or drop it")
+        screen.line(f"look: rounds data quarantine show {of}; then {_settled(held)}")
 
 
 @click.command(epilog=examples("rounds data quarantine show acme/finale stock"))
@@ -118,12 +119,12 @@ def show(socket: Path | None, connection: str, stream: str, as_json: bool) -> No
         ("doubted", f"{GUARDS[Guard(of.guard)]}: {of.message}"),
         *([("came", times.relative(of.at, found.now))] if of.at else []),
         *_fields(found),
-        ("in force", times.count(of.rows, "row")),
-        *(_held(found.held) if found.held else []),
-        *_next(of, found.held),
+        ("in force", f"{times.count(of.rows, 'row')} ({found.in_force})"),
+        *(_held(found.held) if found.held and not _is_late(of) else []),
+        *_next(found),
     ]
     screen.show(screen.pairs(*facts))
-    if found.held:
+    if found.held and not _is_late(of):
         _examples("would be added", found.held.added_examples)
         _examples("would be removed", found.held.removed_examples)
         _changes(found.held)
@@ -222,14 +223,30 @@ def _held(held: HeldView) -> list[tuple[str, str]]:
     return [("if accepted", left), *days]
 
 
-def _next(of: DoubtView, held: HeldView | None) -> list[tuple[str, str]]:
+def _is_late(of: DoubtView) -> bool:
+    """Whether it can only be dropped."""
+    return of.obstacle == "superseded"
+
+
+def _settled(held: list[DoubtView]) -> str:
+    """What can be done about what is held."""
+    late = sum(map(_is_late, held))
+    if late == len(held):
+        return "drop it: another version is in force than what it was compared with"
+    some = f" ({late:,} of {len(held):,} can only be dropped)" if late else ""
+    return f"accept it, or drop it{some}"
+
+
+def _next(found: DoubtAnswer) -> list[tuple[str, str]]:
     """What there is to type."""
+    of, held = found.doubt, found.held
     name = f"{of.connection} {of.stream}"
     drop = f"rounds data quarantine drop {name}"
     if of.kept != "held":
         return [("type", f"rounds sync {of.connection} --wait, once its provider is well again")]
-    if held is None or of.obstacle == "superseded":
-        return [("can be accepted", OBSTACLES["superseded"]), ("type", drop)]
+    if held is None or _is_late(of):
+        why = SUPERSEDED.format(in_force=found.in_force) if _is_late(of) else LOST
+        return [("can be accepted", why), ("type", drop)]
     facts = [("can be accepted", OBSTACLES[of.obstacle])] if of.obstacle else []
     return [*facts, ("type", f"rounds data quarantine accept {name}, or {drop}")]
 

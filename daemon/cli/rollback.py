@@ -7,7 +7,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from daemon.cli import arguments, client, rollback_words, screen, times, when
+from daemon.cli import arguments, as_of, client, rollback_words, screen, times
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit
@@ -21,6 +21,9 @@ from daemon.control.rollback_messages import (
 )
 from events.terms import RollbackScope
 
+NEITHER = "say whereto: --to WHEN, or --undo EVENT"
+BOTH = "--to and --undo were both given: leave one of them out"
+STATE_WHOLE = "its state goes back as a whole: leave --stream out, or --state"
 ONE_OF = "name a connection, or --tenant, --provider or --all"
 
 
@@ -41,7 +44,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 @click.command(
     epilog=examples(
         "rounds rollback acme/weather --to 14:00 --dry-run",
-        "rounds rollback acme/weather --to 1204 --stream days",
+        "rounds rollback acme/weather --to v1204 --stream days",
         "rounds rollback acme/weather --undo 1310",
         "rounds rollback acme/weather --to -2h --state",
         "rounds rollback --provider finale --to '2026-11-20 14:00' --wait --yes",
@@ -49,7 +52,9 @@ class Asked(Struct, frozen=True, kw_only=True):
 )
 @arguments.optional_connection
 @click.option(
-    "--to", metavar="WHEN", help="As of then: '2026-11-20 14:00', 14:00, -2h, or an event's number."
+    "--to",
+    metavar="WHEN",
+    help=f"As of then: {as_of.HELP}, once what brought that version was over.",
 )
 @click.option("--undo", type=int, metavar="EVENT", help="Take back the rollback of that event.")
 @click.option("--stream", "streams", multiple=True, metavar="NAME", help="This stream alone.")
@@ -96,14 +101,16 @@ def rollback(
     """
     daemon = client.reach(socket)
     if (to is None) == (undo is None):
-        raise Ended(Exit.USAGE, "say whereto: --to WHEN, or --undo EVENT")
+        raise Ended(Exit.USAGE, NEITHER if to is None else BOTH)
+    if streams and not data:
+        raise Ended(Exit.USAGE, STATE_WHOLE)
     many = [tenant is not None or provider is not None, all_]
     if sum([connection is not None, *many]) != 1:
         raise Ended(Exit.USAGE, ONE_OF)
     if undo is not None and connection is None:
         raise Ended(Exit.USAGE, "name the connection of the rollback that is to be undone")
     asked = Asked(
-        to=None if to is None else when.sent(to, daemon.now()),
+        to=as_of.sent(daemon, to),
         undo=undo,
         scope=RollbackScope.DATA if data else RollbackScope.STATE,
         streams=list(streams),

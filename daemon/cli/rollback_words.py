@@ -4,13 +4,12 @@ from datetime import datetime
 
 import msgspec
 
-from daemon.cli import screen, times
+from daemon.cli import screen, state_words, times
 from daemon.cli.screen import Say
 from daemon.control.rollback_messages import (
     ChangeView,
     Preview,
     RollbackAnswer,
-    StatePreview,
     StreamBack,
     StreamPreview,
 )
@@ -18,6 +17,11 @@ from daemon.control.rollback_messages import (
 TEXT_MAX = 60  # characters of a cursor
 SIGNS = {"added": ("+", "green"), "changed": ("~", "yellow"), "removed": ("-", "red")}
 NOTHING = "nothing differs from what it was at event {to}"
+ENDS_HELD = "{stream}: what is held of it cannot be accepted any more then; look first: {show}"
+WITHIN = (
+    "event {to} lies within what brought version {version}: some of its streams, or all, are as "
+    "before that; once it was over: --to v{version}"
+)
 
 
 def moment(to: int, at: datetime, now: datetime) -> str:
@@ -27,12 +31,17 @@ def moment(to: int, at: datetime, now: datetime) -> str:
 def preview(found: Preview) -> None:
     """Print what going back would change."""
     screen.line(f"{found.connection} back to {moment(found.to, found.at, found.now)}:")
-    if found.state is not None:
-        _state(found.state)
+    if found.state is not None and found.state.differs:
+        state_words.show(found.state, found.now)
     elif not found.streams:
         screen.line(NOTHING.format(to=found.to))
     else:
         _streams(found.streams, found.now)
+    for each in found.ends_held:
+        held = f"rounds data quarantine show {found.connection} {each}"
+        screen.line(ENDS_HELD.format(stream=each, show=held), "yellow")
+    if found.within is not None and found.state is None:
+        screen.line(WITHIN.format(to=found.to, version=found.within), "yellow")
     if found.syncing:
         screen.line("it syncs just now: --wait lets that come to its end first", "yellow")
 
@@ -82,23 +91,6 @@ def _example(change: ChangeView) -> None:
     if change.kind == "changed":
         text = f"{msgspec.json.encode(change.before).decode()} → {text}"
     screen.line(f"  {sign} {text}", colour)
-
-
-def _state(found: StatePreview) -> None:
-    rows = [
-        ("failures in a row", str(found.failures_before), str(found.failures_after)),
-        ("breaker", found.breaker_before, found.breaker_after),
-        ("retry", _retry(found.retry_before), _retry(found.retry_after)),
-    ]
-    table = screen.table("", "now", "then")
-    for row in rows:
-        table.add_row(*row)
-    screen.show(table)
-    screen.line("its next start is decided anew; counters and credentials stay as they are")
-
-
-def _retry(attempt: int) -> str:
-    return f"attempt {attempt} waits" if attempt else "none waits"
 
 
 def _cursor(text: str | None) -> str:

@@ -22,7 +22,7 @@ DAMAGED = (
     "stop roundsd, keep this directory as evidence, and restore the state directory from a backup"
 )
 ADVICE = {
-    Kind.TORN: f"nothing that was acknowledged may be missing: {DAMAGED}, and check the disk",
+    Kind.TORN: f"what was acknowledged is among what is missing: {DAMAGED}, and check the disk",
     Kind.TRUNCATED: f"look for the newest copy of the whole directory; else {DAMAGED}",
     Kind.OLD_COPY: "whoever restored it knows, and roundsd goes on from there, fetching again what "
     f"it no longer knows of; if nobody did, {DAMAGED}",

@@ -23,7 +23,7 @@ ENDS = {
     RestoreEnd.DIED: "rounds ended meanwhile",
     RestoreEnd.FAILED: "rounds itself failed; see its log",
     RestoreEnd.DISK_FULL: "the disk is full",
-    RestoreEnd.SUPERSEDED: "newer data was accepted meanwhile",
+    RestoreEnd.SUPERSEDED: "another version is in force meanwhile",
     RestoreEnd.REMOVED: "the connection was removed",
 }
 

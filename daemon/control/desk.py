@@ -140,13 +140,17 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     def find(self, name: str) -> tuple[int, Connection]:
         """The connection of that name. Raises Refused (not-found)."""
+        subject, connection = self.ever(name)
+        if connection.removed:
+            raise _no_connection(name)
+        return subject, connection
+
+    def ever(self, name: str) -> tuple[int, Connection]:
+        """The same, also where it was removed: its data is kept. Raises Refused (not-found)."""
         subject = self.vault.subject("connection", name)
         connection = self.journal.world.connections.get(subject) if subject else None
-        if subject is None or connection is None or connection.removed:
-            raise Refused(
-                "not-found",
-                f"there is no connection {name}; `rounds connection list` shows those there are",
-            )
+        if subject is None or connection is None:
+            raise _no_connection(name)
         return subject, connection
 
     def progress(self, subject: int) -> Progress | None:
@@ -169,6 +173,11 @@ class Desk(Struct, frozen=True, kw_only=True):
             event=recorded.event,
             names={each: self.vault.name(each) for each in _others(recorded.event)},
         )
+
+
+def _no_connection(name: str) -> Refused:
+    words = f"there is no connection {name}; `rounds connection list` shows those there are"
+    return Refused("not-found", words)
 
 
 def _others(event: Event) -> list[int]:

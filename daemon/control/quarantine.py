@@ -24,6 +24,7 @@ from daemon.decide.capturing import Obstacle
 from daemon.store import quarantine
 from daemon.store.quarantine import Shown
 from events.terms import Caller, RestoreEnd
+from events.versions import AcceptanceStarted, RollbackStarted
 from projections.connection import Connection
 from projections.streams import NEW
 
@@ -41,16 +42,16 @@ OBSTACLES = {
         "type it again with --wait"
     ),
     Obstacle.SUPERSEDED: (
-        "newer data of {of} was accepted since, as version {version}, so that what is held cannot "
-        "be taken over any more; type: rounds data quarantine drop {name} {stream}"
+        "of {of} another version is in force than what is held was compared with ({in_force}), so "
+        "that it cannot be taken over any more; type: rounds data quarantine drop {name} {stream}"
     ),
 }
 FULL = "the disk is full, so {of} stays as it was, and what is held stays held: free some space"
 FAILED = "rounds itself failed, so {of} stays as it was; its log says where: please report it"
 GONE = "{name} was removed meanwhile, and with it what was held"
 NOT_THERE = (
-    "the data store does not hold it as the log says, or newer data was accepted meanwhile; {of} "
-    "stays as it was; type: rounds data quarantine drop {name} {stream}"
+    "the data store does not hold it as the log says, or another version is in force meanwhile; "
+    "{of} stays as it was; type: rounds data quarantine drop {name} {stream}"
 )
 
 
@@ -75,7 +76,7 @@ async def show(desk: Desk, name: HeldName, by: Caller) -> DoubtAnswer:
     now, seq = desk.journal.clock.now(), desk.journal.world.seq
     views = [each for each in _views(desk, subject, known) if each.stream == name.stream]
     if not views:
-        raise _refused(Obstacle.NOTHING, known, name)
+        raise _refused(desk, Obstacle.NOTHING, known, name)
     view = next((each for each in views if each.kept == "held"), views[0])
     provider = desk.vault.name(known.provider)
     shown = await desk.storage.ask(
@@ -92,6 +93,7 @@ async def show(desk: Desk, name: HeldName, by: Caller) -> DoubtAnswer:
         seq=seq,
         now=now,
         doubt=view,
+        in_force=_in_force(desk, known, name.stream),
         gone=broken.gone if broken else [],
         retyped={field: [*types] for field, types in broken.retyped.items()} if broken else {},
         held=_held(there) if there else None,
@@ -104,7 +106,7 @@ async def accept(desk: Desk, name: HeldName, by: Caller) -> Done:
     await room(desk)
     known = desk.journal.world.connections[subject]
     if kept := capturing.obstacle(known, name.stream):
-        raise _refused(kept, known, name)
+        raise _refused(desk, kept, known, name)
     acceptance = desk.quarantine.accept(
         commands.AcceptHeld(subject=subject, stream=name.stream, by=by), desk.supervisor
     )
@@ -115,7 +117,7 @@ async def accept(desk: Desk, name: HeldName, by: Caller) -> Done:
         if not acceptance.done.is_set() and not desk.journal.has_room:
             raise Refused("disk-full", NOT_WRITTEN)
     if acceptance.abandoned is not None:
-        raise _ended(acceptance.abandoned, known, name)
+        raise _ended(desk, acceptance.abandoned, known, name)
     rows = desk.journal.world.connections[subject].streams[name.stream].rows
     late = "" if acceptance.visible else f"; {SEEN_LATER}"
     words = (
@@ -132,12 +134,12 @@ async def drop(desk: Desk, name: HeldName, by: Caller) -> Done:
     if not recorded:
         known = desk.journal.world.connections[subject]
         kept = capturing.obstacle(known, name.stream) or Obstacle.NOTHING
-        raise _refused(kept, known, name)
+        raise _refused(desk, kept, known, name)
     return done(desk, recorded, f"{name.stream}: what was held is dropped; what is in force stays")
 
 
-def _refused(kept: Obstacle, known: Connection, name: HeldName) -> Refused:
-    words = _said(OBSTACLES[kept], known, name)
+def _refused(desk: Desk, kept: Obstacle, known: Connection, name: HeldName) -> Refused:
+    words = _said(desk, OBSTACLES[kept], known, name)
     if kept is Obstacle.NOTHING:
         return Refused("not-found", words)
     if kept in capturing.PASSING:
@@ -145,26 +147,38 @@ def _refused(kept: Obstacle, known: Connection, name: HeldName) -> Refused:
     return Refused("invalid", words)
 
 
-def _ended(how: RestoreEnd, known: Connection, name: HeldName) -> Refused:
+def _ended(desk: Desk, how: RestoreEnd, known: Connection, name: HeldName) -> Refused:
     match how:
         case RestoreEnd.DISK_FULL:
-            return Refused("disk-full", _said(FULL, known, name))
+            return Refused("disk-full", _said(desk, FULL, known, name))
         case RestoreEnd.FAILED:
-            return Refused("internal", _said(FAILED, known, name))
+            return Refused("internal", _said(desk, FAILED, known, name))
         case RestoreEnd.REMOVED:
-            return Refused("not-found", _said(GONE, known, name))
+            return Refused("not-found", _said(desk, GONE, known, name))
         case _:
-            return Refused("invalid", _said(NOT_THERE, known, name))
+            return Refused("invalid", _said(desk, NOT_THERE, known, name))
 
 
-def _said(words: str, known: Connection, name: HeldName) -> str:
-    stream = known.streams.get(name.stream, NEW)
+def _said(desk: Desk, words: str, known: Connection, name: HeldName) -> str:
     return words.format(
         name=name.connection,
         stream=name.stream,
         of=f"{name.connection} {name.stream}",
-        version=stream.version,
+        in_force=_in_force(desk, known, name.stream),
     )
+
+
+def _in_force(desk: Desk, known: Connection, stream: str) -> str:
+    """Which version is in force, and whence it came; newer data, or older that was gone back to."""
+    version = known.streams.get(stream, NEW).version
+    opened = desk.journal.log.read(version - 1, limit=1) if version else []
+    match [each.event for each in opened]:
+        case [RollbackStarted(to=to)]:
+            return f"version {version}: went back to event {to}"
+        case [AcceptanceStarted(quarantined=held)]:
+            return f"version {version}: took over version {held}"
+        case _:
+            return f"version {version}, of a sync" if version else "none"
 
 
 def _views(desk: Desk, subject: int, known: Connection) -> Iterator[DoubtView]:

@@ -24,7 +24,8 @@ class DoubtView(Struct, frozen=True, kw_only=True):
 
     `version` is what it would have been, `rows` are in force, `message` says what was wrong, and
     what to type. What is held would leave `offered`; `obstacle` is why it cannot be taken over now:
-    syncing, restoring (another one, or going back), or superseded by newer data.
+    syncing, restoring (another one, or going back), or superseded by another version, newer data
+    or older that was gone back to.
     """
 
     connection: str
@@ -57,7 +58,10 @@ class ChangedRecord(Struct, frozen=True, kw_only=True):
 
 
 class HeldView(Struct, frozen=True, kw_only=True):
-    """What taking it over would change, with some of the records, by key."""
+    """What taking it over would change in version `base`, with some of the records, by key.
+
+    There are no examples where another version is in force: what of it was is perhaps not kept.
+    """
 
     base: int
     added: int
@@ -73,12 +77,13 @@ class HeldView(Struct, frozen=True, kw_only=True):
 class DoubtAnswer(Struct, frozen=True, kw_only=True):
     """One of them, with the names of the fields that are `gone`, or `retyped`: was, is.
 
-    `held` is None where nothing of it is there.
+    `held` is None where nothing of it is there. `in_force` says which version is, and whence.
     """
 
     seq: int
     now: datetime
     doubt: DoubtView
+    in_force: str
     gone: list[str]
     retyped: dict[str, list[str]]
     held: HeldView | None

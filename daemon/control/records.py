@@ -51,6 +51,7 @@ async def _current(desk: Desk, query: DataQuery, asked: Asked) -> Data:
     came = await version_then.came_by(desk, asked, page.version, desk.journal.head.seq)
     stream = version_then.everywhere(desk, asked)[at].get(query.stream, NEW)
     last_good = "relinked" if at != known.provider else "retired" if is_over(known) else None
+    last_good = "removed" if known.removed else last_good
     return replace(
         _shown(desk, query, page),
         provider=provider,

@@ -7,9 +7,10 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from daemon.backfilled import Spans, backfilled
-from daemon.control import refetching, rollback_goal, whose
+from daemon.control import refetching, rollback_goal, state_preview, whose
 from daemon.control.act import SEEN_LATER, room
 from daemon.control.desk import Desk, Refused
+from daemon.control.rollback_goal import Goal
 from daemon.control.rollback_messages import (
     ChangeView,
     Preview,
@@ -17,7 +18,6 @@ from daemon.control.rollback_messages import (
     RollbackAnswer,
     RollbackTo,
     RollbackWish,
-    StatePreview,
     StreamBack,
     StreamPreview,
     Targets,
@@ -38,8 +38,12 @@ Between: TypeAlias = Callable[..., differences.Changes | None]
 """The difference of two versions of one stream; some of it, or all of it counted."""
 
 KEEPS_COMING = (
-    "its next turn fetches anew: where the provider still errs, type `rounds pause` first"
+    "its next turn fetches anew: where the provider still errs, type `rounds pause {name}` until "
+    "it is well again"
 )
+
+
+PAUSED = "it is paused: nothing is fetched before `rounds resume {name}`"
 
 
 async def rollback(desk: Desk, wish: RollbackWish, by: Caller) -> RollbackAnswer:
@@ -47,7 +51,7 @@ async def rollback(desk: Desk, wish: RollbackWish, by: Caller) -> RollbackAnswer
     subject, _ = desk.find(wish.connection)
     goal = await rollback_goal.find(desk, wish, subject)
     await room(desk)
-    scope = goal.scope or wish.scope
+    scope = _scope(goal, wish)
     try:
         back = await desk.restorer.go_back(
             Wish(
@@ -79,7 +83,7 @@ async def rollback(desk: Desk, wish: RollbackWish, by: Caller) -> RollbackAnswer
         event=back.event,
         version=back.started if streams else 0,
         streams=streams,
-        message=_words(goal.to, scope, back),
+        message=_words(desk, subject, goal.to, scope, back),
     )
 
 
@@ -103,9 +107,10 @@ async def preview(desk: Desk, wish: PreviewWish, by: Caller) -> Preview:
             to=goal.to,
             at=goal.at,
             syncing=known.run is not None,
+            within=was.run.sync if was.run else was.restoring,
         )
-        if (goal.scope or wish.scope) is RollbackScope.STATE:
-            return replace(found, state=_state(known, was))
+        if _scope(goal, wish) is RollbackScope.STATE:
+            return replace(found, state=state_preview.of(desk, subject, was))
         wanted = tuple(wish.streams) or goal.streams
         check_streams(wanted, known)
         differs = choices.differing(known, was, wanted)
@@ -116,7 +121,15 @@ async def preview(desk: Desk, wish: PreviewWish, by: Caller) -> Preview:
         ]
     except NotBack as refused:
         raise _refused(wish.connection, refused) from None
-    return replace(found, streams=streams)
+    return replace(found, streams=streams, ends_held=choices.ends_held(known, differs))
+
+
+def _scope(goal: Goal, wish: RollbackWish | PreviewWish) -> RollbackScope:
+    """Raises Refused where some streams of the state are asked for: it goes back as a whole."""
+    scope = goal.scope or wish.scope
+    if scope is RollbackScope.STATE and wish.streams:
+        raise Refused("invalid", "the state goes back as a whole: leave `streams` out")
+    return scope
 
 
 async def _stream(
@@ -191,31 +204,16 @@ async def _examples(desk: Desk, of: Between, most: int) -> list[ChangeView]:
     return shown
 
 
-def _state(known: Connection, was: Connection) -> StatePreview:
-    def retry(of: Connection) -> int:
-        return of.schedule.retry.attempt if of.schedule.retry else 0
-
-    def stop(of: Connection) -> str:
-        return of.breaker.reason.value if of.breaker.reason else "closed"
-
-    return StatePreview(
-        failures_before=known.health.consecutive_failures,
-        failures_after=was.health.consecutive_failures,
-        breaker_before=stop(known),
-        breaker_after=stop(was),
-        retry_before=retry(known),
-        retry_after=retry(was),
-    )
-
-
-def _words(to: int, scope: RollbackScope, back: Back) -> str:
+def _words(desk: Desk, subject: int, to: int, scope: RollbackScope, back: Back) -> str:
     if not back.event:
         return f"is as it was at event {to}: nothing differs, and nothing was recorded"
     undo = f"--undo {back.event} takes that back"
     if scope is RollbackScope.STATE:
         return f"does as it did at event {to}; {undo}"
     late = "" if back.visible else f"; {SEEN_LATER}"
-    return f"went back to event {to}{late}; {KEEPS_COMING}; {undo}"
+    coming = PAUSED if desk.journal.world.connections[subject].paused else KEEPS_COMING
+    name = desk.vault.name(subject)
+    return f"went back to event {to}{late}; {coming.format(name=name)}; {undo}"
 
 
 def _refused(name: str, why: NotBack) -> Refused:

@@ -1,17 +1,23 @@
-"""To which event does somebody want to go back: by its number, by a time, by undoing another?"""
+"""To which event does somebody want to go back: by number, time, version, or undoing another?"""
 
+import re
 from datetime import datetime
 
+import trio
 from msgspec import Struct
 
 from daemon.control import asof
 from daemon.control.desk import Desk, Refused
 from daemon.control.rollback_messages import RollbackTo
 from events.envelope import Recorded
+from events.log import READ_EVENTS
 from events.terms import RollbackScope
 from events.versions import RestoreAbandoned, RollbackStarted, RolledBack
+from projections import versions
 
 PAGE_EVENTS = 64  # read at a time: what a rollback ends with is among the next of its connection
+NEITHER = "say whereto: an event, a time, a version, or which rollback to undo"
+BOTH = "`to` and `undo` were both given: leave one of them out"
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -28,7 +34,9 @@ async def find(desk: Desk, wish: RollbackTo, subject: int | None) -> Goal:
     if wish.undo is not None and wish.to is None and subject is not None:
         return _undone(desk, wish.undo, subject)
     if wish.to is None or wish.undo is not None:
-        raise Refused("invalid", "say whereto: an event, a time, or which rollback to undo")
+        raise Refused("invalid", BOTH if wish.to is not None else NEITHER)
+    if named := re.fullmatch(r"v([0-9]{1,18})", wish.to):
+        return await _version(desk, int(named[1]), subject)
     moment = await asof.moment(desk, wish.to)
     return Goal(to=moment.seq, at=moment.now)
 
@@ -66,6 +74,35 @@ def _came_into_force(desk: Desk, begun: Recorded) -> bool:
                 case _:
                     after = each.seq
     return False
+
+
+async def _version(desk: Desk, version: int, subject: int | None) -> Goal:
+    """When what brought it was over, with all its streams."""
+    if subject is None:
+        raise Refused("invalid", f"version {version} is one connection's: name it, or a time")
+    name, brought, after = desk.vault.name(subject), False, version - 1
+    while page := desk.journal.log.read(after, subject=subject, limit=READ_EVENTS):
+        if after < version and not versions.opens(page[0], version):
+            break
+        for recorded in page:
+            brought = brought or versions.brings(recorded.event, version)
+            if versions.ends(recorded.event, version):
+                if not brought:
+                    raise _no_version(name, version)
+                return Goal(to=recorded.seq, at=recorded.at)
+        after = page[-1].seq
+        await trio.lowlevel.checkpoint()
+    else:
+        if after >= version:
+            raise Refused("running", f"what brings version {version} of {name} is not over yet")
+    raise _no_version(name, version)
+
+
+def _no_version(name: str, version: int) -> Refused:
+    return Refused(
+        "not-found",
+        f"{name} has no version {version}; `rounds data versions {name} STREAM` lists a stream's",
+    )
 
 
 def _event(desk: Desk, number: int) -> Recorded:

@@ -11,6 +11,9 @@ from events.terms import RollbackScope
 class RollbackTo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whereto: once event `to` was recorded (its number, or a time: the last event by then).
 
+    A version, as in `v1204`, is one connection's: once the sync that brought it was over, or the
+    rollback.
+
     Or `undo`: to just before the rollback with that event, of what that one took back.
     """
 
@@ -113,21 +116,62 @@ class StreamPreview(Struct, frozen=True, kw_only=True):
     examples: list[ChangeView] = []
 
 
-class StatePreview(Struct, frozen=True, kw_only=True):
-    """How a connection does, and did: failures in a row, its breaker, the retry that waits."""
+class StreamState(Struct, frozen=True, kw_only=True):
+    """How a stream does: syncs in a row that brought nothing of it, and how it failed last.
 
-    failures_before: int
-    failures_after: int
-    breaker_before: str
-    breaker_after: str
-    retry_before: int
-    retry_after: int
+    `doubt` is the guard for which its last answer was refused or held, `empty` that it was empty.
+    """
+
+    condition: str
+    failures: int
+    failed_at: datetime | None
+    cause: str | None
+    doubt: str | None
+    empty: bool
+
+
+class LastSync(Struct, frozen=True, kw_only=True):
+    """How the last sync ended: by which event, and of what it failed."""
+
+    event: int
+    at: datetime
+    word: str
+    cause: str | None
+
+
+class StateView(Struct, frozen=True, kw_only=True):
+    """How a connection does; `retry` is the attempt that waits (0: none).
+
+    `outcomes` is how many syncs and calls its breaker looks back at. Where the delay of a retry is
+    yet to be drawn, `next_start` is when it starts at the latest. `streams` are those that differ.
+    """
+
+    condition: str
+    failures: int
+    crashes: int
+    breaker: str
+    breaker_until: datetime | None
+    outcomes: int
+    retry: int
+    last: LastSync | None
+    next_start: datetime | None
+    streams: dict[str, StreamState]
+
+
+class StatePreview(Struct, frozen=True, kw_only=True):
+    """How a connection does, and would, had it gone back; whether anything `differs` at all."""
+
+    differs: bool
+    before: StateView
+    after: StateView
 
 
 class Preview(Struct, frozen=True, kw_only=True):
     """What going back to event `to`, recorded at `at`, changes; nothing of it is recorded.
 
-    `syncing` says that it would be refused just now, without `wait`.
+    `syncing` says that it would be refused just now, without `wait`. `within` is the version that
+    was under way at `to`: its streams are partly as before it. `ends_held` are the streams of which
+    what is held cannot be accepted any more then.
     """
 
     seq: int
@@ -138,3 +182,5 @@ class Preview(Struct, frozen=True, kw_only=True):
     streams: list[StreamPreview] = []
     state: StatePreview | None = None
     syncing: bool = False
+    within: int | None = None
+    ends_held: list[str] = []

@@ -57,8 +57,8 @@ class Then(Struct, frozen=True, kw_only=True):
 
 
 def ask(desk: Desk, connection: str, stream: str, provider: str | None) -> Asked:
-    """Raises Refused where there is no such connection, or it never was that provider's."""
-    subject, known = desk.find(connection)
+    """Raises Refused where there never was such a connection, or it never was that provider's."""
+    subject, known = desk.ever(connection)
     asked = Asked(
         subject=subject, known=known, connection=connection, stream=stream, provider=provider
     )
@@ -198,7 +198,7 @@ def _pruned_in(desk: Desk, asked: Asked) -> str:
     """The event that says so, of a stream of the present provider."""
     known = desk.journal.world.connections[asked.subject]
     stream = known.streams.get(asked.stream, NEW)
-    here = desk.journal.world.providers[known.provider].name == asked.provider
+    here = asked.provider in {None, desk.journal.world.providers[known.provider].name}
     return f" (event {stream.pruned_in})" if here and stream.pruned_in else ""
 
 

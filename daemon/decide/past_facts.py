@@ -28,7 +28,7 @@ KINDS: dict[str, tuple[type[Event], ...]] = {
     "failure": (SyncFailed,),
     "stopped": (SyncCancelled, SyncInterrupted),
     "refusal": (RecordsRefused, RecordsQuarantined),
-    "decided": (QuarantineAccepted, QuarantineDropped),
+    "settled": (QuarantineAccepted, QuarantineDropped),
     "rollback": (RolledBack, RestoreAbandoned),
     "moved": (ConnectionRelinked,),
 }

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from daemon.commands import AbandonRestore, BeginRollback, FinishRollback
-from daemon.decide import retry, rotation
+from daemon.decide import capturing, retry, rotation
 from daemon.decide.decisions import Decisions
 from events.schema import RetryScheduled, SyncScheduled
 from events.terms import (
@@ -116,6 +116,24 @@ def is_as_then(known: Connection, was: Connection) -> bool:
     return same and state_of(known, [*known.streams]) == state_of(was, [*known.streams])
 
 
+def ends_held(known: Connection, versions: Collection[str]) -> list[str]:
+    """Of which of these streams, had they gone back, what is held could not be taken over then."""
+    return [
+        name
+        for name in versions
+        if (there := known.streams[name]).held and capturing.is_in_time(there, there.held)
+    ]
+
+
+def differing_state(known: Connection, was: Connection) -> list[str]:
+    """The streams that did otherwise then."""
+    return [
+        name
+        for name, stream in known.streams.items()
+        if _stream_state(name, stream) != _stream_state(name, was.streams.get(name, NEW))
+    ]
+
+
 def begin(command: BeginRollback, world: World) -> Decisions:
     if obstacle(command.subject, command.versions, world):
         return []
@@ -142,9 +160,13 @@ def finish(command: FinishRollback, world: World, now: datetime) -> Decisions:
     if was is None:
         return [(subject, back)]
     assert command.scope is RollbackScope.STATE, "only its state goes back with how it had done"
+    return [(subject, back), *following(command, was, world, now)]
+
+
+def following(command: FinishRollback, was: Connection, world: World, now: datetime) -> Decisions:
+    """When it starts next, decided anew."""
     return [
-        (subject, back),
-        *_planned(subject, was, world, now),
+        *_planned(command.subject, was, world, now),
         *_retried(command, was, world, now),
     ]
 

@@ -19,6 +19,7 @@ from projections.connection import Connection
 from projections.grant import Phase as GrantPhase
 from projections.outbox import Outbox
 from projections.provider import Provider
+from projections.streams import NEW
 
 OVERDUE = timedelta(minutes=5)  # the documents' cron looked that often: later was late there too
 UNHEALTHY_SHARE = 0.5  # one bad account of many is no reason to call the whole unhealthy
@@ -64,7 +65,8 @@ def add(sum_: Sum, subject: int, known: Connection, at: Provider | None, now: da
     """Look at one connection more, that lives; `at` is its provider."""
     word = condition.of_connection(known, at, now)
     sum_.conditions[word] = sum_.conditions.get(word, 0) + 1
-    if reason := _trouble(known, word):
+    reason = _trouble(known, word)
+    if reason and not (reason is Reason.UNHEALTHY and _is_held_alone(known, at, now)):
         _note(sum_, reason, subject)
     if any(each.held and is_in_time(each, each.held) for each in known.streams.values()):
         _note(sum_, Reason.HELD, subject)
@@ -101,6 +103,22 @@ def is_overdue(known: Connection, at: Provider | None, now: datetime) -> bool:
     if start is None or now - start < OVERDUE:
         return False
     return at is None or breaker.phase(at.breaker, now) is not Phase.OPEN
+
+
+def _is_held_alone(known: Connection, at: Provider | None, now: datetime) -> bool:
+    """Whether each of its streams that is unhealthy is so for what is held of it."""
+    found = [
+        (name, known.streams.get(name, NEW))
+        for name in condition.declared(known, at)
+        if condition.of_stream(known, at, name, now) is Condition.UNHEALTHY
+    ]
+    return bool(found) and all(
+        stream.held is not None
+        and is_in_time(stream, stream.held)
+        and stream.failed_in == stream.held.version
+        and not condition.failed_whole(known, name)
+        for name, stream in found
+    )
 
 
 def _trouble(known: Connection, word: Condition) -> Reason | None:

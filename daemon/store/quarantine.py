@@ -91,11 +91,14 @@ def find(connection: sqlite3.Connection, whose: int, stream: str, provider: str)
 
 
 def show(connection: sqlite3.Connection, whose: int, stream: str, provider: str) -> Shown | None:
-    """The same for people, with some of its records."""
+    """The same for people, with some of its records, while what it was compared with is in force.
+
+    Later that one's rows may be gone.
+    """
     found = find(connection, whose, stream, provider)
     if found is None:
         return None
-    some = examples(connection, found.stream)
+    some = examples(connection, found.stream) if found.base == found.head else Examples()
     return Shown(version=found.version, base=found.base, offer=found.offer, examples=some)
 
 

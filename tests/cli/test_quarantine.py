@@ -7,6 +7,7 @@ from tests.e2e.daemon import TOLERANT
 
 NAME = "acme/weather"
 HELD = (NAME, "days")
+SHOW = f"rounds data quarantine show {NAME} days"
 
 
 @pytest.fixture
@@ -78,6 +79,38 @@ def test_what_is_held_is_dropped_and_what_is_refused_is_told(there):
     assert f"rounds sync {NAME} --wait, once its provider is well again" in shown.out
     document = there.rounds("data", "quarantine", "show", *HELD, "--json").document
     assert (document["doubt"]["guard"], document["held"]) == ("empty", None)
+
+
+@pytest.mark.requirement("B5")
+@pytest.mark.requirement("F5")
+def test_what_is_held_can_only_be_dropped_after_a_rollback_and_that_is_said_before(there):
+    """What is in force then is older data, not newer."""
+    there.answer = [*DAYS[:29], {**DAYS[29], "rain": 99}]
+    assert there.rounds("sync", NAME, "--wait").code == 0
+    there.answer = DAYS[:9]
+    failed(there)
+    listed = there.rounds("data", "versions", *HELD, "--json").lines
+    line = ("rollback", NAME, "--to", f"v{listed[1]['version']}")
+    words = f"days: what is held of it cannot be accepted any more then; look first: {SHOW}\n"
+    assert words in there.rounds(*line, "--dry-run").out
+    assert there.rounds(*line, "--yes").code == 0
+    version, to = (
+        there.rounds("data", "versions", *HELD, "--json").lines[0]["version"],
+        next(e["to"] for e in there.home.log() if e["type"] == "rollback-started"),
+    )
+    in_force = f"version {version}: went back to event {to}"
+    shown = there.rounds("data", "quarantine", "show", *HELD).out
+    assert f"30 rows ({in_force})" in shown
+    assert f"no more: another version is in force ({in_force}); drop it" in shown
+    assert "if accepted" not in shown
+    assert "would be removed" not in shown
+    held = there.rounds("data", "quarantine", "show", *HELD, "--json").document["held"]
+    assert (held["removed"], held["removed_examples"]) == (21, [])
+    listed = there.rounds("data", "quarantine", "list").out
+    assert f"{SHOW}; then drop it: another version is in force" in listed
+    refused = there.rounds("data", "quarantine", "accept", *HELD)
+    assert (refused.code, f"({in_force}), so that it cannot be" in refused.err) == (2, True)
+    assert there.rounds("data", "quarantine", "drop", *HELD).code == 0
 
 
 def test_where_nothing_is_held_that_is_said(there):

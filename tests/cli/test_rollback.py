@@ -89,20 +89,34 @@ def test_what_is_as_it_was_says_so(daemon, spoilt):
     assert typed.out.endswith(f"nothing differs from what it was at event {head}\n")
 
 
+def test_a_version_is_gone_back_to_by_its_name(daemon, spoilt):
+    listed = daemon.rounds("data", "versions", "acme/weather", "days", "--json").lines
+    wanted = f"v{listed[1]['version']}"
+    typed = daemon.rounds("rollback", "acme/weather", "--to", wanted, "--yes")
+    assert typed.code == 0, typed.err
+    assert f"days to version {wanted[1:]}: 10 came back" in typed.out
+    assert shown(daemon) == [*DAYS]
+    typed = daemon.rounds("rollback", "acme/weather", "--to", wanted[1:], "--dry-run")
+    assert f"once it was over: --to {wanted}\n" in typed.out
+
+
 def test_state_is_shown_and_goes_back_alone(daemon, spoilt):
     now = shown(daemon)
     assert daemon.rounds("sync", "acme/broken", "--wait").code == 1
-    typed = daemon.rounds("rollback", "acme/broken", "--to", "-1s", "--state", "--dry-run")
-    assert typed.code == 0, typed.err
-    assert "failures in a row" in typed.out
     before = daemon.rounds("connection", "show", "acme/broken", "--json").document["connection"]
     of = [each for each in daemon.home.log() if each["subject"] == before["subject"]]
     added = next(each["seq"] for each in of if each["type"] == "sync-scheduled")
-    typed = daemon.rounds("rollback", "acme/broken", "--to", str(added), "--state", "--yes")
+    line = ("rollback", "acme/broken", "--to", str(added), "--state")
+    typed = daemon.rounds(*line, "--dry-run")
+    assert typed.code == 0, typed.err
+    assert "failures in a row" in typed.out
+    typed = daemon.rounds(*line, "--yes")
     assert typed.code == 0, typed.err
     after = daemon.rounds("connection", "show", "acme/broken", "--json").document["connection"]
     assert (before["consecutive_failures"] > 0, after["consecutive_failures"]) == (True, 0)
     assert after["failed"] == before["failed"]
+    typed = daemon.rounds(*line, "--dry-run")
+    assert typed.out.endswith(f"nothing differs from what it was at event {added}\n")
     assert shown(daemon) == now
 
 
@@ -129,7 +143,12 @@ def test_many_go_back_and_who_cannot_is_named(daemon, spoilt):
     ("line", "code", "said"),
     [
         (["acme/weather"], 2, "say whereto: --to WHEN, or --undo EVENT"),
-        (["acme/weather", "--to", "5", "--undo", "7"], 2, "say whereto"),
+        (["acme/weather", "--to", "5", "--undo", "7"], 2, "--to and --undo were both given"),
+        (
+            ["acme/weather", "--to", "5", "--state", "--stream", "days"],
+            2,
+            "its state goes back as a whole: leave --stream out, or --state",
+        ),
         (["--to", "5"], 2, "name a connection, or --tenant, --provider or --all"),
         (["acme/weather", "--all", "--to", "5"], 2, "name a connection, or"),
         (["--all", "--undo", "5", "--yes"], 2, "name the connection of the rollback"),

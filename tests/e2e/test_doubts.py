@@ -181,7 +181,7 @@ async def it_comes_back(daemon: Daemon, answer: Report) -> int:
     assert (doubt["kept"], doubt["obstacle"]) == ("held", "superseded")
     refusal = await daemon.call("POST", "quarantine-accept", json=STOCK)
     assert refusal.status_code == 400
-    assert f"as version {ending['sync']}" in refusal.json()["message"]
+    assert f"(version {ending['sync']}, of a sync)" in refusal.json()["message"]
     assert "rounds data quarantine drop acme/finale stock" in refusal.json()["message"]
     await daemon.tell("quarantine-drop", **STOCK)
     assert await doubts(daemon) == []

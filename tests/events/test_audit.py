@@ -324,6 +324,11 @@ def test_that_there_is_no_mark_is_no_fault_and_is_said(log, text):
     assert (made.finding, made.marked) == (None, None)
 
 
+def test_one_event_that_is_gone_is_one():
+    assert verify.gone(9, 9) == "event 9 was written once and is gone"
+    assert verify.gone(7, 9) == "events 7 to 9 were written once and are gone"
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_an_older_copy_with_its_mark_is_behind_what_was_noted_elsewhere(log, marked):
     directory, hashes = log

@@ -7,8 +7,9 @@ from daemon.decide import system
 from daemon.decide.condition import CHRONIC, Condition
 from daemon.decide.system import EXAMPLES_MAX, OVERDUE, Reason, Sum
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
-from events.schema import RetryScheduled
-from events.terms import FailureClass, NeedReason
+from events.schema import RecordsRefused, RetryScheduled
+from events.terms import FailureClass, Guard, NeedReason
+from events.versions import RecordsQuarantined
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -36,6 +37,19 @@ RETRY = RetryScheduled(
     due=NOON + HOUR, attempt=1, cause=FailureClass.SERVER, priority=5, delay=HOUR
 )
 SHUT = BreakerOpened(reason=BreakerReason.CALLS, until=NOON + HOUR, failures=5)
+
+HELD = RecordsQuarantined(
+    stream="days",
+    version=1,
+    guard=Guard.SHRUNK,
+    cause=FailureClass.MALFORMED,
+    fetched=3,
+    added=0,
+    changed=0,
+    removed=27,
+    rows=30,
+    offered=3,
+)
 
 
 def summed(*lives, provider=(), now=NOON):
@@ -96,6 +110,28 @@ def test_each_connection_has_the_one_reason_that_says_most():
     assert reasons(sync(*FINAL) * CHRONIC) == {Reason.PERSON: 1}
     assert reasons(sync(*EMPTY)) == {Reason.UNHEALTHY: 1}
     assert reasons(sync(*BAD)) == {Reason.DEGRADED: 1}
+
+
+@pytest.mark.requirement("B5")
+@pytest.mark.requirement("B9")
+def test_what_is_held_is_named_once_and_other_trouble_beside_it():
+    """Nobody is told of another reason where there is none."""
+
+    def held(version, stream="days"):
+        return replace(HELD, version=version, stream=stream)
+
+    def life(version, *more):
+        doubted = lost(cause=FailureClass.MALFORMED)
+        return (*sync(*GOOD), started(), held(version), *more, succeeded(version, (doubted,)))
+
+    first = 3 + len(sync(*GOOD)) + 1  # the number of the second sync's start
+    assert reasons(life(first)) == {Reason.HELD: 1}
+    again = succeeded(1, (lost(cause=FailureClass.MALFORMED),))
+    refused = RecordsRefused(
+        stream="alerts", version=first, cause=FailureClass.MALFORMED, fetched=3, rows=30
+    )
+    assert reasons(life(first, refused)) == {Reason.HELD: 1, Reason.UNHEALTHY: 1}
+    assert reasons((*life(first), captured(99), started(), again)) == {Reason.UNHEALTHY: 1}
 
 
 @pytest.mark.requirement("B9")
