@@ -155,3 +155,72 @@ def test_what_was_missed_is_caught_up_with_whatever_was_asked_for_first(before):
         )
 
     played()
+
+
+async def missed(fleet, daemon, *, lost, cause):
+    """Fifteen days later, of which one is lost when they are caught up with."""
+    daemon.journal.execute(commands.Pause(subject=fleet.subject))
+    await trio.sleep(15 * DAY_S)
+    daemon.journal.execute(commands.Resume(subject=fleet.subject))
+    failure = CallLost(cause, "lost")
+    fleet.refuse = lambda _, day: failure if day == lost else None
+    daemon.journal.execute(commands.Request(subject=fleet.subject))
+
+
+@pytest.mark.requirement("C4")
+@pytest.mark.parametrize("end", ["cancelled", "interrupted"])
+def test_a_day_that_failed_is_owed_although_its_sync_did_not_come_to_its_end(end):
+    """The other days of its stream are in force by then, and its newest day has moved on."""
+
+    async def whole():
+        fleet, lost = Steps(), ago(-5)
+        async with fleet.life() as daemon:
+            await trio.sleep(60)
+            await missed(fleet, daemon, lost=lost, cause=FailureClass.SERVER)
+            await trio.sleep(2.5)  # the one stream is through, the other one is not
+            assert fleet.asked[-1][0] == "sleep"
+            if end == "cancelled":
+                daemon.journal.execute(commands.Cancel(subject=fleet.subject))
+        fleet.refuse = lambda *_: None
+        fleet.asked.clear()
+        async with fleet.life() as daemon:
+            daemon.journal.execute(commands.Request(subject=fleet.subject))
+            await trio.sleep(60)
+            assert lost in fleet.asked_of("steps")
+            streams = daemon.journal.world.connections[fleet.subject].streams
+            assert [each.failed_days for each in streams.values()] == [(), ()]
+
+    play(whole)
+
+
+@pytest.mark.requirement("C4")
+@scene
+async def test_a_day_that_is_refused_is_asked_for_with_each_turn_for_a_week(fleet, daemon):
+    """It lies before the window by then; nothing is asked for between two turns."""
+    lost = ago(-5)
+    await missed(fleet, daemon, lost=lost, cause=FailureClass.MALFORMED)
+    await trio.sleep(DAY_S)
+    known = daemon.journal.world.connections[fleet.subject]
+    assert {each.failed_days for each in known.streams.values()} == {(lost,)}
+    asked = [day for name, day in fleet.asked if name == "steps"].count(lost)
+    assert 2 <= asked <= 6, "four turns a day"
+    await trio.sleep(7 * DAY_S)
+    known = daemon.journal.world.connections[fleet.subject]
+    assert {each.failed_days for each in known.streams.values()} == {()}
+    fleet.asked.clear()
+    await trio.sleep(DAY_S)
+    assert lost not in fleet.asked_of("steps")
+
+
+@pytest.mark.requirement("C4")
+@scene
+async def test_a_day_that_was_refused_and_is_mended_comes(fleet, daemon):
+    lost = ago(-5)
+    await missed(fleet, daemon, lost=lost, cause=FailureClass.NOT_FOUND)
+    await trio.sleep(3 * DAY_S)
+    fleet.refuse = lambda *_: None
+    await trio.sleep(DAY_S)
+    known = daemon.journal.world.connections[fleet.subject]
+    assert {each.failed_days for each in known.streams.values()} == {()}
+    rows = fleet.store.show(fleet.subject, "steps", after=None, limit=100).records
+    assert {"id": str(lost)} in rows
