@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from daemon import commands
 from daemon.control import rollback
@@ -14,6 +15,7 @@ from daemon.control.rollback_messages import PreviewWish
 from daemon.exchange import CallLost, Response
 from daemon.places import Places
 from daemon.provider_file import ProviderFile
+from daemon.store.core import Store
 from daemon.stream_file import Stream, Window
 from events.schema import BackfillAdvanced, BackfillEnded, SyncStarted
 from events.terms import BackfillEnd, Caller, FailureClass, Mode, RunOptions
@@ -291,3 +293,29 @@ async def test_going_back_to_before_the_first_sync_names_all_days_since(fleet, d
     today = fleet.clock.now().date()
     lost = [(str(ago(DAYS - 1)), str(today - DAYS * ONE_DAY))]
     assert await named(fleet, daemon, to) == {"steps": lost, "sleep": lost}
+
+
+@pytest.mark.parametrize("copy", ["older", "empty"])
+def test_a_data_file_that_is_older_than_the_log_is_told_of_with_what_to_type(copy):
+    """Days that lie before its windows are asked for by nobody."""
+
+    async def whole():
+        fleet = Steps()
+        async with fleet.life():
+            await trio.sleep(60)
+        older = Store(None)
+        if copy == "older":
+            fleet.store._connection.backup(older._connection)
+        async with fleet.life() as daemon:
+            for _ in range(5):
+                await turn(fleet, daemon)
+            today = fleet.clock.now().date()
+        fleet.store = older
+        with capture_logs() as said:
+            async with fleet.life():
+                pass
+        (told,) = [each for each in said if each["event"] == "store-behind"]
+        first = ago(0) if copy == "older" else "DAY"
+        assert told["type"] == f"rounds backfill {NAME} --from {first} --to {today}"
+
+    play(whole)

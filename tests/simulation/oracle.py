@@ -173,7 +173,8 @@ def owed(events: Sequence[Recorded]) -> tuple[list[str], Days]:
                     forgotten = _asked_for(start, due) - came[key] - named[key]
                     if forgotten:
                         wrong.append(f"event {each.seq} has no word of {sorted(forgotten)}")
-                    left[key] = (left[key] - came[key] - named[key]) | failed[key]
+                    owing = left[key] - came[key] | lost[key]
+                    left[key] = owing - named[key] | failed[key]
                     refused[key] = (refused[key] | doubted[key]) & left[key]
             case SyncInterrupted() | SyncCancelled(sync=int()):
                 for key, days in here.items():
@@ -183,7 +184,8 @@ def owed(events: Sequence[Recorded]) -> tuple[list[str], Days]:
                 continue
         if not isinstance(each.event, RecordsCaptured):
             for key in here:
-                del came[key], lost[key]
+                del came[key]
+                lost.pop(key, None)
     return wrong, {key: days for key, days in left.items() if days}
 
 
