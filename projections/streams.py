@@ -121,22 +121,7 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool | None = None)
         case RecordsQuarantined(stream=name, version=version) as event:
             failure = StreamFailure(stream=name, cause=event.cause, message="")
             lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
-            held = Held(
-                version=version,
-                guard=event.guard,
-                at=recorded.at,
-                offered=event.offered,
-                base=lost.version,
-                rows=event.rows,
-                fetched=event.fetched,
-                share=event.share,
-                limit=event.limit,
-                fields=event.fields,
-                declared=event.declared,
-                day=event.day,
-                owed=event.owed,
-                regular=regular is not False,
-            )
+            held = _held(event, recorded.at, base=lost.version, regular=regular is not False)
             empty = event.cause is FailureClass.EMPTY
             return {**streams, name: replace(lost, doubt=event.guard, empty=empty, held=held)}
         case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
@@ -225,6 +210,25 @@ def _lost(before: Stream, failure: StreamFailure, sync: int, at: datetime) -> St
         failed_at=at,
         empty=before.empty or failure.cause is FailureClass.EMPTY,
         doubt=before.doubt if before.failed_in == sync else None,
+    )
+
+
+def _held(event: RecordsQuarantined, at: datetime, *, base: int, regular: bool) -> Held:
+    return Held(
+        version=event.version,
+        guard=event.guard,
+        at=at,
+        offered=event.offered,
+        base=base,
+        rows=event.rows,
+        fetched=event.fetched,
+        share=event.share,
+        limit=event.limit,
+        fields=event.fields,
+        declared=event.declared,
+        day=event.day,
+        owed=event.owed,
+        regular=regular,
     )
 
 
