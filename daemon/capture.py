@@ -173,10 +173,15 @@ class Capturer:
         return pages, await self._believed(source, name, draft, good, result)
 
     def _wanted(self, source: Source, name: str, window: Window) -> list[date]:
-        """The days to fetch, in order; of a backfill those that this stream still lacks."""
+        """The days to fetch, in order; of a backfill those that this stream still lacks.
+
+        A retry leaves out those that were refused: they are for the next turn.
+        """
         connection = self._journal.world.connections[source.subject]
-        known, now = connection.streams.get(name, streams.Stream()), self._journal.clock.now()
-        days = windows.wanted(window, now, known.failed_days, source.options, known.newest_day)
+        known, now = connection.streams.get(name, streams.NEW), self._journal.clock.now()
+        retries = connection.run is not None and connection.run.attempt > 0
+        owed = streams.may_come(known) if retries else known.failed_days
+        days = windows.wanted(window, now, owed, source.options, known.newest_day)
         left = connection.backfill
         if not source.backfill or left is None or name not in left.reached:
             return days
@@ -239,7 +244,8 @@ class Capturer:
             digest=found.digest,
             days=tuple(each.day for each in evidence.days),
         )
-        wish = Capture(subject=source.subject, offered=offered, evidence=evidence)
+        lost = tuple(result.failures)
+        wish = Capture(subject=source.subject, offered=offered, evidence=evidence, lost=lost)
         recorded = self._journal.execute(wish)
         with trio.CancelScope(shield=True):  # what the log calls captured must become visible
             match [each.event for each in recorded]:

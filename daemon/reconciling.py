@@ -1,24 +1,31 @@
 """How do vault and store come to agree with the log, which alone knows what happened?"""
 
 from collections.abc import Collection, Iterator
+from functools import partial
 
 import structlog
 
 from daemon import commands, relinking
 from daemon.journal import Journal
+from daemon.store import heads
 from daemon.store.core import Store
 from daemon.vault import Vault
+from projections.connection import Connection
 from projections.streams import Stream
 from projections.world import World
 
 log = structlog.get_logger()
+
+OLDER = "the data file was deleted, or is an older copy than the log; its newer records are lost"
 
 
 def reconcile(vault: Vault, store: Store, world: World) -> Collection[int]:
     """Make vault and store agree with the log; which rows of writes that wait are missing."""
     vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
     for subject in store.reconcile(_captured(world), world.seq, _held(world)):
-        log.warning("store-behind", subject=subject, seq=world.seq)
+        name, known = vault.name(subject), world.connections[subject]
+        lost = _typed(name, known, store.ask(partial(heads.newest_day, whose=subject)))
+        log.warning("store-behind", connection=name, seq=world.seq, why=OLDER, type=lost)
     relinking.settle(world, vault)
     store.name_all(
         {
@@ -27,6 +34,17 @@ def reconcile(vault: Vault, store: Store, world: World) -> Collection[int]:
         }
     )
     return store.reconcile_letters(_waiting(world))
+
+
+def _typed(name: str, known: Connection, held: str | None) -> str:
+    """What fetches the days that its windows do not ask for any more, though the store lost them.
+
+    `held` is the newest that it has.
+    """
+    newest = [each.newest_day for each in known.streams.values() if each.newest_day]
+    if not newest:
+        return f"rounds sync {name}"
+    return f"rounds backfill {name} --from {held or 'DAY'} --to {max(newest)}"
 
 
 def miss(journal: Journal, rows: Collection[int]) -> None:

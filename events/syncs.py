@@ -172,7 +172,8 @@ class RecordsCaptured(Fact, frozen=True, kw_only=True, tag="records-captured"):
     """A stream's records were fetched, staged and accepted as version `version`.
 
     Counts are of records. `digest` is the keyed digest of the stream's whole content afterwards,
-    in hexadecimal, keyed with the tenant's own key. `days` are the windows that came whole.
+    in hexadecimal, keyed with the tenant's own key. `days` are the windows that came whole; those
+    `owed` failed beside them, and are asked for again, however this sync ends.
     """
 
     stream: str
@@ -187,6 +188,7 @@ class RecordsCaptured(Fact, frozen=True, kw_only=True, tag="records-captured"):
     pages: int
     digest: str
     days: tuple[date, ...] = ()
+    owed: tuple[date, ...] = ()
 
 
 class RecordsRefused(Fact, frozen=True, kw_only=True, tag="records-refused"):

@@ -1,6 +1,6 @@
 """In which terms do events speak: kinds, classes, reasons, and the small values they carry?"""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -258,7 +258,8 @@ class CallTotal(Struct, frozen=True, kw_only=True):
 class StreamFailure(Struct, frozen=True, kw_only=True):
     """How one stream of a sync, or one day of it, ended badly. `message` is our own sentence.
 
-    `owed` says that this day is asked for again: trying again may help.
+    `owed` says that this day is asked for again: until it comes where trying again may help, else
+    while it is refused, but not after `owed_until`.
     """
 
     stream: str
@@ -268,3 +269,4 @@ class StreamFailure(Struct, frozen=True, kw_only=True):
     retry_after: timedelta | None = None
     day: date | None = None
     owed: bool = False
+    owed_until: datetime | None = None

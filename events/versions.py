@@ -42,8 +42,8 @@ class RecordsQuarantined(Fact, frozen=True, kw_only=True, tag="records-quarantin
     `guard` doubted it. Taking it over would add, change and remove so many records of the `rows`
     that are in force, and leave `offered`. `share` is what was measured, `limit` what the guard
     allows; so many `fields` were gone or of another type; the provider itself says that there are
-    `declared`. `day` is the one that was doubted, where days are. One that was held before is
-    dropped.
+    `declared`. `day` is the one that was doubted, where days are; those `owed` failed beside what
+    is held. One that was held before is dropped.
     """
 
     stream: str
@@ -61,6 +61,7 @@ class RecordsQuarantined(Fact, frozen=True, kw_only=True, tag="records-quarantin
     fields: int = 0
     declared: int | None = None
     day: date | None = None
+    owed: tuple[date, ...] = ()
 
 
 class QuarantineDropped(Fact, frozen=True, kw_only=True, tag="quarantine-dropped"):

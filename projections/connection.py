@@ -53,6 +53,7 @@ from events.schema import (
 )
 from events.versions import (
     AcceptanceStarted,
+    RecordsQuarantined,
     RestoreEvent,
     RollbackStarted,
     RolledBack,
@@ -134,8 +135,8 @@ def added(event: ConnectionAdded) -> Connection:
 def evolve(connection: Connection, recorded: Recorded) -> Connection:
     """Fold one event; the most frequent ones come first, since replay is made of them."""
     match recorded.event:
-        case RecordsCaptured() | RecordsRefused():
-            regular = connection.run is None or run.is_regular(connection.run)
+        case RecordsCaptured() | RecordsRefused() | RecordsQuarantined():
+            regular = run.is_regular(connection.run) if connection.run else None
             after = streams.evolve(connection.streams, recorded, regular=regular)
             return replace(connection, run=run.evolve(connection.run, recorded), streams=after)
         case SyncScheduled() | SyncRequested() | SyncSkipped() | SyncCancelled(sync=None):

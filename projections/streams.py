@@ -31,7 +31,7 @@ class Held(Struct, frozen=True, kw_only=True):
     """A version that a guard doubted, and that is held beside the one in force.
 
     It was compared with the version `base`, of so many `rows`, and can be taken over while that one
-    is in force. The other fields are as those of what recorded it.
+    is in force. A `regular` run fetched it. The other fields are as those of what recorded it.
     """
 
     version: int
@@ -46,6 +46,8 @@ class Held(Struct, frozen=True, kw_only=True):
     fields: int = 0
     declared: int | None = None
     day: date | None = None
+    owed: tuple[date, ...] = ()
+    regular: bool = True
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -53,12 +55,12 @@ class Stream(Struct, frozen=True, kw_only=True):
 
     Its content has been the same since `changed_at`, as far as that was seen.
     `newest_day` is the newest that came with a whole window; `failed_days` are those still owed,
-    oldest first. So many syncs in a row brought it nothing (`failures`): the last one was the sync
-    `failed_in`, or one that came to no stream at all. `failed_at` is when last anything of it
-    failed, and `empty` says that it was refused as empty, and no data has returned. `doubt` is the
-    guard that the last answer, or a day of it, was refused or held for, if it was. `held` waits
-    for a person's word; of the versions before `pruned_before` nothing is kept any more, as event
-    `pruned_in` says.
+    oldest first, and `owed_until` says how long those of them are that were refused. So many syncs
+    in a row brought it nothing (`failures`): the last one was the sync `failed_in`, or one that
+    came to no stream at all. `failed_at` is when last anything of it failed, and `empty` says that
+    it was refused as empty, and no data has returned. `doubt` is the guard that the last answer, or
+    a day of it, was refused or held for, if it was. `held` waits for a person's word; of the
+    versions before `pruned_before` nothing is kept any more, as event `pruned_in` says.
     """
 
     version: int = 0
@@ -69,6 +71,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     failure: StreamFailure | None = None
     newest_day: date | None = None
     failed_days: tuple[date, ...] = ()
+    owed_until: Mapping[date, datetime] = {}
     failures: int = 0
     failed_in: int = 0
     failed_at: datetime | None = None
@@ -83,11 +86,15 @@ NEW = Stream()
 Streams = Mapping[str, Stream]
 
 
-def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Streams:
-    """`regular` says that the run asked for all days of its window, and not for some alone."""
+def evolve(streams: Streams, recorded: Recorded, *, regular: bool | None = None) -> Streams:
+    """`regular` says that the run asked for all days of its window, and not for some alone.
+
+    None: nothing runs. What is taken over then was held, by a run that did or did not.
+    """
     match recorded.event:
         case RecordsCaptured(stream=name) as event:
             before = streams.get(name, NEW)
+            owed = _with(_without(before.failed_days, event.days), event.owed)
             return {
                 **streams,
                 name: Stream(
@@ -96,8 +103,9 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
                     digest=event.digest,
                     captured_at=recorded.at,
                     changed_at=_changed_at(before, event, recorded.at),
-                    newest_day=_newest(before.newest_day, event.days if regular else ()),
-                    failed_days=_without(before.failed_days, event.days),
+                    newest_day=_newest(before, event.days, regular=regular),
+                    failed_days=owed,
+                    owed_until=_only(before.owed_until, owed),
                     failed_at=before.failed_at,
                     doubt=before.doubt if before.failed_in == event.version else None,
                     held=before.held,
@@ -113,20 +121,7 @@ def evolve(streams: Streams, recorded: Recorded, *, regular: bool = True) -> Str
         case RecordsQuarantined(stream=name, version=version) as event:
             failure = StreamFailure(stream=name, cause=event.cause, message="")
             lost = _lost(streams.get(name, NEW), failure, version, recorded.at)
-            held = Held(
-                version=version,
-                guard=event.guard,
-                at=recorded.at,
-                offered=event.offered,
-                base=lost.version,
-                rows=event.rows,
-                fetched=event.fetched,
-                share=event.share,
-                limit=event.limit,
-                fields=event.fields,
-                declared=event.declared,
-                day=event.day,
-            )
+            held = _held(event, recorded.at, base=lost.version, regular=regular is not False)
             empty = event.cause is FailureClass.EMPTY
             return {**streams, name: replace(lost, doubt=event.guard, empty=empty, held=held)}
         case QuarantineDropped(stream=name) | QuarantineAccepted(stream=name):
@@ -171,11 +166,21 @@ def failed(
         if not failure.stream:
             continue  # what failed before there was a stream to speak of
         before = after.get(failure.stream, NEW)
-        days = before.failed_days
+        days, until = before.failed_days, before.owed_until
         if failure.day:
-            days = _with(days, failure.day) if failure.owed else _without(days, (failure.day,))
-        after[failure.stream] = replace(_lost(before, failure, sync, at), failed_days=days)
+            lost = (failure.day,)
+            days = _with(days, lost) if failure.owed else _without(days, lost)
+            if failure.owed_until:
+                until = {**until, failure.day: failure.owed_until}
+        after[failure.stream] = replace(
+            _lost(before, failure, sync, at), failed_days=days, owed_until=_only(until, days)
+        )
     return after
+
+
+def may_come(stream: Stream) -> tuple[date, ...]:
+    """The days owed that were not refused: trying them again soon may help."""
+    return _without(stream.failed_days, stream.owed_until)
 
 
 def oldest_kept(stream: Stream) -> int:
@@ -208,6 +213,25 @@ def _lost(before: Stream, failure: StreamFailure, sync: int, at: datetime) -> St
     )
 
 
+def _held(event: RecordsQuarantined, at: datetime, *, base: int, regular: bool) -> Held:
+    return Held(
+        version=event.version,
+        guard=event.guard,
+        at=at,
+        offered=event.offered,
+        base=base,
+        rows=event.rows,
+        fetched=event.fetched,
+        share=event.share,
+        limit=event.limit,
+        fields=event.fields,
+        declared=event.declared,
+        day=event.day,
+        owed=event.owed,
+        regular=regular,
+    )
+
+
 def _restored(streams: Streams, event: RolledBack) -> Streams:
     after = {**streams}
     for each in event.streams:
@@ -225,6 +249,7 @@ def _data_restored(before: Stream, version: int, was: StreamRestored) -> Stream:
         changed_at=None,
         newest_day=was.newest_day,
         failed_days=was.failed_days,
+        owed_until={},
     )
 
 
@@ -250,16 +275,21 @@ def _changed_at(before: Stream, event: RecordsCaptured, at: datetime) -> datetim
     return before.changed_at if same and before.changed_at else at
 
 
-def _newest(before: date | None, came: tuple[date, ...]) -> date | None:
-    if not came:
-        return before
-    return max(came) if before is None else max(before, *came)
+def _newest(before: Stream, came: tuple[date, ...], *, regular: bool | None) -> date | None:
+    if regular is None:
+        regular = before.held is None or before.held.regular
+    known = (before.newest_day,) if before.newest_day else ()
+    return max((*known, *came)) if came and regular else before.newest_day
 
 
-def _without(owed: tuple[date, ...], came: tuple[date, ...]) -> tuple[date, ...]:
+def _without(owed: tuple[date, ...], came: Collection[date]) -> tuple[date, ...]:
     return tuple(day for day in owed if day not in came) if owed else owed
 
 
-def _with(owed: tuple[date, ...], day: date) -> tuple[date, ...]:
-    """One more; past the bound the oldest is given up."""
-    return tuple(sorted({*owed, day}))[-FAILED_DAYS_MAX:]
+def _with(owed: tuple[date, ...], lost: tuple[date, ...]) -> tuple[date, ...]:
+    """Some more; past the bound the oldest are given up."""
+    return tuple(sorted({*owed, *lost}))[-FAILED_DAYS_MAX:] if lost else owed
+
+
+def _only(until: Mapping[date, datetime], owed: tuple[date, ...]) -> Mapping[date, datetime]:
+    return {day: at for day, at in until.items() if day in owed} if until else until

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from daemon.cli import held_words, times, words
+from daemon.cli import held_words, sync_words, times, words
 from daemon.cli.because_words import Line, line, title, told
 from daemon.control.explain_messages import (
     Because,
@@ -160,4 +160,5 @@ def _failures(end: EventView) -> Iterator[Line]:
     if isinstance(event, SyncSucceeded | SyncFailed):
         for each in event.failures:
             of = f" of {each.day}" if each.day else ""
-            yield Line(text=f"  {each.stream or 'all'}{of}: {each.message}", style="red")
+            text = f"  {each.stream or 'all'}{of}: {each.message}{sync_words.given_up(each)}"
+            yield Line(text=text, style="red")

@@ -116,7 +116,7 @@ def ending(event: Ending, by: str) -> str:
             return part + "".join(f"; but {each}" for each in _lost(event.failures))
         case SyncFailed(sync=sync, message=message, duration_ms=duration_ms):
             took = times.milliseconds(duration_ms)
-            others = [each for each in event.failures[1:] if each.message != message]
+            others = [each for each in event.failures if each.message != message or given_up(each)]
             words = [f"sync {sync} failed after {took}: {message}", *_lost(others)]
             return "; ".join(words)
         case SyncCancelled(replaced=True):
@@ -142,12 +142,19 @@ def _of(options: RunOptions | None) -> str:
 
 def _lost(failures: Sequence[StreamFailure]) -> list[str]:
     """A clause for each stream and cause; days that failed alike are said together."""
-    alike: dict[tuple[str, str], list[StreamFailure]] = {}
+    alike: dict[tuple[str, str, str], list[StreamFailure]] = {}
     for each in failures:
-        alike.setdefault((each.stream, each.message), []).append(each)
+        alike.setdefault((each.stream, each.message, given_up(each)), []).append(each)
     clauses = []
-    for (stream, message), same in alike.items():
+    for (stream, message, over), same in alike.items():
         days = times.spans({each.day for each in same if each.day})
         of = f" of {days}" if days else ""
-        clauses.append(f"{stream or 'the sync'}{of} failed: {message}")
+        clauses.append(f"{stream or 'the sync'}{of} failed: {message}{over}")
     return clauses
+
+
+def given_up(lost: StreamFailure) -> str:
+    """What is said of a day that is asked for no more, once its window has moved on."""
+    if lost.day is None or lost.owed:
+        return ""
+    return " (no longer owed: `rounds backfill` asks for it again)"

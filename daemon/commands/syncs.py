@@ -126,11 +126,15 @@ NO_EVIDENCE = Evidence()
 
 
 class Capture(Struct, frozen=True, kw_only=True):
-    """A stream's records are staged as `offered` says: accept them, hold them, or neither."""
+    """A stream's records are staged as `offered` says: accept them, hold them, or neither.
+
+    What was `lost` beside them are days.
+    """
 
     subject: int
     offered: RecordsCaptured
     evidence: Evidence = NO_EVIDENCE
+    lost: tuple[StreamFailure, ...] = ()
 
 
 class Finish(Struct, frozen=True, kw_only=True):

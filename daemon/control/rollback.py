@@ -1,12 +1,12 @@
 """How do people take a connection back to what it was, and see before what that changes?"""
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from daemon.backfilled import Spans, backfilled
 from daemon.control import refetching, rollback_goal, state_preview, whose
 from daemon.control.act import SEEN_LATER, room
 from daemon.control.desk import Desk, Refused
@@ -114,9 +114,8 @@ async def preview(desk: Desk, wish: PreviewWish, by: Caller) -> Preview:
         wanted = tuple(wish.streams) or goal.streams
         check_streams(wanted, known)
         differs = choices.differing(known, was, wanted)
-        spans = await backfilled(desk.journal.log, subject, goal.to)
         streams = [
-            await _stream(desk, subject, known, name, then, examples=wish.examples, spans=spans)
+            await _stream(desk, subject, known, name, then, examples=wish.examples)
             for name, then in differs.items()
         ]
     except NotBack as refused:
@@ -140,7 +139,6 @@ async def _stream(
     then: Stream,
     *,
     examples: int,
-    spans: Spans,
 ) -> StreamPreview:
     """Raises NotBack."""
     now = known.streams[name]
@@ -151,7 +149,7 @@ async def _stream(
     of = partial(of, first=now.version, second=then.version)
     where = partial(restoring.cursor, subject=subject, stream=name, provider=provider)
     try:
-        added, changed, removed = await _counted(desk, of)
+        added, changed, removed, days = await _counted(desk, of)
         shown = await _examples(desk, of, min(examples, EXAMPLES_MAX))
         before = await desk.storage.ask(partial(where, version=now.version))
         after = await desk.storage.ask(partial(where, version=then.version))
@@ -171,22 +169,25 @@ async def _stream(
         captured_at=then.captured_at,
         cursor_before=before,
         cursor_after=after,
-        fetches=refetching.words(desk, subject, name, then, cursor=after, spans=spans),
+        fetches=refetching.words(desk, subject, name, then, cursor=after, days=days),
         examples=shown,
     )
 
 
-async def _counted(desk: Desk, of: Between) -> tuple[int, int, int]:
+async def _counted(desk: Desk, of: Between) -> tuple[int, int, int, set[date]]:
+    """How many records differ, and in which days they lie."""
     added = changed = removed = 0
+    days: set[date] = set()
     after: str | None = None
     while True:
         found = await desk.storage.ask(partial(of, after=after, limit=COUNTED, counted=True))
         if found is None:
-            return 0, 0, 0
+            return 0, 0, 0, set()
         added, changed = added + found.added, changed + found.changed
         removed, after = removed + found.removed, found.after
+        days |= {date.fromisoformat(each) for each in found.days}
         if after is None:
-            return added, changed, removed
+            return added, changed, removed, days
 
 
 async def _examples(desk: Desk, of: Between, most: int) -> list[ChangeView]:

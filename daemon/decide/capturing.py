@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from daemon.commands import (
     AcceptHeld,
     Capture,
@@ -12,7 +14,7 @@ from daemon.commands import (
     OfferDays,
     QuarantineCommand,
 )
-from daemon.decide import guards
+from daemon.decide import guards, owing
 from daemon.decide.decisions import Decisions
 from daemon.decide.guards import Doubt
 from daemon.decide.outcome import runs
@@ -55,6 +57,8 @@ def capture(command: Capture, world: World, now: datetime) -> Decisions:
     doubt = guards.of_answer(offered, command.evidence, before, declared, now)
     for count in command.evidence.days:
         doubt = doubt or guards.of_day(count, declared)
+    owed = owing.days(command.lost, offered.stream, known.streams, now)
+    offered = replace(offered, owed=owed) if owed else offered
     if doubt is None:
         return [(subject, offered)]
     if doubt.reaction is Reaction.ROLLBACK:
@@ -155,7 +159,7 @@ def _taken_over(command: CaptureHeld, known: Connection) -> Decisions:
     accepted = QuarantineAccepted(
         stream=offered.stream, quarantined=held.version, version=offered.version
     )
-    return [(subject, offered), (subject, accepted)]
+    return [(subject, replace(offered, owed=held.owed)), (subject, accepted)]
 
 
 def _abandoned(offered: RecordsCaptured, reason: RestoreEnd) -> RestoreAbandoned:
@@ -201,4 +205,5 @@ def _held(offered: RecordsCaptured, before: Stream, doubt: Doubt) -> RecordsQuar
         fields=doubt.fields,
         declared=doubt.declared,
         day=doubt.count.day if doubt.count else None,
+        owed=offered.owed,
     )

@@ -2,10 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
-
 from daemon.commands import Crash, Finish, Interrupt, NoteCall
-from daemon.decide import breaker, doubt, failure, passes, retirement, retry, vain
+from daemon.decide import breaker, doubt, owing, passes, retirement, retry, vain
 from daemon.decide.decisions import Decisions
 from daemon.decide.rotation import next_due
 from events.schema import (
@@ -54,8 +52,9 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
     subject = command.subject
     if not runs(world, subject, command.sync):
         return []
-    failures = tuple(_owed(each) for each in command.failures)
-    run = world.connections[subject].run
+    known = world.connections[subject]
+    failures = tuple(owing.judged(each, known.streams, now) for each in command.failures)
+    run = known.run
     assert run is not None, "it was just seen running"
     ending: Event
     followed: Decisions = []
@@ -112,15 +111,6 @@ def _blamed(
     if not latched:
         return []
     return [*latched, *retry.failover(subject, run, world), *retirement.found(subject, world)]
-
-
-def _owed(lost: StreamFailure) -> StreamFailure:
-    """A day is asked for again where trying again may help (requirements B3, C4).
-
-    With AUTH it does once a person has seen to it.
-    """
-    may_pass = failure.is_retried(lost.cause) or lost.cause is FailureClass.AUTH
-    return replace(lost, owed=lost.day is not None and may_pass)
 
 
 def interrupt(command: Interrupt, world: World) -> Decisions:

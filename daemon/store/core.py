@@ -193,7 +193,8 @@ class Store:
         `held` the one that is held of it, `last` the log's last number. Drafts that were recorded
         are accepted, or held, the others dropped, and so is what is held no more.
         Returns the connections of which the store holds older records than the log speaks of (it is
-        an older copy, or was deleted): their next syncs make up for it.
+        an older copy, or was deleted): their next syncs make up for it, but for days that lie
+        before what their windows ask for.
 
         Raises StoreUnusable where the store knows versions that the log does not.
         """

@@ -34,13 +34,17 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Changes(Struct, frozen=True, kw_only=True):
-    """Some of a difference. Counts are of these; `after` is where the next ones go on."""
+    """Some of a difference. Counts are of these; `after` is where the next ones go on.
+
+    They lie in those `days` (ISO dates), where the stream has windows.
+    """
 
     added: int
     changed: int
     removed: int
     changes: list[Change]
     after: str | None
+    days: frozenset[str] = frozenset()
 
 
 class Place(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -63,6 +67,7 @@ class Touched(Struct, frozen=True):
     key: str
     digest: bytes
     counts: int
+    day: str | None  # of the window that it came in
     body: str | None  # where it counts, and is wanted
 
 
@@ -94,6 +99,7 @@ def between(
     ends = min(first, second), max(first, second)
     counts: dict[Kind, int] = {"added": 0, "changed": 0, "removed": 0}
     changes: list[Change] = []
+    days: set[str] = set()
     looked = size = 0
     place = _place(after)
     for touched, removed in _touched(connection, id_, *ends, place, counted=counted):
@@ -108,12 +114,14 @@ def between(
         if first > second:
             kind, bodies = OPPOSITE[kind], (bodies[1], bodies[0])
         counts[kind] += 1
+        days |= {touched.day} if touched.day else set()
         if not counted:
             size += sum(len(body) for body in bodies if body)
             changes.append(_change(kind, touched, bodies))
     else:
-        return Changes(**counts, changes=changes, after=None)
-    return Changes(**counts, changes=changes, after=msgspec.json.encode(place).decode())
+        return Changes(**counts, changes=changes, after=None, days=frozenset(days))
+    on = msgspec.json.encode(place).decode()
+    return Changes(**counts, changes=changes, after=on, days=frozenset(days))
 
 
 def _place(after: str | None) -> Place:
@@ -174,7 +182,7 @@ def _change(kind: Kind, touched: Touched, bodies: Bodies) -> Change:
 
 _WRITTEN = tuple(
     f"""
-    SELECT id, since, key, digest, until IS NULL OR until > :high,
+    SELECT id, since, key, digest, until IS NULL OR until > :high, day,
         CASE WHEN NOT :counted AND (until IS NULL OR until > :high) THEN body END
     FROM record INDEXED BY written
     WHERE stream = :stream AND {lies} ORDER BY since, id
@@ -187,7 +195,7 @@ _WRITTEN = tuple(
 
 _REPLACED = tuple(
     f"""
-    SELECT id, until, key, digest, since <= :low,
+    SELECT id, until, key, digest, since <= :low, day,
         CASE WHEN NOT :counted AND since <= :low THEN body END
     FROM record INDEXED BY replaced
     WHERE stream = :stream AND until IS NOT NULL AND {lies} ORDER BY until, id

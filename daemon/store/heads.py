@@ -88,6 +88,16 @@ def behind(
     return sorted({key[0] for key, version in captured.items() if visible.get(key, 0) < version})
 
 
+def newest_day(connection: sqlite3.Connection, whose: int) -> str | None:
+    """The newest day (ISO date) that all window streams of a connection have records up to."""
+    found = connection.execute(
+        "SELECT max(day) FROM record JOIN stream ON stream.id = record.stream "
+        "WHERE connection = ? AND until IS NULL AND day IS NOT NULL GROUP BY stream.id",
+        (whose,),
+    )
+    return min((day for (day,) in found), default=None)
+
+
 def accept(connection: sqlite3.Connection, stream: int, version: int) -> None:
     for statement in _ACCEPT:
         connection.execute(statement, {"stream": stream, "version": version})

@@ -124,13 +124,27 @@ def test_days_in_a_row_are_said_as_one(days, said):
 
 def test_days_that_failed_alike_are_said_together():
     lost = [
-        StreamFailure(stream="steps", cause=FailureClass.SERVER, message=why, day=date(2026, 11, n))
-        for n, why in [(1, "it failed"), (2, "it failed"), (3, "it was refused"), (4, "it failed")]
+        StreamFailure(
+            stream="steps",
+            cause=FailureClass.SERVER,
+            message=why,
+            day=date(2026, 11, n),
+            owed=n != 5,
+        )
+        for n, why in [
+            (1, "it failed"),
+            (2, "it failed"),
+            (3, "it was refused"),
+            (4, "it failed"),
+            (5, "it failed"),
+        ]
     ]
+    over = "it failed (no longer owed: `rounds backfill` asks for it again)"
     succeeded_ = SyncSucceeded(sync=9, duration_ms=5, records=2, failures=tuple(lost))
     assert words.sentence(view(12, succeeded_)) == (
         "sync 9 succeeded: 2 records in 5 ms; but steps of 2026-11-01 to 2026-11-02, 2026-11-04 "
-        "failed: it failed; but steps of 2026-11-03 failed: it was refused"
+        "failed: it failed; but steps of 2026-11-03 failed: it was refused; "
+        f"but steps of 2026-11-05 failed: {over}"
     )
     failed = SyncFailed(
         sync=9,
@@ -140,7 +154,8 @@ def test_days_that_failed_alike_are_said_together():
         failures=tuple(lost),
     )
     assert words.sentence(view(12, failed)) == (
-        "sync 9 failed after 5 ms: it failed; steps of 2026-11-03 failed: it was refused"
+        "sync 9 failed after 5 ms: it failed; steps of 2026-11-03 failed: it was refused; "
+        f"steps of 2026-11-05 failed: {over}"
     )
 
 

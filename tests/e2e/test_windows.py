@@ -204,7 +204,9 @@ async def test_days_that_fail_are_named_owed_over_a_kill_and_fetched_with_the_ne
 
 
 @pytest.mark.requirement("B3")
-async def test_a_day_that_trying_again_does_not_mend_is_named_and_not_owed(home):
+async def test_a_day_that_trying_again_soon_does_not_mend_is_named_and_asked_for_with_its_turns(
+    home,
+):
     steps = Steps(moods={ago(2): "malformed"})
     async with provider.serving(steps.answer) as server:
         declare(home, server.url, days=3)
@@ -213,12 +215,12 @@ async def test_a_day_that_trying_again_does_not_mend_is_named_and_not_owed(home)
             ending = await first_sync(daemon)
             assert (ending["event"], ending["records"]) == ("sync-succeeded", 2 * A_DAY)
             assert failures(event(home, ending["seq"])) == {ago(2): "malformed"}
-            assert await owed(daemon) == []
+            assert await owed(daemon) == [ago(2)]
             steps.forget()
-            await synced(daemon, days=1)
-            assert steps.asked == [ago(0)]
             steps.moods = {}
-            await synced(daemon)
+            await synced(daemon, days=1)
+            assert steps.asked == [ago(2), ago(0)]
+            assert await owed(daemon) == []
     assert shown(home) == steps.of_all(span(ago(2), ago(0)))
 
 

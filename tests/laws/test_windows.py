@@ -390,8 +390,8 @@ COUNTS = ("fetched", "added", "changed", "removed", "unchanged", "duplicates", "
 @pytest.mark.requirement("C4")
 @given(st.integers(1, 30), syncs)
 def test_a_day_that_failed_is_asked_for_until_it_comes(count, life):
-    """However the window moves on meanwhile, and whatever else comes or fails; of what no trying
-    brings, nothing is owed."""
+    """However the window moves on meanwhile, and whatever else comes or fails; or until it is given
+    up."""
     window, now = Window(days=count), datetime(2026, 5, 4, 12, tzinfo=UTC)
     known, owed = {}, set()
     for days_later, pattern, only_failed in life:

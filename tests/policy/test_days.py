@@ -6,8 +6,15 @@ import pytest
 from msgspec.structs import replace
 
 from daemon import commands
+from daemon.decide.owing import REFUSED_FOR
 from events import schema
-from events.schema import BackfillAdvanced, BackfillEnded, RecordsRefused, SyncCancelled
+from events.schema import (
+    BackfillAdvanced,
+    BackfillEnded,
+    RecordsRefused,
+    SyncCancelled,
+    SyncInterrupted,
+)
 from events.terms import (
     BackfillEnd,
     Caller,
@@ -39,6 +46,7 @@ from tests.policy.transcript import (
     SECOND,
     SYNC,
     backfilling,
+    capture,
     captured,
     day,
     failed,
@@ -57,9 +65,10 @@ LATER = scheduled(NOON + 6 * HOUR)
 
 
 def lost_day(number, cause=FailureClass.SERVER, stream="days", **more):
-    """A day that failed; it is owed where trying again may help."""
+    """A day that failed at noon for the first time; where it was refused, it is owed for a week."""
     passes = {"network", "timeout", "rate-limited", "server", "auth"}
-    return replace(lost(stream, cause), day=day(number), owed=cause in passes, **more)
+    until = None if cause in passes else NOON + REFUSED_FOR
+    return replace(lost(stream, cause), day=day(number), owed=True, owed_until=until, **more)
 
 
 # -- which days are believed ----------------------------------------------------------------------
@@ -156,6 +165,19 @@ def test_each_stream_owes_its_own_days():
 
 
 @pytest.mark.requirement("C4")
+@pytest.mark.parametrize("reason", [*InterruptReason, None])
+def test_days_that_failed_beside_others_are_owed_however_the_sync_ends(reason):
+    """The newest day has moved past them by then, so nothing else asks for them."""
+    lost_ = (lost_day(2), lost_day(5, FailureClass.MALFORMED), lost_day(4, stream="alerts"))
+    wish = replace(capture(SYNC, days=(day(1), day(6))), lost=lost_)
+    [(_, event)] = given(*RUNNING).when(wish).decided
+    assert (event.days, event.owed) == ((day(1), day(6)), (day(2), day(5)))
+    cut = SyncInterrupted(sync=SYNC, reason=reason) if reason else SyncCancelled(sync=SYNC)
+    stream = given(*RUNNING, (ONE, event), (ONE, cut)).world.connections[ONE].streams["days"]
+    assert (stream.newest_day, stream.failed_days) == (day(6), (day(2), day(5)))
+
+
+@pytest.mark.requirement("C4")
 @pytest.mark.parametrize(
     ("cause", "helps"),
     [
@@ -170,22 +192,58 @@ def test_each_stream_owes_its_own_days():
         (FailureClass.RETIRED, False),
     ],
 )
-def test_a_day_is_owed_where_trying_again_may_help(cause, helps):
+def test_a_day_is_owed_until_it_comes_where_trying_again_may_help_else_for_a_week(cause, helps):
     failure = replace(lost("days", cause), day=day(2))
     for captured_ in (("days",), ()):
         [(_, ending), *_] = (
             given(*RUNNING).when(finish(SYNC, *captured_, failures=(failure,))).decided
         )
-        assert [each.owed for each in ending.failures] == [helps]
-        assert owed(ending) == ((day(2),) if helps else ())
+        assert [each.owed for each in ending.failures] == [True]
+        assert [each.owed_until for each in ending.failures] == [
+            None if helps else NOON + REFUSED_FOR
+        ]
+        assert owed(ending) == (day(2),)
+
+
+def ends_again(past, cause, at):
+    """How the next sync tells of day 2, which failed in it once more, and a past with that."""
+    begun = (*past, (ONE, started(due=at)))
+    wish = finish(len(begun), "days", failures=(replace(lost("days", cause), day=day(2)),))
+    [(_, ending), *_] = given(*begun).when(wish, at).decided
+    (told,) = ending.failures
+    return told, (*begun, (ONE, ending))
 
 
 @pytest.mark.requirement("C4")
-def test_a_day_is_owed_no_more_once_no_trying_helps():
-    """It was down, and then it said that there is no such day."""
-    down = succeeded(SYNC, failures=(lost_day(2), lost_day(5)))
-    gone = succeeded(SYNC, failures=(lost_day(2, FailureClass.NOT_FOUND),))
-    assert owed(down, gone) == (day(5),)
+def test_a_day_that_is_refused_is_asked_for_for_a_week_since_it_first_was_and_then_given_up():
+    """That the provider is down meanwhile makes it neither longer nor shorter."""
+    first = succeeded(SYNC, failures=(lost_day(2, FailureClass.NOT_FOUND), lost_day(5)))
+    past, over = (*RUNNING, (ONE, first)), NOON + REFUSED_FOR
+    told, past = ends_again(past, FailureClass.MALFORMED, over - SECOND)
+    assert (told.owed, told.owed_until) == (True, over)
+    told, past = ends_again(past, FailureClass.SERVER, over)
+    assert (told.owed, told.owed_until) == (True, None)
+    told, past = ends_again(past, FailureClass.NOT_FOUND, over)
+    assert (told.owed, told.owed_until) == (False, None)
+    stream = given(*past).world.connections[ONE].streams["days"]
+    assert (stream.failed_days, stream.owed_until) == ((day(5),), {})
+
+
+@pytest.mark.requirement("C4")
+def test_a_day_that_was_refused_is_owed_no_more_once_it_comes():
+    refused_ = succeeded(SYNC, failures=(lost_day(2, FailureClass.MALFORMED), lost_day(5)))
+    world = given(*RUNNING, (ONE, refused_), (ONE, captured(9, days=(day(2),)))).world
+    stream = world.connections[ONE].streams["days"]
+    assert (stream.failed_days, stream.owed_until) == ((day(5),), {})
+
+
+@pytest.mark.requirement("C4")
+def test_what_was_refused_is_for_the_next_turn_and_for_no_retry():
+    failures = (lost_day(2, FailureClass.MALFORMED), lost_day(5))
+    world = given(*RUNNING, (ONE, succeeded(SYNC, failures=failures))).world
+    stream = world.connections[ONE].streams["days"]
+    assert stream.failed_days == (day(2), day(5))
+    assert streams.may_come(stream) == (day(5),)
 
 
 def test_a_failure_of_a_whole_stream_owes_no_day():

@@ -5,10 +5,21 @@ from datetime import date
 import pytest
 from msgspec.structs import replace
 
-from daemon.commands import Recover
+from daemon.commands import Capture, CaptureHeld, DayCount, Evidence, Recover
 from daemon.decide import decide
-from events.schema import RecordsRefused
-from events.terms import FailureClass, Guard, RestoreEnd, RollbackScope, StreamFailure
+from events.schema import RecordsRefused, SyncCancelled
+from events.terms import (
+    FailureClass,
+    Guard,
+    GuardPolicy,
+    Mode,
+    Reaction,
+    RestoreEnd,
+    RollbackScope,
+    RunOptions,
+    StreamFailure,
+    StreamPolicy,
+)
 from events.versions import (
     AcceptanceStarted,
     QuarantineAccepted,
@@ -24,7 +35,20 @@ from events.versions import (
 )
 from projections import connection
 from projections.streams import Held
-from tests.policy.transcript import KNOWN, NOON, ONE, captured, given
+from tests.policy.transcript import (
+    DECLARED,
+    KNOWN,
+    NOON,
+    ONE,
+    PROVIDER,
+    captured,
+    day,
+    failed,
+    given,
+    lost,
+    started,
+    succeeded,
+)
 
 HELD = RecordsQuarantined(
     stream="days",
@@ -94,6 +118,45 @@ def test_a_stream_is_empty_until_an_answer_has_something_in_it_believed_or_not()
 def test_what_is_held_stays_until_it_is_dropped_or_taken_over(ending):
     assert known(HELD, captured(11)).streams["days"].held is not None
     assert known(HELD, ending).streams["days"].held is None
+
+
+@pytest.mark.requirement("C4")
+@pytest.mark.parametrize(
+    ("options", "newest"),
+    [(None, 9), (RunOptions(days=1), 1), (RunOptions(failed_days=True), 1)],
+)
+def test_what_is_taken_over_moves_the_newest_day_as_the_run_that_fetched_it_would_have(
+    options, newest
+):
+    """The days before those of a part are still to be asked for."""
+    regular = (started(), captured(11, days=(day(1),)), succeeded(4))
+    accepted = QuarantineAccepted(stream="days", quarantined=90, version=95)
+    part = (started(options=options), HELD, failed(7, lost()))
+    stream = known(*regular, *part, captured(95, days=(day(9),)), accepted).streams["days"]
+    assert (stream.newest_day, stream.held) == (day(newest), None)
+
+
+@pytest.mark.requirement("C4")
+def test_what_is_held_keeps_the_days_that_failed_beside_it_and_owes_them_once_taken_over():
+    """Also where its sync did not come to its end."""
+    past = (*KNOWN, (ONE, started()))
+    offered = Capture(
+        subject=ONE,
+        offered=captured(len(past), rows=1, days=(day(9),)),
+        lost=(StreamFailure(stream="days", cause=FailureClass.SERVER, message="", day=day(5)),),
+        evidence=Evidence(days=(DayCount(day=day(9), fetched=1, before=30),)),
+    )
+    guard = GuardPolicy(shrunk=Reaction.QUARANTINE)
+    policy = StreamPolicy(name="days", mode=Mode.WINDOW, guards=guard)
+    declared = replace(DECLARED, streams=(policy,))
+    [(_, held)] = given((PROVIDER, declared), *past[1:]).when(offered).decided
+    assert held.owed == (day(5),)
+    begun = (held, SyncCancelled(sync=len(past)), AcceptanceStarted(stream="days", quarantined=4))
+    past = (*past, *((ONE, each) for each in begun))
+    taken = CaptureHeld(subject=ONE, quarantined=4, offered=captured(len(past), days=(day(9),)))
+    [(_, now), (_, accepted)] = given(*past).when(taken).decided
+    after = given(*past, (ONE, now), (ONE, accepted)).world.connections[ONE].streams["days"]
+    assert (after.newest_day, after.failed_days) == (day(9), (day(5),))
 
 
 def test_what_was_pruned_is_known_also_after_the_next_version():

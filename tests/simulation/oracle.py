@@ -149,12 +149,13 @@ Days = dict[tuple[int, str], set[date]]
 def owed(events: Sequence[Recorded]) -> tuple[list[str], Days]:
     """Which days failed and never came; and what is wrong with how they were asked for.
 
-    Where trying again may help, a day is asked for by every sync of its stream until it comes, or
-    fails otherwise.
+    A day that is owed is asked for by every turn of its stream until it comes, or is given up.
     """
     wrong: list[str] = []
     left: Days = defaultdict(set)
     came: Days = defaultdict(set)  # in the sync that runs
+    lost: Days = defaultdict(set)  # beside what came in it
+    refused: Days = defaultdict(set)  # which are not for retries
     begun: dict[int, SyncStarted] = {}
     for each in events:
         here = {key: days for key, days in came.items() if key[0] == each.subject}
@@ -163,34 +164,44 @@ def owed(events: Sequence[Recorded]) -> tuple[list[str], Days]:
                 begun[each.subject] = each.event
             case RecordsCaptured(stream=name, days=days) if days:
                 came[each.subject, name].update(days)
+                lost[each.subject, name].update(each.event.owed)
             case SyncSucceeded(failures=failures) | SyncFailed(failures=failures):
-                named, failed = _failed(each.subject, failures)
+                named, failed, doubted = _failed(each.subject, failures)
+                start = begun[each.subject]
                 for key in here.keys() | named.keys():
-                    forgotten = _asked_for(begun[each.subject], left[key]) - came[key] - named[key]
+                    due = left[key] - refused[key] if start.attempt else left[key]
+                    forgotten = _asked_for(start, due) - came[key] - named[key]
                     if forgotten:
                         wrong.append(f"event {each.seq} has no word of {sorted(forgotten)}")
-                    left[key] = (left[key] - came[key] - named[key]) | failed[key]
+                    owing = left[key] - came[key] | lost[key]
+                    left[key] = owing - named[key] | failed[key]
+                    refused[key] = (refused[key] | doubted[key]) & left[key]
             case SyncInterrupted() | SyncCancelled(sync=int()):
                 for key, days in here.items():
-                    left[key] -= days
+                    left[key] = (left[key] - days) | lost[key]
+                    refused[key] &= left[key]
             case _:
                 continue
         if not isinstance(each.event, RecordsCaptured):
             for key in here:
                 del came[key]
+                lost.pop(key, None)
     return wrong, {key: days for key, days in left.items() if days}
 
 
-def _failed(subject: int, failures: Sequence[StreamFailure]) -> tuple[Days, Days]:
-    """The days that a sync names as failed, and those of them that are owed."""
+def _failed(subject: int, failures: Sequence[StreamFailure]) -> tuple[Days, Days, Days]:
+    """The days that a sync names as failed, those that are owed, and those for a while alone."""
     named: Days = defaultdict(set)
     failed: Days = defaultdict(set)
+    refused: Days = defaultdict(set)
     for failure in failures:
         if failure.day is not None:
             named[subject, failure.stream].add(failure.day)
             if failure.owed:
                 failed[subject, failure.stream].add(failure.day)
-    return named, failed
+            if failure.owed_until:
+                refused[subject, failure.stream].add(failure.day)
+    return named, failed, refused
 
 
 def _asked_for(begun: SyncStarted, left: set[date]) -> set[date]:
