@@ -199,6 +199,7 @@ class Capturer:
                     day=day,
                     fetched=each.fetched,
                     before=each.before,
+                    duplicates=each.duplicates,
                     declared=good.get(day),
                     repeated=each.repeated,
                 )

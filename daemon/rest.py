@@ -85,7 +85,8 @@ async def _all_pages(
             raise _repeats(response)
         last = taken.digest if taken.records else last
         cursor = taken.cursor
-        declared = declared if taken.declared is None else taken.declared
+        if taken.records or declared is None:  # past the last record some say that there are none
+            declared = _least(declared, taken.declared)
         pages, records = pages + 1, records + taken.records
         request = paging.following(
             stream.paging,
@@ -100,6 +101,11 @@ async def _all_pages(
             _refuse_endless(request, response, seen, pages, pages_max)
     kept = cursor if stream.cursor else None
     return Fetched(pages=pages, records=records, cursor=kept, declared=declared)
+
+
+def _least(before: int | None, said: int | None) -> int | None:
+    """What is added while pages come is for the next fetch, whatever later pages say."""
+    return min((each for each in (before, said) if each is not None), default=None)
 
 
 def _refuse_endless(

@@ -90,13 +90,15 @@ class NoteCall(Struct, frozen=True, kw_only=True):
 class DayCount(Struct, frozen=True, kw_only=True):
     """How many records a day brought, and how many of it are in force.
 
-    The provider itself `declared` so many; it is `repeated` where all that it brought lies in
+    So many of those that it brought are `duplicates`: they repeat another one's key. The provider
+    itself `declared` so many; it is `repeated` where all that it brought lies in
     another day already, unchanged.
     """
 
     day: date
     fetched: int
     before: int
+    duplicates: int = 0
     declared: int | None = None
     repeated: bool = False
 

@@ -52,14 +52,16 @@ class Draft(Struct, kw_only=True):
 
 
 class DayCount(Struct, frozen=True, kw_only=True):
-    """How many records a day brought, repeated ones too, and how many current ones it has.
+    """How many records a day brought, and how many current ones it has.
 
-    It is `repeated` where all that it brought lies in other days, unchanged.
+    So many of what it brought are `duplicates`: they repeat a key of that day. It is `repeated`
+    where all that it brought lies in other days, unchanged.
     """
 
     day: str
     fetched: int
     before: int
+    duplicates: int = 0
     repeated: bool = False
 
 
@@ -122,11 +124,13 @@ def days(connection: sqlite3.Connection, draft: Draft) -> list[DayCount]:
     """Each registered day, in order."""
     before = windows.count(connection, draft.stream, draft.days)
     repeated = windows.repeated(connection, draft.stream)
+    different = windows.different(connection, draft.stream)
     return [
         DayCount(
             day=day,
             fetched=draft.batches[day].fetched,
             before=before.get(day, 0),
+            duplicates=draft.batches[day].fetched - different.get(day, 0),
             repeated=day in repeated,
         )
         for day in draft.days
