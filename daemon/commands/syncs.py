@@ -116,12 +116,14 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """What was seen of an answer besides its counts, for guards to judge.
 
     The provider itself `declared` so many records; so many `fields` that every record had are in
-    none any more, or of another type in all. `days` are those that came, of a window stream.
+    none any more, or of another type in all. `days` are those that came, of a window stream. An
+    incremental stream came `whole` where it was fetched anew: what is absent is gone.
     """
 
     declared: int | None = None
     fields: int = 0
     days: tuple[DayCount, ...] = ()
+    whole: bool = False
 
 
 NO_EVIDENCE = Evidence()

@@ -20,10 +20,11 @@ repeats another record's key is none of those that it says there are, but where 
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.commands import DayCount, Evidence
 from events.schema import RecordsCaptured
-from events.terms import FailureClass, Guard, Mode, Reaction, StreamPolicy
+from events.terms import FailureClass, Guard, GuardPolicy, Mode, Reaction, StreamPolicy
 from projections.streams import Stream
 
 
@@ -51,7 +52,13 @@ def of_answer(
     declared: StreamPolicy,
     now: datetime,
 ) -> Doubt | None:
-    """The first doubt about a whole answer. `declared` is the stream's policy."""
+    """The first doubt about a whole answer. `declared` is the stream's policy.
+
+    Of an incremental stream that was fetched anew it cannot say how much may be missing.
+    """
+    if evidence.whole:
+        judged = replace(declared.guards, shrunk=GuardPolicy().shrunk)
+        declared = replace(declared, mode=Mode.FULL, guards=judged)
     guards = declared.guards
     full = declared.mode is Mode.FULL
     missing = _part(before.rows - offered.rows, before.rows)

@@ -231,6 +231,15 @@ def test_the_first_guard_that_doubts_counts():
         assert doubted(at(**{**policy, **believed}), everything) is guard
 
 
+@pytest.mark.requirement("B5")
+def test_a_delta_that_was_fetched_anew_is_looked_at_as_a_whole():
+    """Its primary key is another: what is absent would go, so too much of it must not be."""
+    scene = at(mode=Mode.INCREMENTAL, shrunk=ACCEPT)
+    assert doubted(scene, answer(49, evidence={"whole": True})) is Guard.SHRUNK
+    assert doubted(scene, answer(0, evidence={"whole": True})) is Guard.EMPTY
+    assert doubted(scene, answer(50, evidence={"whole": True})) is None
+
+
 # -- what becomes of it ---------------------------------------------------------------------------
 
 
