@@ -9,12 +9,13 @@ A window stream is fetched day by day: one that fails is named and dropped, the 
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import trio
 from msgspec import Struct
 
-from daemon import guard_words, reports, rest, windows
+from daemon import guard_words, reports, rest, starting_point, windows
 from daemon.calls import Calls
 from daemon.commands import Capture, DayCount, Evidence, OfferDays
 from daemon.decide.days import CUTS, HOPELESS
@@ -87,17 +88,18 @@ class Capturer:
     async def _fetch_and_offer(
         self, source: Source, name: str, stream: Stream, progress: Progress, result: Captured
     ) -> None:
-        draft = await self._storage.begin(
+        now = self._journal.clock.now()
+        start = await starting_point.find(
+            self._storage,
             source.subject,
             source.file.name,
             name,
+            stream,
             version=source.sync,
-            mode=stream.mode,
-            primary_key=stream.primary_key,
             secret=source.digest_key,
+            now=now,
         )
-        position = await self._storage.position(source.subject, name, source.file.name)
-        types = dict(position.types)
+        draft, types = start.draft, start.types
 
         async def fetch(day: str | None, values: Values) -> Fetched:
             async def sink(records: list[dict[str, Any]]) -> None:
@@ -107,9 +109,8 @@ class Capturer:
 
             credential, send = source.credential, source.calls.send
             if stream.csv is None:
-                fetched = await rest.fetch(
-                    source.file, name, credential, send, sink, cursor=position.cursor, values=values
-                )
+                ask = partial(rest.fetch, source.file, name, credential, send, sink, now=now)
+                fetched = await ask(cursor=start.cursor, values=values)
             else:
                 fetched = await reports.fetch(
                     source.file, name, credential, send, sink, types=types, values=values
@@ -124,6 +125,7 @@ class Capturer:
             pages, cursor = fetched.pages, fetched.cursor
             days: tuple[DayCount, ...] = ()
             declared = fetched.declared
+            starting_point.note(source.subject, name, fetched)
         else:
             cursor = declared = None
             pages, days = await self._days(source, name, draft, fetch, result, window=stream.window)
@@ -131,7 +133,7 @@ class Capturer:
                 await self._storage.drop(draft)
                 return
         found = await self._storage.compare(draft, cursor, types or None)
-        evidence = Evidence(declared=declared, fields=found.fields, days=days)
+        evidence = Evidence(declared=declared, fields=found.fields, days=days, whole=start.whole)
         await self._offer(source, name, draft, found, result, pages=pages, evidence=evidence)
 
     async def _days(
@@ -204,6 +206,7 @@ class Capturer:
                     day=day,
                     fetched=each.fetched,
                     before=each.before,
+                    duplicates=each.duplicates,
                     declared=good.get(day),
                     repeated=each.repeated,
                 )

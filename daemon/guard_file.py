@@ -10,13 +10,15 @@ from daemon.file_table import Table
 from events.terms import GuardPolicy, Mode, Reaction
 
 Share = Annotated[float, Meta(ge=0, lt=1)]
+ALL = 1.0
 
 
 class Guards(Table, frozen=True, kw_only=True):
     """What is not said holds as `policy` says: it depends on what the stream's answers hold.
 
     `shrunk_by` is the largest share of the rows in force that may be missing at once, where there
-    are `rows_min` of them; `duplicates_share` the largest one of records that repeat a key;
+    are `rows_min` of them; `duplicates_share` the largest one of records that repeat a key: what
+    goes beyond is doubted, and counts as none of those that an answer says there are;
     `stale_after` for how long an answer may stay the same, to the byte.
     """
 
@@ -40,13 +42,15 @@ def policy(guards: Guards, mode: Mode) -> GuardPolicy:
     """What the file says, with what holds where it says nothing.
 
     A day's records come and go by themselves, so a day that shrank is doubted only where the file
-    says so; an answer that stays the same, where it says for how long it may.
+    says so; an answer that stays the same, where it says for how long it may. Where it accepts
+    records that repeat a key, all of them may.
     """
     usual = GuardPolicy()
     full, after = mode is Mode.FULL, _after(guards)
     says_shrunk = guards.shrunk_by is not None
     shrunk = usual.shrunk if full or says_shrunk else Reaction.ACCEPT
     says_twice = guards.duplicates_share is not None
+    share = ALL if guards.duplicates is Reaction.ACCEPT else usual.duplicates_share
     duplicates = Reaction.QUARANTINE if says_twice else usual.duplicates
     stale = usual.stale if after is None else Reaction.ROLLBACK
     return GuardPolicy(
@@ -55,7 +59,7 @@ def policy(guards: Guards, mode: Mode) -> GuardPolicy:
         rows_min=guards.rows_min or usual.rows_min,
         schema=guards.schema or usual.schema,
         duplicates=guards.duplicates or duplicates,
-        duplicates_share=guards.duplicates_share or usual.duplicates_share,
+        duplicates_share=share if guards.duplicates_share is None else guards.duplicates_share,
         stale=guards.stale or stale,
         stale_after=after,
         incomplete=guards.incomplete or usual.incomplete,

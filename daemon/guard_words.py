@@ -50,7 +50,13 @@ def _shrunk(event: Doubted) -> str:
 
 def _incomplete(event: Doubted) -> str:
     said = event.declared or 0
-    return f"{event.fetched:,} records came where the provider itself says that there are {said:,}"
+    came = f"{event.fetched:,} records came where the provider itself says that there are {said:,}"
+    if event.fetched < said:
+        return came
+    return (
+        f"{came}, but not all of those: some came twice (if it counts those too, say "
+        'guards.duplicates = "accept" in its file)'
+    )
 
 
 def _schema(event: Doubted) -> str:

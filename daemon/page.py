@@ -15,6 +15,7 @@ from daemon import json_answer, json_place, selector, watermark
 from daemon.exchange import Response, malformed
 from daemon.json_stream import PART_BYTES_MAX, Reading, TooLarge
 from daemon.stream_file import Stream
+from daemon.watermark import Watermark
 
 NO_CONTENT = 204
 NO_JSON = (
@@ -41,36 +42,34 @@ class Page(Struct, frozen=True, kw_only=True):
 
     document: Any
     records: int
-    cursor: str | None
     digest: bytes
     declared: int | None = None
 
 
-async def take(stream: Stream, response: Response, cursor: str | None, sink: Sink) -> Page:
+async def take(stream: Stream, response: Response, mark: Watermark | None, sink: Sink) -> Page:
     """Take the answer's records into `sink`. Raises CallLost; what the sink took is partial then.
 
-    `cursor` is that before them. The answer's file is closed.
+    `mark` rises over them. The answer's file is closed.
     """
     if response.file is not None:
         with response.file as file:
-            return await _streamed(stream, response, file, cursor, sink)
+            return await _streamed(stream, response, file, mark, sink)
     document = _document(response)
     records = _records(stream, response, document)
-    cursor = _after(stream, cursor, records, response)
+    _rise(mark, records, response)
     if records:
         await sink(records)
     digest = hashlib.sha256(response.body).digest()
     return Page(
         document=document,
         records=len(records),
-        cursor=cursor,
         digest=digest,
         declared=_declared(stream, response, document),
     )
 
 
 async def _streamed(
-    stream: Stream, response: Response, file: BinaryIO, cursor: str | None, sink: Sink
+    stream: Stream, response: Response, file: BinaryIO, mark: Watermark | None, sink: Sink
 ) -> Page:
     place = json_place.of(stream.records)
     assert place is not None, "a JSON answer lies in a file only where its records can be read so"
@@ -82,7 +81,7 @@ async def _streamed(
         while batch := await trio.to_thread.run_sync(_following, batches):
             chosen = await _chosen(place.each, batch)
             records = _checked(stream, response, chosen)
-            cursor = _after(stream, cursor, records, response)
+            _rise(mark, records, response)
             count += len(records)
             if records:
                 await sink(records)
@@ -97,9 +96,7 @@ async def _streamed(
     _records(stream, response, reading.rest)  # the list is there, if with nothing in it
     digest = await trio.to_thread.run_sync(_digest, file)
     declared = _declared(stream, response, reading.rest)
-    return Page(
-        document=reading.rest, records=count, cursor=cursor, digest=digest, declared=declared
-    )
+    return Page(document=reading.rest, records=count, digest=digest, declared=declared)
 
 
 def _declared(stream: Stream, response: Response, document: Any) -> int | None:
@@ -137,12 +134,9 @@ def _following(batches: Iterator[list[Any]]) -> list[Any]:
     return next(batches, [])
 
 
-def _after(
-    stream: Stream, cursor: str | None, records: list[dict[str, Any]], response: Response
-) -> str | None:
-    if stream.cursor is None:
-        return cursor
-    return watermark.after(cursor, records, stream.cursor.field, response)
+def _rise(mark: Watermark | None, records: list[dict[str, Any]], response: Response) -> None:
+    if mark is not None:
+        watermark.rise(mark, records, response)
 
 
 def _document(response: Response) -> Any:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 import msgspec
 import trio
@@ -17,14 +18,16 @@ from daemon.placeholders import Values
 from daemon.provider_file import ProviderFile
 from daemon.secret import Secret
 from daemon.stream_file import Stream
+from daemon.watermark import Watermark
 from events.terms import FailureClass
 
 
 class Fetched(Struct, frozen=True, kw_only=True):
     """What a whole fetch came to, and what the next one needs to know.
 
-    `cursor` is JSON text, None without a cursor; `types` are a CSV report's columns'. The provider
-    itself `declared` so many records, where its file says how it does.
+    `cursor` is JSON text, None without a cursor; so many records were dated too far `ahead` for it
+    to follow. `types` are a CSV report's columns'. The provider itself `declared` so many records,
+    where its file says how it does.
     """
 
     pages: int
@@ -32,6 +35,7 @@ class Fetched(Struct, frozen=True, kw_only=True):
     cursor: str | None
     types: Mapping[str, str] | None = None
     declared: int | None = None
+    ahead: int = 0
 
 
 async def fetch(
@@ -43,15 +47,21 @@ async def fetch(
     *,
     cursor: str | None = None,
     values: Values = NOTHING,
+    now: datetime | None = None,
 ) -> Fetched:
-    """Fetch page after page into `sink`. Raises CallLost; what the sink took by then is partial."""
+    """Fetch page after page into `sink`. Raises CallLost; what the sink took by then is partial.
+
+    With `now` the cursor does not run ahead of it.
+    """
     stream = provider.streams[stream_name]
     request = first_request.build(
         provider, stream_name, stream, credential, cursor=cursor, values=values
     )
+    follows = stream.cursor
+    mark = Watermark(declared=follows, cursor=cursor, now=now) if follows else None
     with within(provider.limits.sync_timeout_s):
         return await _all_pages(
-            stream, request, cursor, send=send, sink=sink, pages_max=provider.limits.pages_max
+            stream, request, mark, send=send, sink=sink, pages_max=provider.limits.pages_max
         )
     raise AssertionError("time is up with a CallLost")
 
@@ -70,7 +80,13 @@ def within(seconds: float) -> Iterator[None]:
 
 
 async def _all_pages(
-    stream: Stream, first: Request, cursor: str | None, *, send: Send, sink: Sink, pages_max: int
+    stream: Stream,
+    first: Request,
+    mark: Watermark | None,
+    *,
+    send: Send,
+    sink: Sink,
+    pages_max: int,
 ) -> Fetched:
     pages = records = 0
     declared: int | None = None
@@ -80,12 +96,12 @@ async def _all_pages(
     while request is not None:
         seen.add(_identity(request))
         response = await send(request)
-        taken = await page.take(stream, response, cursor, sink)
+        taken = await page.take(stream, response, mark, sink)
         if _counts_pages(stream) and taken.records and taken.digest == last:
             raise _repeats(response)
         last = taken.digest if taken.records else last
-        cursor = taken.cursor
-        declared = declared if taken.declared is None else taken.declared
+        if taken.records or declared is None:  # past the last record some say that there are none
+            declared = _least(declared, taken.declared)
         pages, records = pages + 1, records + taken.records
         request = paging.following(
             stream.paging,
@@ -98,8 +114,16 @@ async def _all_pages(
         )
         if request is not None:
             _refuse_endless(request, response, seen, pages, pages_max)
-    kept = cursor if stream.cursor else None
-    return Fetched(pages=pages, records=records, cursor=kept, declared=declared)
+    if mark is None:
+        return Fetched(pages=pages, records=records, cursor=None, declared=declared)
+    return Fetched(
+        pages=pages, records=records, cursor=mark.cursor, declared=declared, ahead=mark.ahead
+    )
+
+
+def _least(before: int | None, said: int | None) -> int | None:
+    """What is added while pages come is for the next fetch, whatever later pages say."""
+    return min((each for each in (before, said) if each is not None), default=None)
 
 
 def _refuse_endless(

@@ -13,6 +13,7 @@ import pytest
 from daemon.store import differences, versions
 from daemon.store.core import Position, Store
 from daemon.store.schema import StoreUnusable
+from daemon.store.told import Told
 from events.terms import Mode
 
 SECRET = b"of the tenant"
@@ -172,6 +173,19 @@ def test_what_was_visible_still_is_and_goes_on_where_it_was(store):
         ("acme/weather", 3, 7),
         ("umbrella/weather", 1, 9),
     ]
+
+
+def test_a_version_from_before_agrees_with_whatever_tells_its_records_apart(store):
+    there = {"version": 11, "mode": Mode.INCREMENTAL, "secret": SECRET}
+    draft = store.begin(1, "weather", "days", primary_key=("rain",), follows="rain", **there)
+    assert draft.was is None
+    store.compare(draft, None)
+    store.accept(draft)
+    assert store.position(1, "days").cursor == '"c8"'
+    again = store.begin(
+        1, "weather", "days", primary_key=("id",), follows="id", **{**there, "version": 12}
+    )
+    assert again.was == Told(key=("rain",), cursor="rain")
 
 
 def test_a_draft_that_was_recorded_is_accepted_and_another_dropped(store):

@@ -90,13 +90,15 @@ class NoteCall(Struct, frozen=True, kw_only=True):
 class DayCount(Struct, frozen=True, kw_only=True):
     """How many records a day brought, and how many of it are in force.
 
-    The provider itself `declared` so many; it is `repeated` where all that it brought lies in
+    So many of those that it brought are `duplicates`: they repeat another one's key. The provider
+    itself `declared` so many; it is `repeated` where all that it brought lies in
     another day already, unchanged.
     """
 
     day: date
     fetched: int
     before: int
+    duplicates: int = 0
     declared: int | None = None
     repeated: bool = False
 
@@ -114,12 +116,14 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """What was seen of an answer besides its counts, for guards to judge.
 
     The provider itself `declared` so many records; so many `fields` that every record had are in
-    none any more, or of another type in all. `days` are those that came, of a window stream.
+    none any more, or of another type in all. `days` are those that came, of a window stream. An
+    incremental stream came `whole` where it was fetched anew: what is absent is gone.
     """
 
     declared: int | None = None
     fields: int = 0
     days: tuple[DayCount, ...] = ()
+    whole: bool = False
 
 
 NO_EVIDENCE = Evidence()

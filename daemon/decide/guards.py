@@ -6,23 +6,25 @@ is the one that counts:
 | guard      | doubts                                                              | of streams |
 |------------|---------------------------------------------------------------------|------------|
 | empty      | no records where there were some                                    | full, days |
-| incomplete | fewer records than the provider itself says there are               | all, days  |
+| incomplete | fewer different records than the provider itself says there are     | all, days  |
 | schema     | fields that every record had are in none, or of another type in all | all        |
 | shrunk     | too large a part of the rows in force is missing                    | full, days |
 | duplicates | too many records that repeat another one's key                      | all        |
 | stale      | the same for too long; of a day, only what lies in another day      | full, days |
 
 Of an incremental stream absence means nothing: an empty delta is normal, nothing shrinks, nothing
-is stale. Where a provider itself says that there are no records, none is what it means.
+is stale. Where a provider itself says that there are no records, none is what it means. What
+repeats another record's key is none of those that it says there are, but where as many may do so.
 """
 
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.commands import DayCount, Evidence
 from events.schema import RecordsCaptured
-from events.terms import FailureClass, Guard, Mode, Reaction, StreamPolicy
+from events.terms import FailureClass, Guard, GuardPolicy, Mode, Reaction, StreamPolicy
 from projections.streams import Stream
 
 
@@ -50,7 +52,13 @@ def of_answer(
     declared: StreamPolicy,
     now: datetime,
 ) -> Doubt | None:
-    """The first doubt about a whole answer. `declared` is the stream's policy."""
+    """The first doubt about a whole answer. `declared` is the stream's policy.
+
+    Of an incremental stream that was fetched anew it cannot say how much may be missing.
+    """
+    if evidence.whole:
+        judged = replace(declared.guards, shrunk=GuardPolicy().shrunk)
+        declared = replace(declared, mode=Mode.FULL, guards=judged)
     guards = declared.guards
     full = declared.mode is Mode.FULL
     missing = _part(before.rows - offered.rows, before.rows)
@@ -58,8 +66,9 @@ def of_answer(
     since = before.changed_at
     if full and _is_empty(offered.rows, before.rows, evidence.declared, declared):
         return Doubt(guard=Guard.EMPTY, reaction=declared.empty)
-    if _is_incomplete(offered.fetched, evidence.declared, declared):
-        return _incomplete(offered.fetched, evidence.declared, declared)
+    came = _came(offered.fetched, offered.duplicates, declared)
+    if _is_incomplete(came, evidence.declared, declared):
+        return _incomplete(came, evidence.declared, declared)
     if guards.schema is not Reaction.ACCEPT and evidence.fields:
         return Doubt(guard=Guard.SCHEMA, reaction=guards.schema, fields=evidence.fields)
     if full and offered.rows and _is_shrunk(missing, before.rows, declared):
@@ -82,8 +91,9 @@ def of_day(count: DayCount, declared: StreamPolicy) -> Doubt | None:
     guards, missing = declared.guards, _part(count.before - count.fetched, count.before)
     if _is_empty(count.fetched, count.before, count.declared, declared):
         return Doubt(guard=Guard.EMPTY, reaction=declared.empty, count=count)
-    if _is_incomplete(count.fetched, count.declared, declared):
-        return _incomplete(count.fetched, count.declared, declared, count)
+    came = _came(count.fetched, count.duplicates, declared)
+    if _is_incomplete(came, count.declared, declared):
+        return _incomplete(came, count.declared, declared, count)
     if count.fetched and _is_shrunk(missing, count.before, declared):
         return _shrunk(missing, declared, count)
     if guards.stale is not Reaction.ACCEPT and count.repeated:
@@ -96,17 +106,23 @@ def _is_empty(rows: int, before: int, said: int | None, declared: StreamPolicy) 
     return declared.empty is not Reaction.ACCEPT and rows == 0 and before > 0 and said != 0
 
 
-def _is_incomplete(fetched: int, said: int | None, declared: StreamPolicy) -> bool:
-    return declared.guards.incomplete is not Reaction.ACCEPT and said is not None and fetched < said
+def _came(fetched: int, duplicates: int, declared: StreamPolicy) -> int:
+    """How many of those that there are came: half an answer, twice, is half an answer."""
+    allowed = duplicates <= declared.guards.duplicates_share * fetched
+    return fetched if allowed else fetched - duplicates
+
+
+def _is_incomplete(came: int, said: int | None, declared: StreamPolicy) -> bool:
+    return declared.guards.incomplete is not Reaction.ACCEPT and said is not None and came < said
 
 
 def _incomplete(
-    fetched: int, said: int | None, declared: StreamPolicy, count: DayCount | None = None
+    came: int, said: int | None, declared: StreamPolicy, count: DayCount | None = None
 ) -> Doubt:
     return Doubt(
         guard=Guard.INCOMPLETE,
         reaction=declared.guards.incomplete,
-        share=_part((said or 0) - fetched, said or 0),
+        share=_part((said or 0) - came, said or 0),
         declared=said,
         count=count,
     )

@@ -14,6 +14,7 @@ from daemon.store import doubts, drafts, heads, outbox, schema, versions, views
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
 from daemon.store.schema import StoreUnusable
+from daemon.store.told import Told
 from daemon.store.versions import Page
 from events.terms import Mode
 from events.writer import FULL
@@ -74,8 +75,12 @@ class Store:
         mode: Mode,
         primary_key: tuple[str, ...],
         secret: bytes,
+        follows: str | None = None,
     ) -> Draft:
-        """Open a draft; what an earlier one of this stream left behind is accepted or dropped."""
+        """Open a draft; what an earlier one of this stream left behind is accepted or dropped.
+
+        The cursor `follows` that field.
+        """
         with self._writing():
             self._connection.execute(
                 "INSERT OR IGNORE INTO stream (connection, provider, name) VALUES (?, ?, ?)",
@@ -91,6 +96,7 @@ class Store:
             if stream_id in self._holds:
                 doubts.hold(self._connection, stream_id, self._holds[stream_id])
             heads.drop(self._connection, stream_id)
+            was = heads.current(self._connection, stream_id).told
         self._owed.pop(stream_id, None)
         self._holds.pop(stream_id, None)
         return Draft(
@@ -101,6 +107,8 @@ class Store:
             name=stream,
             primary_key=primary_key,
             secret=secret,
+            told=Told(key=primary_key, cursor=follows),
+            was=was,
         )
 
     def stage(self, draft: Draft, records: list[dict[str, Any]], day: str | None = None) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from daemon.store import heads, profiles, rows, views, windows
 from daemon.store.profiles import Groups, Profile
 from daemon.store.quarantine import Offer
+from daemon.store.told import Told
 from events.terms import Mode
 
 SHAPES_MAX = 1000  # sets of field names; past this only the body holds what is new
@@ -29,7 +30,8 @@ class Draft(Struct, kw_only=True):
     """One stream's records on their way in. `stream` is the store's own id of it.
 
     `batches` are by day in a window stream: those that count as completely fetched, once all is
-    compared. Any other stream has one, under None.
+    compared. Any other stream has one, under None. Its records are `told` apart and followed by
+    those fields; the version in force `was`, where that is known.
     """
 
     stream: int
@@ -39,6 +41,8 @@ class Draft(Struct, kw_only=True):
     name: str
     primary_key: tuple[str, ...]
     secret: bytes
+    told: Told | None = None
+    was: Told | None = None
     batches: dict[str | None, Batch] = {}
 
     @property
@@ -52,14 +56,16 @@ class Draft(Struct, kw_only=True):
 
 
 class DayCount(Struct, frozen=True, kw_only=True):
-    """How many records a day brought, repeated ones too, and how many current ones it has.
+    """How many records a day brought, and how many current ones it has.
 
-    It is `repeated` where all that it brought lies in other days, unchanged.
+    So many of what it brought are `duplicates`: they repeat a key of that day. It is `repeated`
+    where all that it brought lies in other days, unchanged.
     """
 
     day: str
     fetched: int
     before: int
+    duplicates: int = 0
     repeated: bool = False
 
 
@@ -122,11 +128,13 @@ def days(connection: sqlite3.Connection, draft: Draft) -> list[DayCount]:
     """Each registered day, in order."""
     before = windows.count(connection, draft.stream, draft.days)
     repeated = windows.repeated(connection, draft.stream)
+    different = windows.different(connection, draft.stream)
     return [
         DayCount(
             day=day,
             fetched=draft.batches[day].fetched,
             before=before.get(day, 0),
+            duplicates=draft.batches[day].fetched - different.get(day, 0),
             repeated=day in repeated,
         )
         for day in draft.days
@@ -142,7 +150,8 @@ def compare(
     """Say what the draft changes, and keep its cursor and its columns' types beside it.
 
     Called only once everything has been fetched: then absence removes, where a stream is full, or
-    inside the registered days. A cursor or types of None leave those before in force.
+    inside the registered days. A cursor or types of None leave those before in force, unless that
+    cursor is of another field.
     """
     names = {"stream": draft.stream, "version": draft.version}
     with connection:
@@ -180,11 +189,12 @@ def compare(
         kept = heads.Head(
             count=offer.rows,
             digest=digest,
-            cursor=cursor or before.cursor,
+            cursor=cursor or (before.cursor if before.told in (None, draft.told) else None),
             types=before.types if types is None else msgspec.json.encode(types).decode(),
             profile=profiles.carried(
                 before.profile, profiles.known(seen), whole=draft.mode is Mode.FULL
             ),
+            told=draft.told,
         )
         heads.put(connection, draft.stream, draft.version, kept, offer)
     return _difference(offer, len(broken))

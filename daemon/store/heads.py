@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from daemon.store import profiles, rows
+from daemon.store import profiles, rows, told
 from daemon.store.quarantine import Offer
+from daemon.store.told import Told
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -18,6 +19,7 @@ class Head(Struct, frozen=True, kw_only=True):
     cursor: str | None = None
     types: str | None = None
     profile: profiles.Known | None = None
+    told: Told | None = None
 
 
 def current(connection: sqlite3.Connection, stream: int) -> Head:
@@ -29,7 +31,8 @@ def current(connection: sqlite3.Connection, stream: int) -> Head:
 def of(connection: sqlite3.Connection, stream: int, version: int) -> Head | None:
     """Of that version; None where it is not kept."""
     row = connection.execute(
-        "SELECT rows, digest, cursor, types, profile FROM version WHERE stream = ? AND version = ?",
+        "SELECT rows, digest, cursor, types, profile, told FROM version "
+        "WHERE stream = ? AND version = ?",
         (stream, version),
     ).fetchone()
     if row is None:
@@ -40,6 +43,7 @@ def of(connection: sqlite3.Connection, stream: int, version: int) -> Head | None
         cursor=row[2],
         types=row[3],
         profile=profiles.read(row[4]),
+        told=told.read(row[5]),
     )
 
 
@@ -52,8 +56,9 @@ def put(
 ) -> None:
     """Keep it of a version, and of one that was compared what accepting that changes."""
     connection.execute(
-        "INSERT INTO version (stream, version, rows, digest, cursor, types, profile, offer) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO version "
+        "(stream, version, rows, digest, cursor, types, profile, told, offer) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stream,
             version,
@@ -62,6 +67,7 @@ def put(
             kept.cursor,
             kept.types,
             profiles.written(kept.profile),
+            told.written(kept.told),
             msgspec.json.encode(offer).decode() if offer else None,
         ),
     )

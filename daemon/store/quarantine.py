@@ -167,8 +167,9 @@ _HOLD = (
     WHERE stream = :stream AND version = :version
     """,
     """
-    INSERT INTO quarantine (stream, version, base, rows, digest, cursor, types, profile, offer)
-    SELECT stream, version, head, rows, digest, cursor, types, profile, offer
+    INSERT INTO quarantine
+    (stream, version, base, rows, digest, cursor, types, profile, told, offer)
+    SELECT stream, version, head, rows, digest, cursor, types, profile, told, offer
     FROM version JOIN stream ON stream.id = version.stream
     WHERE stream = :stream AND version = :version
     """,
@@ -189,8 +190,8 @@ _STAGE = (
     SELECT stream, :version, record, day FROM heldmove WHERE stream = :stream
     """,
     """
-    INSERT INTO version (stream, version, rows, digest, cursor, types, profile, offer)
-    SELECT stream, :version, rows, digest, cursor, types, profile, offer
+    INSERT INTO version (stream, version, rows, digest, cursor, types, profile, told, offer)
+    SELECT stream, :version, rows, digest, cursor, types, profile, told, offer
     FROM quarantine WHERE stream = :stream
     """,
 )

@@ -60,6 +60,12 @@ def hold_versions(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def know_fields_of_keys_and_cursors(db: sqlite_utils.Database) -> None:
+    for statement in _TOLD:
+        db.execute(statement)
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open, or make, the one writing connection of the store; in memory where `path` is None."""
     try:
@@ -261,6 +267,12 @@ _QUARANTINE = (
         offer   TEXT NOT NULL
     ) STRICT
     """,
+)
+
+_TOLD = (
+    # JSON: by which fields its records are told apart and followed; NULL in versions from before.
+    "ALTER TABLE version ADD COLUMN told TEXT",
+    "ALTER TABLE quarantine ADD COLUMN told TEXT",
 )
 
 _TEMPORARY = (

@@ -54,8 +54,9 @@ class Storage:
         mode: Mode,
         primary_key: tuple[str, ...],
         secret: bytes,
+        follows: str | None = None,
     ) -> Draft:
-        call = partial(self._store.begin, connection, provider, stream)
+        call = partial(self._store.begin, connection, provider, stream, follows=follows)
         return await self._run(
             partial(call, version=version, mode=mode, primary_key=primary_key, secret=secret)
         )

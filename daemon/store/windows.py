@@ -31,6 +31,11 @@ def count(connection: sqlite3.Connection, stream: int, days: Collection[str]) ->
     return dict(found.fetchall())
 
 
+def different(connection: sqlite3.Connection, stream: int) -> dict[str, int]:
+    """How many keys came in each day; one in which none did is left out."""
+    return dict(connection.execute(_DIFFERENT, {"stream": stream}).fetchall())
+
+
 def repeated(connection: sqlite3.Connection, stream: int) -> set[str]:
     """The days of which all that was staged lies in other days, unchanged."""
     return {day for (day,) in connection.execute(_REPEATED, {"stream": stream})}
@@ -83,6 +88,10 @@ _COUNT = """
     SELECT day, count(*) FROM record
     WHERE stream = :stream AND until IS NULL AND day IN (SELECT value FROM json_each(:days))
     GROUP BY day
+"""
+
+_DIFFERENT = """
+    SELECT day, count(*) FROM staged WHERE stream = :stream AND day IS NOT NULL GROUP BY day
 """
 
 _REPEATED = """

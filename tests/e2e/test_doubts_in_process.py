@@ -9,6 +9,7 @@ import trio
 from daemon import commands
 from daemon.exchange import Response
 from daemon.guard_file import Guards
+from daemon.paging_file import PagePaging
 from daemon.provider_file import ProviderFile
 from daemon.restoring import Wish
 from daemon.restoring_words import NotBack
@@ -311,3 +312,36 @@ async def test_what_is_held_while_its_connection_is_removed_is_not_left_behind(s
     await trio.sleep(60)
     held = source.store._connection.execute("SELECT count(*) FROM quarantine").fetchone()
     assert held == (0,)
+
+
+def paged():
+    return Source(
+        Stream(
+            path="/items",
+            primary_key=("id",),
+            records="rows",
+            total="total",
+            paging=PagePaging(param="page"),
+        )
+    )
+
+
+@scene(paged)
+async def test_a_page_that_comes_in_place_of_another_is_noticed(source, daemon):
+    """There are as many records as the provider says, and a third of what it has is missing."""
+
+    def answers(query):
+        page = int(query["page"])
+        page = 1 if page == 3 and flawed else page
+        ids = range((page - 1) * 100, page * 100) if page <= 3 else ()
+        return {"rows": [{"id": each} for each in ids], "total": 300}
+
+    source.answers, flawed = answers, False
+    await source.sync(daemon)
+    assert len(source.shown()) == 300
+    flawed = True
+    ended = await source.sync(daemon)
+    assert isinstance(ended, SyncFailed)
+    assert "some came twice" in ended.message
+    assert source.events(RecordsRefused)[-1].event.guard is Guard.INCOMPLETE
+    assert len(source.shown()) == 300

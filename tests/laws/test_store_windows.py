@@ -179,14 +179,17 @@ class AgainstTheModel:
 
     def check_days(self, draft, sync, before):
         staged, registered = arrived(sync)
+        by_key = {
+            day: {each["id"]: each for came, each in staged if came == day} for day in registered
+        }
+        fetched = {day: sum(came == day for came, _ in staged) for day in registered}
         assert self.store.days(draft) == [
             DayCount(
                 day=day,
-                fetched=sum(came == day for came, _ in staged),
+                fetched=fetched[day],
                 before=len(before.days.get(day, {})),
-                repeated=repeats(
-                    before, day, {each["id"]: each for came, each in staged if came == day}
-                ),
+                duplicates=fetched[day] - len(by_key[day]),
+                repeated=repeats(before, day, by_key[day]),
             )
             for day in sorted(registered)
         ]
@@ -340,11 +343,12 @@ def test_a_day_that_is_empty_where_there_was_data_can_be_seen_and_refused(store)
     captured(store, 5, {D1: [1, 2], D2: [3]})
     draft = begun(store, 6)
     store.stage(draft, [], D1)
-    store.stage(draft, [{"id": 3}, {"id": 4}], D2)
+    store.stage(draft, [{"id": 3}, {"id": 4}, {"id": 4}], D2)
+    store.stage(draft, [{"id": 3}], D2)
     store.stage(draft, [], D3)
     assert store.days(draft) == [
         DayCount(day=D1, fetched=0, before=2),
-        DayCount(day=D2, fetched=2, before=1),
+        DayCount(day=D2, fetched=4, before=1, duplicates=2),
         DayCount(day=D3, fetched=0, before=0),
     ]
     store.drop_day(draft, D1)

@@ -189,6 +189,31 @@ def test_fewer_than_the_provider_itself_says_are_refused(mode):
 
 
 @pytest.mark.requirement("B5")
+@pytest.mark.parametrize("mode", [*Mode])
+def test_records_that_repeat_a_key_make_nothing_whole_unless_as_many_may(mode):
+    """Page 1 in place of page 3 is as many records as there are, and a third of them missing."""
+    twice = answer(200, fetched=300, duplicates=100, evidence={"declared": 300})
+    event = outcome(at(mode=mode), twice)
+    assert (event.guard, event.fetched, event.share) == (Guard.INCOMPLETE, 300, 0.3333)
+    assert doubted(at(mode=mode, duplicates_share=0.33), twice) is Guard.INCOMPLETE
+    assert doubted(at(mode=mode, duplicates_share=0.34), twice) is None
+    assert doubted(at(mode=mode, duplicates_share=1.0), twice) is None
+    more = answer(300, fetched=400, duplicates=100, evidence={"declared": 300})
+    assert doubted(at(mode=mode), more) is None
+    one = answer(999_999, fetched=1_000_000, duplicates=1, evidence={"declared": 1_000_000})
+    assert doubted(at(mode=mode), one) is Guard.INCOMPLETE
+
+
+@pytest.mark.requirement("B5")
+def test_a_page_that_comes_twice_makes_no_day_whole():
+    declared = StreamPolicy(name="days", mode=Mode.WINDOW)
+    doubt = guards.of_day(count(fetched=4, duplicates=2, declared=4), declared)
+    assert doubt is not None
+    assert (doubt.guard, doubt.share) == (Guard.INCOMPLETE, 0.5)
+    assert guards.of_day(count(fetched=4, duplicates=2, declared=2), declared) is None
+
+
+@pytest.mark.requirement("B5")
 def test_that_there_is_nothing_is_told_from_a_source_that_is_dead():
     """Complete with no records, as the source says, is an answer; silence about it is none."""
     assert doubted(at(), answer(0)) is Guard.EMPTY
@@ -204,6 +229,15 @@ def test_the_first_guard_that_doubts_counts():
     for number, guard in enumerate(expected):
         believed = {each.value: ACCEPT for each in expected[:number]}
         assert doubted(at(**{**policy, **believed}), everything) is guard
+
+
+@pytest.mark.requirement("B5")
+def test_a_delta_that_was_fetched_anew_is_looked_at_as_a_whole():
+    """Its primary key is another: what is absent would go, so too much of it must not be."""
+    scene = at(mode=Mode.INCREMENTAL, shrunk=ACCEPT)
+    assert doubted(scene, answer(49, evidence={"whole": True})) is Guard.SHRUNK
+    assert doubted(scene, answer(0, evidence={"whole": True})) is Guard.EMPTY
+    assert doubted(scene, answer(50, evidence={"whole": True})) is None
 
 
 # -- what becomes of it ---------------------------------------------------------------------------

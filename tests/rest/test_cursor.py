@@ -1,8 +1,14 @@
 """Does the next fetch go on where the last one ended?"""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from daemon import watermark
+from daemon.exchange import Response
 from daemon.store import rows
+from daemon.stream_file import Cursor
+from daemon.watermark import Watermark
 from events.terms import FailureClass
 from tests.rest.provider import (
     Asked,
@@ -12,6 +18,7 @@ from tests.rest.provider import (
 )
 
 ROWS = [{"id": number} for number in range(5)]
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MALFORMED = FailureClass.MALFORMED
 
 
@@ -37,6 +44,24 @@ def at(*values):
 async def test_the_cursor_is_the_greatest_value_seen_and_keeps_its_type(cursor, values, then):
     done, _ = await fetched(ok(at(*values)), SINCE, cursor)
     assert done.fetched.cursor == then
+
+
+@pytest.mark.parametrize(
+    ("cursor", "pages", "then", "ahead"),
+    [
+        (None, [["2026-02-01", "2099-01-01", "2026-03-01"]], '"2026-03-01"', 1),
+        ('"2026-02-01"', [["2099-01-01"], ["2098-01-01"]], '"2026-02-01"', 2),
+        (None, [["2099-01-01"]], None, 1),
+        (None, [[], ["2026-03-02"]], '"2026-03-02"', 0),
+        ('"2026-03-01"', [["2026-02-01"]], '"2026-03-01"', 0),
+    ],
+)
+def test_the_cursor_does_not_run_ahead_of_the_clock(cursor, pages, then, ahead):
+    declared = Cursor(field="meta.at", param="since")
+    mark = Watermark(declared=declared, cursor=cursor, now=NOW)
+    for page in pages:
+        watermark.rise(mark, at(*page), Response(status=200, headers={}, body=b"", duration_ms=1))
+    assert (mark.cursor, mark.ahead) == (then, ahead)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,15 @@ def test_a_threshold_alone_makes_a_guard_look():
     assert policy(Guards(), Mode.FULL).duplicates is ACCEPT
 
 
+def test_records_that_repeat_a_key_are_expected_only_where_the_file_says_so():
+    def share(**said):
+        return guard_file.policy(Guards(**said), Mode.FULL).duplicates_share
+
+    assert share() == share(duplicates=QUARANTINE) == 0
+    assert share(duplicates=ACCEPT) == 1
+    assert share(duplicates=ACCEPT, duplicates_share=0.1) == share(duplicates_share=0.1) == 0.1
+
+
 INCREMENTAL = 'mode = "incremental"\n'
 WINDOW = 'mode = "window"\nparams = {day = "{day}"}\nwindow = {}\n'
 
@@ -184,6 +193,20 @@ def test_every_doubt_has_a_sentence_that_says_what_to_do(guard):
     assert guard is Guard.EMPTY or "`rounds data quarantine list`" in told(refused)
 
 
+def test_what_came_twice_is_told_apart_from_what_did_not_come():
+    refused = RecordsRefused(
+        stream="days",
+        version=9,
+        cause=FailureClass.MALFORMED,
+        fetched=300,
+        rows=300,
+        guard=Guard.INCOMPLETE,
+        declared=300,
+    )
+    assert 'say guards.duplicates = "accept" in its file' in told(refused)
+    assert "twice" not in told(msgspec.structs.replace(refused, fetched=299))
+
+
 # -- how many there are, as an answer says --------------------------------------------------------
 
 
@@ -223,8 +246,19 @@ def test_a_large_list_is_read_some_records_at_a_time_where_the_number_lies_besid
     assert json_place.apart(Stream(**PLAIN, records="rows", total=total), None) == apart
 
 
-async def test_the_last_page_that_says_how_many_there_are_counts():
-    pages = [(20, 21), (20, None), (1, 22)]
+@pytest.mark.parametrize(
+    ("pages", "declared"),
+    [
+        ([(20, 41), (20, None), (1, 42)], 41),
+        ([(20, 42), (20, 41), (1, 42)], 41),
+        ([(20, None), (20, 41), (1, None)], 41),
+        ([(20, 40), (20, 40), (0, 0)], 40),
+        ([(0, 0)], 0),
+        ([(0, None)], None),
+    ],
+)
+async def test_the_least_that_a_page_with_records_says_counts(pages, declared):
+    """What is added meanwhile is for the next time; past the last record some say that none are."""
 
     async def send(request):
         rows, total = pages[int(request.params["page"]) - 1]
@@ -235,4 +269,4 @@ async def test_the_last_page_that_says_how_many_there_are_counts():
     stream = Stream(**PLAIN, records="rows", total="total", paging=paging)
     file = ProviderFile(name="weather", base_url="https://a.example", streams={"days": stream})
     fetched = await rest.fetch(file, "days", None, send, ignored)
-    assert (fetched.records, fetched.declared) == (41, 22)
+    assert (fetched.records, fetched.declared) == (sum(rows for rows, _ in pages), declared)
