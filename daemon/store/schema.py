@@ -60,6 +60,13 @@ def hold_versions(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def know_days_beside(db: sqlite_utils.Database) -> None:
+    """Reads no record: nothing is known yet of the days that they came in beside their own."""
+    for statement in _BESIDE:
+        db.execute(statement)
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open, or make, the one writing connection of the store; in memory where `path` is None."""
     try:
@@ -263,6 +270,23 @@ _QUARANTINE = (
     """,
 )
 
+_BESIDE = (
+    """
+    CREATE TABLE beside (
+        stream INTEGER NOT NULL,
+        key    TEXT NOT NULL,  -- of a current record
+        day    TEXT NOT NULL,  -- that it came in, and that has not come whole without it since
+        PRIMARY KEY (stream, key, day)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX besideday ON beside (stream, day)",
+    "CREATE TABLE besidestaged (stream INTEGER, version INTEGER, key TEXT, day TEXT) STRICT",
+    "CREATE TABLE besideheld (stream INTEGER, version INTEGER, key TEXT, day TEXT) STRICT",
+    # JSON: fields that a view gets, once this version is in force.
+    "ALTER TABLE version ADD COLUMN fields TEXT",
+    "ALTER TABLE quarantine ADD COLUMN fields TEXT",
+)
+
 _TEMPORARY = (
     "CREATE TEMP TABLE page (key TEXT PRIMARY KEY, digest BLOB, body TEXT) WITHOUT ROWID",
     """
@@ -270,4 +294,5 @@ _TEMPORARY = (
         stream INTEGER, record INTEGER, PRIMARY KEY (stream, record)
     ) WITHOUT ROWID
     """,
+    "CREATE TEMP TABLE kept (stream INTEGER, record INTEGER, PRIMARY KEY (stream, record))",
 )

@@ -44,6 +44,7 @@ class Lives:
     def pending(self, version=None):
         """How many rows wait to be accepted: of one version, or of all."""
         waiting = "SELECT version FROM staged UNION ALL SELECT version FROM moved"
+        waiting += " UNION ALL SELECT version FROM besidestaged"
         found = self.store._connection.execute(waiting)
         return sum(version in (None, each) for (each,) in found)
 
