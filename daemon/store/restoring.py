@@ -8,8 +8,8 @@ successor in force, comes back. So the work is that of the difference, however l
     begin ─► stage, some rows at a time ─► conclude ─► RolledBack durable ─► accept
 
 In which of its days a row of a window lies is part of a version, and goes back with it: the next
-sync would else remove it where that day comes without it. What is noted beside a row stays, until
-its days come again (see daemon/store/windows.py): it is never seen, and removes nothing.
+sync would else remove it where that day comes without it. What is noted beside a row stays (see
+daemon/store/windows.py): it is never seen, and the next sync puts it right.
 """
 
 import sqlite3

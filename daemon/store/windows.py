@@ -9,15 +9,16 @@ noted beside it (`beside`): where it really moved, it is not lost once its own d
 |----------------|--------------------|--------------------------|---------------------------|
 | came           | its own day, too   | its own day              | days that did not come    |
 | came           | other days alone   | the last of them         | days that did not come    |
-| came           | none               | the newest beside it, or | the others of those that  |
-|                |                    | is gone where none is    | did not come              |
+| came           | none               | the newest beside it, or | days that did not come    |
+|                |                    | is gone where none is    |                           |
 | did not come   | other days         | its own day              | days that did not come,   |
 |                |                    |                          | and the last that it did  |
 | did not come   | none               | its own day              | days that did not come    |
-| has none yet   | some               | the last of them         | none                      |
+| has none yet   | some               | the last of them         | days that did not come    |
 
 Where a record lies is part of a version: an unchanged one that moves is written anew. What is
-beside it is no part, and never seen: it does no more than keep a record from being removed.
+beside it is no part, and never seen: it does no more than keep a record from being removed. So a
+rollback leaves it: it is what it was once the days that came in vain have come again.
 
 While a draft is filled, `staged` holds what each of its days brought, unchanged records too
 (without a body), so that a day can be forgotten again. Settling leaves of each key what came last,
@@ -146,12 +147,6 @@ _SETTLED = (
     """
     DELETE FROM beside WHERE stream = :stream AND key IN (
         SELECT key FROM staged WHERE stream = :stream AND version = :version AND body IS NULL
-    )
-    """,
-    """
-    DELETE FROM beside WHERE stream = :stream AND (key, day) IN (
-        SELECT record.key, moved.day FROM moved JOIN record ON record.id = moved.record
-        WHERE moved.stream = :stream AND moved.version = :version
     )
     """,
     """

@@ -69,6 +69,39 @@ class Lives:
         ).fetchall()
 
 
+def lying_after(lies, came, fetched):
+    """Where records lie after some days came whole: key → (its day, other days that it came in).
+
+    `came` is (day, key), in order.
+    """
+    after = {}
+    for key in lies.keys() | {each for _, each in came}:
+        own, others = lies.get(key, (None, frozenset()))
+        days, others = [day for day, each in came if each == key], others - {*fetched}
+        if own is None:
+            own = days[-1] if days else None
+        elif own not in fetched:
+            others |= {*days[-1:]}
+        elif own not in days:
+            left = days[-1:] or sorted(others)[-1:]
+            if not left:
+                continue
+            (own,) = left
+        after[key] = own, others
+    return after
+
+
+def besides(store, connection=1):
+    """(key, day) of what came in another day than its own, as it is noted."""
+    return set(
+        store._connection.execute(
+            "SELECT CAST(key AS INTEGER), day FROM beside JOIN stream ON stream.id = beside.stream "
+            "WHERE connection = ?",
+            (connection,),
+        )
+    )
+
+
 def text_of(record):
     return json.dumps(record, sort_keys=True)
 
