@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from daemon.store import doubts, drafts, heads, outbox, schema, versions, views
+from daemon.store import doubts, drafts, heads, outbox, schema, versions
 from daemon.store.drafts import DayCount, Difference, Draft
 from daemon.store.outbox import Letter
 from daemon.store.schema import StoreUnusable
@@ -92,7 +92,6 @@ class Store:
             ).fetchone()
             if stream_id in self._owed:
                 heads.accept(self._connection, stream_id, self._owed[stream_id])
-                views.refresh(self._connection, provider, stream)
             if stream_id in self._holds:
                 doubts.hold(self._connection, stream_id, self._holds[stream_id])
             heads.drop(self._connection, stream_id)
@@ -145,7 +144,6 @@ class Store:
         with self._writing():
             for draft in accepted:
                 heads.accept(self._connection, draft.stream, draft.version)
-                views.refresh(self._connection, draft.provider, draft.name)
         for draft in accepted:
             del self._owed[draft.stream]
 
@@ -220,7 +218,6 @@ class Store:
                     )
                 if recorded > head and heads.knows(self._connection, stream, recorded):
                     heads.accept(self._connection, stream, recorded)
-                    views.refresh(self._connection, provider, name)
                 holding = held.get((connection, provider, name))
                 doubts.reconcile(self._connection, stream, holding)
         return heads.behind(self._connection, captured)

@@ -1,7 +1,7 @@
 """What did this sync fetch, and how does it differ from what is in force?"""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -147,7 +147,7 @@ def compare(
     cursor: str | None,
     types: Mapping[str, str] | None = None,
 ) -> Difference:
-    """Say what the draft changes, and keep its cursor and its columns' types beside it.
+    """Say what the draft changes; keep its cursor, its columns' types and new fields beside it.
 
     Called only once everything has been fetched: then absence removes, where a stream is full, or
     inside the registered days. A cursor or types of None leave those before in force, unless that
@@ -161,10 +161,7 @@ def compare(
             connection.execute(_REMOVE, names)
         elif draft.mode is Mode.WINDOW:
             windows.settle(connection, names, draft.days)
-        fields = dict.fromkeys(
-            name for batch in draft.batches.values() for shape in batch.shapes for name in shape
-        )
-        views.note_fields(connection, draft.provider, draft.name, fields)
+        fields = views.lacking(connection, draft.provider, draft.name, _fields(draft))
         added, changed, removed = connection.execute(COUNT, names).fetchone()
         (touched,) = connection.execute(_SEEN, names).fetchone()
         digest = rows.combine(
@@ -196,8 +193,13 @@ def compare(
             ),
             told=draft.told,
         )
-        heads.put(connection, draft.stream, draft.version, kept, offer)
+        heads.put(connection, draft.stream, draft.version, kept, offer=offer, fields=fields)
     return _difference(offer, len(broken))
+
+
+def _fields(draft: Draft) -> Iterator[str]:
+    """The names of all fields that were met, as they came; many of them again and again."""
+    return (name for batch in draft.batches.values() for shape in batch.shapes for name in shape)
 
 
 def _difference(offer: Offer, fields: int) -> Difference:

@@ -1,12 +1,12 @@
 """Which version is visible, and how does a draft become it? In the caller's transaction."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
 
-from daemon.store import profiles, rows, told
+from daemon.store import profiles, rows, told, views, windows
 from daemon.store.quarantine import Offer
 from daemon.store.told import Told
 
@@ -52,13 +52,18 @@ def put(
     stream: int,
     version: int,
     kept: Head,
+    *,
     offer: Offer | None = None,
+    fields: Iterable[str] = (),
 ) -> None:
-    """Keep it of a version, and of one that was compared what accepting that changes."""
+    """Keep it of a version, and of one that was compared what accepting that changes.
+
+    `fields` are those that its view has no columns for yet.
+    """
     connection.execute(
         "INSERT INTO version "
-        "(stream, version, rows, digest, cursor, types, profile, told, offer) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(stream, version, rows, digest, cursor, types, profile, told, offer, fields) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stream,
             version,
@@ -69,6 +74,7 @@ def put(
             profiles.written(kept.profile),
             told.written(kept.told),
             msgspec.json.encode(offer).decode() if offer else None,
+            msgspec.json.encode([*fields]).decode() if fields else None,
         ),
     )
 
@@ -105,8 +111,16 @@ def newest_day(connection: sqlite3.Connection, whose: int) -> str | None:
 
 
 def accept(connection: sqlite3.Connection, stream: int, version: int) -> None:
+    """Bring into force what was compared as `version`, and make its view show its fields."""
+    names = {"stream": stream, "version": version}
+    for statement in _REPLACE:
+        connection.execute(statement, names)
+    windows.settled(connection, stream, version)
+    provider, name, fields = connection.execute(_FIELDS, names).fetchone()
+    views.note_fields(connection, provider, name, msgspec.json.decode(fields or "[]"))
+    views.refresh(connection, provider, name)
     for statement in _ACCEPT:
-        connection.execute(statement, {"stream": stream, "version": version})
+        connection.execute(statement, names)
 
 
 def drop(connection: sqlite3.Connection, stream: int) -> None:
@@ -115,10 +129,15 @@ def drop(connection: sqlite3.Connection, stream: int) -> None:
         connection.execute(statement, {"stream": stream})
 
 
-_ACCEPT = (
+_REPLACE = (
     """
     UPDATE record SET until = :version WHERE id IN (
         SELECT replaces FROM staged WHERE stream = :stream AND version = :version
+    )
+    """,
+    """
+    UPDATE record SET until = :version WHERE id IN (
+        SELECT record FROM moved WHERE stream = :stream AND version = :version
     )
     """,
     """
@@ -127,19 +146,31 @@ _ACCEPT = (
     WHERE stream = :stream AND version = :version AND body IS NOT NULL
     """,
     """
-    UPDATE record SET day = moved.day FROM moved
-    WHERE moved.stream = :stream AND moved.version = :version AND record.id = moved.record
+    INSERT INTO record (stream, key, digest, since, body, day)
+    SELECT record.stream, key, digest, :version, body, nullif(moved.day, '')
+    FROM moved JOIN record ON record.id = moved.record
+    WHERE moved.stream = :stream AND moved.version = :version
     """,
+)
+
+_FIELDS = """
+    SELECT provider, name, fields FROM version JOIN stream ON stream.id = version.stream
+    WHERE version.stream = :stream AND version = :version
+"""
+
+_ACCEPT = (
     "UPDATE stream SET head = :version WHERE id = :stream",
     "DELETE FROM staged WHERE stream = :stream AND version = :version",
     "DELETE FROM moved WHERE stream = :stream AND version = :version",
-    "UPDATE version SET offer = NULL WHERE stream = :stream AND version = :version",
+    "UPDATE version SET offer = NULL, fields = NULL WHERE stream = :stream AND version = :version",
 )
 
 _DROP = (
     "DELETE FROM staged WHERE stream = :stream",
     "DELETE FROM moved WHERE stream = :stream",
+    "DELETE FROM besidestaged WHERE stream = :stream",
     "DELETE FROM seen WHERE stream = :stream",
+    "DELETE FROM kept WHERE stream = :stream",
     """
     DELETE FROM version
     WHERE stream = :stream AND version > (SELECT head FROM stream WHERE id = :stream)

@@ -167,9 +167,15 @@ _HOLD = (
     WHERE stream = :stream AND version = :version
     """,
     """
-    INSERT INTO quarantine
-    (stream, version, base, rows, digest, cursor, types, profile, told, offer)
-    SELECT stream, version, head, rows, digest, cursor, types, profile, told, offer
+    INSERT INTO besideheld (stream, version, key, day)
+    SELECT stream, version, key, day FROM besidestaged
+    WHERE stream = :stream AND version = :version
+    """,
+    """
+    INSERT INTO quarantine (
+        stream, version, base, rows, digest, cursor, types, profile, told, offer, fields
+    )
+    SELECT stream, version, head, rows, digest, cursor, types, profile, told, offer, fields
     FROM version JOIN stream ON stream.id = version.stream
     WHERE stream = :stream AND version = :version
     """,
@@ -190,8 +196,12 @@ _STAGE = (
     SELECT stream, :version, record, day FROM heldmove WHERE stream = :stream
     """,
     """
-    INSERT INTO version (stream, version, rows, digest, cursor, types, profile, told, offer)
-    SELECT stream, :version, rows, digest, cursor, types, profile, told, offer
+    INSERT INTO besidestaged (stream, version, key, day)
+    SELECT stream, :version, key, day FROM besideheld WHERE stream = :stream
+    """,
+    """
+    INSERT INTO version (stream, version, rows, digest, cursor, types, profile, told, offer, fields)
+    SELECT stream, :version, rows, digest, cursor, types, profile, told, offer, fields
     FROM quarantine WHERE stream = :stream
     """,
 )
@@ -199,6 +209,7 @@ _STAGE = (
 _DROP = (
     "DELETE FROM held WHERE stream = :stream AND version = coalesce(:version, version)",
     "DELETE FROM heldmove WHERE stream = :stream AND version = coalesce(:version, version)",
+    "DELETE FROM besideheld WHERE stream = :stream AND version = coalesce(:version, version)",
     "DELETE FROM quarantine WHERE stream = :stream AND version = coalesce(:version, version)",
 )
 

@@ -7,7 +7,9 @@ successor in force, comes back. So the work is that of the difference, however l
 
     begin ─► stage, some rows at a time ─► conclude ─► RolledBack durable ─► accept
 
-In which of its days an unchanged row of a window lies is no part of a version: it stays there.
+In which of its days a row of a window lies is part of a version, and goes back with it: the next
+sync would else remove it where that day comes without it. What is noted beside a row stays (see
+daemon/store/windows.py): it is never seen, and the next sync puts it right.
 """
 
 import sqlite3
@@ -183,8 +185,8 @@ _GONE = (
     """,
     f"""
     INSERT INTO moved (stream, version, record, day)
-    SELECT :stream, :version, gone.id, back.day
-    {_THEN} AND back.digest = gone.digest AND back.day IS NOT NULL AND back.day IS NOT gone.day
+    SELECT :stream, :version, gone.id, coalesce(back.day, '')
+    {_THEN} AND back.digest = gone.digest AND back.day IS NOT gone.day
     """,
 )
 

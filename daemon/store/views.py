@@ -18,17 +18,25 @@ RESERVED = re.compile(r"sqlite_.*|record_current|staged_key")
 """Names that SQLite keeps for itself, and our indexes': no view can have them."""
 
 
-def note_fields(
+def lacking(
     connection: sqlite3.Connection, provider: str, stream: str, names: Iterable[str]
-) -> None:
-    """Remember the fields that were met, as far as a view has room for them."""
+) -> list[str]:
+    """Those of the fields that the stream's view has no column for, as far as it has room."""
     known = {
         name
         for (name,) in connection.execute(
             "SELECT name FROM field WHERE provider = ? AND stream = ?", (provider, stream)
         )
     }
-    new = [name for name in names if name not in known][: FIELDS_MAX - len(known)]
+    new = dict.fromkeys(name for name in names if name not in known)
+    return [*new][: max(FIELDS_MAX - len(known), 0)]
+
+
+def note_fields(
+    connection: sqlite3.Connection, provider: str, stream: str, names: Iterable[str]
+) -> None:
+    """Remember the fields of what comes into force, as far as a view has room for them."""
+    new = lacking(connection, provider, stream, names)
     connection.executemany(
         "INSERT INTO field (provider, stream, name) VALUES (?, ?, ?)",
         [(provider, stream, name) for name in new],
@@ -38,7 +46,7 @@ def note_fields(
 def refresh(connection: sqlite3.Connection, provider: str, stream: str) -> None:
     """Make the stream's view anew if it lacks a field. Part of the caller's transaction.
 
-    What decides is the view as it stands: fields may have been noted by a sync that died.
+    What decides is the view as it stands: fields are noted for all connections of the provider.
     """
     fields = connection.execute(
         "SELECT name FROM field WHERE provider = ? AND stream = ? ORDER BY rowid LIMIT ?",

@@ -41,12 +41,15 @@ FIELDS = {"primary_key": ("id",), "empty": Reaction.ACCEPT}
 class Shop(InProcess):
     """One connection with a stream of each mode. While it is `broken`, the provider errs.
 
+    While it is `unfiltered`, it brings all days, whichever it was asked for.
+
     It shows the same to every life: what changes in a day is drawn from that day's number.
     """
 
     def __init__(self):
         super().__init__()
         self.broken = False
+        self.unfiltered = False
         self.down = False
         self.records = {}  # id → record; `updated` grows, as `news` wants it
         self.days = {}  # day → id → record
@@ -104,6 +107,8 @@ class Shop(InProcess):
         if self.down:
             return Response(status=400, headers={}, body=b"{}", duration_ms=1)
         found = self.answer(request)
+        if self.unfiltered and request.stream == DAILY:
+            found += [each for inside in self.days.values() for each in inside.values()]
         if self.broken:
             found = [{**each, "value": "?"} for each in found[::2]]
             found += [{"id": "bad", "value": "?", "updated": "2099-01-01T00:00:00Z"}]
@@ -161,7 +166,9 @@ def scene(test):
 # -- the law --------------------------------------------------------------------------------------
 
 DAYS = st.lists(
-    st.sampled_from(["good", "broken", "broken", "down", "there and back", "restart", "nothing"]),
+    st.sampled_from(
+        ["good", "broken", "unfiltered", "down", "there and back", "restart", "nothing"]
+    ),
     min_size=1,
     max_size=6,
 )
@@ -185,6 +192,7 @@ async def lived(days, *, taken_back):
             shop.pass_day(number)
             last = number > len(days)
             shop.broken, shop.down = taken_back and day == "broken", day == "down"
+            shop.unfiltered = taken_back and day == "unfiltered"
             if last and taken_back:
                 await back_and_forth(shop, daemon, last_good, days)
             if day not in {"restart", "nothing"}:
@@ -193,7 +201,7 @@ async def lived(days, *, taken_back):
                 now = daemon.journal.head.seq
                 await shop.back(daemon, last_good)
                 await shop.back(daemon, now)
-            if day == "good" and not any(each == "broken" for each in days[:number]):
+            if day == "good" and not {"broken", "unfiltered"} & {*days[:number]}:
                 last_good = daemon.journal.head.seq
             assert decoded(shop).connections == daemon.journal.world.connections
     return shop.holds(), {
@@ -219,6 +227,7 @@ async def back_and_forth(shop, daemon, to, days):
 @given(DAYS)
 @example(["good", "broken", "good", "restart", "broken"])
 @example(["broken"])
+@example(["good", "good", "good", "good", "unfiltered"])
 @settings(max_examples=25, deadline=None)
 def test_after_going_back_the_next_sync_ends_equal_to_a_run_that_never_broke(days):
     """Records, digest, cursor, newest day and days owed, of a stream of each mode; over restarts.

@@ -44,6 +44,7 @@ class Lives:
     def pending(self, version=None):
         """How many rows wait to be accepted: of one version, or of all."""
         waiting = "SELECT version FROM staged UNION ALL SELECT version FROM moved"
+        waiting += " UNION ALL SELECT version FROM besidestaged"
         found = self.store._connection.execute(waiting)
         return sum(version in (None, each) for (each,) in found)
 
@@ -66,6 +67,39 @@ class Lives:
             f"WHERE connection = ? AND name = ? AND {condition}",
             (*where, *values),
         ).fetchall()
+
+
+def lying_after(lies, came, fetched):
+    """Where records lie after some days came whole: key → (its day, other days that it came in).
+
+    `came` is (day, key), in order.
+    """
+    after = {}
+    for key in lies.keys() | {each for _, each in came}:
+        own, others = lies.get(key, (None, frozenset()))
+        days, others = [day for day, each in came if each == key], others - {*fetched}
+        if own is None:
+            own = days[-1] if days else None
+        elif own not in fetched:
+            others |= {*days[-1:]}
+        elif own not in days:
+            left = days[-1:] or sorted(others)[-1:]
+            if not left:
+                continue
+            (own,) = left
+        after[key] = own, others
+    return after
+
+
+def besides(store, connection=1):
+    """(key, day) of what came in another day than its own, as it is noted."""
+    return set(
+        store._connection.execute(
+            "SELECT CAST(key AS INTEGER), day FROM beside JOIN stream ON stream.id = beside.stream "
+            "WHERE connection = ?",
+            (connection,),
+        )
+    )
 
 
 def text_of(record):

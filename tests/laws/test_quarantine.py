@@ -14,7 +14,16 @@ from daemon.store import doubts, profiles, quarantine
 from daemon.store.core import Position, Store, StoreFull
 from daemon.store.profiles import Broken
 from events.terms import Mode
-from tests.laws.stores import OWNERS, SECRET, Lives, digest_of, text_of, texts_of
+from tests.laws.stores import (
+    OWNERS,
+    SECRET,
+    Lives,
+    besides,
+    digest_of,
+    lying_after,
+    text_of,
+    texts_of,
+)
 
 WHERE = (1, "days")
 D1, D2 = "2026-03-01", "2026-03-02"
@@ -33,6 +42,7 @@ class Sync:
     cursor: str | None
     fate: str
     dies: bool
+    day: str = D1
 
 
 @dataclass
@@ -48,7 +58,12 @@ class Drop:
 
 
 records = st.lists(
-    st.builds(lambda key, rain: {"id": key, "rain": rain}, st.integers(1, 5), st.integers(0, 1)),
+    st.builds(
+        lambda key, rain, more: {"id": key, "rain": rain, **more},
+        st.integers(1, 5),
+        st.integers(0, 1),
+        st.sampled_from([{}, {}, {"a": 1}, {"b": 1}, {"c": 1}]),
+    ),
     max_size=5,
 )
 syncs = st.builds(
@@ -58,6 +73,7 @@ syncs = st.builds(
     cursor=st.sampled_from([None, '"a"', '"b"', '"c"']),
     fate=st.sampled_from(["captured", "captured", "held", "held", "held", "refused", "lost"]),
     dies=st.booleans(),
+    day=st.sampled_from([D1, D2]),
 )
 steps = st.one_of(
     syncs,
@@ -73,8 +89,9 @@ steps = st.one_of(
 @dataclass
 class Version:
     rows: dict
-    days: dict  # key → day
+    lies: dict  # key → (its day, others that it came in)
     cursor: str | None = None
+    fields: frozenset = frozenset()  # those of all that ever came into force
 
 
 @dataclass
@@ -120,7 +137,7 @@ class AgainstTheModel:
             primary_key=("id",),
             secret=SECRET,
         )
-        day = D1 if sync.mode is Mode.WINDOW else None
+        day = sync.day if sync.mode is Mode.WINDOW else None
         self.store.stage(draft, sync.records, day)
         self.store.compare(draft, sync.cursor)
         after = self.after(sync)
@@ -145,19 +162,18 @@ class AgainstTheModel:
     def after(self, sync):
         before = self.known[self.head]
         came = {record["id"]: record for record in sync.records}
-        rows, days = {**before.rows, **came}, dict(before.days)
+        rows, lies = {**before.rows, **came}, dict(before.lies)
+        if sync.mode is Mode.WINDOW:
+            lies = lying_after(lies, [(sync.day, key) for key in came], [sync.day])
+        else:
+            for key, row in came.items():
+                if row != before.rows.get(key):
+                    lies[key] = None, before.lies.get(key, (None, frozenset()))[1]
         if sync.mode is Mode.FULL:
-            rows = came
-        elif sync.mode is Mode.WINDOW:
-            gone = {key for key, day in days.items() if day == D1} - came.keys()
-            rows = {key: row for key, row in rows.items() if key not in gone}
-        for key, row in came.items():
-            if sync.mode is Mode.WINDOW:
-                days[key] = D1
-            elif row != before.rows.get(key):
-                days.pop(key, None)
-        days = {key: day for key, day in days.items() if key in rows}
-        return Version(rows, days, sync.cursor or before.cursor)
+            lies = {key: where for key, where in lies.items() if key in came}
+        rows = {key: rows[key] for key in lies}
+        fields = before.fields.union(*sync.records)
+        return Version(rows, lies, sync.cursor or before.cursor, fields)
 
     def accept(self, accept):
         held = self.held
@@ -217,8 +233,9 @@ class AgainstTheModel:
         shown = self.store.ask(partial(quarantine.show, whose=1, stream="days", provider="weather"))
         assert (shown is None) == (self.held is None)
         if shown is None:
-            rows = self.store._connection.execute("SELECT count(*) FROM held").fetchone()
-            assert rows == (0,), "what is held no more is gone"
+            for table in ("held", "heldmove", "besideheld"):
+                rows = self.store._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+                assert rows == (0,), "what is held no more is gone"
             return
         assert (shown.version, shown.base) == (self.held.version, self.held.base)
         if shown.base == self.head:
@@ -234,9 +251,16 @@ class AgainstTheModel:
         assert page.version == self.head
         assert self.store.position(*WHERE) == Position(cursor=visible.cursor)
         lying = self.store._connection.execute(
-            "SELECT CAST(key AS INTEGER), day FROM record WHERE until IS NULL AND day IS NOT NULL"
+            "SELECT CAST(key AS INTEGER), day FROM record WHERE until IS NULL"
         )
-        assert dict(lying.fetchall()) == visible.days
+        assert dict(lying.fetchall()) == {key: day for key, (day, _) in visible.lies.items()}
+        assert besides(self.store) == {
+            (key, day) for key, (_, others) in visible.lies.items() for day in others
+        }
+        if self.head:
+            shown = self.store._connection.execute("SELECT * FROM weather_days LIMIT 1")
+            columns = {column for column, *_ in shown.description} - {"tenant", "connection"}
+            assert columns == visible.fields, "what was doubted has no columns"
 
     def check_examples(self, shown, before, after):
         some = shown.examples
@@ -314,6 +338,42 @@ def test_what_finds_no_room_to_be_held_is_held_before_the_next_sync(store):
     begun(store, 7)
     assert held(store).version == 6
     assert store.show(1, "days", after=None, limit=9).records == [{"id": 1, "text": "old"}]
+
+
+def columns(store):
+    found = store._connection.execute("SELECT * FROM weather_days LIMIT 1").description
+    return [column for column, *_ in found][2:]
+
+
+@pytest.mark.requirement("B5")
+@pytest.mark.parametrize("fate", ["refused", "held", "dropped"])
+def test_the_fields_of_what_is_doubted_take_no_column_from_those_of_good_data(store, fate):
+    draft = begun(store, 6)
+    store.stage(draft, [{"id": n, **{f"{n}-{each}": 1 for each in range(200)}} for n in range(10)])
+    store.compare(draft, None)
+    match fate:
+        case "refused":
+            store.change(partial(doubts.refuse, draft=draft))
+        case "held":
+            store.hold(draft)
+        case _:
+            store.drop(draft)
+    captured(store, 7, [{"id": 1, "text": "new", "price": 9}])
+    assert columns(store) == ["id", "text", "price"]
+
+
+@pytest.mark.requirement("B5")
+def test_the_fields_of_what_was_held_are_columns_once_it_is_taken_over(store):
+    draft = begun(store, 6)
+    store.stage(draft, [{"id": 1, "price": 9}])
+    store.compare(draft, None)
+    store.hold(draft)
+    assert columns(store) == ["id", "text"]
+    staged = partial(doubts.stage, whose=1, provider="weather", stream="days", held=6, version=8)
+    draft, _ = store.change(staged)
+    store.accept(draft)
+    assert columns(store) == ["id", "text", "price"]
+    assert store._connection.execute("SELECT id, price FROM weather_days").fetchall() == [(1, 9)]
 
 
 def test_a_held_version_that_the_log_does_not_know_is_dropped(store):

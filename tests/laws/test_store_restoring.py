@@ -20,7 +20,16 @@ from daemon.store.core import Position, Store, StoreFull
 from daemon.store.restoring import NotTheSame, Restored
 from daemon.store.versions import NotKept
 from events.terms import Mode
-from tests.laws.stores import OWNERS, SECRET, Lives, digest_of, text_of, texts_of
+from tests.laws.stores import (
+    OWNERS,
+    SECRET,
+    Lives,
+    besides,
+    digest_of,
+    lying_after,
+    text_of,
+    texts_of,
+)
 
 D1, D2, D3 = DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
 HERE = 1, "days"
@@ -75,10 +84,11 @@ acts = st.one_of(
 
 @dataclass
 class Version:
-    """Its rows, by key, and where the next fetch goes on."""
+    """Its rows, by key, where the next fetch goes on, and the day that each row lies in."""
 
     rows: dict = field(default_factory=dict)
     cursor: str | None = None
+    days: dict = field(default_factory=dict)
 
     @property
     def digest(self):
@@ -92,7 +102,7 @@ class AgainstTheModel:
         self.versions = {0: Version()}
         self.recorded = 0  # the version that the log says is in force
         self.pruned_before = 0
-        self.days = {}  # of what is in force: key → day
+        self.others = {}  # of what is in force: key → days that it came in beside its own
 
     @property
     def store(self):
@@ -114,28 +124,30 @@ class AgainstTheModel:
     def sync(self, sync):
         before = self.versions[self.recorded]
         draft = self.begin(sync.mode)
-        came = {}
+        came, order = {}, []
         windowed = sync.mode is Mode.WINDOW
         for day, found in sync.pages:
             self.store.stage(draft, found, day if windowed else None)
-            came |= {record["id"]: (day if windowed else None, record) for record in found}
+            came |= {record["id"]: record for record in found}
+            order += [(day, record["id"]) for record in found]
         if sync.fate == "staged, then died":
             self.die()
             return
-        fetched = {day for day, _ in sync.pages}
-        gone = before.rows.keys() - came.keys() if sync.mode is not Mode.INCREMENTAL else set()
+        lies = {key: (day, self.others.get(key, frozenset())) for key, day in before.days.items()}
         if windowed:
-            gone = {key for key in gone if self.days.get(key) in fetched}
-        rows = {key: row for key, row in before.rows.items() if key not in gone}
-        rows |= {key: record for key, (_, record) in came.items()}
-        after = Version(rows, sync.cursor or before.cursor)
+            lies = lying_after(lies, order, {day for day, _ in sync.pages})
+        else:
+            for key, record in came.items():
+                if before.rows.get(key) != record:
+                    lies[key] = None, self.others.get(key, frozenset())
+            if sync.mode is Mode.FULL:
+                lies = {key: where for key, where in lies.items() if key in came}
+        rows = {key: came.get(key) or before.rows[key] for key in lies}
+        days = {key: day for key, (day, _) in lies.items()}
+        after = Version(rows, sync.cursor or before.cursor, days)
         found = self.store.compare(draft, sync.cursor)
         assert (found.rows, found.digest) == (len(rows), after.digest)
-        days = {key: day for key, day in self.days.items() if key in rows}
-        for key, (day, record) in came.items():
-            if windowed or before.rows.get(key) != record:
-                days[key] = day
-        self.settle(sync.fate, draft, after, days)
+        self.settle(sync.fate, draft, after, {key: others for key, (_, others) in lies.items()})
 
     def back(self, back):
         of = [*self.versions][back.pick % len(self.versions)]
@@ -156,12 +168,16 @@ class AgainstTheModel:
             changed=sum(was.rows[key] != before.rows[key] for key in was.rows.keys() & before.rows),
             removed=len(before.rows.keys() - was.rows.keys()),
         )
-        self.settle(back.fate, draft, Version(was.rows, was.cursor), None)
+        others = {key: days for key, days in self.others.items() if key in was.rows}
+        self.settle(back.fate, draft, Version(was.rows, was.cursor, was.days), others)
         if self.recorded == self.seq:
-            same = [row for key, row in was.rows.items() if before.rows.get(key) == row]
+            same = [
+                row
+                for key, row in was.rows.items()
+                if before.rows.get(key) == row and before.days[key] == was.days[key]
+            ]
             kept = {text for text, _ in ids & self.lives.ids(HERE)}
             assert kept >= set(texts_of(same)), "it was written again"
-        self.days = self.lying()
 
     def refused(self, of):
         draft = self.begin(Mode.FULL)
@@ -198,11 +214,11 @@ class AgainstTheModel:
             if not self.store.change(partial(small_step, before=self.pruned_before)):
                 return
 
-    def settle(self, fate, draft, after, days):
+    def settle(self, fate, draft, after, others):
         if "accepted" in fate or "recorded" in fate:
             self.versions[self.seq] = after
             self.recorded = self.seq
-            self.days = self.days if days is None else days
+            self.others = others
         if "accepted" in fate:
             self.store.accept(draft)
         elif fate == "dropped":
@@ -246,7 +262,10 @@ class AgainstTheModel:
         for version, model in self.versions.items():
             if version:
                 assert self.lives.then(HERE, version) == texts_of(model.rows.values())
-        assert self.lying().keys() == last.rows.keys()
+        assert self.lying() == last.days, "where a record lies goes back, too"
+        assert besides(self.store) == {
+            (key, day) for key, days in self.others.items() for day in days
+        }
 
 
 def stage(store, draft, of):
@@ -290,6 +309,62 @@ def test_whatever_goes_back_or_is_pruned_every_kept_version_is_what_it_was(histo
         for act in history:
             pair.act(act)
         pair.store.close()
+
+
+# -- as if nothing had happened -------------------------------------------------------------------
+
+days = st.sampled_from(DAYS)
+truths = st.dictionaries(days, st.dictionaries(st.integers(1, 6), st.integers(0, 1), max_size=4))
+good = st.tuples(st.lists(days, max_size=2, unique=True), truths)
+"""Which days come, and what the provider has by then."""
+
+IGNORED = [([D1, D2], {D1: {1: 0, 2: 0}, D2: {3: 0}})]
+"""Then an answer for the third day that ignores which day it was asked for."""
+
+
+def came(store, version, asked, answers):
+    """Sync some days; `answers` is day → ids → rain."""
+    draft = begun(store, version, Mode.WINDOW)
+    for day in asked:
+        found = answers.get(day, {})
+        store.stage(draft, [{"id": key, "rain": rain} for key, rain in found.items()], day)
+    found = store.compare(draft, None)
+    store.accept(draft)
+    return found
+
+
+def stands(store):
+    page = store.show(*HERE, after=None, limit=100)
+    listed = "SELECT key, day, body FROM record WHERE until IS NULL ORDER BY key"
+    lying = store.ask(lambda connection: connection.execute(listed).fetchall())
+    return page and page.rows, lying, besides(store)
+
+
+@pytest.mark.requirement("F5")
+@pytest.mark.requirement("C4")
+@given(st.lists(good, min_size=1, max_size=3), good, st.lists(good, min_size=1, max_size=3))
+@example(IGNORED, ([D3], {D3: {1: 0, 2: 0, 3: 1, 4: 0}}), [([D3], {D3: {4: 0}}), ([D1], {})])
+@example(IGNORED, ([D1, D2], {D2: {1: 0}}), [([D1], {D1: {1: 0, 2: 0}}), ([D2], {D2: {3: 0}})])
+@settings(max_examples=250)
+def test_a_rollback_and_the_next_sync_are_as_if_nothing_had_been_broken(before, broken, after):
+    """Whatever came in whichever days: rows, the day of each, and all that comes of it later.
+
+    The next sync fetches the days again that came in vain, since those go back, too.
+    """
+    with closing(Store(None)) as hit, closing(Store(None)) as spared:
+        for store in (hit, spared):
+            store.name_all({1: OWNERS[1]})
+            for number, (asked, truth) in enumerate(before):
+                came(store, 10 + number, asked, truth)
+        as_it_was = stands(hit)[:2]
+        came(hit, 20, *broken)
+        back(hit, 21, 9 + len(before))
+        assert stands(hit)[:2] == as_it_was
+        (asked, truth), *later = after
+        for number, (days, has) in enumerate([(sorted({*asked, *broken[0]}), truth), *later]):
+            found = [came(store, 30 + number, days, has) for store in (hit, spared)]
+            assert found[0] == found[1]
+            assert stands(hit) == stands(spared)
 
 
 # -- one by one -----------------------------------------------------------------------------------
