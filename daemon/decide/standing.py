@@ -128,6 +128,8 @@ def _ground(known: Connection, name: str, ground: Ground, of: Why) -> Fact:
             return Fact(topic=ground, event=why.number(of, AuthorisationNeeded))
         case Ground.EMPTY:
             return Fact(topic=ground, event=_emptied(known, name, of))
+        case Ground.OWES:
+            return Fact(topic=ground, event=_owed(known, name, of))
         case Ground.NO_SYNC | Ground.SCORE:
             return Fact(topic=ground)  # there is no event of the stream's own that says so
         case _:
@@ -144,6 +146,12 @@ def _emptied(known: Connection, name: str, of: Why) -> int:
         return captured
     refused = why.doubted(of, name)
     return refused if refused > captured else why.failed(of, name)
+
+
+def _owed(known: Connection, name: str, of: Why) -> int:
+    """What left days owed last: an end, a rollback to when they were, or a sync before its end."""
+    left = max(_failed(known, name, of), why.of_stream(of, name, RolledBack))
+    return left or why.of_stream(of, name, RecordsCaptured)
 
 
 def _failed(known: Connection, name: str, of: Why) -> int:

@@ -196,16 +196,20 @@ class Relay:
     def _serve(self):
         while True:
             taken, _ = self.listener.accept()
-            with taken, socket.socket(socket.AF_UNIX) as there:
-                there.connect(str(self.daemon.home.socket))
-                question = taken.recv(65536)
-                self.asked.append(question.split()[1])
-                there.sendall(question)
-                with suppress(OSError):  # who asked has heard enough
-                    left = self.most
-                    while left and (chunk := there.recv(min(4096, left))):
-                        taken.sendall(chunk)
-                        left -= len(chunk)
+            threading.Thread(target=self._hand_on, args=(taken,), daemon=True).start()
+
+    def _hand_on(self, taken):
+        with taken, socket.socket(socket.AF_UNIX) as there, suppress(OSError):
+            there.connect(str(self.daemon.home.socket))
+            question = taken.recv(65536)
+            if not question:  # somebody looked whether it answers
+                return
+            self.asked.append(question.split()[1])
+            there.sendall(question)
+            left = self.most
+            while left and (chunk := there.recv(min(4096, left))):
+                taken.sendall(chunk)  # who asked may have heard enough
+                left -= len(chunk)
 
 
 def test_a_reader_that_was_dropped_hears_each_event_once(daemon, tmp_path):
