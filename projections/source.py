@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from events.policy import INTERVAL_OF, PolicySet
 from events.schema import FLEET
+from events.terms import StreamPolicy
 from projections import policy, provider
 from projections.provider import Provider
 from projections.settings import Scope
@@ -15,15 +16,17 @@ from projections.world import World
 
 CONFIGURATION = "configuration"
 PROVIDER_FILE = "provider-file"
+DEFAULT = "default"
 
 
 class Source(Struct, frozen=True, kw_only=True):
     """The value that holds, and whose it is: connection, tenant, provider or fleet.
 
     What the whole configuration or a provider's file says is theirs (`CONFIGURATION`,
-    `PROVIDER_FILE`). `event` is the number of the event that says so, 0 where the connection's own
-    events do; `commanded` tells what was set by command. `ended` is the number of the event that
-    ended last what went before it, 0 where nothing did.
+    `PROVIDER_FILE`), and nobody's what such a file need not say, as it holds anyway (`DEFAULT`).
+    `event` is the number of the event that says so, 0 where the connection's own events do;
+    `commanded` tells what was set by command. `ended` is the number of the event that ended last
+    what went before it, 0 where nothing did.
     """
 
     name: str
@@ -70,17 +73,17 @@ def layers(world: World, word: str, subject: int) -> Iterator[tuple[str, int]]:
 
 
 def of_stream(world: World, at: int, stream: str, name: str) -> Source | None:
-    """What a provider's file says of one of its streams."""
+    """What a provider's file says of one of its streams, or what holds as it does not."""
     known = world.providers[at]
     declared = provider.stream(known, stream)
     if declared is None:
         return None
     value: Any = declared
+    usual: Any = StreamPolicy(name=stream)
     for part in name.split("."):  # in a table of the stream's own
-        value = getattr(value, part)
-    return Source(
-        name=f"{stream}.{name}", value=value, whose=PROVIDER_FILE, event=known.declared_in
-    )
+        value, usual = getattr(value, part), getattr(usual, part)
+    whose = DEFAULT if value == usual else PROVIDER_FILE
+    return Source(name=f"{stream}.{name}", value=value, whose=whose, event=known.declared_in)
 
 
 def said_by(found: Source, event: int) -> Source:

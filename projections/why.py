@@ -60,6 +60,7 @@ from events.versions import (
 )
 
 FAILURES_KEPT = 20  # of those in a row: more of them say nothing new
+DOUBTS_KEPT = 5  # enough to tell what led to the last one
 STREAMS_KEPT = 500  # far more than any provider's file declares
 
 KINDS: tuple[type[Event], ...] = (
@@ -136,14 +137,15 @@ class Why(Struct, frozen=True, kw_only=True):
 
     `first` is the end of the first attempt, 0 before it; `failures` are the ends of those that
     failed in a row, the last ones: fewer than there were, where a rollback brought them back.
-    `former` has the streams of providers that it was moved from; `providers` has each that it was
-    ever of, by the event that made it so.
+    `doubts` are the last answers that were refused or held. `former` has the streams of providers
+    that it was moved from; `providers` has each that it was ever of, by the event that made it so.
     """
 
     seq: int = 0
     last: Mapping[type[Event], int] = {}
     first: int = 0
     failures: tuple[int, ...] = ()
+    doubts: tuple[int, ...] = ()
     streams: Mapping[str, OfStream] = {}
     former: Mapping[int, Mapping[str, OfStream]] = {}
     providers: Mapping[int, int] = {}
@@ -159,10 +161,10 @@ def evolve(why: Why, recorded: Recorded) -> Why:
         why, seq=seq, last={**why.last, kind: seq} if kind in _OF_CONNECTION else why.last
     )
     match event:
+        case RecordsRefused(stream=name) | RecordsQuarantined(stream=name):
+            return _noted(replace(why, doubts=(*why.doubts, seq)[-DOUBTS_KEPT:]), name, kind, seq)
         case (
             RecordsCaptured(stream=name)
-            | RecordsRefused(stream=name)
-            | RecordsQuarantined(stream=name)
             | QuarantineAccepted(stream=name)
             | QuarantineDropped(stream=name)
             | VersionsPruned(stream=name)

@@ -100,7 +100,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """Why a connection is as it is, as of event `seq`, seen at `now`. With a sync, of that alone.
 
     `account` is empty where nobody need authorise it; `last` has the last success, failure,
-    refusal, rollback and the like, where there was one.
+    rollback and the like, where there was one, and the last few refusals.
     """
 
     seq: int

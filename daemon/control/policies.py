@@ -165,7 +165,7 @@ def told(desk: Desk, found: Source) -> PolicySetting:
     """A setting as people write it, and who said so."""
     whose, recorded = found.whose, None
     if whose == source.CONFIGURATION and found.value == getattr(DEFAULT, found.name):
-        whose = "default"
+        whose = source.DEFAULT
     if found.commanded:
         recorded = next(iter(desk.journal.log.read(found.event - 1, limit=1)), None)
     event = recorded.event if recorded else None

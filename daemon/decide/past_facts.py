@@ -6,7 +6,6 @@ from events.schema import (
     ConnectionChanged,
     ConnectionRelinked,
     Event,
-    RecordsRefused,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -15,7 +14,6 @@ from events.schema import (
 from events.versions import (
     QuarantineAccepted,
     QuarantineDropped,
-    RecordsQuarantined,
     RestoreAbandoned,
     RolledBack,
 )
@@ -27,7 +25,6 @@ KINDS: dict[str, tuple[type[Event], ...]] = {
     "success": (SyncSucceeded,),
     "failure": (SyncFailed,),
     "stopped": (SyncCancelled, SyncInterrupted),
-    "refusal": (RecordsRefused, RecordsQuarantined),
     "settled": (QuarantineAccepted, QuarantineDropped),
     "rollback": (RolledBack, RestoreAbandoned),
     "moved": (ConnectionRelinked,),
@@ -36,11 +33,15 @@ KINDS: dict[str, tuple[type[Event], ...]] = {
 
 
 def of(known: Connection, behind: Why) -> tuple[Reason, ...]:
-    """Each with its last event, where there was one; the newest first."""
-    found = {topic: why.number(behind, *kinds) for topic, kinds in KINDS.items()}
-    if known.last and "stopped" in found and known.last.seq != found["stopped"]:
-        del found["stopped"]  # what ended better since says more
-    told = sorted(found.items(), key=lambda item: -item[1])
+    """Each with its last event, where there was one, and refusals with the last few; newest first.
+
+    One refusal alone would not tell a story in which an answer was doubted for several reasons.
+    """
+    last = {topic: why.number(behind, *kinds) for topic, kinds in KINDS.items()}
+    if known.last and known.last.seq != last["stopped"]:
+        del last["stopped"]  # what ended better since says more
+    found = [*last.items(), *(("refusal", seq) for seq in behind.doubts)]
+    told = sorted(found, key=lambda item: -item[1])
     return tuple(Reason(topic=topic, event=event) for topic, event in told if event)
 
 

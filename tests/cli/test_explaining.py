@@ -138,7 +138,7 @@ def test_a_setting_that_had_a_say_names_the_event_that_set_it(told):
     found = list(settings_in(told.explained("acme/finale")))
     by_source = {each["name"]: each for each in found}
     assert {each["source"] for each in found} == {
-        "default", "configuration", "provider-file", "tenant", "connection",
+        "default", "configuration", "tenant", "connection",
     }  # fmt: skip
     for each in found:
         event = events[each["event"]]["event"]
@@ -183,7 +183,7 @@ def test_each_stream_is_explained_by_what_made_it_so(told):
         ("captured", "records-captured"),
     ]
     (setting,) = orders["because"][0]["settings"]
-    assert (setting["name"], setting["source"]) == ("orders.empty", "provider-file")
+    assert (setting["name"], setting["source"]) == ("orders.empty", "default")
     assert [each["topic"] for each in items["because"]] == ["failed", "captured"]
     assert (orders["condition"], items["condition"]) == ("unhealthy", "degraded")
 

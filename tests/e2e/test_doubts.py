@@ -177,6 +177,13 @@ async def it_comes_back(daemon: Daemon, answer: Report) -> int:
     stream = await stream_of(daemon)
     assert (stream["condition"], stream["cause"]) == ("degraded", None)  # three of five failed
     assert not {"answers-held", "waiting-for-a-person"} & await reasons(daemon)
+    assert await told_by_explain(daemon) == [
+        ("success", "sync-succeeded"),
+        ("failure", "sync-failed"),
+        ("refusal", "schema"),
+        ("refusal", "shrunk"),
+        ("refusal", "empty"),
+    ]
     (doubt,) = await doubts(daemon)
     assert (doubt["kept"], doubt["obstacle"]) == ("held", "superseded")
     refusal = await daemon.call("POST", "quarantine-accept", json=STOCK)
@@ -186,6 +193,13 @@ async def it_comes_back(daemon: Daemon, answer: Report) -> int:
     await daemon.tell("quarantine-drop", **STOCK)
     assert await doubts(daemon) == []
     return ending["sync"]
+
+
+async def told_by_explain(daemon: Daemon) -> list[tuple[str, str]]:
+    """What one question says that happened: of answers that were doubted, by which guard."""
+    found = (await daemon.ask("explain", connection=CONNECTION))["last"]
+    events = [(each["topic"], each["event"]["event"]) for each in found]
+    return [(topic, event.get("guard", event["type"])) for topic, event in events]
 
 
 async def what_is_held_is_right_after_all(daemon: Daemon, answer: Report) -> int:

@@ -11,6 +11,7 @@ from events.policy import INTERVAL_OF, PolicySet, SettingsDeclared, SettingsSet
 from events.schema import (
     FLEET,
     ProviderDeclared,
+    RecordsRefused,
     SyncCancelled,
     SyncFailed,
     SyncInterrupted,
@@ -18,7 +19,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
-from events.versions import RolledBack
+from events.versions import RecordsQuarantined, RolledBack
 from projections import health, policy, source, story, why
 from projections import world as worlds
 from projections.settings import named
@@ -96,6 +97,9 @@ def test_every_event_that_explains_exists_concerns_it_and_is_the_last_of_its_kin
             assert recorded.subject in (scene.subject, scene.known.provider)
             if reason.topic in (Topic.ASKED, Topic.FAILOVER):  # one that was cut short stands again
                 assert isinstance(recorded.event, SyncRequested)
+                continue
+            if reason.topic == "refusal":  # the last few of them
+                assert isinstance(recorded.event, RecordsRefused | RecordsQuarantined)
                 continue
             kinds = (type(recorded.event),)
             if reason.topic == "asked-to-wait":

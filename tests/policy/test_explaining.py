@@ -421,7 +421,7 @@ def test_what_happened_last_is_told_newest_first():
     cancelled = schema.SyncCancelled(sync=4)
     scene = told(started(), cancelled, started(), REFUSED, succeeded(6), HELD, taken)
     found = [(each.topic, each.event) for each in past_facts.of(scene.known, scene.why)]
-    assert found == [("settled", 10), ("refusal", 9), ("success", 8)]
+    assert found == [("settled", 10), ("refusal", 9), ("success", 8), ("refusal", 7)]
     stopped = told(started(), cancelled)
     assert [each.topic for each in past_facts.of(stopped.known, stopped.why)] == ["stopped"]
     assert past_facts.of(told().known, told().why) == ()

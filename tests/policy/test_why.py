@@ -286,11 +286,13 @@ def test_a_streams_interval_may_be_of_the_providers_file():
 
 
 @pytest.mark.requirement("X2")
-def test_a_streams_own_rules_are_of_the_providers_file():
+def test_a_streams_own_rules_are_of_the_providers_file_or_the_usual_ones():
     world = given(*KNOWN).world
     found = source.of_stream(world, PROVIDER, "alerts", "empty")
     assert (found.name, found.value, found.event) == ("alerts.empty", "accept", 1)
-    assert source.of_stream(world, PROVIDER, "days", "guards.rows_min").value == 20
+    assert found.whose == source.PROVIDER_FILE
+    usual = source.of_stream(world, PROVIDER, "days", "guards.rows_min")
+    assert (usual.value, usual.whose) == (20, source.DEFAULT)
     assert source.of_stream(world, PROVIDER, "gone", "empty") is None
 
 
