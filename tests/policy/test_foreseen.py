@@ -7,8 +7,8 @@ from daemon.commands import FinishRollback
 from daemon.decide.foreseen import world_of
 from daemon.decide.restoring import differing_state, ends_held, state_of
 from events.schema import RetryScheduled
-from events.terms import FailureClass, Guard, RollbackScope
-from events.versions import RecordsQuarantined, RollbackStarted
+from events.terms import FailureClass, RollbackScope
+from events.versions import RollbackStarted
 from projections.connection import next_start
 from tests.policy.transcript import (
     HOUR,
@@ -20,6 +20,7 @@ from tests.policy.transcript import (
     failed,
     given,
     lost,
+    quarantined,
     scheduled,
     setting,
     succeeded,
@@ -36,18 +37,7 @@ RETRY = RetryScheduled(
     delay=10 * MINUTE,
     streams=("days",),
 )
-HELD = RecordsQuarantined(
-    stream="days",
-    version=9,
-    guard=Guard.SHRUNK,
-    cause=FailureClass.MALFORMED,
-    fetched=3,
-    added=0,
-    changed=0,
-    removed=27,
-    rows=30,
-    offered=3,
-)
+HELD = quarantined(9)
 
 
 @pytest.mark.parametrize("jitter", [False, True])

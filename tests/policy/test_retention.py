@@ -6,9 +6,9 @@ import pytest
 
 from daemon.commands import KeptVersion, PruneVersions
 from events.schema import FLEET
-from events.terms import FailureClass, Guard, RollbackScope
-from events.versions import RecordsQuarantined, RollbackStarted, VersionsPruned
-from tests.policy.transcript import KNOWN, NOON, ONE, captured, given, setting
+from events.terms import RollbackScope
+from events.versions import RollbackStarted, VersionsPruned
+from tests.policy.transcript import KNOWN, NOON, ONE, captured, given, quarantined, setting
 
 pytestmark = pytest.mark.requirement("B13")
 
@@ -61,18 +61,7 @@ def test_the_version_in_force_stays_whatever_is_asked():
 
 def test_what_can_only_be_dropped_keeps_no_version_from_going():
     """It can be taken over only while what it was compared with is in force."""
-    held = RecordsQuarantined(
-        stream="days",
-        version=75,
-        guard=Guard.SHRUNK,
-        cause=FailureClass.MALFORMED,
-        fetched=1,
-        added=0,
-        changed=0,
-        removed=2,
-        rows=3,
-        offered=1,
-    )
+    held = quarantined(75)
     ages = [100, 99, 98, 97, 96]
     past = (*KNOWN, SETTINGS, (ONE, captured(70)), (ONE, held), (ONE, captured(90)))
     assert before(given(*past).when(prune(ages, 9))) == [(90, 4)]

@@ -8,8 +8,7 @@ from daemon.decide.condition import CHRONIC, Condition
 from daemon.decide.system import EXAMPLES_MAX, OVERDUE, Reason, Sum
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
 from events.schema import RecordsRefused, RetryScheduled
-from events.terms import FailureClass, Guard, NeedReason
-from events.versions import RecordsQuarantined
+from events.terms import FailureClass, NeedReason
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -24,6 +23,7 @@ from tests.policy.transcript import (
     given,
     lost,
     needed,
+    quarantined,
     scheduled,
     started,
     succeeded,
@@ -38,18 +38,7 @@ RETRY = RetryScheduled(
 )
 SHUT = BreakerOpened(reason=BreakerReason.CALLS, until=NOON + HOUR, failures=5)
 
-HELD = RecordsQuarantined(
-    stream="days",
-    version=1,
-    guard=Guard.SHRUNK,
-    cause=FailureClass.MALFORMED,
-    fetched=3,
-    added=0,
-    changed=0,
-    removed=27,
-    rows=30,
-    offered=3,
-)
+HELD = quarantined(1)
 
 
 def summed(*lives, provider=(), now=NOON):
@@ -118,7 +107,7 @@ def test_what_is_held_is_named_once_and_other_trouble_beside_it():
     """Nobody is told of another reason where there is none."""
 
     def held(version, stream="days"):
-        return replace(HELD, version=version, stream=stream)
+        return quarantined(version, stream)
 
     def life(version, *more):
         doubted = lost(cause=FailureClass.MALFORMED)

@@ -24,7 +24,6 @@ from events.versions import (
     AcceptanceStarted,
     QuarantineAccepted,
     QuarantineDropped,
-    RecordsQuarantined,
     RestoreAbandoned,
     RollbackStarted,
     RolledBack,
@@ -46,22 +45,12 @@ from tests.policy.transcript import (
     failed,
     given,
     lost,
+    quarantined,
     started,
     succeeded,
 )
 
-HELD = RecordsQuarantined(
-    stream="days",
-    version=90,
-    guard=Guard.SHRUNK,
-    cause=FailureClass.MALFORMED,
-    fetched=3,
-    added=0,
-    changed=0,
-    removed=27,
-    rows=30,
-    offered=3,
-)
+HELD = quarantined(90)
 REFUSED = RecordsRefused(
     stream="days",
     version=90,

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from daemon import commands
 from daemon.decide import decide
-from events import schema, terms
+from events import schema, terms, versions
 from events.envelope import Recorded
 from events.policy import Settings
 from projections import world as worlds
@@ -79,6 +79,22 @@ def started(due=NOON, priority=5, request=None, **more):
 
 def captured(sync, stream="days", **counts):
     return schema.RecordsCaptured(stream=stream, version=sync, **CAPTURED | counts)
+
+
+def quarantined(version, stream="days"):
+    """Of 30 rows 3 were left: that is held."""
+    return versions.RecordsQuarantined(
+        stream=stream,
+        version=version,
+        guard=terms.Guard.SHRUNK,
+        cause=terms.FailureClass.MALFORMED,
+        fetched=3,
+        added=0,
+        changed=0,
+        removed=27,
+        rows=30,
+        offered=3,
+    )
 
 
 def capture(sync, stream="days", **counts):
