@@ -50,15 +50,18 @@ class Wish(Struct, frozen=True, kw_only=True):
 
 @click.command(
     epilog=examples(
-        "rounds data export acme/weather days --format csv --output days.csv",
+        "rounds data export acme/weather days --output days.csv",
         "rounds data export acme/weather days --format jsonl --as-of -1d | jq .rain",
-        "rounds data export acme/weather days --format parquet --as-of v1204 --output days.parquet",
+        "rounds data export acme/weather days --as-of v1204 --output days.parquet",
     )
 )
 @arguments.connection
 @click.argument("stream")
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS), required=True, help="What is written."
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="What is written; where it is left out, what FILE ends with says so.",
 )
 @moments.as_of
 @click.option(
@@ -82,7 +85,7 @@ def export(
     *,
     connection: str,
     stream: str,
-    format_: str,
+    format_: str | None,
     as_of: str | None,
     output: Path | None,
     force: bool,
@@ -97,7 +100,8 @@ def export(
     JSON. Nothing is altered without --defuse: text that begins with = + - or @ may be run as a
     formula by a spreadsheet that opens the CSV.
     """
-    wish = Wish(format=format_, output=output, force=force, defused=defused)
+    written = format_ or _by_name(output)
+    wish = Wish(format=written, output=output, force=force, defused=defused)
     _check(wish, as_json=as_json)
     daemon = client.reach(socket)
     pages = records(
@@ -114,6 +118,14 @@ def export(
         screen.document(msgspec.json.encode(exported))
     elif output is not None:
         screen.line(_said(exported))
+
+
+def _by_name(output: Path | None) -> str:
+    """Which format a file is named for. Raises Ended."""
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    if ending not in FORMATS:
+        _refuse(f"say what to write with --format: {', '.join(FORMATS)}")
+    return ending
 
 
 def _check(wish: Wish, *, as_json: bool) -> None:

@@ -339,7 +339,7 @@ def test_a_file_that_is_there_is_not_overwritten_unless_forced(then, tmp_path):
     assert typed.code == 2
     assert "there is such a file; name another one, or add --force" in typed.err
     assert path.read_text() == "dear diary"
-    assert then(*words, "--force").code == 0
+    assert then("export", *STREAM, "--output", str(path), "--force").code == 0  # by its name
     assert path.read_text().startswith("big,date")
     assert [*tmp_path.iterdir()] == [path]
 
@@ -351,6 +351,8 @@ def test_a_file_that_is_there_is_not_overwritten_unless_forced(then, tmp_path):
         (("--format", "csv", "--json"), "--json says what was written to --output FILE"),
         (("--format", "csv", "--output", "/nope/days.csv"), "there is no such directory"),
         (("--format", "csv", "--output", "/tmp"), "it is a directory"),
+        ((), "say what to write with --format: csv, jsonl, parquet"),
+        (("--output", "/tmp/days.xls"), "say what to write with --format: csv, jsonl, parquet"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused_before_anything_is_asked(then, words, said):
