@@ -31,7 +31,7 @@ from daemon.stream_file import Stream, Window
 from events.schema import RecordsCaptured, RecordsRefused
 from events.terms import RunOptions, StreamFailure
 from events.versions import RecordsQuarantined
-from projections import policy, streams
+from projections import policy, run, streams
 
 
 class Progress(Struct, kw_only=True):
@@ -181,7 +181,7 @@ class Capturer:
         """
         connection = self._journal.world.connections[source.subject]
         known, now = connection.streams.get(name, streams.NEW), self._journal.clock.now()
-        retries = connection.run is not None and connection.run.attempt > 0
+        retries = connection.run is not None and run.is_retry(connection.run)
         owed = streams.may_come(known) if retries else known.failed_days
         days = windows.wanted(window, now, owed, source.options, known.newest_day)
         left = connection.backfill

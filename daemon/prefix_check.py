@@ -28,7 +28,7 @@ from projections import world as worlds
 from projections.image import Piece
 from projections.world import World
 
-DAMAGED, DIFFERS = 3, 4  # the exit codes of these verdicts; any other is none
+DAMAGED, DIFFERS, ALONE = 3, 4, 5  # the exit codes of verdicts; ALONE: the log is as it was written
 NICE = 5  # behind whatever answers, and yet done in time on a busy host
 
 log = structlog.get_logger()
@@ -42,12 +42,16 @@ async def watch(state: Path, snapshots: Snapshots, upto: int) -> None:
     """
     if not upto:
         return
-    done = await trio.run_process(
-        own_process.command("daemon.prefix_check", str(state), str(upto)),
-        capture_stdout=True,
-        check=False,
-        env=own_process.environment(),
-    )
+    try:
+        done = await trio.run_process(
+            own_process.command("daemon.prefix_check", str(state), str(upto)),
+            capture_stdout=True,
+            check=False,
+            env=own_process.environment(),
+        )
+    except OSError as error:  # no room for one more process, or we were upgraded meanwhile
+        log.warning("log-unchecked", upto=upto, reason=error.strerror)
+        return
     if done.returncode == DAMAGED:
         snapshots.drop(snapshots.numbers())
         raise LogUnusable(
@@ -61,7 +65,9 @@ async def watch(state: Path, snapshots: Snapshots, upto: int) -> None:
             "so what was decided since may be wrong; all snapshots were deleted: start rounds "
             "again, it reads the whole log"
         )
-    if done.returncode:
+    if done.returncode == ALONE:
+        log.warning("snapshot-unchecked", upto=upto, reason="it is gone, or was damaged since")
+    elif done.returncode:
         log.warning("log-unchecked", upto=upto, code=done.returncode)
     else:
         log.info("log-checked", upto=upto)
@@ -80,23 +86,25 @@ def main() -> None:
         except verify.Broken as fault:
             sys.stdout.write(f"{fault}\n")
             raise SystemExit(DAMAGED) from None
-    if not _is_said(Snapshots(state / SNAPSHOTS, version()), world):
-        raise SystemExit(DIFFERS)
+    raise SystemExit(_compared(Snapshots(state / SNAPSHOTS, version()), world))
 
 
-def _is_said(snapshots: Snapshots, world: World) -> bool:
-    """Whether the snapshot says the same. One that is damaged or gone since is nobody's start."""
+def _compared(snapshots: Snapshots, world: World) -> int:
+    """Whether the snapshot says the same, where it is still there to be read."""
     try:
         with closing(snapshots.open(world.seq)) as snapshot:
-            return image.is_of(world, (Piece(*each) for each in snapshot.pieces()))
+            same = image.is_of(world, (Piece(*each) for each in snapshot.pieces()))
     except (SnapshotDamaged, FileNotFoundError, msgspec.DecodeError):
-        return True
+        return ALONE
+    return 0 if same else DIFFERS
 
 
 def _folded(blocks: Iterable[verify.Block], upto: int) -> World:
-    """What the log says that was true then. Raises verify.Broken."""
-    world = World()
+    """What the log says that was true then; ends with whoever asks. Raises verify.Broken."""
+    world, parent = World(), os.getppid()
     for last, _, rows in blocks:
+        if os.getppid() != parent:
+            raise SystemExit(1)
         for row in rows:
             if row[0] <= upto:
                 worlds.fold(world, decode(row))

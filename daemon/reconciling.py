@@ -24,7 +24,7 @@ def reconcile(vault: Vault, store: Store, world: World) -> Collection[int]:
     vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
     for subject in store.reconcile(_captured(world), world.seq, _held(world)):
         name, known = vault.name(subject), world.connections[subject]
-        lost = _typed(name, known, store.ask(partial(heads.newest_day, whose=subject)))
+        lost = _typed(name, known, store.ask(partial(heads.newest_days, whose=subject)))
         log.warning("store-behind", connection=name, seq=world.seq, why=OLDER, type=lost)
     relinking.settle(world, vault)
     store.name_all(
@@ -36,15 +36,17 @@ def reconcile(vault: Vault, store: Store, world: World) -> Collection[int]:
     return store.reconcile_letters(_waiting(world))
 
 
-def _typed(name: str, known: Connection, held: str | None) -> str:
+def _typed(name: str, known: Connection, held: list[str]) -> str:
     """What fetches the days that its windows do not ask for any more, though the store lost them.
 
-    `held` is the newest that it has.
+    `held` is the newest that it has of each stream. Where it has none of one, a person knows since
+    when there was any.
     """
     newest = [each.newest_day for each in known.streams.values() if each.newest_day]
     if not newest:
         return f"rounds sync {name}"
-    return f"rounds backfill {name} --from {held or 'DAY'} --to {max(newest)}"
+    first = min(held) if len(held) >= len(newest) else "DAY"
+    return f"rounds backfill {name} --from {first} --to {max(newest)}"
 
 
 def miss(journal: Journal, rows: Collection[int]) -> None:

@@ -45,7 +45,7 @@ async def find(
     Rows that were told apart by other fields would stay beside those that come: so then absence
     removes, this once.
     """
-    told = Told(key=stream.primary_key, cursor=stream.cursor.field if stream.cursor else None)
+    told = told_by(stream)
     draft = await storage.begin(
         subject,
         provider,
@@ -57,10 +57,8 @@ async def find(
         follows=told.cursor,
     )
     position = await storage.position(subject, name, provider)
-    cursor, anew = position.cursor, None
-    if stream.mode is Mode.INCREMENTAL:
-        format_ = stream.cursor.format if stream.cursor else ""
-        anew = cursors.begins_anew(cursor, draft.was, told, format_=format_, now=now)
+    cursor = position.cursor
+    anew = begins_anew(stream, cursor, draft.was, now)
     if anew:
         log.warning("fetched-anew", subject=subject, stream=name, reason=anew)
         cursor = None
@@ -68,6 +66,18 @@ async def find(
         draft.mode = Mode.FULL
     whole = anew is Anew.KEY
     return StartingPoint(draft=draft, cursor=cursor, types=dict(position.types), whole=whole)
+
+
+def begins_anew(stream: Stream, cursor: str | None, was: Told | None, now: datetime) -> Anew | None:
+    """Why the fetch after a version with that cursor (JSON), `was` told so, begins anew, if so."""
+    if stream.mode is not Mode.INCREMENTAL:
+        return None
+    format_ = stream.cursor.format if stream.cursor else ""
+    return cursors.begins_anew(cursor, was, told_by(stream), format_=format_, now=now)
+
+
+def told_by(stream: Stream) -> Told:
+    return Told(key=stream.primary_key, cursor=stream.cursor.field if stream.cursor else None)
 
 
 def note(subject: int, stream: str, fetched: Fetched) -> None:

@@ -61,6 +61,11 @@ def begun(pending: Schedule, recorded: Recorded, event: SyncStarted) -> Run:
     )
 
 
+def is_retry(run: Run) -> bool:
+    """Whether it came by itself to try again, and is no turn or wish that takes a retry along."""
+    return run.kind is Kind.RETRY and run.asked is None
+
+
 def is_regular(run: Run) -> bool:
     """Whether it asks for all days of its windows, and not for some alone."""
     options = run.options

@@ -5,10 +5,12 @@ the application, a client that stops reading is dropped, connections are counted
 of a request that was answered before its end is thrown away.
 """
 
+import select
 import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import structlog
@@ -72,7 +74,11 @@ async def serve(
     listener: trio.SocketListener,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled. `scope["state"]["uid"]` is the peer's user id on a Unix socket."""
+    """Serve until cancelled.
+
+    `scope["state"]` has `uid`, the peer's user id on a Unix socket, and `gone`, which tells
+    whether it closed its connection, and not its own end alone.
+    """
     config = Config()
     config.errorlog = None
     config.accesslog = None
@@ -89,7 +95,8 @@ async def serve(
             await _refuse(stream)
             return
         try:
-            state = ConnectionState(LifespanState({"uid": _peer_uid(stream)}))
+            known = {"uid": _peer_uid(stream), "gone": partial(_is_gone, stream)}
+            state = ConnectionState(LifespanState(known))
             await _Peer(wrapped, config, context, state, cast(Any, stream)).run()
         except Exception:  # Hypercorn's own: a client that goes in the midst of a request
             log.warning("client-lost", exc_info=True)
@@ -156,6 +163,14 @@ async def _refuse(stream: trio.SocketStream) -> None:
         with trio.move_on_after(REFUSE_S), suppress(trio.BrokenResourceError):
             await stream.receive_some(BODY_BYTES_MAX)
             await stream.send_all(BUSY)
+
+
+def _is_gone(stream: trio.SocketStream) -> bool:
+    polled, descriptor = select.poll(), stream.socket.fileno()
+    if descriptor < 0:
+        return True
+    polled.register(descriptor, 0)  # what is asked for is told anyway: that both ends are closed
+    return any(found & (select.POLLHUP | select.POLLERR) for _, found in polled.poll(0))
 
 
 def _peer_uid(stream: trio.SocketStream) -> int | None:

@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from datetime import date, timedelta
 
-from daemon import windows
+from daemon import starting_point, windows
 from daemon.control.desk import Desk
+from daemon.decide.cursors import Anew
+from daemon.store.heads import Head
 from daemon.stream_file import Window
 from events.terms import Mode
 from projections.streams import Stream
@@ -16,10 +18,17 @@ Spans = list[tuple[date, date]]
 """First and last day of each."""
 
 
+ANEW = {
+    Anew.KEY: "everything, as its file names another key by now: what is not among it is removed",
+    Anew.FIELD: "everything, as its file names another cursor field by now",
+    Anew.AHEAD: "everything, as its cursor of then lies in the future",
+}
+
+
 def words(
-    desk: Desk, subject: int, name: str, then: Stream, *, cursor: str | None, days: Collection[date]
+    desk: Desk, subject: int, name: str, then: Stream, *, head: Head, days: Collection[date]
 ) -> str:
-    """`then` is what it goes back to, `cursor` where it goes on; what differs lies in `days`."""
+    """`then` is what it goes back to, `head` what was kept of that; what differs lies in `days`."""
     known = desk.journal.world.connections[subject]
     provider = desk.providers.get(known.provider)
     stream = provider.file.streams.get(name) if provider else None
@@ -27,8 +36,11 @@ def words(
         return "nothing: its provider's file does not have it any more"
     if stream.window is not None:
         return _days(desk, subject, stream.window, then, days)
-    if stream.mode is Mode.INCREMENTAL and cursor is not None:
-        return f"what is new since {cursor[:CURSOR_SHOWN_MAX]}"
+    now = desk.journal.clock.now()
+    if anew := starting_point.begins_anew(stream, head.cursor, head.told, now):
+        return ANEW[anew]
+    if stream.mode is Mode.INCREMENTAL and head.cursor is not None:
+        return f"what is new since {head.cursor[:CURSOR_SHOWN_MAX]}"
     if stream.mode is Mode.INCREMENTAL:
         return "everything, from the beginning"
     return "everything"

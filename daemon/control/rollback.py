@@ -147,12 +147,12 @@ async def _stream(
     provider = desk.journal.world.providers[known.provider].name
     of = partial(differences.between, subject=subject, stream=name, provider=provider)
     of = partial(of, first=now.version, second=then.version)
-    where = partial(restoring.cursor, subject=subject, stream=name, provider=provider)
+    head = partial(restoring.head, subject=subject, stream=name, provider=provider)
     try:
         added, changed, removed, days = await _counted(desk, of)
         shown = await _examples(desk, of, min(examples, EXAMPLES_MAX))
-        before = await desk.storage.ask(partial(where, version=now.version))
-        after = await desk.storage.ask(partial(where, version=then.version))
+        before = await desk.storage.ask(partial(head, version=now.version))
+        after = await desk.storage.ask(partial(head, version=then.version))
     except NotKept as gone:
         refused = failed(gone)
         assert refused is not None, "it has its sentence"
@@ -167,9 +167,9 @@ async def _stream(
         rows_before=now.rows,
         rows_after=then.rows,
         captured_at=then.captured_at,
-        cursor_before=before,
-        cursor_after=after,
-        fetches=refetching.words(desk, subject, name, then, cursor=after, days=days),
+        cursor_before=before.cursor,
+        cursor_after=after.cursor,
+        fetches=refetching.words(desk, subject, name, then, head=after, days=days),
         examples=shown,
     )
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 import structlog
@@ -55,6 +55,8 @@ STATUS = {
 
 log = structlog.get_logger()
 T = TypeVar("T", bound=Struct)
+Left: TypeAlias = Callable[[Request], bool]
+"""Whether a client whose end was heard waits for nothing any more."""
 
 
 def application(desk: Desk, role: Role) -> Starlette:
@@ -98,7 +100,7 @@ def _operation(desk: Desk, role: Role, operation: Operation, places: trio.Capaci
 
     async def endpoint(request: Request) -> Response:
         if operation.method == "GET":
-            return await _while_awaited(request, respond)
+            return await _while_awaited(request, respond, _is_gone)
         return await respond(request)
 
     return Route(f"{PREFIX}{operation.name}", endpoint, methods=[operation.method])
@@ -115,30 +117,43 @@ def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
         return StreamingResponse(_events(items), media_type="text/event-stream")
 
     async def endpoint(request: Request) -> Response:
-        return await _while_awaited(request, respond)
+        return await _while_awaited(request, respond, _is_silent)
 
     return Route(f"{PREFIX}{stream.name}", endpoint, methods=["GET"])
 
 
 async def _while_awaited(
-    request: Request, respond: Callable[[Request], Awaitable[Response]]
+    request: Request, respond: Callable[[Request], Awaitable[Response]], left: Left
 ) -> Response:
-    """Look something up for as long as somebody waits for it: who has gone keeps no place.
+    """Look something up for as long as somebody waits for it: who has `left` keeps no place.
 
     What was begun to be changed goes on; nobody asks for that with GET.
     """
-    response = Response(status_code=400)  # nobody reads it
+    response, gone = Response(status_code=400), False  # nobody reads it
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_when_gone, request, nursery.cancel_scope)
+
+        async def watch() -> None:
+            nonlocal gone
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            gone = left(request)
+            if gone:
+                nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
         response = await respond(request)
         nursery.cancel_scope.cancel()
-    return response
+    return Response(status_code=400) if gone else response
 
 
-async def _cancel_when_gone(request: Request, scope: trio.CancelScope) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
+def _is_gone(request: Request) -> bool:
+    """Not one who has asked, says no more, and listens."""
+    return bool(request.state.gone())
+
+
+def _is_silent(_: Request) -> bool:
+    """For what has no end: nobody else tells whether a client that says no more still listens."""
+    return True
 
 
 async def _events(items: AsyncIterator[Struct]) -> AsyncIterator[bytes]:

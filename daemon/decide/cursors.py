@@ -6,6 +6,7 @@ does, and a number, or text of digits, only where the stream's file says in whic
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,7 @@ from daemon.store.told import Told
 
 AHEAD_MAX = timedelta(days=1)  # no time zone, and no clock that is looked after, differs by more
 UNITS_PER_SECOND = {"unix": 1, "unix_ms": 1_000, "unix_ns": 1_000_000_000}
+DAY_CHARACTERS = 10
 DATED = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 COUNTED = re.compile(r"[0-9]{1,20}(\.[0-9]+)?")
 
@@ -61,9 +63,12 @@ def is_ahead(value: Any, format_: str, now: datetime) -> bool:
 
 
 def _read(value: str) -> datetime | None:
-    """Without an offset it is taken as UTC: that is far less off than may be."""
-    try:
-        at = datetime.fromisoformat(value.upper())
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    """Without an offset it is taken as UTC: that is far less off than may be.
+
+    Where there is no reading its time, its day alone says enough.
+    """
+    for text in (value.upper(), value[:DAY_CHARACTERS]):
+        with suppress(ValueError):
+            at = datetime.fromisoformat(text)
+            return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return None

@@ -100,14 +100,14 @@ def behind(
     return sorted({key[0] for key, version in captured.items() if visible.get(key, 0) < version})
 
 
-def newest_day(connection: sqlite3.Connection, whose: int) -> str | None:
-    """The newest day (ISO date) that all window streams of a connection have records up to."""
+def newest_days(connection: sqlite3.Connection, whose: int) -> list[str]:
+    """The newest day (ISO date) of each window stream of a connection that has records."""
     found = connection.execute(
         "SELECT max(day) FROM record JOIN stream ON stream.id = record.stream "
         "WHERE connection = ? AND until IS NULL AND day IS NOT NULL GROUP BY stream.id",
         (whose,),
     )
-    return min((day for (day,) in found), default=None)
+    return [day for (day,) in found]
 
 
 def accept(connection: sqlite3.Connection, stream: int, version: int) -> None:

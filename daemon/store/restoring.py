@@ -96,17 +96,14 @@ def conclude(connection: sqlite3.Connection, draft: Draft, of: int) -> Restored:
     return Restored(rows=total, digest=digest.hex(), added=added, changed=changed, removed=removed)
 
 
-def cursor(
+def head(
     connection: sqlite3.Connection, subject: int, stream: str, provider: str, version: int
-) -> str | None:
-    """Where the fetch after that version goes on, as JSON; None at the beginning. Raises NotKept.
-
-    Version -1 is the one in force.
-    """
+) -> Head:
+    """What was kept with that version; of -1, the one in force. Raises NotKept."""
     found = versions.find(connection, subject, stream, provider)
     if found is None:
-        return None
-    return _of(connection, found[0], found[1] if version < 0 else version).cursor
+        return Head()
+    return _of(connection, found[0], found[1] if version < 0 else version)
 
 
 def _some(connection: sqlite3.Connection, stream: int, place: Place) -> list[tuple[int, int]]:

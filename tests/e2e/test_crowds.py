@@ -63,6 +63,16 @@ async def test_who_gave_up_asking_for_the_past_is_in_nobodys_way(home):
             assert (await daemon.ask("status", at=1))["seq"] == 1, "nobody waits in the line"
 
 
+async def test_who_says_no_more_and_listens_is_answered(home):
+    """As `socat` does, and `nc -N`: their own end is closed once they have asked."""
+    home.configure()
+    async with running(home) as daemon, AsyncExitStack() as stack:
+        stream = await asking(daemon, stack, "status?at=1")
+        await stream.send_eof()
+        with trio.fail_after(WAIT_S):
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 ")
+
+
 async def test_one_more_who_wants_a_story_is_told_so_and_has_a_place_once_another_is_gone(home):
     home.configure()
     async with running(home) as daemon:

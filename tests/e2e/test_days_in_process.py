@@ -295,7 +295,7 @@ async def test_going_back_to_before_the_first_sync_names_all_days_since(fleet, d
     assert await named(fleet, daemon, to) == {"steps": lost, "sleep": lost}
 
 
-@pytest.mark.parametrize("copy", ["older", "empty"])
+@pytest.mark.parametrize("copy", ["older", "without one of them", "empty"])
 def test_a_data_file_that_is_older_than_the_log_is_told_of_with_what_to_type(copy):
     """Days that lie before its windows are asked for by nobody."""
 
@@ -304,8 +304,11 @@ def test_a_data_file_that_is_older_than_the_log_is_told_of_with_what_to_type(cop
         async with fleet.life():
             await trio.sleep(60)
         older = Store(None)
-        if copy == "older":
+        if copy != "empty":
             fleet.store._connection.backup(older._connection)
+        if copy == "without one of them":
+            sleep = "(SELECT id FROM stream WHERE name = 'sleep')"
+            older._connection.execute(f"DELETE FROM record WHERE stream = {sleep}")
         async with fleet.life() as daemon:
             for _ in range(5):
                 await turn(fleet, daemon)

@@ -1,21 +1,27 @@
 """What is new is asked for also after a record of tomorrow, and after the stream's file changed."""
 
 import json
+from pathlib import Path
 
 import pytest
 import trio
 
 from daemon import commands
+from daemon.control import rollback
+from daemon.control.desk import Desk
+from daemon.control.rollback_messages import PreviewWish
 from daemon.exchange import Response
+from daemon.places import Places
 from daemon.provider_file import ProviderFile
 from daemon.restoring import Wish
 from daemon.stream_file import Cursor, Stream
 from events.schema import RecordsCaptured, SyncFailed, SyncSucceeded
-from events.terms import Guard, Mode
+from events.terms import Caller, Guard, Mode
 from events.versions import RecordsQuarantined
 from tests.fakes.in_process import DAY_S, InProcess, play
 
 pytestmark = pytest.mark.requirement("B5")
+BY = Caller(uid=0, role="operator")
 
 
 class Source(InProcess):
@@ -64,6 +70,14 @@ class Source(InProcess):
 
     def cursor(self):
         return self.store.position(self.subject, "items").cursor
+
+
+async def foreseen(source, daemon, to):
+    """What a dry run says that the next sync asks for."""
+    places = Places(config=Path(), state=Path(), socket=Path())
+    desk = Desk.of(daemon, source.vault, source._parts(None).configuration, places, "simulated")
+    wish = PreviewWish(connection="acme/health", to=str(to))
+    return (await rollback.preview(desk, wish, BY)).streams[0].fetches
 
 
 def item(number, at, **more):
@@ -189,6 +203,7 @@ def test_a_cursor_that_comes_back_belongs_to_the_fields_of_then(key, field):
         async with source.life() as daemon:
             await source.sync(daemon)
             there = source.cursor()
+            assert "file names another" in await foreseen(source, daemon, good)
             await source.roll_back(daemon, good)
             assert source.cursor() == "4"
             await source.sync(daemon)

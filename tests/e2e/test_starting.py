@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import tzdata
+from structlog.testing import capture_logs
 
+from daemon import own_process, prefix_check
 from daemon.past_worker import SNAPSHOTS, version
 from events import chain
 from events.snapshots import Snapshots
@@ -223,6 +225,24 @@ async def test_a_sound_log_is_checked_behind_the_snapshot(lived):
         assert (await daemon.said("replayed"))["snapshot"] > 0
         await daemon.said("log-checked")
         assert await daemon.stop() == 0
+
+
+async def test_a_log_that_cannot_be_checked_ends_nothing(lived, monkeypatch):
+    """There is no room for one more process, or the interpreter was upgraded meanwhile."""
+    monkeypatch.setattr(own_process, "command", lambda *_: [str(lived.state / "gone")])
+    with capture_logs() as said:
+        await prefix_check.watch(lived.state, Snapshots(None, "1"), 7)
+    assert [each["event"] for each in said] == ["log-unchecked"]
+
+
+@pytest.mark.requirement("X5")
+async def test_a_snapshot_that_is_gone_by_then_is_not_said_to_be_checked(lived):
+    snapshots = Snapshots(lived.state / SNAPSHOTS, version())
+    (seq, *_) = snapshots.numbers()
+    snapshots.drop([seq])
+    with capture_logs() as said:
+        await prefix_check.watch(lived.state, snapshots, seq)
+    assert [each["event"] for each in said] == ["snapshot-unchecked"]
 
 
 @pytest.mark.requirement("X5")

@@ -26,7 +26,7 @@ from events.terms import (
     ScheduleReason,
     StreamPolicy,
 )
-from projections import streams
+from projections import run, streams
 from projections.streams import FAILED_DAYS_MAX, Stream
 from tests.policy.transcript import (
     ADDED,
@@ -244,6 +244,29 @@ def test_what_was_refused_is_for_the_next_turn_and_for_no_retry():
     stream = world.connections[ONE].streams["days"]
     assert stream.failed_days == (day(2), day(5))
     assert streams.may_come(stream) == (day(5),)
+
+
+@pytest.mark.requirement("C4")
+def test_a_turn_or_a_wish_that_takes_a_retry_along_is_none():
+    """So what was refused is asked for with it, and left out by what comes to try again alone."""
+    again = schema.RetryScheduled(
+        due=NOON + HOUR,
+        attempt=1,
+        cause=FailureClass.TIMEOUT,
+        priority=5,
+        delay=HOUR,
+        streams=("days",),
+    )
+    failing = failed(SYNC, lost_day(2, FailureClass.NOT_FOUND), lost_day(5))
+    waits = (*RUNNING, (ONE, failing), (ONE, LATER), (ONE, again))
+    for past, at, retries in (
+        (waits, NOON + HOUR, True),
+        (waits, NOON + 7 * HOUR, False),
+        ((*waits, (ONE, REQUESTED)), NOON + MINUTE, False),
+    ):
+        [(_, begun), *_] = given(*past).when(START, at).decided
+        there = given(*past, (ONE, begun)).world.connections[ONE].run
+        assert (there.attempt, run.is_retry(there)) == (1, retries)
 
 
 def test_a_failure_of_a_whole_stream_owes_no_day():
