@@ -20,15 +20,16 @@ from daemon.vault import open_vault
 
 ROOT = Path(__file__).parents[1]
 FILES = {
-    str(ROOT / "daemon" / name)
+    str(ROOT / name)
     for name in (
-        "rotation.py",
-        "relinking.py",
-        "vault.py",
-        "names.py",
-        "keyring.py",
-        "private_file.py",
-        "journal.py",
+        "daemon/rotation.py",
+        "daemon/relinking.py",
+        "daemon/vault.py",
+        "daemon/names.py",
+        "daemon/keyring.py",
+        "daemon/private_file.py",
+        "daemon/journal.py",
+        "events/directory.py",
     )
 }
 """What runs in a rotation, or settles where a connection moved to, and then notes it."""

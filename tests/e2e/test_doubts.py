@@ -311,9 +311,11 @@ class Model:
 async def agrees(daemon: Daemon) -> None:
     """The store is what the log says, and nothing is open, once what was cut short has ended."""
     home = daemon.home
-    endings = [event for event in home.log() if event["type"] in ENDINGS]
-    if endings[-1]["type"] == "sync-interrupted":
-        again = await daemon.said("sync-started", request=endings[-1]["request"])
+    kinds = [event["type"] for event in home.log()]
+    last = max(n for n, kind in enumerate(kinds) if kind in ENDINGS)
+    open_ = {"sync-requested", "sync-started"} & {*kinds[last:]}  # asked for, and cut short or not
+    if kinds[last] == "sync-interrupted" or open_:
+        again = await daemon.said("sync-started")
         await daemon.ending(again["seq"])
     await shown(daemon)  # what goes from the store after an event, goes before this
     model = Model(home)

@@ -19,12 +19,12 @@ KEYS = {"acme/shop": "hunter2-of-acme", "umbrella/shop": "hunter2-of-umbrella"}
 DAYS = {"days": {"path": "/days", "primary_key": ["id"]}}
 MOMENTS = {
     "replace 1": 1,  # both keys are to be written
-    "_sync_directory 1": 2,  # their file has its place, if the disk agrees
+    "sync 1": 2,  # their file has its place, if the disk agrees
     "put 1": 2,
     "_scrub 1": 2,  # everything is sealed anew, and what was sealed before lies in the WAL
     "newest_alone 1": 2,
     "_create 2": 2,  # the new key alone is to be written
-    "_sync_directory 2": 1,
+    "sync 2": 1,
     "count 1": 1,
     "execute 1": 1,  # all is done, and nothing is noted
     "durable 1": 1,  # it is noted, perhaps not on disk
