@@ -21,6 +21,7 @@ from events.versions import (
     RollbackStarted,
     RolledBack,
     StateRestored,
+    StreamRestored,
     StreamStateRestored,
     VersionsPruned,
 )
@@ -40,6 +41,7 @@ from tests.policy.transcript import (
     TENANT,
     authorised,
     captured,
+    day,
     failed,
     given,
     in_doubt,
@@ -110,6 +112,18 @@ def recorded_of(seq, event, at=NOON):
 def told(*events):
     """After KNOWN (events 1 to 3), these of ONE, each with its number from 4 on."""
     return Told(*KNOWN, *((ONE, each) for each in events))
+
+
+@X2
+def test_days_that_are_owed_are_explained_by_what_left_them_owed_last():
+    owing = replace(lost(), day=day(2), owed=True)
+    there = (StreamRestored(stream="days", of=2, rows=3, digest="00", failed_days=(day(2),)),)
+    back = RolledBack(to=3, scope=terms.RollbackScope.DATA, started=4, streams=there)
+    running = replace(captured(4), owed=(day(2),))
+    ended = told(started(), captured(4), succeeded(4, failures=(owing,))).stream()
+    assert ended[0][1] == 6, "the sync that failed says so first"
+    assert ("owes-days", 7) in told(started(), captured(4), succeeded(4), back).stream()
+    assert ("owes-days", 5) in told(started(), running).stream()
 
 
 # -- the score ------------------------------------------------------------------------------------
