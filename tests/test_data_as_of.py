@@ -8,9 +8,8 @@ import trio
 from daemon import commands
 from daemon.control import records, version_then, versions
 from daemon.control.data_messages import DataDiffQuery, DataQuery, DataVersionsQuery
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import Refused
 from daemon.exchange import Request, Response
-from daemon.places import Places
 from daemon.policy_file import PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.stream_file import Stream
@@ -35,11 +34,10 @@ class Hourly(InProcess):
         streams={"days": Stream(path="/days", records="@", primary_key=("id",))},
     )
 
-    def __init__(self, tmp_path):
+    def __init__(self):
         super().__init__()
         self.interval = "1h"
         self.asked = 0
-        self._path = tmp_path
 
     async def send(self, request: Request) -> Response:
         self.asked += 1
@@ -54,10 +52,6 @@ class Hourly(InProcess):
         await trio.sleep(1)
         return self.events(RecordsCaptured)
 
-    def desk(self, daemon):
-        places = Places(config=self._path, state=self._path, socket=self._path)
-        return Desk.of(daemon, self.vault, self._parts(None).configuration, places, "simulated")
-
 
 async def turn(desk, when):
     """Which of the answers was in force then."""
@@ -71,8 +65,8 @@ async def refusal(desk, **query):
     return refused.value
 
 
-async def test_a_version_is_in_force_from_the_event_on_that_recorded_it(autojump_clock, tmp_path):
-    made = Hourly(tmp_path)
+async def test_a_version_is_in_force_from_the_event_on_that_recorded_it(autojump_clock):
+    made = Hourly()
     async with made.life() as daemon:
         desk = made.desk(daemon)
         came = await made.until(4)
@@ -90,8 +84,8 @@ async def test_a_version_is_in_force_from_the_event_on_that_recorded_it(autojump
         assert f"came with event {came[0].seq}, 2026-03-01 00:00:" in before.message
 
 
-async def test_of_an_hour_that_came_twice_the_second_time_counts(autojump_clock, tmp_path):
-    made = Hourly(tmp_path)
+async def test_of_an_hour_that_came_twice_the_second_time_counts(autojump_clock):
+    made = Hourly()
     async with made.life() as daemon:
         desk = made.desk(daemon)
         first, second = await made.until(2)
@@ -107,9 +101,9 @@ async def test_of_an_hour_that_came_twice_the_second_time_counts(autojump_clock,
         assert await turn(desk, first.seq) == 1
 
 
-async def test_what_is_given_up_is_told_as_that(autojump_clock, tmp_path):
+async def test_what_is_given_up_is_told_as_that(autojump_clock):
     """As pruning leaves it: the oldest version is not in the store any more."""
-    made = Hourly(tmp_path)
+    made = Hourly()
     async with made.life() as daemon:
         desk = made.desk(daemon)
         first, second, _ = await made.until(3)
@@ -131,8 +125,8 @@ async def test_what_is_given_up_is_told_as_that(autojump_clock, tmp_path):
         assert (found.changed, found.as_of.version) == (1, oldest)
 
 
-async def test_what_a_removed_connection_had_is_still_shown(autojump_clock, tmp_path):
-    made = Hourly(tmp_path)
+async def test_what_a_removed_connection_had_is_still_shown(autojump_clock):
+    made = Hourly()
     async with made.life() as daemon:
         desk = made.desk(daemon)
         first, second = await made.until(2)
@@ -150,9 +144,9 @@ async def test_what_a_removed_connection_had_is_still_shown(autojump_clock, tmp_
 
 
 @pytest.mark.requirement("B13")
-async def test_what_was_pruned_names_the_event_that_said_so(autojump_clock, tmp_path):
+async def test_what_was_pruned_names_the_event_that_said_so(autojump_clock):
     """Nobody names the provider, as a rule."""
-    made = Hourly(tmp_path)
+    made = Hourly()
     made.policy = PolicyTables(versions_kept=2, versions_age="1s")
     async with made.life() as daemon:
         desk = made.desk(daemon)
@@ -169,9 +163,9 @@ async def test_what_was_pruned_names_the_event_that_said_so(autojump_clock, tmp_
                 assert f"{said}{known.pruned_before}; " in refused.message
 
 
-async def test_a_version_that_the_store_lost_is_not_passed_over(autojump_clock, tmp_path):
+async def test_a_version_that_the_store_lost_is_not_passed_over(autojump_clock):
     """The store was put back to an older copy: what is asked of later is not answered with that."""
-    made = Hourly(tmp_path)
+    made = Hourly()
     async with made.life() as daemon:
         desk = made.desk(daemon)
         first, second = await made.until(2)
@@ -190,8 +184,8 @@ async def test_a_version_that_the_store_lost_is_not_passed_over(autojump_clock, 
         assert await turn(desk, daemon.journal.head.seq) == 3
 
 
-async def test_what_is_visible_only_a_moment_later_is_waited_for(autojump_clock, tmp_path):
-    made = Hourly(tmp_path)
+async def test_what_is_visible_only_a_moment_later_is_waited_for(autojump_clock):
+    made = Hourly()
     async with made.life() as daemon:
         desk = made.desk(daemon)
         first, second = await made.until(2)
@@ -210,8 +204,8 @@ async def later(call):
     call()
 
 
-async def test_a_moment_and_a_version_exclude_each_other(autojump_clock, tmp_path):
-    made = Hourly(tmp_path)
+async def test_a_moment_and_a_version_exclude_each_other(autojump_clock):
+    made = Hourly()
     async with made.life() as daemon:
         desk = made.desk(daemon)
         await made.until(1)

@@ -2,7 +2,6 @@
 
 import re
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 import trio
@@ -10,10 +9,8 @@ from structlog.testing import capture_logs
 
 from daemon import commands
 from daemon.control import rollback
-from daemon.control.desk import Desk
 from daemon.control.rollback_messages import PreviewWish
 from daemon.exchange import CallLost, Response
-from daemon.places import Places
 from daemon.provider_file import ProviderFile
 from daemon.store.core import Store
 from daemon.stream_file import Stream, Window
@@ -254,16 +251,8 @@ async def test_a_day_that_was_refused_and_is_mended_comes(fleet, daemon):
 
 async def named(fleet, daemon, to):
     """What a dry run says that its next sync does not ask for by itself, of each stream."""
-    anywhere = Path("/nowhere")
-    desk = Desk.of(
-        daemon,
-        fleet.vault,
-        fleet._parts(None).configuration,
-        Places(config=anywhere, state=anywhere, socket=anywhere),
-        "simulated",
-    )
     wish = PreviewWish(connection=NAME, to=str(to))
-    found = await rollback.preview(desk, wish, Caller(uid=0, role="admin"))
+    found = await rollback.preview(fleet.desk(daemon), wish, Caller(uid=0, role="admin"))
     typed = re.compile(r"--from (\S+) --to (\S+?)`")
     return {each.stream: typed.findall(each.fetches) for each in found.streams}
 

@@ -1,17 +1,14 @@
 """What is new is asked for also after a record of tomorrow, and after the stream's file changed."""
 
 import json
-from pathlib import Path
 
 import pytest
 import trio
 
 from daemon import commands
 from daemon.control import rollback
-from daemon.control.desk import Desk
 from daemon.control.rollback_messages import PreviewWish
 from daemon.exchange import Response
-from daemon.places import Places
 from daemon.provider_file import ProviderFile
 from daemon.restoring import Wish
 from daemon.stream_file import Cursor, Stream
@@ -74,10 +71,8 @@ class Source(InProcess):
 
 async def foreseen(source, daemon, to):
     """What a dry run says that the next sync asks for."""
-    places = Places(config=Path(), state=Path(), socket=Path())
-    desk = Desk.of(daemon, source.vault, source._parts(None).configuration, places, "simulated")
     wish = PreviewWish(connection="acme/health", to=str(to))
-    return (await rollback.preview(desk, wish, BY)).streams[0].fetches
+    return (await rollback.preview(source.desk(daemon), wish, BY)).streams[0].fetches
 
 
 def item(number, at, **more):

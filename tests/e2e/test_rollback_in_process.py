@@ -2,7 +2,6 @@
 
 import random
 from datetime import date, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,10 +12,9 @@ from msgspec.structs import replace
 
 from daemon import commands
 from daemon.control import rollback_goal
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import Refused
 from daemon.control.rollback_messages import RollbackTo
 from daemon.exchange import Response
-from daemon.places import Places
 from daemon.policy_file import PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.restoring import Wish
@@ -466,8 +464,7 @@ async def test_what_changed_nothing_is_not_undone(shop, daemon):
         await shop.back(daemon, good)
     await shop.sync(daemon)
     (given_up,) = shop.events(RollbackStarted)
-    places = Places(config=Path(), state=Path(), socket=Path())
-    desk = Desk.of(daemon, shop.vault, shop._parts(None).configuration, places, "simulated")
+    desk = shop.desk(daemon)
     with pytest.raises(Refused, match="changed nothing of acme/health, so there is nothing"):
         await rollback_goal.find(desk, RollbackTo(undo=given_up.seq), shop.subject)
     back = await shop.back(daemon, good)

@@ -9,10 +9,9 @@ import trio
 from daemon import commands
 from daemon.cli import rollback_words
 from daemon.control import rollback, state_preview
-from daemon.control.desk import Desk, Refused
+from daemon.control.desk import Refused
 from daemon.control.rollback_messages import PreviewWish, RollbackWish, TargetsQuery
 from daemon.exchange import Response
-from daemon.places import Places
 from daemon.provider_file import ProviderFile
 from daemon.stream_file import Stream
 from events.schema import RecordsCaptured, SyncFailed, SyncStarted, SyncSucceeded
@@ -38,11 +37,10 @@ class Shop(InProcess):
         },
     )
 
-    def __init__(self, tmp_path):
+    def __init__(self):
         super().__init__()
         self.down = set()
         self.rows = {"orders": 30, "stock": 30}
-        self._path = tmp_path
 
     async def send(self, request):
         await trio.sleep(0.1)
@@ -58,10 +56,6 @@ class Shop(InProcess):
         await trio.sleep(30)
         last = self.events(SyncSucceeded, SyncFailed)[-1]
         return last.event.sync, last.seq
-
-    def desk(self, daemon):
-        places = Places(config=self._path, state=self._path, socket=self._path)
-        return Desk.of(daemon, self.vault, self._parts(None).configuration, places, "simulated")
 
     def captured(self, version):
         found = self.events(RecordsCaptured)
@@ -79,9 +73,9 @@ async def refusal(of):
     return refused.value.code, refused.value.message
 
 
-async def test_a_stream_alone_that_does_otherwise_is_shown(autojump_clock, tmp_path, capsys):
+async def test_a_stream_alone_that_does_otherwise_is_shown(autojump_clock, capsys):
     """The connection's own streak is 0 then and now."""
-    shop = Shop(tmp_path)
+    shop = Shop()
     async with shop.life() as daemon:
         desk = shop.desk(daemon)
         _, good = await shop.sync(daemon)
@@ -110,8 +104,8 @@ async def test_a_stream_alone_that_does_otherwise_is_shown(autojump_clock, tmp_p
         assert said(again, capsys).endswith(f"nothing differs from what it was at event {good}\n")
 
 
-async def test_the_state_goes_back_as_a_whole(autojump_clock, tmp_path):
-    shop = Shop(tmp_path)
+async def test_the_state_goes_back_as_a_whole(autojump_clock):
+    shop = Shop()
     async with shop.life() as daemon:
         desk = shop.desk(daemon)
         _, good = await shop.sync(daemon)
@@ -126,9 +120,9 @@ async def test_the_state_goes_back_as_a_whole(autojump_clock, tmp_path):
 
 
 @pytest.mark.requirement("X4")
-async def test_a_version_is_once_what_brought_it_was_over(autojump_clock, tmp_path, capsys):
+async def test_a_version_is_once_what_brought_it_was_over(autojump_clock, capsys):
     """For all streams, also where another one came before it. Its number alone is its start."""
-    shop = Shop(tmp_path)
+    shop = Shop()
     async with shop.life() as daemon:
         desk = shop.desk(daemon)
         first, _ = await shop.sync(daemon)
@@ -151,8 +145,8 @@ async def test_a_version_is_once_what_brought_it_was_over(autojump_clock, tmp_pa
         assert found.to == back.event
 
 
-async def test_what_is_no_version_is_not_gone_back_to(autojump_clock, tmp_path):
-    shop = Shop(tmp_path)
+async def test_what_is_no_version_is_not_gone_back_to(autojump_clock):
+    shop = Shop()
     async with shop.life() as daemon:
         desk = shop.desk(daemon)
         good, end = await shop.sync(daemon)
@@ -173,8 +167,8 @@ async def test_what_is_no_version_is_not_gone_back_to(autojump_clock, tmp_path):
         assert (await refusal(rollback.preview(desk, wish, BY)))[0] == "running"
 
 
-async def test_both_whereto_are_not_taken(autojump_clock, tmp_path):
-    shop = Shop(tmp_path)
+async def test_both_whereto_are_not_taken(autojump_clock):
+    shop = Shop()
     async with shop.life() as daemon:
         wish = PreviewWish(connection=NAME, to="4", undo=3)
         assert await refusal(rollback.preview(shop.desk(daemon), wish, BY)) == (

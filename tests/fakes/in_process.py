@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -14,7 +15,9 @@ from daemon.cache.cache import BYTES_MAX, Cache
 from daemon.cache.shelf import Shelf
 from daemon.clock import TrioClock
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
+from daemon.control.desk import Desk
 from daemon.exchange import Request, Response
+from daemon.places import Places
 from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
@@ -89,15 +92,28 @@ class InProcess:
             yield daemon
         assert not remembered.wrong(self.disk, self.snapshots)
 
+    def desk(self, daemon: Daemon) -> Desk:
+        """What commands are answered from."""
+        places = Places(config=Path(), state=Path(), socket=Path())
+        return Desk.of(daemon, self.vault, self._configuration(), places, "simulated")
+
     def declared(self, name: str) -> Declared:
         return Declared(interval=self.interval, credential_file=self.credential_file)
 
-    def _parts(self, log: MemoryLog) -> Parts:
+    def _configuration(self) -> Configuration:
         settings = Settings(
             sync=SyncSettings(stop_within="1s"),
             policy=self.policy,
             connections={name: self.declared(name) for name in self.names},
         )
+        return Configuration(
+            settings=settings,
+            providers={"health": self.file},
+            files=(),
+            own=frozenset({"health"}),
+        )
+
+    def _parts(self, log: MemoryLog) -> Parts:
         return Parts(
             log=log,
             store=self.store,
@@ -105,12 +121,7 @@ class InProcess:
             cache=Cache(self.shelf, _run, self.cache_bytes_max),
             vault=self.vault,
             clock=self.clock,
-            configuration=Configuration(
-                settings=settings,
-                providers={"health": self.file},
-                files=(),
-                own=frozenset({"health"}),
-            ),
+            configuration=self._configuration(),
             connect=lambda file: Provider(file=file, send=self.send, send_token=self.send_token),
             bridge=lambda journal: journal,
             state=None,
