@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from daemon import commands
+from daemon.decide import calling
 from daemon.decide.outbox import DELAY_MAX
 from daemon.gateway.asking import Wish
 from daemon.gateway.call import HeldBack
@@ -37,12 +38,13 @@ async def read(host, daemon):
 
 
 async def long_down(host, daemon, mood="unreachable"):
-    """A write waits, and its rest is near the greatest."""
+    """A write waits, and its rest is near the greatest; a call of another kind may leave."""
     host.ledger.mood = mood
     await host.write(daemon, "a")
     await trio.sleep(6 * HOUR_S)
-    while host.left(daemon) < SOON_S * 10:  # noqa: ASYNC110 - time is mocked
-        await trio.sleep(SOON_S)
+    with trio.fail_after(6 * HOUR_S):
+        while host.left(daemon) < SOON_S * 10 or host.held(daemon):  # noqa: ASYNC110 - time is mocked
+            await trio.sleep(SOON_S)
     host.ledger.mood = "up"
 
 
@@ -56,6 +58,10 @@ class Host(LedgerHost):
         if write.due is None:
             return 0
         return (write.due - daemon.journal.clock.now()).total_seconds()
+
+    def held(self, daemon):
+        journal = daemon.journal
+        return calling.held(self.subject, journal.world, journal.clock.now())
 
 
 @pytest.mark.parametrize("who", ["a read", "a neighbour's write", "a person"])
