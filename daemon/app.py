@@ -38,6 +38,8 @@ from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.pruner import Pruner
 from daemon.quarantine import Quarantine
+from daemon.read_model.reading import Reading
+from daemon.read_model.scribe import Scribe
 from daemon.relinking import Relinker
 from daemon.restoring import Restorer
 from daemon.scheduler import Scheduler
@@ -63,7 +65,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """What a daemon is made of, real or simulated.
 
     Without `snapshots` of its own it keeps some in memory, and without `past`, an engine, it works
-    out what was true in the loop.
+    out what was true in the loop. Without a file `read` its read model is in memory; the scribe
+    writes it where `run_scribe` runs, and others ask where `run_reading` does.
     """
 
     log: Log
@@ -81,6 +84,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     snapshots: Snapshots = field(default_factory=lambda: Snapshots(None, ""))
     run_snapshots: Run | None = None
     past: Engine | None = None
+    read: Path | None = None
+    run_scribe: Run | None = None
+    run_reading: Run | None = None
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
@@ -98,6 +104,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     past: Past
     restorer: Restorer
     quarantine: Quarantine
+    reading: Reading
     providers: Mapping[int, Provider]
 
 
@@ -126,12 +133,10 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         await journal.durable(recorded or begun)
         limiter = Limiter(journal)
         nursery.start_soon(limiter.run)
-        actor = Actor(
-            journal, storage, parts.vault, keeper, providers, limiter=limiter, chance=parts.chance
-        )
         means = Means(
             journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
         )
+        actor = _actor(parts, means, storage)
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(journal, actor, nursery, parts.state)
         snapshotter, past = _history(parts, journal, nursery, since)
@@ -153,6 +158,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             past=past,
             restorer=restorer,
             quarantine=quarantine,
+            reading=_read_model(parts, journal, nursery),
             providers=providers,
         )
         scheduling.cancel()
@@ -181,6 +187,18 @@ def _keeper(parts: Parts, journal: Journal, providers: Mapping[int, Provider]) -
     keeper = Keeper(journal, parts.vault, providers, ballast)
     keeper.settle()
     return keeper
+
+
+def _actor(parts: Parts, means: Means, storage: Storage) -> Actor:
+    return Actor(
+        means.journal,
+        storage,
+        means.vault,
+        means.keeper,
+        means.providers,
+        limiter=means.limiter,
+        chance=parts.chance,
+    )
 
 
 def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quarantine:
@@ -218,6 +236,15 @@ def _history(
     if parts.state is not None:
         nursery.start_soon(prefix_check.watch, parts.state, parts.snapshots, since)
     return snapshotter, Past(journal, engine)
+
+
+def _read_model(parts: Parts, journal: Journal, nursery: trio.Nursery) -> Reading:
+    """Who asks what can be asked in SQL; somebody writes that."""
+    scribe = Scribe(journal, parts.vault.name, parts.read, parts.run_scribe or parts.run)
+    reading = Reading(scribe, parts.read, parts.run_reading or parts.run)
+    nursery.start_soon(scribe.run)
+    nursery.start_soon(reading.run)
+    return reading
 
 
 async def stop(

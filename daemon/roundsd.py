@@ -41,6 +41,7 @@ from daemon.past_worker import SNAPSHOTS
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import Limits, ProviderFile
+from daemon.read_model.filling import NAME
 from daemon.store.core import Store, StoreBroken, StoreFull
 from daemon.store.schema import StoreUnusable
 from daemon.store.storage import OneThread
@@ -239,6 +240,9 @@ def _open(
         snapshots=Snapshots(found.state / SNAPSHOTS, folds),
         run_snapshots=OneThread(),
         past=PastProcess(found.state, folds),
+        read=found.state / NAME,
+        run_scribe=OneThread(),
+        run_reading=OneThread(),
     )
 
 

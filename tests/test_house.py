@@ -28,7 +28,7 @@ PURE = re.compile(
 )
 NO_NOUNS = {"utils", "helpers", "common", "base", "misc", "types", "models", "constants"}
 HTTPX = {"daemon/transport.py"}
-SQLITE = ("events/", "daemon/vault", "daemon/store/", "daemon/cache/shelf.py")
+SQLITE = ("events/", "daemon/vault", "daemon/store/", "daemon/cache/shelf.py", "daemon/read_model/")
 """Who may import sqlite3: a file, or all in a folder."""
 CLOCK = {"daemon/clock.py"}
 CLOCK_READS = {"now", "utcnow", "today"}

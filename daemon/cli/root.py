@@ -12,6 +12,7 @@ PLACES = {
     "queue": "daemon.cli.look:queue",
     "schedule": "daemon.cli.schedule:schedule",
     "health": "daemon.cli.health:health",
+    "history": "daemon.cli.history:history",
     "explain": "daemon.cli.explain:explain",
     "sync": "daemon.cli.sync:sync",
     "backfill": "daemon.cli.past:backfill",

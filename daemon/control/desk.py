@@ -25,6 +25,7 @@ from daemon.past import Past, PastJournal
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.quarantine import Quarantine
+from daemon.read_model.reading import Reading
 from daemon.relinking import Relinker
 from daemon.restoring import Restorer
 from daemon.snapshotter import Snapshotter
@@ -90,6 +91,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     past: Past
     restorer: Restorer
     quarantine: Quarantine
+    reading: Reading
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -123,6 +125,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             past=daemon.past,
             restorer=daemon.restorer,
             quarantine=daemon.quarantine,
+            reading=daemon.reading,
             providers=daemon.providers,
             places=places,
             version=version,

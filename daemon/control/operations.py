@@ -17,6 +17,7 @@ from daemon.control import (
     explain,
     gateway,
     health,
+    history,
     look,
     membership,
     outbox,
@@ -36,6 +37,7 @@ from daemon.control import (
 from daemon.control import data_messages as d
 from daemon.control import explain_messages as e
 from daemon.control import gateway_messages as g
+from daemon.control import history_messages as t
 from daemon.control import messages as m
 from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
@@ -148,6 +150,7 @@ OPERATIONS = (
     ),
     _past("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
     _past("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
+    _get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
     _get("diff", q.DiffQuery, q.Difference, difference.diff),
     _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),
     _post(

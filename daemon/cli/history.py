@@ -1,0 +1,190 @@
+"""How did syncs go in the last hours and days, as a table and in one line each?"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from daemon.cli import client, screen, sparkline, times
+from daemon.cli.arguments import as_json, examples, known
+from daemon.control.history_messages import (
+    DAYS_MAX,
+    HOURLY_DAYS_MAX,
+    History,
+    HistoryRow,
+    StreamHistoryRow,
+)
+
+SHOWN = 62  # rows of a table, the newest; the lines show them all
+GOOD, BAD = 99.0, 90.0  # percent: below the one a row is yellow, below the other red
+
+
+@click.command(
+    epilog=examples(
+        "rounds history",
+        "rounds history acme --days 7",
+        "rounds history acme/weather --by hour --days 2",
+        "rounds history acme/weather --stream days",
+        "rounds history --provider dexcom --json",
+    )
+)
+@click.argument("whose", required=False, metavar="[TENANT[/PROVIDER...]]", shell_complete=known)
+@click.option("--provider", metavar="NAME", help="All connections to that provider.")
+@click.option("--stream", metavar="NAME", help="One stream of the connection.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, DAYS_MAX),
+    default=30,
+    show_default=True,
+    help="How many days, today's with them.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["day", "hour"]),
+    default="day",
+    show_default=True,
+    help=f"A row each day, or each hour of at most {HOURLY_DAYS_MAX} days.",
+)
+@as_json
+@click.pass_obj
+def history(
+    socket: Path | None,
+    *,
+    whose: str | None,
+    provider: str | None,
+    stream: str | None,
+    days: int,
+    by: Literal["day", "hour"],
+    as_json: bool,
+) -> None:
+    """Show how syncs went, by the day or the hour: of all, a tenant, a connection, a stream.
+
+    Days are those of UTC. What is counted is in the SQL file `read` too, for your own questions.
+    """
+    named = "connection" if whose is not None and "/" in whose else "tenant"
+    wish = {named: whose, "provider": provider, "stream": stream, "days": days, "by": by}
+    asked = {name: value for name, value in wish.items() if value is not None}
+    answer = client.reach(socket).get("get-sync-health-history", **asked)
+    if as_json:
+        screen.document(answer)
+        return
+    found = client.read(answer, History)
+    if found.stream_total is not None:
+        _show_stream(found, found.stream_total)
+    elif found.total is not None:
+        _show(found, found.total)
+
+
+def _show(found: History, total: HistoryRow) -> None:
+    rows = found.rows
+    screen.line(f"{found.of}, the last {_span(found)}: {_summary(total)}")
+    if not total.syncs and not total.calls:
+        return
+    screen.line()
+    lines = [
+        ("syncs", sparkline.of([each.syncs for each in rows])),
+        ("succeeded", sparkline.of([each.success_percentage for each in rows], high=100.0)),
+        ("new records", sparkline.of([each.added for each in rows])),
+        ("half within", sparkline.of([each.p50_ms for each in rows])),
+    ]
+    screen.show(screen.pairs(*lines))
+    screen.line()
+    columns = ("syncs", "failed", "succeeded", "new", "changed", "gone", "half within")
+    more = ("95 % within", "up", "calls", "tokens")
+    table = screen.table(_first(found), *columns, *more, right=(*columns, *more))
+    for each in [each for each in rows[-SHOWN:] if _says(each)]:
+        table.add_row(_when(each.start, found.by), *_cells(each), style=_colour(each))
+    table.add_row("in all", *_cells(total), style="bold")
+    screen.show(table)
+
+
+def _show_stream(found: History, total: StreamHistoryRow) -> None:
+    rows = found.stream_rows
+    screen.line(
+        f"{found.of}, the last {_span(found)}: {_count(total.captures, 'answer')} taken over, "
+        f"{total.refusals:,} refused or held back; {_count(total.added, 'record')} new, "
+        f"{total.changed:,} changed, {total.removed:,} gone"
+    )
+    if not total.captures and not total.refusals:
+        return
+    screen.line()
+    screen.show(screen.pairs(("new records", sparkline.of([each.added for each in rows]))))
+    screen.line()
+    columns = ("taken over", "refused", "records", "new", "changed", "gone", "doubles")
+    table = screen.table(_first(found), *columns, right=columns)
+    for each in [each for each in rows[-SHOWN:] if each.captures or each.refusals]:
+        table.add_row(_when(each.start, found.by), *_stream_cells(each))
+    table.add_row("in all", *_stream_cells(total), style="bold")
+    screen.show(table)
+
+
+def _span(found: History) -> str:
+    count = len(found.rows) or len(found.stream_rows)
+    return f"{count:,} {found.by}s" if count > 1 else found.by
+
+
+def _summary(total: HistoryRow) -> str:
+    if not total.syncs and not total.calls:
+        return "nothing has run"
+    good = "" if total.success_percentage is None else f", {total.success_percentage:g} % good"
+    up = "" if total.uptime_percentage is None else f"; up {total.uptime_percentage:g} %"
+    causes = sorted(total.failures.items(), key=lambda each: -each[1])
+    why = ", ".join(f"{count:,} {cause}" for cause, count in causes)
+    failed = f"; failed: {why}" if why else ""
+    tried = (
+        f"; {_count(total.retries, 'retry', 'retries')} saved {total.retries_succeeded:,}"
+        if total.retries
+        else ""
+    )
+    return f"{_count(total.syncs, 'sync')}{good}{up}{failed}{tried}"
+
+
+def _says(row: HistoryRow) -> bool:
+    return bool(row.syncs or row.skipped or row.calls or row.calls_failed or row.refreshes)
+
+
+def _cells(row: HistoryRow) -> list[str]:
+    return [
+        f"{row.syncs:,}",
+        f"{row.failed:,}" if row.failed else "",
+        _percent(row.success_percentage),
+        f"{row.added:,}" if row.added else "",
+        f"{row.changed:,}" if row.changed else "",
+        f"{row.removed:,}" if row.removed else "",
+        "" if row.p50_ms is None else times.milliseconds(row.p50_ms),
+        "" if row.p95_ms is None else times.milliseconds(row.p95_ms),
+        _percent(row.uptime_percentage),
+        f"{row.calls + row.calls_failed:,}",
+        f"{row.refreshes:,}" if row.refreshes else "",
+    ]
+
+
+def _stream_cells(row: StreamHistoryRow) -> list[str]:
+    numbers = (row.captures, row.refusals, row.records, row.added, row.changed, row.removed)
+    return [f"{each:,}" if each else "" for each in (*numbers, row.duplicates)]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1f} %"
+
+
+def _colour(row: HistoryRow) -> str:
+    share = row.success_percentage
+    if share is None or share >= GOOD:
+        return ""
+    return "yellow" if share >= BAD else "red"
+
+
+def _first(found: History) -> str:
+    return "day (UTC)" if found.by == "day" else "hour"
+
+
+def _when(start: datetime, by: str) -> str:
+    if by == "day":
+        return start.strftime("%Y-%m-%d")
+    return start.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -1,0 +1,93 @@
+"""What is said over the control socket of how things went, hour by hour and day by day?
+
+Days begin at midnight UTC, hours at the full hour. Words and times are as in `messages`.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+DAYS_MAX = 1096  # three years, as long as sums are kept
+HOURLY_DAYS_MAX = 62  # as long as they are kept by the hour
+
+
+class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a connection, a stream of it, a tenant, a provider; of the fleet where none is named."""
+
+    connection: str | None = None
+    stream: str | None = None
+    tenant: str | None = None
+    provider: str | None = None
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 30
+    by: Literal["day", "hour"] = "day"
+
+
+class HistoryRow(Struct, frozen=True, kw_only=True):
+    """What one hour or day came to. Syncs that ended, by how; failed ones by class.
+
+    `records` were fetched, of which so many were added, changed, removed; so many answers were
+    refused or held back. Durations are of syncs, half of which took no longer than `p50_ms`.
+    `calls` were good ones; `limit_wait_s` was kept back for a provider's sake. Of its time during
+    which that was known, `uptime_percentage` was up.
+    """
+
+    start: datetime
+    syncs: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    interrupted: int
+    skipped: int
+    success_percentage: float | None
+    failures: dict[str, int]
+    retries: int
+    retries_succeeded: int
+    retries_ms: int
+    records: int
+    added: int
+    changed: int
+    removed: int
+    refused: int
+    calls: int
+    calls_failed: int
+    average_call_ms: int | None
+    bytes: int
+    refreshes: int
+    refreshes_failed: int
+    limit_waits: int
+    limit_wait_s: int
+    average_ms: int | None
+    p50_ms: int | None
+    p95_ms: int | None
+    p99_ms: int | None
+    uptime_percentage: float | None
+
+
+class StreamHistoryRow(Struct, frozen=True, kw_only=True):
+    """What a stream's hour or day came to: answers taken over and refused, and their records."""
+
+    start: datetime
+    captures: int
+    refusals: int
+    records: int
+    added: int
+    changed: int
+    removed: int
+    duplicates: int
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """`rows` and their `total`; of a stream, `stream_rows` and `stream_total` instead.
+
+    `of` is whose it is, `seq` the event up to which all is counted.
+    """
+
+    seq: int
+    now: datetime
+    of: str
+    by: str
+    rows: list[HistoryRow] = []
+    total: HistoryRow | None = None
+    stream_rows: list[StreamHistoryRow] = []
+    stream_total: StreamHistoryRow | None = None

@@ -1,0 +1,1 @@
+"""What can anybody ask of the fleet in SQL?"""

@@ -1,0 +1,242 @@
+"""What can be done with the read model's file? Synchronous, on its one writing connection.
+
+Everything in it follows from the log, so nothing is mended: what cannot be used is begun anew.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from daemon.read_model import opening, schema, sums, views
+from daemon.read_model.opening import MODE, ReadModelUnusable
+from daemon.read_model.rows import Member, Row, Rows
+from daemon.read_model.timestamps import SECOND, iso, seconds
+
+HAPPENED_KEPT = timedelta(days=90)
+"""For so long what happened is kept one by one; the log keeps it for ever."""
+
+HOURS_KEPT = timedelta(days=62)
+"""For so long sums are kept by the hour, eight weeks and a few days; then by the day."""
+
+DAYS_KEPT = timedelta(days=3 * 366)
+RETRIES_KEPT = timedelta(days=7)
+
+
+class Position(Struct, frozen=True, kw_only=True):
+    """Up to which event all is in, in which block that lies, and the latest time so far.
+
+    It is `whole` once how things stand is in it of every subject.
+    """
+
+    seq: int = 0
+    block: str = ""
+    at: datetime | None = None
+    whole: bool = False
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How things stand with some subjects: their rows. Of `connections` all streams are given."""
+
+    connections: tuple[int, ...] = ()
+    accounts: tuple[Row, ...] = ()
+    streams: tuple[Row, ...] = ()
+    tenants: tuple[Row, ...] = ()
+    names: tuple[Row, ...] = ()
+
+
+NOTHING_STANDS = Standing()
+
+
+class ReadModel:
+    """The file at `path`, in memory where that is None. `code` tells whose rows these are.
+
+    A `draft` is filled at once, and worth nothing before it is whole: no journal is kept for it.
+    """
+
+    def __init__(self, path: Path | None, code: str, *, draft: bool = False) -> None:
+        """Raises ReadModelUnusable, and ReadModelFull."""
+        self.path = path
+        self._code = code
+        self._draft = draft
+        with opening.told():
+            self.connection = opening.connect(path, draft=draft)
+            self._make()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def position(self) -> Position:
+        row = self.connection.execute("SELECT seq, block, at, whole FROM position").fetchone()
+        seq, block, at, whole = row
+        when = datetime.fromisoformat(at) if at else None
+        return Position(seq=seq, block=block, at=when, whole=bool(whole))
+
+    def members(self) -> dict[int, Member]:
+        names = Member.__struct_fields__
+        rows = self.connection.execute(f"SELECT connection, {', '.join(names)} FROM member")
+        return {row[0]: Member(**dict(zip(names, row[1:], strict=True))) for row in rows}
+
+    def is_there(self) -> bool:
+        """Whether the file is the one that lies there: somebody may have deleted it."""
+        if self.path is None:
+            return True
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._inode
+
+    def write(
+        self,
+        position: Position,
+        rows: Rows | None,
+        members: Mapping[int, Member],
+        standing: Standing = NOTHING_STANDS,
+    ) -> None:
+        """Write what is known up to a position, all of it or nothing.
+
+        Raises ReadModelFull, and ReadModelUnusable.
+        """
+        with opening.told(), self._writing():
+            if rows is not None:
+                self._insert(rows, members)
+            self._stand(standing)
+            self._move(position)
+            if not self._draft:
+                self._prune(position)
+
+    def finish(self, block: str) -> None:
+        """Make of a draft a file that is whole, on disk; its last event lies in that block."""
+        with opening.told():
+            self._draft = False
+            with self._writing():
+                self.connection.execute("UPDATE position SET block = ?", (block,))
+                _run(self.connection, schema.INDEXES)
+                self._prune(self.position())
+            self.connection.execute("PRAGMA synchronous = FULL")
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.close()
+
+    def _make(self) -> None:
+        connection = self.connection
+        found = connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'position'"
+        ).fetchone()[0]
+        if found:
+            codes = connection.execute("SELECT code FROM position").fetchall()
+            if codes != [(self._code,)]:
+                raise ReadModelUnusable("another version of rounds wrote it")
+        else:
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise ReadModelUnusable("it is no read model of rounds")
+            with self._writing():
+                _run(connection, schema.TABLES)
+                _run(connection, views.VIEWS)
+                if not self._draft:
+                    _run(connection, schema.INDEXES)
+                row = (1, self._code, 0, "", "", 0, RETRIES_KEPT // SECOND)
+                connection.execute(_insert("position", len(row)), row)
+        if self.path is not None:
+            self.path.chmod(MODE)
+            found = self.path.stat()
+            self._inode = (found.st_dev, found.st_ino)
+
+    def _insert(self, rows: Rows, members: Mapping[int, Member]) -> None:
+        many = self.connection.executemany
+        known = ((each, *msgspec.structs.astuple(members[each])) for each in rows.members)
+        many(_insert("member", 10, "INSERT OR REPLACE"), known)
+        many(_insert("turn", 18), rows.turns.values())
+        many(
+            "UPDATE turn SET status = ?, ended = ?, duration_ms = ?, records = ?, cause = ?, "
+            "message = ?, reason = ?, ended_in = ? WHERE id = ?",
+            rows.turns_ended,
+        )
+        many(_insert("occurrence", 6), rows.occurrences)
+        many(_insert("failure", 14), rows.failures)
+        many(_insert("retry", 15), rows.retries)
+        many(
+            "UPDATE retry SET status = ?, due = coalesce(?, due), ended = ?, "
+            "sync = coalesce(?, sync), duration_ms = ? WHERE id = ?",
+            rows.retries_moved,
+        )
+        many(_insert("pass", 13), rows.passes)
+        sums.add(self.connection, rows)
+
+    def _stand(self, standing: Standing) -> None:
+        many = self.connection.executemany
+        many(_insert("name", 2, "INSERT OR REPLACE"), standing.names)
+        many("DELETE FROM account WHERE connection = ?", ((each,) for each in standing.connections))
+        many("DELETE FROM stream WHERE connection = ?", ((each,) for each in standing.connections))
+        many(_insert("account", 37), standing.accounts)
+        many(_insert("stream", 14), standing.streams)
+        many(_insert("tenant", 12, "INSERT OR REPLACE"), standing.tenants)
+
+    def _move(self, position: Position) -> None:
+        at = iso(position.at) if position.at else ""
+        row = (position.seq, position.block, at, int(position.whole))
+        self.connection.execute("UPDATE position SET seq = ?, block = ?, at = ?, whole = ?", row)
+
+    def _prune(self, position: Position) -> None:
+        """Forget what is older than is kept, by the log's own time."""
+        if position.at is None:
+            return
+        execute, hours = self.connection.execute, _day(position.at - HOURS_KEPT)
+        if execute("SELECT 1 FROM hour WHERE start < ? LIMIT 1", (hours,)).fetchone():
+            sums.fold(self.connection, hours)
+            sums.forget(self.connection, _day(position.at - DAYS_KEPT))
+        cut = iso(position.at - HAPPENED_KEPT)[:13]  # by whole hours
+        oldest = execute("SELECT at FROM occurrence ORDER BY seq LIMIT 1").fetchone()
+        if oldest is None or oldest[0] >= cut:
+            return
+        first = execute("SELECT seq FROM occurrence WHERE at >= ? ORDER BY seq LIMIT 1", (cut,))
+        kept = (first.fetchone() or (position.seq + 1,))[0]
+        for statement in _FORGET:
+            execute(statement, (kept,))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+
+_FORGET = (
+    "DELETE FROM occurrence WHERE seq < ?",
+    "DELETE FROM failure WHERE seq < ?",
+    "DELETE FROM turn WHERE id < ? AND status <> 'running'",
+    "DELETE FROM retry WHERE id < ? AND status NOT IN ('pending', 'processing')",
+)
+
+
+def _day(at: datetime) -> int:
+    """When that day began, in seconds since 1970."""
+    return seconds(at) // sums.DAY_S * sums.DAY_S
+
+
+def _insert(table: str, columns: int, how: str = "INSERT") -> str:
+    return f"{how} INTO {table} VALUES ({', '.join('?' * columns)})"
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    """Run statements one by one, in the transaction that is open: `executescript` would end it."""
+    for statement in _statements(script):
+        connection.execute(statement)
+
+
+def _statements(script: str) -> Iterable[str]:
+    found = ""
+    for line in script.splitlines(keepends=True):
+        found += line
+        if sqlite3.complete_statement(found):
+            yield found
+            found = ""

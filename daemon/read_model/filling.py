@@ -1,0 +1,126 @@
+"""How is a read model filled from a whole log at once? In a process of its own.
+
+    roundsd ─ state, upto ─► reads `log`, writes `read.draft` ─ how far, a line each ─► roundsd
+
+It is told nothing but where the log lies: how things stand, and what people call it, is written
+by the daemon afterwards, once the draft has taken the file's place. One thread decodes and folds,
+while the other writes what came of the batch before.
+"""
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from queue import Queue
+
+from daemon.own_process import ROOT
+from daemon.read_model.facts import Facts
+from daemon.read_model.file import Position, ReadModel
+from daemon.read_model.opening import ReadModelFull, ReadModelUnusable, remove
+from daemon.read_model.rows import Rows
+from events import fingerprint
+from events.envelope import Recorded
+from events.reading import Reader
+
+BATCH_EVENTS = 20_000
+PAGE_EVENTS = 5_000
+BATCHES_WAITING = 1  # folded, and not written yet: memory for two of them is enough
+NICE = 5  # behind whatever answers
+NAME, DRAFT = "read", "read.draft"
+"""The file in the state directory, and the one that becomes it."""
+
+PACKAGES = ("daemon/read_model", "daemon/decide", "projections", "events")
+
+
+def version() -> str:
+    """What tells the code whose rows these are from any other."""
+    return fingerprint.of_sources(ROOT / each for each in PACKAGES)
+
+
+def fill(model: ReadModel, batches: Iterator[list[Recorded]], tell: Callable[[int], None]) -> None:
+    """Fill an empty one. Raises ReadModelFull, ReadModelUnusable, and what reading raises."""
+    facts, at = Facts({}), None
+    queue: Queue[tuple[Position, Rows] | None] = Queue(BATCHES_WAITING)
+    failed: list[BaseException] = []
+    writer = threading.Thread(target=_write, args=(model, facts, queue, failed))
+    writer.start()
+    try:
+        for batch in batches:
+            for recorded in batch:
+                facts.fold(recorded)
+                at = recorded.at if at is None else max(at, recorded.at)
+            queue.put((Position(seq=batch[-1].seq, at=at), facts.take()))
+            tell(batch[-1].seq)
+            if failed:
+                break
+    finally:
+        queue.put(None)
+        writer.join()
+    if failed:
+        raise failed[0]
+
+
+def _write(
+    model: ReadModel,
+    facts: Facts,
+    queue: "Queue[tuple[Position, Rows] | None]",
+    failed: list[BaseException],
+) -> None:
+    """Write what comes, until nothing does; what became of the members, at the end."""
+    touched: set[int] = set()
+    last = Position()
+    while (found := queue.get()) is not None:
+        last, rows = found
+        touched |= rows.members
+        rows.members = set()
+        _try(partial(model.write, last, rows, facts.members), failed)
+    _try(partial(model.write, last, Rows(members=touched), facts.members), failed)
+
+
+def _try(call: Callable[[], None], failed: list[BaseException]) -> None:
+    """Call it, unless something failed before."""
+    if not failed:
+        try:
+            call()
+        except (ReadModelFull, ReadModelUnusable) as error:
+            failed.append(error)
+
+
+def batches(reader: Reader, upto: int) -> Iterator[list[Recorded]]:
+    """All events up to that one; ends with whoever asked."""
+    after, parent = 0, os.getppid()
+    while after < upto and os.getppid() == parent:
+        batch: list[Recorded] = []
+        while after < upto and len(batch) < BATCH_EVENTS:
+            page = reader.read(after, limit=min(PAGE_EVENTS, upto - after))
+            assert page, "what is durable can be read"
+            batch += page
+            after = page[-1].seq
+        yield batch
+
+
+def main() -> None:
+    state, upto, wanted = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    if version() != wanted:
+        sys.exit("rounds was upgraded while it ran: restart roundsd")
+    os.nice(NICE)
+    gc.disable()  # what is made here holds no cycles
+    sys.setswitchinterval(0.0005)
+
+    def tell(seq: int) -> None:
+        print(seq, flush=True)  # noqa: T201 (it is how the daemon hears of it)
+
+    remove(state / DRAFT)
+    model = ReadModel(state / DRAFT, wanted, draft=True)
+    with closing(Reader(state / "log")) as reader:
+        fill(model, batches(reader, upto), tell)
+        block = reader.block_of(upto)
+    model.finish(block.hex() if block else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""How is the read model's file opened, put in another's place, and taken away?"""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from events.writer import FULL
+
+MODE = 0o640  # all tenants are in it: for the daemon's user, and a group that operators are in
+BUSY_MS = 5000  # a reader that makes a checkpoint wait for longer is not waited for
+
+
+class ReadModelUnusable(Exception):
+    """The file cannot be used as it lies there; begun anew, it can."""
+
+
+class ReadModelFull(Exception):
+    """There is no room on the disk. What was not written is written once there is."""
+
+
+def remove(path: Path) -> None:
+    """Take the file away, and what SQLite keeps beside it."""
+    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        name.unlink(missing_ok=True)
+
+
+def replace(path: Path, by: Path) -> None:
+    """Put a file that is whole, and that nobody has open, in the place of another one."""
+    remove(path)
+    by.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open it for questions. Raises ReadModelUnusable."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            check_same_thread=False,
+            isolation_level=None,
+        )
+        connection.execute("SELECT 1 FROM position").fetchone()
+    except sqlite3.Error as error:
+        raise ReadModelUnusable(str(error)) from error
+    return connection
+
+
+def connect(path: Path | None, *, draft: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        if path is not None:
+            path.chmod(MODE)
+            connection.execute(f"PRAGMA journal_mode = {'OFF' if draft else 'WAL'}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        # What is lost is in the log.
+        connection.execute(f"PRAGMA synchronous = {'OFF' if draft else 'NORMAL'}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """SQLite's errors in our words."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code in FULL or getattr(error, "errno", None) == errno.ENOSPC:
+            raise ReadModelFull from error
+        raise ReadModelUnusable(str(error)) from error

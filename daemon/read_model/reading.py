@@ -1,0 +1,59 @@
+"""How is the read model asked, without holding up the loop?"""
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from daemon.read_model.opening import ReadModelUnusable, open_for_reading
+from daemon.read_model.scribe import Scribe
+from daemon.store.storage import Run
+
+T = TypeVar("T")
+
+
+class Reading:
+    """Asks the file at `path` on a connection of its own; the scribe's, where it is in memory."""
+
+    def __init__(self, scribe: Scribe, path: Path | None, run: Run) -> None:
+        self.scribe = scribe
+        self._path = path
+        self._run = run
+        self._connection: sqlite3.Connection | None = None
+        self._opened = 0
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What it answers. Raises ReadModelUnusable while there is no file that can be asked."""
+        return await self._run(partial(self._ask, question))
+
+    async def run(self) -> None:
+        """Let go at the end."""
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return question(self._open())
+        except sqlite3.Error as error:
+            raise ReadModelUnusable(str(error)) from error
+
+    def _open(self) -> sqlite3.Connection:
+        model = self.scribe.model
+        if model is None:
+            raise ReadModelUnusable("it is being made anew")
+        if self._path is None:
+            return model.connection
+        if self._connection is None or self._opened != self.scribe.opened:
+            self._close()
+            self._connection, self._opened = open_for_reading(self._path), self.scribe.opened
+        return self._connection

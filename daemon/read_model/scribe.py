@@ -1,0 +1,285 @@
+"""Who keeps the read model up to date, a second or less behind the log?
+
+log ─► facts ─────────────┐
+World, of what changed ─► rows, as of n ─► n durable ─► one transaction, position n ─► (pause) ─►
+
+It reads durable events alone, from where the file stands. What it finds missing, written by other
+code, of another log, or damaged, it makes anew: nothing in it is not in the log. Where that is
+much, a process of its own does it. Whatever fails here stops nobody else.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from subprocess import PIPE
+
+import structlog
+import trio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from daemon import own_process
+from daemon.journal import Journal
+from daemon.read_model import changed, file, filling, opening, standing
+from daemon.read_model.changed import Changed
+from daemon.read_model.facts import Facts
+from daemon.read_model.file import Position, ReadModel, Standing
+from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
+from daemon.store.storage import Run
+from events.codec import UnreadableEvent
+
+PAUSE_S = 0.2  # between two writes: a transaction each costs more than what is in it
+PAGE_EVENTS = 256  # read and folded without a pause: some milliseconds
+BATCH_EVENTS = 8192  # written at once
+SUBJECTS_MAX = 2000  # whose rows are written at once
+SUBJECTS_PAGE = 32  # whose rows are worked out without a pause
+FAR_EVENTS = 50_000  # behind by more than this, it is filled at once, by a process of its own
+FAILED_S = 30.0  # after what a full disk or a stranger's file kept from being written
+FRESH_S = 2.0  # who asks waits for so long for what was recorded before
+
+log = structlog.get_logger()
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """Up to which event the file goes, and up to which it should; whether it is being made anew."""
+
+    seq: int
+    upto: int
+    anew: bool
+
+
+class Scribe:
+    """`path` is the file, in memory without one; `name` says what people call a subject."""
+
+    def __init__(
+        self, journal: Journal, name: Callable[[int], str], path: Path | None, run: Run
+    ) -> None:
+        self._journal = journal
+        self._name = name
+        self._path = path
+        self._run = run
+        self._code = filling.version()
+        self._model: ReadModel | None = None
+        self._facts = Facts({})
+        self._read_upto = 0  # the last event that `_facts` has
+        self._position = Position()
+        self._changed = Changed()
+        self._hurried = trio.Event()
+        self._written = trio.Event()
+        self._anew: int | None = None
+        self.opened = 0  # how often the file became another one: readers open it again
+
+    @property
+    def model(self) -> ReadModel | None:
+        """The open file, for readers where it is in memory."""
+        return self._model
+
+    @property
+    def progress(self) -> Progress:
+        anew = self._anew
+        seq = self._position.seq if anew is None else anew
+        return Progress(seq=seq, upto=self._journal.head.seq, anew=anew is not None)
+
+    async def run(self) -> None:
+        """Follow the log, until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._follow()
+                except ReadModelFull:
+                    log.warning("read-model-behind", reason="the disk is full")
+                except ReadModelUnusable as error:
+                    log.warning("read-model-unusable", reason=str(error))
+                self._let_go()
+                await trio.sleep(FAILED_S)
+        finally:
+            self._let_go()
+
+    async def fresh(self) -> bool:
+        """Wait until all that is durable now is in it, for `FRESH_S` at most: whether it is."""
+        wanted = self._journal.head.seq
+        with trio.move_on_after(FRESH_S):
+            while self._position.seq < wanted or not self._position.whole:
+                self._hurried.set()
+                await self._written.wait()
+        return self._position.seq >= wanted and self._position.whole
+
+    async def begin_anew(self) -> None:
+        """Delete the file, and fill another one; `progress` says how far that is."""
+        if self._path is not None and self._anew is None:
+            await self._run(partial(opening.remove, self._path))
+            self._hurried.set()
+
+    # -- one life of the file ---------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Open it, and write what comes. Raises ReadModelFull, ReadModelUnusable."""
+        await self._open()
+        while True:
+            if not self._changed:
+                await self._journal.head.beyond(self._position.seq)
+            await self._write_up()
+            if not self._changed:
+                with trio.move_on_after(PAUSE_S):
+                    await self._hurried.wait()
+            self._hurried = trio.Event()
+
+    async def _open(self) -> None:
+        try:
+            model = await self._opened()
+        except ReadModelUnusable as error:
+            if self._path is None:
+                raise
+            log.info("read-model-anew", reason=str(error))
+            await self._run(partial(opening.remove, self._path))
+            model = await self._opened()
+        if self._path is not None and self._is_far(model.position()):
+            model.close()
+            await self._fill(self._path)
+            model = await self._opened()
+        self._model = model
+        self._position = await self._run(model.position)
+        self._facts = Facts(await self._run(model.members))
+        self._read_upto = self._position.seq
+        whole = self._position.whole
+        self._changed = Changed() if whole else changed.everything(self._journal.world)
+        self._anew = None
+        self.opened += 1
+
+    async def _opened(self) -> ReadModel:
+        """The file as it lies there, or an empty one. Raises ReadModelUnusable."""
+        model = await self._run(partial(ReadModel, self._path, self._code))
+        position = model.position()
+        ahead = position.seq > self._journal.head.seq
+        if ahead or position.block != self._block(position.seq):
+            model.close()
+            raise ReadModelUnusable("it is of another log")
+        return model
+
+    def _is_far(self, position: Position) -> bool:
+        return self._journal.head.seq - position.seq > FAR_EVENTS
+
+    async def _fill(self, path: Path) -> None:
+        """Put a file in its place that has all that is durable now, or an empty one."""
+        draft = path.with_name(filling.DRAFT)
+        filled = await self._filled(path.parent)
+        await self._run(
+            partial(opening.replace, path, draft) if filled else partial(opening.remove, path)
+        )
+        if not filled:
+            await self._run(partial(opening.remove, draft))
+
+    async def _filled(self, state: Path) -> bool:
+        """Whether a process of its own has made a draft of all that is durable now."""
+        upto, self._anew = self._journal.head.seq, 0
+        log.info("read-model-filling", upto=upto)
+        arguments = (str(state), str(upto), self._code)
+        try:
+            async with trio.open_nursery() as nursery:
+                process = await nursery.start(
+                    partial(
+                        trio.run_process,
+                        own_process.command("daemon.read_model.filling", *arguments),
+                        stdin=b"",
+                        stdout=PIPE,
+                        check=False,
+                        env=own_process.environment(),
+                    )
+                )
+                await self._hear(process)
+                code = await process.wait()
+        except OSError as error:
+            log.warning("read-model-not-filled", reason=error.strerror or str(error))
+            return False
+        if code:
+            log.warning("read-model-not-filled", reason=f"its process ended with {code}")
+        else:
+            log.info("read-model-filled", upto=upto)
+        return not code
+
+    async def _hear(self, process: trio.Process) -> None:
+        """Note how far it is: a line each, of which the last one counts."""
+        assert process.stdout is not None, "it was opened with a pipe"
+        rest = b""
+        async for chunk in process.stdout:
+            *lines, rest = (rest + chunk).split(b"\n")
+            if lines and lines[-1].isdigit():
+                self._anew = int(lines[-1])
+
+    # -- writing ----------------------------------------------------------------
+
+    async def _write_up(self) -> None:
+        """Write what is durable, and how things stand with some of those that changed."""
+        model, journal = self._model, self._journal
+        assert model is not None, "it is open while it is followed"
+        if not await self._run(model.is_there):
+            raise ReadModelUnusable("it was deleted")
+        stands, taken = await self._standing()
+        upto = journal.world.seq
+        await journal.head.beyond(upto - 1)
+        while self._read_upto < upto - BATCH_EVENTS:
+            await self._read(self._read_upto + BATCH_EVENTS, taken)
+            await self._write(model, file.NOTHING_STANDS)
+        await self._read(upto, taken)
+        await self._write(model, stands)
+        self._written.set()
+        self._written = trio.Event()
+
+    async def _standing(self) -> tuple[Standing, dict[int, int]]:
+        """The rows of some of those that changed, and as of which event each was taken."""
+        world, changes, taken = self._journal.world, self._changed, dict[int, int]()
+        connections = changed.take(changes.connections, SUBJECTS_MAX)
+        accounts, streams = [], []
+        for count, each in enumerate(connections, 1):
+            accounts.append(standing.account(world, each))
+            streams += standing.streams(world, each)
+            taken[each] = world.seq
+            if count % SUBJECTS_PAGE == 0:
+                await trio.lowlevel.checkpoint()
+        tenants = changed.take(changes.tenants, SUBJECTS_MAX)
+        names = changed.take(changes.names, SUBJECTS_MAX)
+        stands = Standing(
+            connections=tuple(connections),
+            accounts=tuple(accounts),
+            streams=tuple(streams),
+            tenants=tuple(standing.tenant(world, each) for each in tenants),
+            names=tuple((each, self._name(each)) for each in names),
+        )
+        return stands, taken
+
+    async def _read(self, upto: int, taken: dict[int, int]) -> None:
+        """Fold what is durable; they have changed again whose rows are from before."""
+        world, at = self._journal.world, self._position.at
+        while self._read_upto < upto:
+            limit = min(PAGE_EVENTS, upto - self._read_upto)
+            try:
+                page = self._journal.log.read(self._read_upto, limit=limit)
+            except UnreadableEvent as error:
+                raise ReadModelUnusable(str(error)) from error
+            assert page, "what is durable can be read"
+            for recorded in page:
+                self._facts.fold(recorded)
+                changed.note(self._changed, world, recorded, taken.get(recorded.subject, 0))
+                at = recorded.at if at is None else max(at, recorded.at)
+            self._read_upto = page[-1].seq
+            await trio.lowlevel.checkpoint()
+        self._position = replace(self._position, at=at)
+
+    async def _write(self, model: ReadModel, stands: Standing) -> None:
+        seq = self._read_upto
+        position = Position(
+            seq=seq, block=self._block(seq), at=self._position.at, whole=not self._changed
+        )
+        write = partial(model.write, position, self._facts.take(), self._facts.members, stands)
+        await self._run(write)
+        self._position = position
+
+    def _block(self, seq: int) -> str:
+        found = self._journal.log.block_of(seq) if seq else None
+        return found.hex() if found else ""
+
+    def _let_go(self) -> None:
+        model, self._model = self._model, None
+        if model is not None:
+            model.close()
+        self._position = Position()

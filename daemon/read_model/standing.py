@@ -1,0 +1,150 @@
+"""How do things stand with a connection, or a tenant, as rows that time alone does not change?"""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from daemon.decide import condition
+from daemon.read_model.rows import Row
+from daemon.read_model.timestamps import SECOND, iso, maybe
+from events.terms import Kind
+from projections import connection, health, policy
+from projections.connection import Connection
+from projections.grant import Phase
+from projections.health import STALE_AFTER
+from projections.provider import Provider
+from projections.streams import NEW, checked_at
+from projections.world import World
+
+FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+"""A time at which whatever goes stale is stale."""
+
+
+def account(world: World, subject: int) -> Row:
+    """The row of a connection, in the order of the table's columns."""
+    known, changed = world.connections[subject], world.at
+    assert changed is not None, "what is known was recorded some time"
+    at, counters, grant = world.providers.get(known.provider), known.health, known.grant
+    trouble, fresh = condition.trouble(known), _fresh(known, changed)
+    success = counters.last_success
+    return (
+        subject,
+        known.tenant,
+        known.provider,
+        _status(known),
+        policy.of_connection(world, subject).interval // SECOND,
+        counters.total,
+        counters.successful,
+        counters.failed,
+        counters.duration_ms,
+        counters.consecutive_failures,
+        maybe(counters.first),
+        maybe(success),
+        maybe(counters.last_failure),
+        iso(success + STALE_AFTER) if success else None,
+        counters.up / SECOND,
+        maybe(counters.up_since),
+        health.score(counters, fresh),
+        health.score(counters, FAR),
+        condition.of_connection(known, at, fresh).value,
+        condition.of_connection(known, at, FAR).value,
+        trouble.cause.value if trouble and trouble.cause else None,
+        (trouble.message or None) if trouble else None,
+        *_next(known),
+        grant.phase.value,
+        maybe(grant.expires_at),
+        grant.refreshes,
+        maybe(grant.refreshed_at),
+        maybe(grant.authorised_at),
+        known.breaker.reason.value if known.breaker.reason else None,
+        maybe(known.breaker.until),
+        iso(changed),
+    )
+
+
+def streams(world: World, subject: int) -> list[Row]:
+    """The rows of its streams, those of the provider's file first."""
+    known, changed = world.connections[subject], world.at
+    assert changed is not None, "what is known was recorded some time"
+    at, fresh = world.providers.get(known.provider), _fresh(known, changed)
+    return [_stream(subject, known, at, name, fresh) for name in condition.names(known, at)]
+
+
+def tenant(world: World, subject: int) -> Row:
+    """The row of a tenant's settings."""
+    rules, changed = policy.of_tenant(world, subject), world.at
+    assert changed is not None, "what is known was recorded some time"
+    quiet = rules.quiet_hours_start != rules.quiet_hours_end
+    return (
+        subject,
+        int(rules.enabled),
+        rules.interval // SECOND,
+        msgspec.json.encode(rules.priority_order).decode(),
+        int(rules.failover_enabled),
+        rules.max_retry_attempts,
+        rules.retry_delay // SECOND,
+        rules.quiet_hours_start.isoformat("minutes") if quiet else None,
+        rules.quiet_hours_end.isoformat("minutes") if quiet else None,
+        rules.timezone,
+        int(rules.notification_enabled),
+        iso(changed),
+    )
+
+
+def _fresh(known: Connection, otherwise: datetime) -> datetime:
+    """A time at which nothing is stale that has ever succeeded."""
+    return known.health.last_success or otherwise
+
+
+def _status(known: Connection) -> str:
+    if known.removed:
+        return "removed"
+    if known.grant.phase is Phase.NEEDED:
+        return "unauthorised"
+    return "paused" if known.paused else "active"
+
+
+def _next(known: Connection) -> Row:
+    """Start, due, kind, priority, attempt, request and plan of what is pending.
+
+    No priority where it follows from the score.
+    """
+    plan, start = known.schedule, connection.next_start(known)
+    if start is None:
+        return (None, None, None, None, 0, None, plan.planned)
+    asked, retry = plan.request, plan.retry
+    if asked is not None:
+        priority = 1 if asked.kind is not Kind.FAILOVER else None
+        kind, due = asked.kind.value, iso(asked.at)
+        return (iso(start), due, kind, priority, 0, asked.seq, plan.planned)
+    turn = plan.due is not None and plan.due <= start
+    if retry is not None and not turn:
+        priority, kind = retry.priority, Kind.RETRY.value
+        return (iso(start), iso(retry.due), kind, priority, retry.attempt, None, plan.planned)
+    if not turn and known.backfill is not None:
+        due = iso(known.backfill.due)
+        return (iso(start), due, Kind.BACKFILL.value, 10, 0, None, plan.planned)
+    due = iso(plan.due or start)
+    return (iso(start), due, Kind.SCHEDULED.value, None, 0, None, plan.planned)
+
+
+def _stream(
+    subject: int, known: Connection, at: Provider | None, name: str, fresh: datetime
+) -> Row:
+    stream, cause = known.streams.get(name, NEW), condition.cause_of(known, name)
+    return (
+        subject,
+        name,
+        condition.of_stream(known, at, name, fresh).value,
+        condition.of_stream(known, at, name, FAR).value,
+        stream.version,
+        stream.rows,
+        condition.failures_of(known, name),
+        maybe(stream.captured_at),
+        maybe(stream.failed_at),
+        maybe(checked_at(stream)),
+        stream.newest_day.isoformat() if stream.newest_day else None,
+        msgspec.json.encode(stream.failed_days).decode(),
+        cause.value if cause else None,
+        condition.message_of(known, name) or None,
+    )

@@ -1,0 +1,98 @@
+"""How does what a batch adds come into the hours, and how do old hours become days?"""
+
+import sqlite3
+from collections.abc import Iterable
+
+from daemon.read_model.rows import Rows
+from projections.hours import FIGURES, STREAM_FIGURES
+
+DAY_S = 86_400
+
+_NAMES = ", ".join(FIGURES)
+_STREAM_NAMES = ", ".join(STREAM_FIGURES)
+_STREAM_SUMS = ", ".join(f"sum({name})" for name in STREAM_FIGURES)
+
+
+def _adds(names: Iterable[str]) -> str:
+    return ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
+
+
+def _add(table: str, key: str, names: tuple[str, ...]) -> str:
+    """A statement that adds to a row, or makes it."""
+    columns = (*key.split(", "), *names)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {_adds(names)}"
+    )
+
+
+_ADD_HOUR = _add("hour", "subject, start", FIGURES)
+_ADD_DURATION = _add("duration_hour", "subject, start, bucket", ("syncs",))
+_ADD_STREAM = _add("stream_hour", "connection, stream, start", STREAM_FIGURES)
+
+
+def add(connection: sqlite3.Connection, rows: Rows) -> None:
+    """Add a batch's. Part of the caller's transaction."""
+    many = connection.executemany
+    many(_ADD_HOUR, ((*key, *figures) for key, figures in rows.hours.items()))
+    many(_ADD_DURATION, ((*key, syncs) for key, syncs in rows.durations.items()))
+    many(_ADD_STREAM, ((*key, *figures) for key, figures in rows.streams.items()))
+
+
+_DAY = f"start / {DAY_S} * {DAY_S}"
+_FOLDED = {
+    # From the end of its hour to the end of its day a change still weighs.
+    "up_weight_s": f"up_weight_s + up_change * ({_DAY} + {DAY_S} - start - 3600)",
+    "known_weight_s": f"known_weight_s + known_change * ({_DAY} + {DAY_S} - start - 3600)",
+}
+_FOLDS = ", ".join(f"sum({_FOLDED.get(name, name)})" for name in FIGURES)
+_FOLD = (
+    f"INSERT INTO day (subject, start, {_NAMES}) "
+    f"SELECT subject, {_DAY}, {_FOLDS} FROM hour WHERE start < ?1 GROUP BY 1, 2 "
+    f"ON CONFLICT (subject, start) DO UPDATE SET {_adds(FIGURES)}"
+)
+_FOLD_DURATION = (
+    "INSERT INTO duration_day (subject, start, bucket, syncs) "
+    f"SELECT subject, {_DAY}, bucket, sum(syncs) FROM duration_hour "
+    "WHERE start < ?1 GROUP BY 1, 2, 3 "
+    "ON CONFLICT (subject, start, bucket) DO UPDATE SET syncs = syncs + excluded.syncs"
+)
+_FOLD_STREAM = (
+    f"INSERT INTO stream_day (connection, stream, start, {_STREAM_NAMES}) "
+    f"SELECT connection, stream, {_DAY}, {_STREAM_SUMS} FROM stream_hour "
+    "WHERE start < ?1 GROUP BY 1, 2, 3 "
+    f"ON CONFLICT (connection, stream, start) DO UPDATE SET {_adds(STREAM_FIGURES)}"
+)
+_LEVELS = ("up_change", "known_change")
+_KEPT = ", ".join(
+    f"sum({name})"
+    if name in _LEVELS
+    else f"sum({name.replace('_weight_s', '_change')}) * {DAY_S}"
+    if name.endswith("_weight_s")
+    else "0"
+    for name in FIGURES
+)
+_FORGET = (
+    f"INSERT INTO day (subject, start, {_NAMES}) "
+    f"SELECT subject, ?1, {_KEPT} FROM day WHERE start < ?1 GROUP BY 1 "
+    f"HAVING sum(up_change) <> 0 OR sum(known_change) <> 0 "
+    f"ON CONFLICT (subject, start) DO UPDATE SET {_adds(FIGURES)}"
+)
+"""What is up when the first kept day begins, is up from its beginning on."""
+
+
+def fold(connection: sqlite3.Connection, before: int) -> None:
+    """Make days of the hours before that second, which begins a day."""
+    connection.execute(_FOLD, (before,))
+    connection.execute("DELETE FROM hour WHERE start < ?", (before,))
+    connection.execute(_FOLD_DURATION, (before,))
+    connection.execute("DELETE FROM duration_hour WHERE start < ?", (before,))
+    connection.execute(_FOLD_STREAM, (before,))
+    connection.execute("DELETE FROM stream_hour WHERE start < ?", (before,))
+
+
+def forget(connection: sqlite3.Connection, before: int) -> None:
+    """Forget the days before that second, which begins a day, but for how they left things."""
+    connection.execute(_FORGET, (before,))
+    for table in ("day", "duration_day", "stream_day"):
+        connection.execute(f"DELETE FROM {table} WHERE start < ?", (before,))
