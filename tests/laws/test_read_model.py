@@ -1,0 +1,269 @@
+"""The read model is what a naive recount of the whole log gives, however it came to be written."""
+
+import random
+from collections import Counter, defaultdict
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from daemon.read_model import changed, history, standing
+from daemon.read_model.facts import Facts
+from daemon.read_model.file import Position, ReadModel, Standing
+from daemon.read_model.history import DAY_S, Asked
+from daemon.read_model.timestamps import iso, seconds
+from events import schema, versions
+from events.schema import FLEET
+from projections import health
+from projections import world as worlds
+from projections.hours import CLASS_AT, FIGURES, HOUR_S
+from projections.world import World
+from tests.benchmarks.history import history as weeks
+from tests.laws.test_journal import live, lives
+
+HAPPENED = ("member", "turn", "occurrence", "failure", "retry", "pass", "hour", "day",
+            "stream_hour", "stream_day", "duration_hour", "duration_day")  # fmt: skip
+STANDS = ("account", "stream", "tenant", "name")
+dice = st.randoms(use_true_random=False)
+
+
+def rows(model, tables=HAPPENED):
+    """All that is in these tables, but for when a row of how things stand was written."""
+    found = {}
+    for table in tables:
+        columns = [row[1] for row in model.connection.execute(f"PRAGMA table_info({table})")]
+        kept = ", ".join(name for name in columns if name != "changed_at")
+        found[table] = sorted(model.connection.execute(f"SELECT {kept} FROM {table}"), key=repr)
+    return found
+
+
+def write(model, facts, events, standing=None):
+    for each in events:
+        facts.fold(each)
+    latest = max(each.at for each in events)
+    before = model.position().at
+    at = latest if before is None else max(latest, before)
+    position = Position(seq=events[-1].seq, at=at)
+    model.write(position, facts.take(), facts.members, standing or Standing())
+
+
+def at_once(written):
+    model = ReadModel(None, "one")
+    write(model, Facts({}), written)
+    return model
+
+
+def in_portions(written, cut, most=20):
+    """Written a few events at a time, in many lives that remember nothing but the file."""
+    model, rest = ReadModel(None, "one"), written
+    facts = Facts({})
+    while rest:
+        size = cut.randint(1, most)
+        write(model, facts, rest[:size])
+        rest = rest[size:]
+        if cut.random() < 0.4:
+            facts = Facts(model.members())
+    return model
+
+
+@given(lives, dice)
+@settings(max_examples=60)
+@pytest.mark.requirement("A13")
+def test_portions_and_restarts_make_no_difference(life, cut):
+    written, _ = live(life)
+    assert rows(in_portions(written, cut)) == rows(at_once(written))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_nor_does_when_old_things_are_forgotten(seed):
+    """Over five months of a small fleet, of which two are kept by the hour and three at all."""
+    written = weeks(2, 6000, seed)
+    whole, parts = at_once(written), in_portions(written, random.Random(seed), 400)
+    assert rows(parts) == rows(whole)
+    kept = Counter(each[0] for each in rows(whole)["day"])
+    assert kept[FLEET] > 30
+    (oldest,) = whole.connection.execute("SELECT min(at) FROM occurrence").fetchone()
+    assert iso(written[0].at) < oldest <= iso(written[-1].at - timedelta(days=89))
+
+
+# -- a recount, as one would write it who knows nothing of hours and weights -----------------------
+
+
+class Recount:
+    """Goes through a log event by event, and keeps everything."""
+
+    def __init__(self, written):
+        self.figures = defaultdict(Counter)  # (subject, hour's start) → name → sum
+        self.turns_up = defaultdict(list)  # subject → (second, how many more are up, are known)
+        self.ended = {}  # sync → how
+        self.of = {}
+        self.up = {}
+        attempts = {}
+        for each in written:
+            self._place(each)
+            if isinstance(each.event, schema.SyncStarted):
+                attempts[each.seq] = each.event.attempt
+            self._count(each, attempts)
+
+    def _place(self, each):
+        event, subject = each.event, each.subject
+        if isinstance(event, schema.ConnectionAdded):
+            self.of[subject] = (event.tenant, event.provider)
+            self.up.setdefault(subject, None)
+        if isinstance(event, schema.ConnectionRelinked):
+            was = self.up[subject]
+            self._becomes(each, None)
+            self.of[subject] = (self.of[subject][0], event.provider)
+            self._becomes(each, was)
+        if isinstance(event, schema.ConnectionRemoved):
+            self._becomes(each, None)
+
+    def _above(self, subject):
+        return (subject, *self.of[subject], FLEET)
+
+    def _becomes(self, each, up):
+        was, self.up[each.subject] = self.up[each.subject], up
+        change = (bool(up) - bool(was), (up is not None) - (was is not None))
+        for subject in self._above(each.subject):
+            self.turns_up[subject].append((seconds(each.at), *change))
+
+    def _count(self, each, attempts):
+        event, found = each.event, Counter()
+        match event:
+            case schema.SyncSucceeded():
+                found.update(succeeded=1, records=event.records, sync_ms=event.duration_ms)
+                self._becomes(each, True)
+            case schema.SyncFailed():
+                found.update(failed=1, sync_ms=event.duration_ms)
+                found[FIGURES[CLASS_AT[event.cause]]] += 1
+                self._becomes(each, False)
+            case schema.SyncCancelled(replaced=False):
+                found["cancelled"] += 1
+            case schema.SyncInterrupted():
+                found["interrupted"] += 1
+            case schema.SyncSkipped():
+                found["skipped"] += event.count
+            case schema.RecordsCaptured():
+                found.update(added=event.added, changed=event.changed, removed=event.removed)
+            case schema.RecordsRefused() | versions.RecordsQuarantined():
+                found["refused"] += 1
+            case schema.CallFailed():
+                found["calls_failed"] += 1
+        if isinstance(event, schema.SyncSucceeded | schema.SyncFailed) and attempts[event.sync]:
+            good = isinstance(event, schema.SyncSucceeded)
+            found.update(retries=1, retries_succeeded=good, retries_ms=event.duration_ms)
+        if each.subject in self.of:
+            for subject in self._above(each.subject):
+                start = seconds(each.at) // HOUR_S * HOUR_S
+                self.figures[subject, start].update(found)
+
+    def up_s(self, subject, start, end):
+        """For how long so many were up, and known, in that time."""
+        up = known = 0
+        for second, more_up, more_known in self.turns_up[subject]:
+            overlap = max(0, end - max(second, start))
+            up, known = up + more_up * overlap, known + more_known * overlap
+        return up, known
+
+
+@given(lives, st.sampled_from([HOUR_S, DAY_S]))
+@settings(max_examples=60)
+@pytest.mark.requirement("D4")
+def test_hours_and_days_are_a_recount_of_the_log(life, length):
+    """Of every connection, tenant, provider, and the fleet; for how long each was up, too."""
+    written, world = live(life)
+    model, recount = at_once(written), Recount(written)
+    now = max(seconds(each.at) for each in written) + 1000
+    first = min(seconds(each.at) for each in written) // length * length
+    for subject in {*world.connections, *world.tenants, *world.providers, FLEET}:
+        asked = Asked(subject=subject, since=first, now=now, length=length)
+        for found in history.bins(model.connection, asked):
+            starts = range(found.start, found.start + length, HOUR_S)
+            counted = sum((recount.figures[subject, start] for start in starts), Counter())
+            levels = {"up_change", "up_weight_s", "known_change", "known_weight_s"}
+            told = {name: n for name, n in found.figures.items() if n and name not in levels}
+            assert told == {name: n for name, n in counted.items() if n}
+            end = min(now, found.start + length)
+            assert (found.up_s, found.known_s) == recount.up_s(subject, found.start, end)
+            assert sum(found.durations.values()) == counted["succeeded"] + counted["failed"]
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_days_of_which_the_hours_are_gone_say_the_same(seed):
+    """Uptime too, which leans on all that was before."""
+    written = weeks(3, 6000, seed)
+    model, recount = at_once(written), Recount(written)
+    now = seconds(written[-1].at)
+    asked = Asked(subject=FLEET, since=now // DAY_S * DAY_S - 99 * DAY_S, now=now, length=DAY_S)
+    found = history.bins(model.connection, asked)
+    assert sum(each.figures["succeeded"] for each in found[:30]) > 0
+    for each in found:
+        hours = range(each.start, each.start + DAY_S, HOUR_S)
+        counted = sum((recount.figures[FLEET, start] for start in hours), Counter())
+        assert each.figures["succeeded"] == counted["succeeded"]
+        end = min(now, each.start + DAY_S)
+        assert (each.up_s, each.known_s) == recount.up_s(FLEET, each.start, end)
+
+
+# -- how things stand ------------------------------------------------------------------------------
+
+
+def stands(world, found):
+    """The rows of those that changed."""
+    return Standing(
+        connections=tuple(found.connections),
+        accounts=tuple(standing.account(world, each) for each in found.connections),
+        streams=tuple(row for each in found.connections for row in standing.streams(world, each)),
+        tenants=tuple(standing.tenant(world, each) for each in found.tenants),
+        names=tuple((each, f"n{each}") for each in found.names),
+    )
+
+
+@given(lives, dice)
+@settings(max_examples=60)
+def test_rows_of_what_changed_are_the_rows_of_all(life, cut):
+    """No event changes how something stands without its row being written anew."""
+    written, _ = live(life)
+    world, model, since = World(), ReadModel(None, "one"), changed.Changed()
+    for each in written:
+        worlds.fold(world, each)
+        changed.note(since, world, each)
+        if cut.random() < 0.3:
+            model.write(Position(seq=each.seq), None, {}, stands(world, since))
+            since = changed.Changed()
+    model.write(Position(seq=world.seq), None, {}, stands(world, since))
+    whole = ReadModel(None, "one")
+    whole.write(Position(seq=world.seq), None, {}, stands(world, changed.everything(world)))
+    tables = ("account", "stream", "tenant")
+    assert rows(model, tables) == rows(whole, tables)
+
+
+@given(lives)
+@settings(max_examples=40)
+def test_a_view_says_what_the_world_says(life):
+    """Score, priority and pending syncs: `now` is far later, when everything is stale."""
+    written, world = live(life)
+    model = at_once(written)
+    everything = stands(world, changed.everything(world))
+    model.write(replace(model.position(), whole=True), None, {}, everything)
+    found = {
+        row[0]: row[1:]
+        for row in model.connection.execute(
+            "SELECT id, health_score, total_syncs, consecutive_failures "
+            "FROM connection_health_metrics"
+        )
+    }
+    assert found == {
+        subject: (
+            health.score(known.health, standing.FAR),
+            known.health.total,
+            known.health.consecutive_failures,
+        )
+        for subject, known in world.connections.items()
+    }
+    queued = model.connection.execute(
+        "SELECT count(*) FROM connection_sync_queue WHERE status = 'processing'"
+    ).fetchone()
+    assert queued == (len(world.fleet.running),)
