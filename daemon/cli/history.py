@@ -1,5 +1,6 @@
 """How did syncs go in the last hours and days, as a table and in one line each?"""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from daemon.control.history_messages import (
 )
 
 SHOWN = 62  # rows of a table, the newest; the lines show them all
+WIDE = 100  # columns of a terminal on which there is room for all
 GOOD, BAD = 99.0, 90.0  # percent: below the one a row is yellow, below the other red
 
 
@@ -83,33 +85,33 @@ def _show(found: History, total: HistoryRow) -> None:
         return
     screen.line()
     lines = [
-        ("syncs", sparkline.of([each.syncs for each in rows])),
-        ("succeeded", sparkline.of([each.success_percentage for each in rows], high=100.0)),
-        ("new records", sparkline.of([each.added for each in rows])),
+        ("syncs", sparkline.of([each.syncs or None for each in rows])),
+        ("good", sparkline.of([each.success_percentage for each in rows], high=100.0)),
+        ("new records", sparkline.of([each.added or None for each in rows])),
         ("half within", sparkline.of([each.p50_ms for each in rows])),
     ]
     screen.show(screen.pairs(*lines))
     screen.line()
-    columns = ("syncs", "failed", "succeeded", "new", "changed", "gone", "half within")
-    more = ("95 % within", "up", "calls", "tokens")
-    table = screen.table(_first(found), *columns, *more, right=(*columns, *more))
+    columns = [name for name, cell in COLUMNS.items() if name in ALWAYS or _shows(cell(total))]
+    table = screen.table(_first(found), *columns, right=columns)
     for each in [each for each in rows[-SHOWN:] if _says(each)]:
-        table.add_row(_when(each.start, found.by), *_cells(each), style=_colour(each))
-    table.add_row("in all", *_cells(total), style="bold")
+        cells = [COLUMNS[name](each) for name in columns]
+        table.add_row(_when(each.start, found.by), *cells, style=_colour(each))
+    table.add_row("in all", *(COLUMNS[name](total) for name in columns), style="bold")
     screen.show(table)
 
 
 def _show_stream(found: History, total: StreamHistoryRow) -> None:
     rows = found.stream_rows
     screen.line(
-        f"{found.of}, the last {_span(found)}: {_count(total.captures, 'answer')} taken over, "
-        f"{total.refusals:,} refused or held back; {_count(total.added, 'record')} new, "
+        f"{found.of}, the last {_span(found)}: {times.count(total.captures, 'answer')} taken over, "
+        f"{total.refusals:,} refused or held back; {times.count(total.added, 'record')} new, "
         f"{total.changed:,} changed, {total.removed:,} gone"
     )
     if not total.captures and not total.refusals:
         return
     screen.line()
-    screen.show(screen.pairs(("new records", sparkline.of([each.added for each in rows]))))
+    screen.show(screen.pairs(("new records", sparkline.of([each.added or None for each in rows]))))
     screen.line()
     columns = ("taken over", "refused", "records", "new", "changed", "gone", "doubles")
     table = screen.table(_first(found), *columns, right=columns)
@@ -133,36 +135,33 @@ def _summary(total: HistoryRow) -> str:
     why = ", ".join(f"{count:,} {cause}" for cause, count in causes)
     failed = f"; failed: {why}" if why else ""
     tried = (
-        f"; {_count(total.retries, 'retry', 'retries')} saved {total.retries_succeeded:,}"
+        f"; of {total.retries:,} retried {total.retries_succeeded:,} succeeded"
         if total.retries
         else ""
     )
-    return f"{_count(total.syncs, 'sync')}{good}{up}{failed}{tried}"
+    return f"{times.count(total.syncs, 'sync')}{good}{up}{failed}{tried}"
 
 
 def _says(row: HistoryRow) -> bool:
     return bool(row.syncs or row.skipped or row.calls or row.calls_failed or row.refreshes)
 
 
-def _cells(row: HistoryRow) -> list[str]:
-    return [
-        f"{row.syncs:,}",
-        f"{row.failed:,}" if row.failed else "",
-        _percent(row.success_percentage),
-        f"{row.added:,}" if row.added else "",
-        f"{row.changed:,}" if row.changed else "",
-        f"{row.removed:,}" if row.removed else "",
-        "" if row.p50_ms is None else times.milliseconds(row.p50_ms),
-        "" if row.p95_ms is None else times.milliseconds(row.p95_ms),
-        _percent(row.uptime_percentage),
-        f"{row.calls + row.calls_failed:,}",
-        f"{row.refreshes:,}" if row.refreshes else "",
-    ]
-
-
 def _stream_cells(row: StreamHistoryRow) -> list[str]:
     numbers = (row.captures, row.refusals, row.records, row.added, row.changed, row.removed)
     return [f"{each:,}" if each else "" for each in (*numbers, row.duplicates)]
+
+
+def _number(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _duration(number_ms: int | None) -> str:
+    return "" if number_ms is None else times.milliseconds(number_ms)
+
+
+def _shows(cell: str) -> bool:
+    """Whether there is room for what is not always shown, and something to be shown."""
+    return bool(cell) and screen.width() >= WIDE
 
 
 def _percent(share: float | None) -> str:
@@ -186,5 +185,18 @@ def _when(start: datetime, by: str) -> str:
     return start.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+COLUMNS: Mapping[str, Callable[[HistoryRow], str]] = {
+    "syncs": lambda row: f"{row.syncs:,}",
+    "failed": lambda row: _number(row.failed),
+    "good": lambda row: _percent(row.success_percentage),
+    "new": lambda row: _number(row.added),
+    "changed": lambda row: _number(row.changed),
+    "gone": lambda row: _number(row.removed),
+    "half in": lambda row: _duration(row.p50_ms),
+    "95 % in": lambda row: _duration(row.p95_ms),
+    "up": lambda row: _percent(row.uptime_percentage),
+    "calls": lambda row: _number(row.calls + row.calls_failed),
+    "tokens": lambda row: _number(row.refreshes),
+    "kept back": lambda row: _duration(row.limit_wait_s * 1000 or None),
+}
+ALWAYS = frozenset({"syncs", "failed", "good", "new", "half in", "95 % in", "up", "calls"})

@@ -29,6 +29,7 @@ PLACES = {
     "connection": "daemon.cli.connection:connection",
     "provider": "daemon.cli.provider:provider",
     "data": "daemon.cli.data:data",
+    "sql": "daemon.cli.sql:sql",
     "log": "daemon.cli.log:log",
     "replay": "daemon.cli.replay:replay",
     "diff": "daemon.cli.diff:diff",

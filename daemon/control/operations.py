@@ -26,6 +26,7 @@ from daemon.control import (
     policies,
     providers,
     quarantine,
+    read_model,
     records,
     relinking,
     replay,
@@ -43,6 +44,7 @@ from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
 from daemon.control import quarantine_messages as h
+from daemon.control import read_model_messages as l
 from daemon.control import replay_messages as q
 from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
@@ -129,6 +131,8 @@ OPERATIONS = (
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),
     _post("snapshot-take", Role.OPERATOR, m.Nothing, snapshots.take, s.SnapshotTaken),
+    _get("read-model", m.Nothing, l.ReadModelState, read_model.show),
+    _post("read-model-rebuild", Role.OPERATOR, m.Nothing, read_model.rebuild),
     _get("data", d.DataQuery, d.Data, records.data),
     _get("data-versions", d.DataVersionsQuery, d.DataVersions, versions.listing),
     _get("data-diff", d.DataDiffQuery, d.DataDiff, versions.diff),

@@ -46,12 +46,14 @@ def _told(recorded: Recorded, attempt: int) -> list[Row]:
             whole = ("sync", sync, attempt, "", None, event.cause.value, event.message, None)
             return [_of_stream(each, sync, attempt) for each in failures] or [whole]
         case CallFailed() as event:
-            called = f"{event.method} {event.endpoint}"
             cause = event.cause.value
-            return [(called, event.sync, attempt, event.stream, None, cause, "", event.status)]
+            return [
+                (event.endpoint, event.sync, attempt, event.stream, None, cause, "", event.status)
+            ]
         case CallMade(cause=cause) as event if cause is not None:
-            called = f"{event.method} {event.endpoint}"
-            return [(called, None, event.attempt - 1, "", None, cause.value, "", event.status)]
+            return [
+                (event.endpoint, None, event.attempt - 1, "", None, cause.value, "", event.status)
+            ]
         case RefreshFailed() as event:
             cause, said = event.cause.value, event.message
             return [("refresh", event.sync, attempt, "", None, cause, said, event.status)]

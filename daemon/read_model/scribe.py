@@ -9,6 +9,7 @@ much, a process of its own does it. Whatever fails here stops nobody else.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -29,22 +30,27 @@ from daemon.store.storage import Run
 from events.codec import UnreadableEvent
 
 PAUSE_S = 0.2  # between two writes: a transaction each costs more than what is in it
+UNSEEN_S = 3600.0  # the same of what lies in memory: nobody sees it but through us, who hurry it
 PAGE_EVENTS = 256  # read and folded without a pause: some milliseconds
 BATCH_EVENTS = 8192  # written at once
 SUBJECTS_MAX = 2000  # whose rows are written at once
 SUBJECTS_PAGE = 32  # whose rows are worked out without a pause
 FAR_EVENTS = 50_000  # behind by more than this, it is filled at once, by a process of its own
-FAILED_S = 30.0  # after what a full disk or a stranger's file kept from being written
+FAILED_S = 30.0  # at least, between two attempts of which each failed
 FRESH_S = 2.0  # who asks waits for so long for what was recorded before
 
 log = structlog.get_logger()
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """Up to which event the file goes, and up to which it should; whether it is being made anew."""
+    """Up to which event the file goes, and up to which it should; whether it is being made anew.
+
+    It is `whole` where how things stand is in it, too, of everything.
+    """
 
     seq: int
     upto: int
+    whole: bool
     anew: bool
 
 
@@ -67,6 +73,7 @@ class Scribe:
         self._hurried = trio.Event()
         self._written = trio.Event()
         self._anew: int | None = None
+        self._life = trio.CancelScope()
         self.opened = 0  # how often the file became another one: readers open it again
 
     @property
@@ -78,20 +85,26 @@ class Scribe:
     def progress(self) -> Progress:
         anew = self._anew
         seq = self._position.seq if anew is None else anew
-        return Progress(seq=seq, upto=self._journal.head.seq, anew=anew is not None)
+        whole = self._position.whole and anew is None
+        upto = self._journal.head.seq
+        return Progress(seq=seq, upto=upto, whole=whole, anew=anew is not None)
 
     async def run(self) -> None:
         """Follow the log, until cancelled."""
         try:
             while True:
+                since = trio.current_time()
                 try:
-                    await self._follow()
+                    with trio.CancelScope() as self._life:
+                        await self._follow()
+                    await self._remove()
+                    continue
                 except ReadModelFull:
                     log.warning("read-model-behind", reason="the disk is full")
                 except ReadModelUnusable as error:
                     log.warning("read-model-unusable", reason=str(error))
                 self._let_go()
-                await trio.sleep(FAILED_S)
+                await trio.sleep_until(since + FAILED_S)
         finally:
             self._let_go()
 
@@ -104,11 +117,19 @@ class Scribe:
                 await self._written.wait()
         return self._position.seq >= wanted and self._position.whole
 
-    async def begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         """Delete the file, and fill another one; `progress` says how far that is."""
-        if self._path is not None and self._anew is None:
-            await self._run(partial(opening.remove, self._path))
-            self._hurried.set()
+        if self._anew is None:
+            self._anew = 0
+            self._life.cancel()
+
+    async def _remove(self) -> None:
+        """Let go of the file, and take it away."""
+        log.info("read-model-anew", reason="somebody asked for it")
+        self._let_go()
+        if self._path is not None:
+            with suppress(OSError):
+                await self._run(partial(opening.remove, self._path))
 
     # -- one life of the file ---------------------------------------------------
 
@@ -120,7 +141,7 @@ class Scribe:
                 await self._journal.head.beyond(self._position.seq)
             await self._write_up()
             if not self._changed:
-                with trio.move_on_after(PAUSE_S):
+                with trio.move_on_after(PAUSE_S if self._path else UNSEEN_S):
                     await self._hurried.wait()
             self._hurried = trio.Event()
 

@@ -1,0 +1,17 @@
+"""What is said over the control socket of the read model, the file that can be asked in SQL?"""
+
+from msgspec import Struct
+
+
+class ReadModelState(Struct, frozen=True, kw_only=True):
+    """It goes up to event `position` of `upto` that are durable. `anew`: it is being filled.
+
+    `whole` says that how things stand is in it, too, of everything.
+    """
+
+    seq: int
+    path: str
+    position: int
+    upto: int
+    whole: bool
+    anew: bool
