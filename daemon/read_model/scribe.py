@@ -12,16 +12,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from subprocess import PIPE
 
 import structlog
 import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemon import own_process
 from daemon.journal import Journal
-from daemon.read_model import changed, file, filling, opening, standing
+from daemon.read_model import changed, file, filler, filling, opening, standing
 from daemon.read_model.changed import Changed
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
@@ -182,50 +180,16 @@ class Scribe:
 
     async def _fill(self, path: Path) -> None:
         """Put a file in its place that has all that is durable now, or an empty one."""
-        draft = path.with_name(filling.DRAFT)
-        filled = await self._filled(path.parent)
-        await self._run(
-            partial(opening.replace, path, draft) if filled else partial(opening.remove, path)
-        )
-        if not filled:
-            await self._run(partial(opening.remove, draft))
+        self._anew = 0
 
-    async def _filled(self, state: Path) -> bool:
-        """Whether a process of its own has made a draft of all that is durable now."""
-        upto, self._anew = self._journal.head.seq, 0
-        log.info("read-model-filling", upto=upto)
-        arguments = (str(state), str(upto), self._code)
-        try:
-            async with trio.open_nursery() as nursery:
-                process = await nursery.start(
-                    partial(
-                        trio.run_process,
-                        own_process.command("daemon.read_model.filling", *arguments),
-                        stdin=b"",
-                        stdout=PIPE,
-                        check=False,
-                        env=own_process.environment(),
-                    )
-                )
-                await self._hear(process)
-                code = await process.wait()
-        except OSError as error:
-            log.warning("read-model-not-filled", reason=error.strerror or str(error))
-            return False
-        if code:
-            log.warning("read-model-not-filled", reason=f"its process ended with {code}")
+        def tell(seq: int) -> None:
+            self._anew = seq
+
+        draft = await filler.filled(path.parent, self._journal.head.seq, self._code, tell)
+        if draft is None:
+            await self._run(partial(opening.remove, path))
         else:
-            log.info("read-model-filled", upto=upto)
-        return not code
-
-    async def _hear(self, process: trio.Process) -> None:
-        """Note how far it is: a line each, of which the last one counts."""
-        assert process.stdout is not None, "it was opened with a pipe"
-        rest = b""
-        async for chunk in process.stdout:
-            *lines, rest = (rest + chunk).split(b"\n")
-            if lines and lines[-1].isdigit():
-                self._anew = int(lines[-1])
+            await self._run(partial(opening.replace, path, draft))
 
     # -- writing ----------------------------------------------------------------
 

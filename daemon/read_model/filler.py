@@ -1,0 +1,54 @@
+"""How does the daemon have a read model filled at once, by a process of its own?"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from subprocess import PIPE
+
+import structlog
+import trio
+
+from daemon import own_process
+from daemon.read_model.filling import DRAFT
+
+log = structlog.get_logger()
+
+
+async def filled(state: Path, upto: int, code: str, tell: Callable[[int], None]) -> Path | None:
+    """A draft that has all events up to that one, or None where none could be made.
+
+    `tell` hears up to which event it goes meanwhile.
+    """
+    log.info("read-model-filling", upto=upto)
+    run = partial(
+        trio.run_process,
+        own_process.command("daemon.read_model.filling", str(state), str(upto), code),
+        stdin=b"",
+        stdout=PIPE,
+        check=False,
+        env=own_process.environment(),
+    )
+    reason = ""
+    try:
+        async with trio.open_nursery() as nursery:
+            process: trio.Process = await nursery.start(run)
+            await _hear(process, tell)
+            if ended := await process.wait():
+                reason = f"its process ended with {ended}"
+    except* OSError as many:  # no room for one more process, or we were upgraded meanwhile
+        reason = str(many.exceptions[0])
+    if reason:
+        log.warning("read-model-not-filled", reason=reason)
+        return None
+    log.info("read-model-filled", upto=upto)
+    return state / DRAFT
+
+
+async def _hear(process: trio.Process, tell: Callable[[int], None]) -> None:
+    """Note how far it is: a line each, of which the last one counts."""
+    assert process.stdout is not None, "it was opened with a pipe"
+    rest = b""
+    async for chunk in process.stdout:
+        *lines, rest = (rest + chunk).split(b"\n")
+        if lines and lines[-1].isdigit():
+            tell(int(lines[-1]))
