@@ -83,7 +83,7 @@ OF_ONE = {**COMMANDS, Reason.UNHEALTHY: SHOW, Reason.DEGRADED: SHOW}
 async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemHealth:
     """All of it in one word with the reasons, or what concerns a tenant."""
     world, now = desk.journal.world, desk.journal.clock.now()
-    seq, found, sum_ = world.seq, whose.chosen(desk, wish.tenant, wish.provider), Sum()
+    seq, found, sum_ = world.seq, await whose.chosen(desk, wish.tenant, wish.provider), Sum()
     here = {known.provider for _, known in found}
     providers = {each: at for each, at in world.providers.items() if each in here}
     system.add_providers(sum_, providers, now)
@@ -113,14 +113,14 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
 async def analyze_sync_health(desk: Desk, wish: Whose, by: Caller) -> HealthAnalysis:
     """Every connection with what its score is made of, and how its streams are."""
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
-    found = whose.chosen(desk, wish.tenant, wish.provider)
+    found = await whose.chosen(desk, wish.tenant, wish.provider)
     analysed = [_analysed(desk, each) async for each in whose.unhurried(found)]
     return HealthAnalysis(seq=seq, now=now, connections=analysed)
 
 
 async def check_health(desk: Desk, wish: TenantProvider, by: Caller) -> HealthMetrics:
     """A tenant's health metrics, of all providers or of one."""
-    seq, found = desk.journal.world.seq, whose.chosen(desk, wish.tenant, wish.provider)
+    seq, found = desk.journal.world.seq, await whose.chosen(desk, wish.tenant, wish.provider)
     metrics = [HealthMetric(**_metric(desk, each)) async for each in whose.unhurried(found)]
     return HealthMetrics(seq=seq, health_metrics=metrics)
 
@@ -128,7 +128,7 @@ async def check_health(desk: Desk, wish: TenantProvider, by: Caller) -> HealthMe
 async def calculate_connection_health_score(
     desk: Desk, wish: OfProvider, by: Caller
 ) -> HealthScore:
-    subject, known = whose.one(desk, wish.tenant, wish.provider)
+    subject, known = await whose.one(desk, wish.tenant, wish.provider)
     now = desk.journal.clock.now()
     return HealthScore(
         seq=desk.journal.world.seq,
