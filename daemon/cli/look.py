@@ -42,11 +42,11 @@ def status(socket: Path | None, at: str | None, as_json: bool) -> None:
     for provider, end in now.retiring.items():
         screen.line(ending_words.notice(provider, end, now.now.date()), "yellow")
     if now.connections:
-        found = client.read(daemon.get("connections", **then), Connections).connections
-        shown = found if len(found) <= SHOWN else sorted(found, key=rows.urgency)[:SHOWN]
+        found = client.read(daemon.get("connections", first=SHOWN, **then), Connections)
+        shown = found.connections
         screen.line()
         screen.show(rows.connections(shown, now.now))
-        _mention(len(found) - len(shown), at)
+        _mention(found.of - len(shown), at)
         rows.say_troubles(shown)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from daemon.control import views, whose
 from daemon.control.desk import Desk
-from daemon.control.look import HOLDS
 from daemon.control.rotation_messages import (
     ConnectionHealth,
     HealthAnalysis,
@@ -18,6 +17,7 @@ from daemon.control.rotation_messages import (
     TenantProvider,
     Whose,
 )
+from daemon.control.status import HOLDS
 from daemon.control.whose import Known
 from daemon.decide import condition, system
 from daemon.decide.condition import CHRONIC, Condition

@@ -26,12 +26,14 @@ from daemon.control import (
     policies,
     providers,
     quarantine,
+    queue,
     records,
     relinking,
     replay,
     rollback,
     rotation,
     snapshots,
+    status,
     versions,
 )
 from daemon.control import data_messages as d
@@ -119,9 +121,9 @@ def _post(
 
 
 OPERATIONS = (
-    _past("status", m.Nothing, m.Status, look.status),
-    _past("queue", m.Nothing, m.Queue, look.queue),
-    _past("connections", m.Nothing, m.Connections, look.connections),
+    _past("status", m.Nothing, m.Status, status.status),
+    _past("queue", r.Whose, m.Queue, queue.queue),
+    _past("connections", m.ConnectionsQuery, m.Connections, look.connections),
     _past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
     _past("providers", m.Nothing, v.Providers, providers.providers),
     _past("explain", e.ExplainQuery, e.Explanation, explain.explain),

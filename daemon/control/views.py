@@ -22,6 +22,8 @@ from projections.grant import Grant, Phase
 from projections.provider import Provider
 from projections.streams import NEW, checked_at
 
+COMES = 2  # the place in the queue of what comes: after what runs, and after what is due
+
 
 def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
     world, now = desk.journal.world, desk.journal.clock.now()
@@ -209,4 +211,4 @@ def order(item: QueueItem, now: datetime) -> tuple[int, int, datetime]:
         return (3, 0, item.due)
     if item.next_start <= now:
         return (1, 0 if item.kind is Kind.MANUAL else item.priority, item.due)
-    return (2, 0, item.next_start)
+    return (COMES, 0, item.next_start)

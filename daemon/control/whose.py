@@ -36,7 +36,7 @@ async def chosen(desk: Desk, tenant: str | None, provider: str | None = None) ->
     if tenant and provider:
         exact = f"{tenant}/{provider}"
         found = [each for each in found if desk.vault.name(each[0]) == exact] or found
-    return await _in_order(desk, found)
+    return await in_order(desk, found)
 
 
 async def one(desk: Desk, tenant: str, provider: str) -> Known:
@@ -72,7 +72,7 @@ def provider_of(desk: Desk, known: Connection) -> str:
     return at.name if at and at.name else desk.vault.name(known.provider)
 
 
-async def _in_order(desk: Desk, found: list[Known]) -> list[Known]:
+async def in_order(desk: Desk, found: list[Known]) -> list[Known]:
     """By their names: a few at a time, and these then merged."""
     runs: list[list[tuple[str, Known]]] = []
     for at in range(0, len(found), LOOKS):
