@@ -57,7 +57,7 @@ def health(socket: Path | None, whose: str | None, at: str | None, as_json: bool
         screen.line(f"{one.connection}: {_said(one)}", COLOURS.get(one.condition))
     else:
         screen.line(_word(system), COLOURS[system.health])
-    _say_reasons(system.reasons)
+    say_reasons(system.reasons)
     if rows:
         screen.line()
         screen.show(_connections(rows[:SHOWN], system.now))
@@ -100,7 +100,7 @@ def _word(system: SystemHealth) -> str:
     return f"{system.health} ({of})"
 
 
-def _say_reasons(reasons: Sequence[ReasonView]) -> None:
+def say_reasons(reasons: Sequence[ReasonView]) -> None:
     """Each with whom it concerns first, and what to type below it."""
     for each in reasons:
         left = each.count - len(each.names)

@@ -6,9 +6,21 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import asof, client, ending_words, held_words, outbox, rows, screen, times, when
+from daemon.cli import (
+    asof,
+    client,
+    ending_words,
+    held_words,
+    outbox,
+    rows,
+    screen,
+    tenant_status,
+    times,
+    when,
+)
 from daemon.cli.arguments import as_json, examples
 from daemon.control.messages import Connections, Queue, QueueItem, Status
+from daemon.control.status_messages import SyncHealthStatus
 
 SHOWN = 20  # connections on the status screen: it is to be seen without scrolling
 
@@ -16,20 +28,32 @@ SHOWN = 20  # connections on the status screen: it is to be seen without scrolli
 @click.command(
     epilog=examples(
         "rounds status",
+        "rounds status acme",
         "rounds status --json | jq .failing",
         "rounds status --at '2026-11-20 14:00'",
     )
 )
+@click.argument("tenant", required=False)
 @when.at
 @as_json
 @click.pass_obj
-def status(socket: Path | None, at: str | None, as_json: bool) -> None:
-    """Show how the daemon and its connections are.
+def status(socket: Path | None, tenant: str | None, at: str | None, as_json: bool) -> None:
+    """Show how the daemon and its connections are, or how a TENANT's sources are.
 
-    With --at, as they were: after that event, or at that time. Whether the disk was full is not
-    known then.
+    A tenant's score is the mean of its connections' scores; each of them counts once, but for the
+    paused and those that have ended no sync. With --at, as they were: after that event, or at that
+    time. Whether the disk was full is not known then.
     """
     daemon, then = client.reach(socket), asof.query(at)
+    if tenant is not None:
+        told = daemon.get("get-sync-health-status", tenant=tenant, **then)
+        if as_json:
+            screen.document(told)
+            return
+        sources = client.read(told, SyncHealthStatus)
+        asof.say(at, sources.seq, sources.now)
+        tenant_status.show(sources)
+        return
     answer = daemon.get("status", **then)
     if as_json:
         screen.document(answer)

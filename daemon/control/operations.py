@@ -34,6 +34,7 @@ from daemon.control import (
     rotation,
     snapshots,
     status,
+    tenant_status,
     versions,
 )
 from daemon.control import data_messages as d
@@ -49,6 +50,7 @@ from daemon.control import replay_messages as q
 from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
 from daemon.control import snapshot_messages as s
+from daemon.control import status_messages as u
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
 from events.terms import Caller
@@ -151,6 +153,12 @@ OPERATIONS = (
         health.calculate_connection_health_score,
     ),
     _past("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
+    _past(
+        "get-sync-health-status",
+        r.TenantName,
+        u.SyncHealthStatus,
+        tenant_status.get_sync_health_status,
+    ),
     _past("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
     _get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
     _get("diff", q.DiffQuery, q.Difference, difference.diff),

@@ -35,7 +35,7 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         connection=desk.vault.name(subject),
         subject=subject,
         provider=provider.name if provider else desk.vault.name(connection.provider),
-        state=_state(connection, start, held, turn_of(world, subject, now), now),
+        state=state(connection, start, held, turn_of(world, subject, now), now),
         score=health.score(counters, now),
         next_start=start,
         interval=policy.of_connection(world, subject).interval,
@@ -145,7 +145,7 @@ def _stream(
     )
 
 
-def _state(
+def state(
     connection: Connection, start: datetime | None, held: Held | None, turn: Turn, now: datetime
 ) -> str:
     if connection.run:

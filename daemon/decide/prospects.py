@@ -23,7 +23,7 @@ class Prospects(Struct, kw_only=True):
 
     Some run; some are set `aside` by people, or wait for one. What keeps those that are `near` has
     to be asked: the time of something has come, or they have no start of their own. The others are
-    `coming`, each at that time at the earliest.
+    `coming`, each at that time at the earliest: a heap, so that nobody has to sort them at once.
     """
 
     running: list[int] = field(default_factory=list)
@@ -50,7 +50,7 @@ def add(found: Prospects, subject: int, known: Connection, now: datetime) -> Non
         if at is None or at <= now or _has_come(known, now):
             found.near.append(subject)
         else:
-            found.coming.append((at, subject))
+            heapq.heappush(found.coming, (at, subject))
 
 
 def is_aside(known: Connection) -> bool:
@@ -64,19 +64,18 @@ def in_turn(world: World, found: Prospects, now: datetime) -> Iterator[Coming | 
     None says that it takes another look, so that whoever has looked often enough can pause. Those
     that may not start come as they are found: all of them, before the last that may.
     """
-    waiting = [(at, False, subject) for at, subject in found.coming]
-    found.coming = []
-    heapq.heapify(waiting)
-    while waiting:
-        at, asked, subject = heapq.heappop(waiting)
-        if asked:
-            yield Coming(subject=subject, start=at)
+    asked: list[tuple[datetime, int]] = []
+    while found.coming or asked:
+        if not found.coming or (asked and asked[0] <= found.coming[0]):
+            start, subject = heapq.heappop(asked)
+            yield Coming(subject=subject, start=start)
             continue
-        start = hindrance.start(world, subject, now)
-        if start is None:
+        _, subject = heapq.heappop(found.coming)
+        at = hindrance.start(world, subject, now)
+        if at is None:
             yield Coming(subject=subject, start=None)
         else:
-            heapq.heappush(waiting, (start, True, subject))
+            heapq.heappush(asked, (at, subject))
             yield None
 
 
