@@ -12,6 +12,7 @@ from daemon.cli import (
     ending_words,
     held_words,
     outbox,
+    queue_health,
     rows,
     screen,
     tenant_status,
@@ -19,7 +20,9 @@ from daemon.cli import (
     when,
 )
 from daemon.cli.arguments import as_json, examples
+from daemon.cli.whose import query, whose
 from daemon.control.messages import Connections, Queue, QueueItem, Status
+from daemon.control.queue_messages import QueueHealth
 from daemon.control.status_messages import SyncHealthStatus
 
 SHOWN = 20  # connections on the status screen: it is to be seen without scrolling
@@ -74,18 +77,32 @@ def status(socket: Path | None, tenant: str | None, at: str | None, as_json: boo
         rows.say_troubles(shown)
 
 
-@click.command(epilog=examples("rounds queue", "rounds queue --at -2h"))
+@click.command(
+    epilog=examples(
+        "rounds queue", "rounds queue acme", "rounds queue acme --health", "rounds queue --at -2h"
+    )
+)
+@whose
+@click.option("--health", is_flag=True, help="How much waits, since when, and what keeps it.")
 @when.at
 @as_json
 @click.pass_obj
-def queue(socket: Path | None, at: str | None, as_json: bool) -> None:
+def queue(
+    socket: Path | None, whose: str | None, at: str | None, *, health: bool, as_json: bool
+) -> None:
     """Show what runs, what is due and what comes next.
 
     With --at, what did so then; how many records had come by then is not known.
     """
-    answer = client.reach(socket).get("queue", **asof.query(at))
+    daemon, wish = client.reach(socket), {**query(whose), **asof.query(at)}
+    answer = daemon.get("get-queue-health-metrics" if health else "queue", **wish)
     if as_json:
         screen.document(answer)
+        return
+    if health:
+        figures = client.read(answer, QueueHealth)
+        asof.say(at, figures.seq, figures.now)
+        queue_health.show(figures)
         return
     found = client.read(answer, Queue)
     now = found.now

@@ -1,6 +1,7 @@
 """How healthy is everything, and each of it, under the documents' names?"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from daemon.control import views, whose
@@ -22,10 +23,22 @@ from daemon.control.whose import Known
 from daemon.decide import condition, system
 from daemon.decide.condition import CHRONIC, Condition
 from daemon.decide.system import Found, Reason, Sum
+from daemon.journal import ROOM_EVENTS
 from events.terms import Caller
 from projections import health
 
+MINUTE = timedelta(minutes=1)
+LATELY = f"the last {system.LATELY // MINUTE} minutes"
 WORDS = {
+    Reason.LOG_BEHIND: (
+        "the log is written more slowly than things happen: until it is, nothing new starts",
+        "",
+    ),
+    Reason.RESTARTS: (
+        "",
+        f"rounds itself died, and was started again, {{}} times within {LATELY}",
+    ),
+    Reason.CLOCK: (f"the host's clock jumped within {LATELY}", ""),
     Reason.BREAKERS: ("1 breaker is open", "{} breakers are open"),
     Reason.TO_BE_AUTHORISED: (
         "1 connection waits to be authorised",
@@ -63,6 +76,9 @@ WORDS = {
     ),
 }
 COMMANDS = {
+    Reason.LOG_BEHIND: "rounds log stats",
+    Reason.RESTARTS: "journalctl -u roundsd",
+    Reason.CLOCK: "timedatectl",
     Reason.BREAKERS: "rounds breaker list",
     Reason.TO_BE_AUTHORISED: "rounds connection authorize {}",
     Reason.PERSON: "rounds connection show {}",
@@ -90,6 +106,7 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
     async for subject, known in whose.unhurried(found):
         system.add(sum_, subject, known, world.providers.get(known.provider), now)
         system.add_writes(sum_, subject, world.outboxes.get(subject, ()))
+    system.add_host(sum_, world.fleet, now, behind=_is_behind(desk))
     holds = sorted(desk.journal.holds)
     full = [_full(desk, holds)] if holds else []
     helps = OF_ONE if wish.provider and len(found) == 1 else COMMANDS
@@ -181,6 +198,11 @@ def _analysed(desk: Desk, of: Known) -> ConnectionHealth:
     )
 
 
+def _is_behind(desk: Desk) -> bool:
+    """Whether so much is unwritten that nothing new begins."""
+    return desk.live and desk.journal.world.seq - desk.journal.head.seq >= ROOM_EVENTS
+
+
 def _full(desk: Desk, holds: Sequence[str]) -> ReasonView:
     return ReasonView(
         reason=Reason.DISK_FULL,
@@ -199,5 +221,5 @@ def _reason(desk: Desk, reason: Reason, found: Found, command: str) -> ReasonVie
         count=found.count,
         sentence=single if found.count == 1 else many.format(f"{found.count:,}"),
         names=names,
-        command=command.format(names[0]),
+        command=command.format(*names[:1]),
     )

@@ -27,6 +27,7 @@ from daemon.control import (
     providers,
     quarantine,
     queue,
+    queue_health,
     records,
     relinking,
     replay,
@@ -46,6 +47,7 @@ from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
 from daemon.control import quarantine_messages as h
+from daemon.control import queue_messages as k
 from daemon.control import replay_messages as q
 from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
@@ -125,6 +127,9 @@ def _post(
 OPERATIONS = (
     _past("status", m.Nothing, m.Status, status.status),
     _past("queue", r.Whose, m.Queue, queue.queue),
+    _past(
+        "get-queue-health-metrics", r.Whose, k.QueueHealth, queue_health.get_queue_health_metrics
+    ),
     _past("connections", m.ConnectionsQuery, m.Connections, look.connections),
     _past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
     _past("providers", m.Nothing, v.Providers, providers.providers),

@@ -47,7 +47,7 @@ def add(found: Prospects, subject: int, known: Connection, now: datetime) -> Non
         found.aside.append(subject)
     else:
         at = connection.next_start(known)
-        if at is None or at <= now or _has_come(known, now):
+        if at is None or at <= now or has_come(known, now):
             found.near.append(subject)
         else:
             heapq.heappush(found.coming, (at, subject))
@@ -79,7 +79,7 @@ def in_turn(world: World, found: Prospects, now: datetime) -> Iterator[Coming | 
             yield None
 
 
-def _has_come(known: Connection, now: datetime) -> bool:
+def has_come(known: Connection, now: datetime) -> bool:
     """Whether the time of anything that is planned has come: what keeps it makes it late."""
     plan, left = known.schedule, known.backfill
     times = (
