@@ -138,6 +138,20 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, connections=fleet.connections - 1)
         case PolicySet() as policy:
             return replace(fleet, policy=policy, policy_in=recorded.seq)
+        case DaemonStarted() | DaemonStopped() | ClockStepped() | StepsSummed() as event:
+            return _of_host(fleet, recorded, event)
+        case VaultKeyRotated(version=version):
+            return replace(fleet, vault_key=version)
+        case _:
+            return fleet
+
+
+def _of_host(
+    fleet: Fleet,
+    recorded: Recorded,
+    event: DaemonStarted | DaemonStopped | ClockStepped | StepsSummed,
+) -> Fleet:
+    match event:
         case DaemonStarted():
             deaths = (*fleet.deaths, recorded.at)[-DEATHS_KEPT:] if fleet.alive else fleet.deaths
             return replace(fleet, alive=recorded.seq, deaths=deaths)
@@ -147,10 +161,6 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, stepped=recorded.at, step=step)
         case StepsSummed(ahead=ahead):
             return replace(fleet, ahead=ahead)
-        case VaultKeyRotated(version=version):
-            return replace(fleet, vault_key=version)
-        case _:
-            return fleet
 
 
 def _passes(

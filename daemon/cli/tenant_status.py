@@ -6,6 +6,9 @@ from daemon.cli import held_words, screen, times
 from daemon.cli.health import COLOURS, say_reasons
 from daemon.control.status_messages import SourceView, SyncHealthStatus
 
+WELL = ("healthy", "unknown")
+"""Of these nothing more is to be said: the table does."""
+
 
 def show(found: SyncHealthStatus) -> None:
     """In one line, why, each source in a table, and the sentences of those that are not well."""
@@ -13,10 +16,23 @@ def show(found: SyncHealthStatus) -> None:
     say_reasons(found.reasons)
     screen.line()
     screen.show(_table(found.sources, found.now))
-    ill = [each for each in found.sources if each.why and each.status not in ("healthy", "unknown")]
+    ill = _ill(found.sources)
     if ill:
         screen.line()
-        screen.show(screen.pairs(*((each.source, "; ".join(each.why)) for each in ill)))
+        screen.show(screen.pairs(*((source, "; ".join(why)) for source, why in ill.items())))
+
+
+def _ill(sources: list[SourceView]) -> dict[str, list[str]]:
+    """Why some are less than well; a stream does not say again what its connection says."""
+    whole = {each.connection: each.why for each in sources if each.stream is None}
+    found = {
+        each.source: [
+            why for why in each.why if each.stream is None or why not in whole[each.connection]
+        ]
+        for each in sources
+        if each.status not in WELL
+    }
+    return {source: why for source, why in found.items() if why}
 
 
 def _score(found: SyncHealthStatus) -> str:

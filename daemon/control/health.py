@@ -11,6 +11,7 @@ from daemon.control.rotation_messages import (
     HealthAnalysis,
     HealthMetric,
     HealthMetrics,
+    HealthQuery,
     HealthScore,
     OfProvider,
     ReasonView,
@@ -127,12 +128,27 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
     )
 
 
-async def analyze_sync_health(desk: Desk, wish: Whose, by: Caller) -> HealthAnalysis:
+async def analyze_sync_health(desk: Desk, wish: HealthQuery, by: Caller) -> HealthAnalysis:
     """Every connection with what its score is made of, and how its streams are."""
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
     found = await whose.chosen(desk, wish.tenant, wish.provider)
-    analysed = [_analysed(desk, each) async for each in whose.unhurried(found)]
-    return HealthAnalysis(seq=seq, now=now, connections=analysed)
+    some = found if wish.first is None else await _worst(desk, found, wish.first)
+    analysed = [_analysed(desk, each) async for each in whose.unhurried(some)]
+    return HealthAnalysis(seq=seq, now=now, connections=analysed, of=len(found))
+
+
+async def _worst(desk: Desk, found: list[Known], most: int) -> list[Known]:
+    """Where they are more than that: the gravest, and of the same word the first by name."""
+    if len(found) <= most:
+        return found
+    words: dict[Condition, list[Known]] = {each: [] for each in condition.FROM_THE_GRAVEST}
+    providers, now = desk.journal.world.providers, desk.journal.clock.now()
+    async for each in whose.unhurried(found):
+        like = words[condition.of_connection(each[1], providers.get(each[1].provider), now)]
+        if len(like) < most:
+            like.append(each)
+    chosen = [each for like in words.values() for each in like][:most]
+    return sorted(chosen, key=lambda each: desk.vault.name(each[0]))
 
 
 async def check_health(desk: Desk, wish: TenantProvider, by: Caller) -> HealthMetrics:

@@ -164,7 +164,7 @@ OPERATIONS = (
         u.SyncHealthStatus,
         tenant_status.get_sync_health_status,
     ),
-    _past("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
+    _past("analyze-sync-health", r.HealthQuery, r.HealthAnalysis, health.analyze_sync_health),
     _get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
     _get("diff", q.DiffQuery, q.Difference, difference.diff),
     _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),

@@ -26,6 +26,8 @@ from projections.outbox import Phase
 EXPLAIN, QUEUE, BREAKERS = "rounds explain {}", "rounds queue", "rounds breaker list"
 AUTHORISE, OUTBOX = "rounds connection authorize {}", "rounds outbox list {}"
 
+PUT_OFF = "rest"
+
 CLEARS: dict[str, tuple[str, str]] = {
     Hindrance.BREAKER: (
         "a breaker is open; when its time is over one may try, without one somebody must close it",
@@ -46,6 +48,7 @@ CLEARS: dict[str, tuple[str, str]] = {
     SkipReason.REMOVED: ("its connection was removed", OUTBOX),
     line.KEY_EXPIRED: ("it may have arrived, and its key is too old: somebody must look", OUTBOX),
     Phase.IN_DOUBT: ("the first may have arrived, or not: somebody must look", OUTBOX),
+    PUT_OFF: ("its last attempt failed; it leaves again by itself after a rest", OUTBOX),
     line.OVER_LIMIT: ("the tenant's programs have used up their limit for now", OUTBOX),
 }
 """What keeps a sync, or a line of writes, with what clears it; and what to type."""
@@ -61,8 +64,9 @@ async def get_queue_health_metrics(desk: Desk, wish: Whose, by: Caller) -> Queue
         backlog.add(sum_, world, subject, now)
     async for subject in whose.unhurried(_writing(desk, found, named=named)):
         backlog.add_writes(sum_.writes, world.outboxes.get(subject, ()))
-        if held := line.held_by(subject, world, now):
-            backlog.keep(lines, held, subject, line.goes_at(subject, world, now))
+        held, goes = line.held_by(subject, world, now), line.goes_at(subject, world, now)
+        if held is not None or (goes is not None and goes > now):
+            backlog.keep(lines, held or PUT_OFF, subject, goes)
     writes = sum_.writes
     return QueueHealth(
         seq=seq,

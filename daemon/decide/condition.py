@@ -38,6 +38,14 @@ class Condition(StrEnum):
 
 GRAVEST = (Condition.UNKNOWN, Condition.UNHEALTHY, Condition.DEGRADED)
 
+FROM_THE_GRAVEST = (
+    Condition.UNHEALTHY,
+    Condition.DEGRADED,
+    Condition.UNKNOWN,
+    Condition.HEALTHY,
+)
+"""As people look for trouble: of whom nothing is known stands before who is well."""
+
 
 class Ground(StrEnum):
     """What makes a stream less than healthy."""
