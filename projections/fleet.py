@@ -159,8 +159,8 @@ def _of_host(
             return replace(fleet, alive=0)
         case ClockStepped(step=step):
             return replace(fleet, stepped=recorded.at, step=step)
-        case StepsSummed(ahead=ahead):
-            return replace(fleet, ahead=ahead)
+        case _:
+            return replace(fleet, ahead=event.ahead)
 
 
 def _passes(

@@ -23,14 +23,19 @@ Place: TypeAlias = tuple[tuple[int, int, datetime], int]
 
 
 async def queue(desk: Desk, wish: Whose, by: Caller) -> Queue:
-    """Of all, or of a tenant, or of one connection."""
+    """Of all, or of a tenant, or of one connection. Raises Refused (not-found)."""
+    return await foremost(desk, wish, QUEUE_ITEMS_MAX)
+
+
+async def foremost(desk: Desk, wish: Whose, most: int) -> Queue:
+    """The first so many of it."""
     world, now = desk.journal.world, desk.journal.clock.now()
     seq, found = world.seq, Prospects()
     named = wish.tenant is not None or wish.provider is not None
     known = await whose.chosen(desk, wish.tenant, wish.provider) if named else whose.of(desk, None)
     async for subject, each in whose.unhurried(known):
         prospects.add(found, subject, each, now)
-    items = [views.queued(desk, subject, now) for subject in await _first(desk, found, now)]
+    items = [views.queued(desk, subject, now) for subject in await _first(desk, found, now, most)]
     return Queue(
         seq=seq,
         now=now,
@@ -41,33 +46,33 @@ async def queue(desk: Desk, wish: Whose, by: Caller) -> Queue:
     )
 
 
-async def _first(desk: Desk, found: Prospects, now: datetime) -> list[int]:
+async def _first(desk: Desk, found: Prospects, now: datetime, most: int) -> list[int]:
     """Those that run, those that are due, and the next to come: the first so many of all."""
     best: list[Place] = []
     async for subject in whose.unhurried([*found.running, *found.near]):
-        _enter(best, desk, subject, now)
+        _enter(best, desk, subject, now, most)
     places = sum(order[0] < views.COMES for order, _ in best)
-    if places >= QUEUE_ITEMS_MAX:
-        return _subjects(best)
+    if places >= most:
+        return _subjects(best, most)
     coming = 0
     async for each in whose.unhurried(prospects.in_turn(desk.journal.world, found, now)):
         if each is not None:
-            _enter(best, desk, each.subject, now)
+            _enter(best, desk, each.subject, now, most)
             coming += each.start is not None
-        if places + coming >= QUEUE_ITEMS_MAX:
+        if places + coming >= most:
             break
-    return _subjects(best)
+    return _subjects(best, most)
 
 
-def _enter(best: list[Place], desk: Desk, subject: int, now: datetime) -> None:
+def _enter(best: list[Place], desk: Desk, subject: int, now: datetime, most: int) -> None:
     """Keep twice as many as are wanted, so that they are cut seldom."""
     item = views.queued(desk, subject, now)
     if item is None:
         return
     best.append((views.order(item, now), subject))
-    if len(best) >= 2 * QUEUE_ITEMS_MAX:
-        best[:] = heapq.nsmallest(QUEUE_ITEMS_MAX, best)
+    if len(best) >= 2 * most:
+        best[:] = heapq.nsmallest(most, best)
 
 
-def _subjects(best: list[Place]) -> list[int]:
-    return [subject for _, subject in heapq.nsmallest(QUEUE_ITEMS_MAX, best)]
+def _subjects(best: list[Place], most: int) -> list[int]:
+    return [subject for _, subject in heapq.nsmallest(most, best)]
