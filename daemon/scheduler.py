@@ -14,14 +14,11 @@ from daemon.commands import Command, Reconsider, Review, Start, StepClock
 from daemon.decide.turn import is_full
 from daemon.journal import Journal
 from daemon.supervisor import Supervisor
-from daemon.under import Under
 from events.envelope import Recorded
 from events.schema import (
     FLEET,
     AllowanceTaken,
     CallerAllowanceTaken,
-    ConnectionAdded,
-    ConnectionRelinked,
     PolicySet,
     ProviderDeclared,
     RefreshIntended,
@@ -30,6 +27,7 @@ from events.schema import (
     SettingsSet,
     SyncStarted,
 )
+from projections import under
 
 NAP_MAX_S = 60.0  # a clock that stepped is noticed within this
 REVIEW_BATCH = 256  # connections looked at between two turns of the loop, where many are
@@ -48,7 +46,6 @@ class Scheduler:
         self._supervisor = supervisor
         self._agenda = Agenda(journal.world)
         self._wake = trio.Event()
-        self._under = Under(journal.world)
         self._anew: dict[int, None] = {}  # connections whose settings are other ones, in order
         self._anew.update(dict.fromkeys(journal.world.connections))  # an earlier life may have died
         journal.observe(self._observe)
@@ -128,8 +125,6 @@ class Scheduler:
         if isinstance(recorded.event, SETTINGS):
             self._anew.update(dict.fromkeys(self._concerned(recorded.subject)))
             self._wake.set()
-        elif isinstance(recorded.event, (ConnectionAdded, ConnectionRelinked)) and connection:
-            self._under.note(recorded.subject, connection)
         if connection is None:
             if not isinstance(recorded.event, TAKEN):
                 self._wake.set()  # a provider's breaker, perhaps
@@ -138,9 +133,12 @@ class Scheduler:
 
     def _concerned(self, subject: int) -> Collection[int]:
         """The connections for which settings of that subject count."""
+        world = self._journal.world
         if subject == FLEET:
-            return self._journal.world.connections
-        return self._under.connections(subject)
+            return world.connections
+        return (
+            (subject,) if subject in world.connections else under.connections(world.under, subject)
+        )
 
     def _renew(self, subject: int) -> None:
         self._agenda.renew(subject)

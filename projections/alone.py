@@ -1,7 +1,7 @@
 """What was true of one connection, by its own events alone?
 
 Its past is cheap: the log finds its events by its number, and no other event is needed. Nothing
-else of the World is there: not its provider, not its tenant, not the fleet.
+else of the World is there: not its provider, not its tenant, not the fleet, nor who is under whom.
 """
 
 from events.envelope import Recorded

@@ -295,5 +295,5 @@ def _finished(
         health=health.evolve(connection.health, recorded),
         breaker=breaker.evolve(connection.breaker, recorded),
         streams=streams.ended(connection.streams, recorded, ran),
-        last=ending.of(recorded, "succeeded" if succeeded else "failed"),
+        last=ending.of(recorded, "succeeded" if succeeded else "failed", connection.run),
     )

@@ -1,6 +1,6 @@
 """What is true of the fleet as a whole: settings, what runs, totals?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,6 +9,7 @@ from events.envelope import Recorded
 from events.limits import StepsSummed
 from events.schema import (
     AuthorisationNeeded,
+    ClockStepped,
     ConnectionAdded,
     ConnectionRemoved,
     DaemonStarted,
@@ -40,6 +41,8 @@ from events.versions import (
 from projections import tally
 from projections.tally import Tally
 
+DEATHS_KEPT = 5  # more than it takes to say that it keeps dying
+
 DEFAULT_POLICY = PolicySet(
     interval=timedelta(hours=6),
     concurrency=10,
@@ -57,6 +60,9 @@ class Fleet(Struct, frozen=True, kw_only=True):
     `policy_in` is the number of the event that said what the configuration says, or 0. `alive` is
     the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
     by how much steps have put the wall clock ahead of the steady time.
+
+    `deaths` are when a life began after one that had not ended in good order, the last few of them;
+    `stepped` is when the wall clock last jumped, by `step`.
     """
 
     policy: PolicySet = DEFAULT_POLICY
@@ -71,6 +77,9 @@ class Fleet(Struct, frozen=True, kw_only=True):
     passes: tuple[Tally, ...] = ()
     ahead: timedelta = timedelta()
     restoring: frozenset[int] = frozenset()
+    deaths: tuple[datetime, ...] = ()
+    stepped: datetime | None = None
+    step: timedelta = timedelta()
 
 
 def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -129,16 +138,29 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, connections=fleet.connections - 1)
         case PolicySet() as policy:
             return replace(fleet, policy=policy, policy_in=recorded.seq)
-        case DaemonStarted():
-            return replace(fleet, alive=recorded.seq)
-        case DaemonStopped():
-            return replace(fleet, alive=0)
-        case StepsSummed(ahead=ahead):
-            return replace(fleet, ahead=ahead)
+        case DaemonStarted() | DaemonStopped() | ClockStepped() | StepsSummed() as event:
+            return _of_host(fleet, recorded, event)
         case VaultKeyRotated(version=version):
             return replace(fleet, vault_key=version)
         case _:
             return fleet
+
+
+def _of_host(
+    fleet: Fleet,
+    recorded: Recorded,
+    event: DaemonStarted | DaemonStopped | ClockStepped | StepsSummed,
+) -> Fleet:
+    match event:
+        case DaemonStarted():
+            deaths = (*fleet.deaths, recorded.at)[-DEATHS_KEPT:] if fleet.alive else fleet.deaths
+            return replace(fleet, alive=recorded.seq, deaths=deaths)
+        case DaemonStopped():
+            return replace(fleet, alive=0)
+        case ClockStepped(step=step):
+            return replace(fleet, stepped=recorded.at, step=step)
+        case _:
+            return replace(fleet, ahead=event.ahead)
 
 
 def _passes(

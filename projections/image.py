@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.policy import Settings
-from projections import settings
+from projections import settings, under
 from projections.connection import Connection
 from projections.fleet import Fleet
 from projections.outbox import Outbox
@@ -81,8 +81,11 @@ OF_CONNECTION = ("connections", "scopes", "outboxes")
 
 
 def copied(world: World) -> World:
-    """The World as it is now: what is folded after this does not show in it."""
-    return replace(world, **{kind: dict(getattr(world, kind)) for kind in _SLICES})
+    """The World as it is now, to be gone through: what is folded after this does not show in it.
+
+    What follows from its maps is left out, as it is from its pieces.
+    """
+    return replace(world, under={}, **{kind: dict(getattr(world, kind)) for kind in _SLICES})
 
 
 def pieces(world: World) -> Iterator[Piece]:
@@ -104,6 +107,10 @@ def add(world: World, piece: Piece) -> None:
         return
     found = _maps[piece.kind].decode(piece.body)
     getattr(world, piece.kind).update(_dressed(piece.kind, found))
+    if piece.kind == "connections":
+        for subject, each in found.items():
+            if not each.removed:
+                under.join(world.under, subject, each)
 
 
 def is_of(world: World, pieces: Iterable[Piece]) -> bool:
@@ -124,7 +131,10 @@ def is_of(world: World, pieces: Iterable[Piece]) -> bool:
 
 
 def add_one(world: World, piece: Piece, subject: int) -> None:
-    """Put nothing but the slice of that subject into it. Raises msgspec.DecodeError."""
+    """Put nothing but the slice of that subject into it, as `alone` goes on from there.
+
+    Raises msgspec.DecodeError.
+    """
     raw = _raw.decode(piece.body).get(subject)
     if raw is not None:
         found = {subject: _slices[piece.kind].decode(raw)}

@@ -54,19 +54,21 @@ from events.schema import (
     SyncSucceeded,
 )
 from events.versions import QuarantineDropped, RecordsQuarantined, RolledBack, VersionsPruned
-from projections import connection, fleet, outbox, provider, settings, tenant
+from projections import connection, fleet, outbox, provider, settings, tenant, under
 from projections.connection import Connection
 from projections.fleet import Fleet
 from projections.outbox import Outbox
 from projections.provider import Provider
 from projections.settings import Scope
 from projections.tenant import Tenant
+from projections.under import Under
 
 
 class World(Struct, kw_only=True):
     """All state, as of event `seq`, recorded at `at`.
 
     `outboxes` has the connections alone whose writes wait, `outbox_bytes` is how much these hold.
+    `under` follows from `connections`: those that live, by whose they are.
     """
 
     seq: int = 0
@@ -78,6 +80,7 @@ class World(Struct, kw_only=True):
     scopes: dict[int, Scope] = field(default_factory=dict)
     outboxes: dict[int, Outbox] = field(default_factory=dict)
     outbox_bytes: int = 0
+    under: Under = field(default_factory=dict)
 
 
 BREAKERS = (BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
@@ -207,9 +210,15 @@ def _fold_above(world: World, slice_: Connection, recorded: Recorded) -> None:
     if isinstance(recorded.event, (ConnectionAdded, ConnectionRemoved)):
         above = world.tenants.get(slice_.tenant, Tenant())
         world.tenants[slice_.tenant] = tenant.evolve(above, recorded)
+        if slice_.removed:
+            under.leave(world.under, recorded.subject, slice_.tenant, slice_.provider)
+        else:
+            under.join(world.under, recorded.subject, slice_)
 
 
 def _fold_move(world: World, subject: int, event: ConnectionRelinked) -> None:
     """One provider less has this connection, another one more."""
     world.providers[event.before] = provider.left(world.providers[event.before], subject)
     world.providers[event.provider] = provider.joined(world.providers[event.provider])
+    under.leave(world.under, subject, event.before)
+    under.join(world.under, subject, world.connections[subject])

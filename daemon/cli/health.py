@@ -44,7 +44,8 @@ def health(socket: Path | None, whose: str | None, at: str | None, as_json: bool
     """
     daemon, wish = client.reach(socket), {**query(whose), **asof.query(at)}
     answer = daemon.get("get-sync-system-health", **wish)
-    analysis = daemon.get("analyze-sync-health", **wish)
+    shown = {} if as_json else {"first": SHOWN}
+    analysis = daemon.get("analyze-sync-health", **wish, **shown)
     if as_json:
         both = {"system": msgspec.Raw(answer), "analysis": msgspec.Raw(analysis)}
         screen.document(msgspec.json.encode(both))
@@ -57,12 +58,12 @@ def health(socket: Path | None, whose: str | None, at: str | None, as_json: bool
         screen.line(f"{one.connection}: {_said(one)}", COLOURS.get(one.condition))
     else:
         screen.line(_word(system), COLOURS[system.health])
-    _say_reasons(system.reasons)
+    say_reasons(system.reasons)
     if rows:
         screen.line()
-        screen.show(_connections(rows[:SHOWN], system.now))
-    if len(rows) > SHOWN:
-        screen.line(f"and {len(rows) - SHOWN:,} more; name a tenant, or take --json")
+        screen.show(_connections(rows, system.now))
+    if found.of > len(rows):
+        screen.line(f"and {found.of - len(rows):,} more; name a tenant, or take --json")
     if whose is not None and "/" in whose:
         for each in rows:
             _show_streams(each, system.now, named=len(rows) > 1)
@@ -100,7 +101,7 @@ def _word(system: SystemHealth) -> str:
     return f"{system.health} ({of})"
 
 
-def _say_reasons(reasons: Sequence[ReasonView]) -> None:
+def say_reasons(reasons: Sequence[ReasonView]) -> None:
     """Each with whom it concerns first, and what to type below it."""
     for each in reasons:
         left = each.count - len(each.names)

@@ -6,9 +6,24 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import asof, client, ending_words, held_words, outbox, rows, screen, times, when
+from daemon.cli import (
+    asof,
+    client,
+    ending_words,
+    held_words,
+    outbox,
+    queue_health,
+    rows,
+    screen,
+    tenant_status,
+    times,
+    when,
+)
 from daemon.cli.arguments import as_json, examples
+from daemon.cli.whose import query, whose
 from daemon.control.messages import Connections, Queue, QueueItem, Status
+from daemon.control.queue_messages import QueueHealth
+from daemon.control.status_messages import SyncHealthStatus
 
 SHOWN = 20  # connections on the status screen: it is to be seen without scrolling
 
@@ -16,20 +31,32 @@ SHOWN = 20  # connections on the status screen: it is to be seen without scrolli
 @click.command(
     epilog=examples(
         "rounds status",
+        "rounds status acme",
         "rounds status --json | jq .failing",
         "rounds status --at '2026-11-20 14:00'",
     )
 )
+@click.argument("tenant", required=False)
 @when.at
 @as_json
 @click.pass_obj
-def status(socket: Path | None, at: str | None, as_json: bool) -> None:
-    """Show how the daemon and its connections are.
+def status(socket: Path | None, tenant: str | None, at: str | None, as_json: bool) -> None:
+    """Show how the daemon and its connections are, or how a TENANT's sources are.
 
-    With --at, as they were: after that event, or at that time. Whether the disk was full is not
-    known then.
+    A tenant's score is the mean of its connections' scores; each of them counts once, but for the
+    paused and those that have ended no sync. With --at, as they were: after that event, or at that
+    time. Whether the disk was full is not known then.
     """
     daemon, then = client.reach(socket), asof.query(at)
+    if tenant is not None:
+        told = daemon.get("get-sync-health-status", tenant=tenant, **then)
+        if as_json:
+            screen.document(told)
+            return
+        sources = client.read(told, SyncHealthStatus)
+        asof.say(at, sources.seq, sources.now)
+        tenant_status.show(sources)
+        return
     answer = daemon.get("status", **then)
     if as_json:
         screen.document(answer)
@@ -42,26 +69,40 @@ def status(socket: Path | None, at: str | None, as_json: bool) -> None:
     for provider, end in now.retiring.items():
         screen.line(ending_words.notice(provider, end, now.now.date()), "yellow")
     if now.connections:
-        found = client.read(daemon.get("connections", **then), Connections).connections
-        shown = found if len(found) <= SHOWN else sorted(found, key=rows.urgency)[:SHOWN]
+        found = client.read(daemon.get("connections", first=SHOWN, **then), Connections)
+        shown = found.connections
         screen.line()
         screen.show(rows.connections(shown, now.now))
-        _mention(len(found) - len(shown), at)
+        _mention(found.of - len(shown), at)
         rows.say_troubles(shown)
 
 
-@click.command(epilog=examples("rounds queue", "rounds queue --at -2h"))
+@click.command(
+    epilog=examples(
+        "rounds queue", "rounds queue acme", "rounds queue acme --health", "rounds queue --at -2h"
+    )
+)
+@whose
+@click.option("--health", is_flag=True, help="How much waits, since when, and what keeps it.")
 @when.at
 @as_json
 @click.pass_obj
-def queue(socket: Path | None, at: str | None, as_json: bool) -> None:
+def queue(
+    socket: Path | None, whose: str | None, at: str | None, *, health: bool, as_json: bool
+) -> None:
     """Show what runs, what is due and what comes next.
 
     With --at, what did so then; how many records had come by then is not known.
     """
-    answer = client.reach(socket).get("queue", **asof.query(at))
+    daemon, wish = client.reach(socket), {**query(whose), **asof.query(at)}
+    answer = daemon.get("get-queue-health-metrics" if health else "queue", **wish)
     if as_json:
         screen.document(answer)
+        return
+    if health:
+        figures = client.read(answer, QueueHealth)
+        asof.say(at, figures.seq, figures.now)
+        queue_health.show(figures)
         return
     found = client.read(answer, Queue)
     now = found.now

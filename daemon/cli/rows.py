@@ -67,13 +67,6 @@ def _colour(connection: ConnectionView) -> str:
     return "red" if connection.last == "failed" else ""
 
 
-def urgency(connection: ConnectionView) -> tuple[bool, bool, bool, str]:
-    """What needs a person comes first, then what needs a look."""
-    waits = connection.state != "unauthorised"
-    fine = connection.consecutive_failures == 0
-    return (waits, fine, connection.running is None, connection.connection)
-
-
 def say_troubles(found: Sequence[ConnectionView]) -> None:
     """Why some wait for a person, and the sentences of those whose last sync failed."""
     waiting = [(each.connection, why) for each in found if (why := waits(each))]

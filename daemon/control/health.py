@@ -1,16 +1,17 @@
 """How healthy is everything, and each of it, under the documents' names?"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from daemon.control import views, whose
 from daemon.control.desk import Desk
-from daemon.control.look import HOLDS
 from daemon.control.rotation_messages import (
     ConnectionHealth,
     HealthAnalysis,
     HealthMetric,
     HealthMetrics,
+    HealthQuery,
     HealthScore,
     OfProvider,
     ReasonView,
@@ -18,14 +19,27 @@ from daemon.control.rotation_messages import (
     TenantProvider,
     Whose,
 )
+from daemon.control.status import HOLDS
 from daemon.control.whose import Known
 from daemon.decide import condition, system
 from daemon.decide.condition import CHRONIC, Condition
 from daemon.decide.system import Found, Reason, Sum
+from daemon.journal import ROOM_EVENTS
 from events.terms import Caller
 from projections import health
 
+MINUTE = timedelta(minutes=1)
+LATELY = f"the last {system.LATELY // MINUTE} minutes"
 WORDS = {
+    Reason.LOG_BEHIND: (
+        "the log is written more slowly than things happen: until it is, nothing new starts",
+        "",
+    ),
+    Reason.RESTARTS: (
+        "",
+        f"rounds itself died, and was started again, {{}} times within {LATELY}",
+    ),
+    Reason.CLOCK: (f"the host's clock jumped within {LATELY}", ""),
     Reason.BREAKERS: ("1 breaker is open", "{} breakers are open"),
     Reason.TO_BE_AUTHORISED: (
         "1 connection waits to be authorised",
@@ -63,6 +77,9 @@ WORDS = {
     ),
 }
 COMMANDS = {
+    Reason.LOG_BEHIND: "rounds log stats",
+    Reason.RESTARTS: "journalctl -u roundsd",
+    Reason.CLOCK: "timedatectl",
     Reason.BREAKERS: "rounds breaker list",
     Reason.TO_BE_AUTHORISED: "rounds connection authorize {}",
     Reason.PERSON: "rounds connection show {}",
@@ -83,13 +100,14 @@ OF_ONE = {**COMMANDS, Reason.UNHEALTHY: SHOW, Reason.DEGRADED: SHOW}
 async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemHealth:
     """All of it in one word with the reasons, or what concerns a tenant."""
     world, now = desk.journal.world, desk.journal.clock.now()
-    seq, found, sum_ = world.seq, whose.chosen(desk, wish.tenant, wish.provider), Sum()
+    seq, found, sum_ = world.seq, await whose.chosen(desk, wish.tenant, wish.provider), Sum()
     here = {known.provider for _, known in found}
     providers = {each: at for each, at in world.providers.items() if each in here}
     system.add_providers(sum_, providers, now)
     async for subject, known in whose.unhurried(found):
         system.add(sum_, subject, known, world.providers.get(known.provider), now)
         system.add_writes(sum_, subject, world.outboxes.get(subject, ()))
+    system.add_host(sum_, world.fleet, now, behind=_is_behind(desk))
     holds = sorted(desk.journal.holds)
     full = [_full(desk, holds)] if holds else []
     helps = OF_ONE if wish.provider and len(found) == 1 else COMMANDS
@@ -110,17 +128,32 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
     )
 
 
-async def analyze_sync_health(desk: Desk, wish: Whose, by: Caller) -> HealthAnalysis:
+async def analyze_sync_health(desk: Desk, wish: HealthQuery, by: Caller) -> HealthAnalysis:
     """Every connection with what its score is made of, and how its streams are."""
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
-    found = whose.chosen(desk, wish.tenant, wish.provider)
-    analysed = [_analysed(desk, each) async for each in whose.unhurried(found)]
-    return HealthAnalysis(seq=seq, now=now, connections=analysed)
+    found = await whose.chosen(desk, wish.tenant, wish.provider)
+    some = found if wish.first is None else await _worst(desk, found, wish.first)
+    analysed = [_analysed(desk, each) async for each in whose.unhurried(some)]
+    return HealthAnalysis(seq=seq, now=now, connections=analysed, of=len(found))
+
+
+async def _worst(desk: Desk, found: list[Known], most: int) -> list[Known]:
+    """Where they are more than that: the gravest, and of the same word the first by name."""
+    if len(found) <= most:
+        return found
+    words: dict[Condition, list[Known]] = {each: [] for each in condition.FROM_THE_GRAVEST}
+    providers, now = desk.journal.world.providers, desk.journal.clock.now()
+    async for each in whose.unhurried(found):
+        like = words[condition.of_connection(each[1], providers.get(each[1].provider), now)]
+        if len(like) < most:
+            like.append(each)
+    chosen = [each for like in words.values() for each in like][:most]
+    return sorted(chosen, key=lambda each: desk.vault.name(each[0]))
 
 
 async def check_health(desk: Desk, wish: TenantProvider, by: Caller) -> HealthMetrics:
     """A tenant's health metrics, of all providers or of one."""
-    seq, found = desk.journal.world.seq, whose.chosen(desk, wish.tenant, wish.provider)
+    seq, found = desk.journal.world.seq, await whose.chosen(desk, wish.tenant, wish.provider)
     metrics = [HealthMetric(**_metric(desk, each)) async for each in whose.unhurried(found)]
     return HealthMetrics(seq=seq, health_metrics=metrics)
 
@@ -128,7 +161,7 @@ async def check_health(desk: Desk, wish: TenantProvider, by: Caller) -> HealthMe
 async def calculate_connection_health_score(
     desk: Desk, wish: OfProvider, by: Caller
 ) -> HealthScore:
-    subject, known = whose.one(desk, wish.tenant, wish.provider)
+    subject, known = await whose.one(desk, wish.tenant, wish.provider)
     now = desk.journal.clock.now()
     return HealthScore(
         seq=desk.journal.world.seq,
@@ -181,6 +214,11 @@ def _analysed(desk: Desk, of: Known) -> ConnectionHealth:
     )
 
 
+def _is_behind(desk: Desk) -> bool:
+    """Whether so much is unwritten that nothing new begins."""
+    return desk.live and desk.journal.world.seq - desk.journal.head.seq >= ROOM_EVENTS
+
+
 def _full(desk: Desk, holds: Sequence[str]) -> ReasonView:
     return ReasonView(
         reason=Reason.DISK_FULL,
@@ -199,5 +237,5 @@ def _reason(desk: Desk, reason: Reason, found: Found, command: str) -> ReasonVie
         count=found.count,
         sentence=single if found.count == 1 else many.format(f"{found.count:,}"),
         names=names,
-        command=command.format(names[0]),
+        command=command.format(*names[:1]),
     )

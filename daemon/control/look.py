@@ -1,116 +1,69 @@
 """What can people see? Answers from the World, which is in memory, and from log and store."""
 
-import os
 from collections.abc import AsyncIterator
-from datetime import datetime
+from typing import TypeAlias
 
 import trio
 from msgspec import structs
 
-from daemon.control import ending, outbox, views, whose
+from daemon.control import views, whose
 from daemon.control.desk import Desk
 from daemon.control.messages import (
     ConnectionAnswer,
     ConnectionName,
     Connections,
+    ConnectionsQuery,
     Events,
     EventView,
     LogQuery,
     LogStats,
     Nothing,
-    Queue,
-    Status,
     TailQuery,
     WatchTick,
 )
-from daemon.decide import hindrance
-from daemon.decide.turn import turn_of
+from daemon.control.whose import LOOKS, Known
 from events.envelope import Recorded
 from events.log import READ_EVENTS
-from events.schema import DaemonStarted, DaemonStopped
 from events.subscription import Subscription
 from events.terms import Caller
-from projections import policy
+from projections.connection import Connection
 from projections.grant import Phase
-from projections.world import World
 
-QUEUE_ITEMS_MAX = 200
 TICK_S = 0.2  # how often a watched sync's progress is looked at
 
-HOLDS = {
-    "log": "the disk is full: the log cannot be written, nothing new starts; free some space",
-    "vault": "the disk is full: a new token cannot be stored; free some space",
-    "data": "the disk is full: records cannot be stored, nothing new starts; free some space",
-}
+Urgency: TypeAlias = tuple[bool, bool, bool, str]
+"""Waits for nobody, fails not, runs not, its name: the least is the most urgent."""
 
 
-async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
-    world, now = desk.journal.world, desk.journal.clock.now()
-    seq, known = world.seq, [each for each in world.connections.items() if not each[1].removed]
-    starts: list[datetime] = []
-    late = 0
-    async for subject, _connection in whose.unhurried(known):
-        if start := hindrance.start(world, subject, now):
-            starts.append(start)
-        if start is None or start > now:
-            late += _is_late(world, subject, now)
-    live, began = [each for _, each in known], _event(desk, world.fleet.alive)
-    ended = None if desk.live else _event(desk, seq)
-    return Status(
-        seq=seq,
-        version=_version(began) or desk.version,
-        pid=os.getpid() if desk.live else None,
-        state=str(desk.places.state),
-        started_at=began.at if began else None,
-        stopped_at=ended.at if ended and isinstance(ended.event, DaemonStopped) else None,
-        now=now,
-        connections=len(live),
-        running=len(world.fleet.running),
-        due=sum(start <= now for start in starts),
-        paused=sum(each.paused for each in live),
-        failing=sum(each.health.consecutive_failures > 0 for each in live),
-        succeeded=world.fleet.succeeded,
-        failed=world.fleet.failed,
-        next_start=min((start for start in starts if start > now), default=None),
-        trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
-        unauthorised=sum(each.grant.phase is Phase.NEEDED for each in live),
-        held=late,
-        writes=outbox.counted_all(desk),
-        retiring=ending.all_(desk),
-    )
-
-
-def _is_late(world: World, subject: int, now: datetime) -> bool:
-    if world.connections[subject].run:
-        return False
-    turn = turn_of(world, subject, now)
-    return turn.due <= now and hindrance.is_late(hindrance.of(world, subject, now), turn, now)
-
-
-async def queue(desk: Desk, _: Nothing, by: Caller) -> Queue:
-    world, now = desk.journal.world, desk.journal.clock.now()
-    seq, known = world.seq, list(world.connections.items())
-    found = [views.queued(desk, subject, now) async for subject, _ in whose.unhurried(known)]
-    items = sorted(
-        (each for each in found if each is not None), key=lambda item: views.order(item, now)
-    )
-    return Queue(
-        seq=seq,
-        now=now,
-        concurrency=policy.of_fleet(world).concurrency,
-        items=items[:QUEUE_ITEMS_MAX],
-    )
-
-
-async def connections(desk: Desk, _: Nothing, by: Caller) -> Connections:
+async def connections(desk: Desk, query: ConnectionsQuery, by: Caller) -> Connections:
+    """All of them by their names; where there are more than `first`, the most urgent of them."""
+    seq, world = desk.journal.world.seq, desk.journal.world
+    known = whose.of(desk, None)
+    if query.first is not None and len(known) > query.first:
+        subjects = [subject for _, subject in await _urgent(desk, known, query.first)]
+    else:
+        subjects = [subject for subject, _ in await whose.in_order(desk, known)]
     found = [
-        views.view_of(desk, subject, connection)
-        for subject, connection in desk.journal.world.connections.items()
-        if not connection.removed
+        views.view_of(desk, subject, world.connections[subject])
+        async for subject in whose.unhurried(subjects)
     ]
-    found.sort(key=lambda view: view.connection)
-    now = desk.journal.clock.now()
-    return Connections(seq=desk.journal.world.seq, now=now, connections=found)
+    return Connections(seq=seq, now=desk.journal.clock.now(), connections=found, of=len(known))
+
+
+async def _urgent(desk: Desk, known: list[Known], most: int) -> list[tuple[Urgency, int]]:
+    """Some at a time, of which the first are kept."""
+    first: list[tuple[Urgency, int]] = []
+    async for subject, each in whose.unhurried(known):
+        first.append((_urgency(each, desk.vault.name(subject)), subject))
+        if len(first) > most + LOOKS:
+            first = sorted(first)[:most]
+    return sorted(first)[:most]
+
+
+def _urgency(known: Connection, name: str) -> Urgency:
+    """What needs a person comes first, then what needs a look."""
+    waits = known.grant.phase is Phase.NEEDED and not known.run and not known.paused
+    return (not waits, not known.health.consecutive_failures, known.run is None, name)
 
 
 async def connection(desk: Desk, query: ConnectionName, by: Caller) -> ConnectionAnswer:
@@ -177,13 +130,3 @@ async def _watch(desk: Desk, subject: int, subscription: Subscription) -> AsyncI
         if running != before:
             before = running
             yield WatchTick(seq=desk.journal.head.seq, running=running)
-
-
-def _event(desk: Desk, seq: int) -> Recorded | None:
-    found = desk.journal.log.read(seq - 1, limit=1) if seq else []
-    return found[0] if found else None
-
-
-def _version(began: Recorded | None) -> str | None:
-    event = began.event if began else None
-    return event.version if isinstance(event, DaemonStarted) else None

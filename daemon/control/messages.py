@@ -45,6 +45,12 @@ class ProviderName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     provider: str
 
 
+class ConnectionsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All connections; where there are more than `first`, so many of them, the most urgent ones."""
+
+    first: Annotated[int, Meta(ge=1)] | None = None
+
+
 class NewConnection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A connection to add. `interval` as in the configuration; `credential` goes to the vault."""
 
@@ -157,9 +163,12 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
 
 
 class Connections(Struct, frozen=True, kw_only=True):
+    """By their names, or the most urgent first where these are not all; there are `of` so many."""
+
     seq: int
     now: datetime
     connections: list[ConnectionView]
+    of: int = 0
 
 
 class ConnectionAnswer(Struct, frozen=True, kw_only=True):

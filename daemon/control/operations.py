@@ -26,6 +26,8 @@ from daemon.control import (
     policies,
     providers,
     quarantine,
+    queue,
+    queue_health,
     read_model,
     records,
     relinking,
@@ -33,6 +35,8 @@ from daemon.control import (
     rollback,
     rotation,
     snapshots,
+    status,
+    tenant_status,
     versions,
 )
 from daemon.control import data_messages as d
@@ -44,11 +48,13 @@ from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
 from daemon.control import provider_messages as v
 from daemon.control import quarantine_messages as h
+from daemon.control import queue_messages as k
 from daemon.control import read_model_messages as l
 from daemon.control import replay_messages as q
 from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
 from daemon.control import snapshot_messages as s
+from daemon.control import status_messages as u
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
 from events.terms import Caller
@@ -121,9 +127,12 @@ def _post(
 
 
 OPERATIONS = (
-    _past("status", m.Nothing, m.Status, look.status),
-    _past("queue", m.Nothing, m.Queue, look.queue),
-    _past("connections", m.Nothing, m.Connections, look.connections),
+    _past("status", m.Nothing, m.Status, status.status),
+    _past("queue", r.Whose, m.Queue, queue.queue),
+    _past(
+        "get-queue-health-metrics", r.Whose, k.QueueHealth, queue_health.get_queue_health_metrics
+    ),
+    _past("connections", m.ConnectionsQuery, m.Connections, look.connections),
     _past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
     _past("providers", m.Nothing, v.Providers, providers.providers),
     _past("explain", e.ExplainQuery, e.Explanation, explain.explain),
@@ -153,7 +162,13 @@ OPERATIONS = (
         health.calculate_connection_health_score,
     ),
     _past("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
-    _past("analyze-sync-health", r.Whose, r.HealthAnalysis, health.analyze_sync_health),
+    _past(
+        "get-sync-health-status",
+        r.TenantName,
+        u.SyncHealthStatus,
+        tenant_status.get_sync_health_status,
+    ),
+    _past("analyze-sync-health", r.HealthQuery, r.HealthAnalysis, health.analyze_sync_health),
     _get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
     _get("diff", q.DiffQuery, q.Difference, difference.diff),
     _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),

@@ -3,10 +3,10 @@
 import base64
 from datetime import datetime
 
-import trio
 from msgspec.structs import replace
 
 from daemon import commands
+from daemon.control import whose
 from daemon.control.act import done, execute
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
@@ -25,7 +25,6 @@ from projections import outbox
 from projections.outbox import Outbox, Phase, Write
 
 LISTED_MAX = 10_000  # writes in one answer: who has more asks for a connection's
-LOOKS = 256  # connections looked at between two turns of the loop
 SENT_AGAIN = "sent again"
 SENT_FIRST = "not sent before; it is sent"
 AT_ONCE = " as soon as its connection may"
@@ -39,10 +38,8 @@ async def show_all(desk: Desk, query: OutboxQuery, by: Caller) -> Writes:
     seq, only = world.seq, desk.find(query.connection)[0] if query.connection else None
     found: list[tuple[int, WriteView]] = []
     waiting = [*world.outboxes.items()] if only is None else [(only, world.outboxes.get(only, ()))]
-    for count, (subject, each) in enumerate(waiting, 1):
+    async for subject, each in whose.unhurried(waiting):
         found += zip((write.row for write in each), _views(desk, subject, each, now), strict=True)
-        if count % LOOKS == 0:
-            await trio.lowlevel.checkpoint()
     found.sort(key=lambda listed: (listed[1].connection, listed[1].place))
     del found[LISTED_MAX:]
     paths = await desk.storage.letter_paths([row for row, _ in found])
@@ -100,10 +97,11 @@ def counted(waiting: Outbox) -> WritesView | None:
     return WritesView(waiting=len(waiting), in_doubt=outbox.doubtful(waiting))
 
 
-def counted_all(desk: Desk) -> WritesView | None:
-    outboxes = desk.journal.world.outboxes.values()
-    waiting = sum(map(len, outboxes))
-    doubtful = sum(map(outbox.doubtful, outboxes))
+async def counted_all(desk: Desk) -> WritesView | None:
+    waiting = doubtful = 0
+    async for each in whose.unhurried([*desk.journal.world.outboxes.values()]):
+        waiting += len(each)
+        doubtful += outbox.doubtful(each)
     return WritesView(waiting=waiting, in_doubt=doubtful) if waiting else None
 
 

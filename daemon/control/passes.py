@@ -1,6 +1,7 @@
 """How do people sync many connections at once?"""
 
 from daemon import commands
+from daemon.control import whose
 from daemon.control.account_messages import SyncAllWish
 from daemon.control.act import done, durable, room
 from daemon.control.desk import Desk, Refused
@@ -9,7 +10,6 @@ from daemon.decide import vain
 from daemon.decide.passes import PASSES_MAX
 from daemon.decide.retry import refusal
 from events.terms import Caller
-from projections.connection import Connection
 
 BATCH = 256  # requests between two looks at whether the writer keeps up
 NAMED_MAX = 5  # of those left out: `rounds status` shows them all
@@ -21,7 +21,7 @@ async def sync_all(desk: Desk, wish: SyncAllWish, by: Caller) -> Done:
 
     If we die in here, those requested so far are the pass.
     """
-    wanted, left_out = _sorted(desk, wish)
+    wanted, left_out = await _sorted(desk, wish)
     if not wanted:
         raise Refused("not-found", _none(left_out))
     await room(desk)
@@ -42,13 +42,13 @@ async def sync_all(desk: Desk, wish: SyncAllWish, by: Caller) -> Done:
     return done(desk, begun, _words(len(wanted), left_out))
 
 
-def _sorted(desk: Desk, wish: SyncAllWish) -> tuple[list[int], dict[int, str]]:
+async def _sorted(desk: Desk, wish: SyncAllWish) -> tuple[list[int], dict[int, str]]:
     """Those to be requested, and the others with what keeps them."""
     wanted: list[int] = []
     left_out: dict[int, str] = {}
     world = desk.journal.world
-    for subject, known in world.connections.items():
-        if known.removed or not _is_meant(desk, wish, known):
+    async for subject, known in whose.unhurried(whose.of(desk, wish.tenant)):
+        if wish.provider is not None and desk.vault.name(known.provider) != wish.provider:
             continue
         asked = known.schedule.request
         if asked and not vain.gives_way(asked):
@@ -75,9 +75,3 @@ def _named(left_out: dict[int, str]) -> str:
     names = [*left_out.values()]
     more = f" and {len(names) - NAMED_MAX:,} more" if len(names) > NAMED_MAX else ""
     return f"{len(names):,} left out: {', '.join(names[:NAMED_MAX])}{more}"
-
-
-def _is_meant(desk: Desk, wish: SyncAllWish, known: Connection) -> bool:
-    tenant = wish.tenant is None or desk.vault.name(known.tenant) == wish.tenant
-    provider = wish.provider is None or desk.vault.name(known.provider) == wish.provider
-    return tenant and provider

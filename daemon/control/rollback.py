@@ -89,7 +89,7 @@ async def rollback(desk: Desk, wish: RollbackWish, by: Caller) -> RollbackAnswer
 
 async def targets(desk: Desk, query: TargetsQuery, by: Caller) -> Targets:
     goal = await rollback_goal.find(desk, RollbackTo(to=query.to), None)
-    found = whose.chosen(desk, query.tenant, query.provider)
+    found = await whose.chosen(desk, query.tenant, query.provider)
     names = [desk.vault.name(subject) for subject, _ in found]
     return Targets(seq=desk.journal.head.seq, to=goal.to, at=goal.at, connections=names)
 

@@ -56,7 +56,7 @@ class _Count(Struct, kw_only=True):
 async def schedule(desk: Desk, wish: Whose, by: Caller) -> Schedule:
     """Every connection's next start, and, of whole tenants, which provider is next."""
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
-    found = whose.chosen(desk, wish.tenant, wish.provider)
+    found = await whose.chosen(desk, wish.tenant, wish.provider)
     rows = [_row(desk, each, now) async for each in whose.unhurried(found)]
     tenants: dict[int, list[int]] = {}
     for subject, known in [] if wish.provider else found:
@@ -97,7 +97,7 @@ async def process_queue(desk: Desk, wish: ProcessQueue, by: Caller) -> Processed
 async def schedule_rotation(desk: Desk, wish: TenantName, by: Caller) -> ScheduleId:
     """What plans a tenant's next turn: it is planned already, each time that one ends."""
     world, now = desk.journal.world, desk.journal.clock.now()
-    subjects = [subject for subject, _ in whose.chosen(desk, wish.tenant)]
+    subjects = [subject for subject, _ in await whose.chosen(desk, wish.tenant)]
     next_ = succession.next_of(world, subjects, now)
     if next_ is None:
         raise Refused(
@@ -125,7 +125,7 @@ def _runs(name: str, turn: datetime | None) -> str:
 
 
 async def get_next_rotation_provider(desk: Desk, wish: TenantName, by: Caller) -> NextRotation:
-    found, now = whose.chosen(desk, wish.tenant), desk.journal.clock.now()
+    found, now = await whose.chosen(desk, wish.tenant), desk.journal.clock.now()
     told = _next(desk, found[0][1].tenant, [subject for subject, _ in found], now)
     return NextRotation(
         seq=desk.journal.world.seq,
@@ -147,7 +147,7 @@ async def execute_sync(desk: Desk, wish: OfProvider, by: Caller) -> QueueId:
 
 async def enqueue_sync_with_failover(desk: Desk, wish: Enqueue, by: Caller) -> QueueId:
     """Queue a sync of that type. What fails is tried again, or failed over, as settings say."""
-    subject, _ = whose.one(desk, wish.tenant, wish.provider)
+    subject, _ = await whose.one(desk, wish.tenant, wish.provider)
     name, before = desk.vault.name(subject), _queued(desk, subject, wish.sync_type)
     match wish.sync_type:
         case "manual":

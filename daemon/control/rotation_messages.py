@@ -23,6 +23,14 @@ class Whose(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     provider: str | None = None
 
 
+class HealthQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As `Whose`; where these are more than `first`, so many of them, the worst ones."""
+
+    tenant: str | None = None
+    provider: str | None = None
+    first: Annotated[int, Meta(ge=1)] | None = None
+
+
 class TenantName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tenant: str
 
@@ -182,9 +190,12 @@ class ConnectionHealth(HealthMetric, frozen=True, kw_only=True):
 
 
 class HealthAnalysis(Struct, frozen=True, kw_only=True):
+    """By their names; there are `of` so many."""
+
     seq: int
     now: datetime
     connections: list[ConnectionHealth]
+    of: int = 0
 
 
 class ScheduleRow(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ from projections.grant import Grant, Phase
 from projections.provider import Provider
 from projections.streams import NEW, checked_at
 
+COMES = 2  # the place in the queue of what comes: after what runs, and after what is due
+
 
 def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
     world, now = desk.journal.world, desk.journal.clock.now()
@@ -33,7 +35,7 @@ def view_of(desk: Desk, subject: int, connection: Connection) -> ConnectionView:
         connection=desk.vault.name(subject),
         subject=subject,
         provider=provider.name if provider else desk.vault.name(connection.provider),
-        state=_state(connection, start, held, turn_of(world, subject, now), now),
+        state=state(connection, start, held, turn_of(world, subject, now), now),
         score=health.score(counters, now),
         next_start=start,
         interval=policy.of_connection(world, subject).interval,
@@ -143,7 +145,7 @@ def _stream(
     )
 
 
-def _state(
+def state(
     connection: Connection, start: datetime | None, held: Held | None, turn: Turn, now: datetime
 ) -> str:
     if connection.run:
@@ -209,4 +211,4 @@ def order(item: QueueItem, now: datetime) -> tuple[int, int, datetime]:
         return (3, 0, item.due)
     if item.next_start <= now:
         return (1, 0 if item.kind is Kind.MANUAL else item.priority, item.due)
-    return (2, 0, item.next_start)
+    return (COMES, 0, item.next_start)

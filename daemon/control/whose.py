@@ -1,32 +1,32 @@
 """Whose connections are meant, where somebody names a tenant and perhaps a provider?"""
 
+import heapq
 from collections.abc import AsyncIterator, Iterable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import trio
 
 from daemon.control.desk import Desk, Refused
+from projections import under
 from projections.connection import Connection
 
 LOOKS = 256  # connections looked at between two turns of the loop
+T = TypeVar("T")
 
 Known: TypeAlias = tuple[int, Connection]
 """A connection with its subject."""
 
 
-def chosen(desk: Desk, tenant: str | None, provider: str | None = None) -> list[Known]:
+async def chosen(desk: Desk, tenant: str | None, provider: str | None = None) -> list[Known]:
     """Those that live, in the order of their names. Raises Refused (not-found).
 
     `provider` may go on with an account. Without one it means the connection of that very name, and
-    where there is none, all accounts there.
+    where there is none, all accounts there. A tenant's are found without a look at anybody else's.
     """
-    subject = desk.vault.subject("tenant", tenant) if tenant is not None else None
     found = [
-        (each, known)
-        for each, known in desk.journal.world.connections.items()
-        if not known.removed
-        and (tenant is None or known.tenant == subject)
-        and (provider is None or _is_at(desk, each, known, provider))
+        each
+        async for each in unhurried(of(desk, tenant))
+        if provider is None or _is_at(desk, *each, provider)
     ]
     if not found and (tenant is not None or provider is not None):
         what = " to ".join(each or "''" for each in (tenant, provider) if each is not None)
@@ -36,19 +36,19 @@ def chosen(desk: Desk, tenant: str | None, provider: str | None = None) -> list[
     if tenant and provider:
         exact = f"{tenant}/{provider}"
         found = [each for each in found if desk.vault.name(each[0]) == exact] or found
-    return sorted(found, key=lambda each: desk.vault.name(each[0]))
+    return await in_order(desk, found)
 
 
-def one(desk: Desk, tenant: str, provider: str) -> Known:
+async def one(desk: Desk, tenant: str, provider: str) -> Known:
     """The one of that name, else the only one there. Raises Refused."""
-    found = chosen(desk, tenant, provider)
+    found = await chosen(desk, tenant, provider)
     if len(found) > 1:
         names = ", ".join(desk.vault.name(each) for each, _ in found)
         raise Refused("invalid", f"name one of them, with its account: {names}")
     return found[0]
 
 
-async def unhurried(found: Iterable[Known]) -> AsyncIterator[Known]:
+async def unhurried(found: Iterable[T]) -> AsyncIterator[T]:
     """Each of them, without stalling everybody else where they are many."""
     for count, each in enumerate(found, 1):
         yield each
@@ -56,10 +56,29 @@ async def unhurried(found: Iterable[Known]) -> AsyncIterator[Known]:
             await trio.lowlevel.checkpoint()
 
 
+def of(desk: Desk, tenant: str | None) -> list[Known]:
+    """Those that live of the tenant of that name, or of all."""
+    world = desk.journal.world
+    if tenant is None:
+        return [each for each in world.connections.items() if not each[1].removed]
+    subject = desk.vault.subject("tenant", tenant)
+    found = under.connections(world.under, subject) if subject is not None else ()
+    return [(each, world.connections[each]) for each in found]
+
+
 def provider_of(desk: Desk, known: Connection) -> str:
     """Its name."""
     at = desk.journal.world.providers.get(known.provider)
     return at.name if at and at.name else desk.vault.name(known.provider)
+
+
+async def in_order(desk: Desk, found: list[Known]) -> list[Known]:
+    """By their names: a few at a time, and these then merged."""
+    runs: list[list[tuple[str, Known]]] = []
+    for at in range(0, len(found), LOOKS):
+        runs.append(sorted((desk.vault.name(each[0]), each) for each in found[at : at + LOOKS]))
+        await trio.lowlevel.checkpoint()
+    return [each async for _, each in unhurried(heapq.merge(*runs))]
 
 
 def _is_at(desk: Desk, subject: int, known: Connection, provider: str) -> bool:

@@ -28,7 +28,7 @@ from events.breakers import (
 )
 from events.policy import PolicySet
 from events.terms import FailureClass, StreamFailure
-from projections import breaker, policy
+from projections import breaker, policy, under
 from projections.breaker import OUTCOMES_KEPT, Breaker, Outcome, Phase
 from projections.connection import Connection
 from projections.provider import Provider
@@ -130,13 +130,10 @@ def by_hand(command: OpenBreaker | CloseBreaker | ResetBreaker, world: World) ->
 
 
 def _shut_out(subject: int, world: World) -> Decisions:
-    """By hand, and so seldom enough to look at every connection where it is a provider's."""
-    behind = [
-        (each, known)
-        for each, known in world.connections.items()
-        if subject in (each, known.provider)
-    ]
-    return [skip for each, known in behind for skip in vain.shut_out(each, known)]
+    """Of a connection itself, or of all that live at a provider."""
+    known = world.connections
+    behind = (subject,) if subject in known else under.connections(world.under, subject)
+    return [skip for each in behind for skip in vain.shut_out(each, known[each])]
 
 
 def _levels(subject: int, world: World) -> Iterator[_Level]:

@@ -38,6 +38,14 @@ class Condition(StrEnum):
 
 GRAVEST = (Condition.UNKNOWN, Condition.UNHEALTHY, Condition.DEGRADED)
 
+FROM_THE_GRAVEST = (
+    Condition.UNHEALTHY,
+    Condition.DEGRADED,
+    Condition.UNKNOWN,
+    Condition.HEALTHY,
+)
+"""As people look for trouble: of whom nothing is known stands before who is well."""
+
 
 class Ground(StrEnum):
     """What makes a stream less than healthy."""
@@ -76,6 +84,8 @@ class Overall(StrEnum):
 def of_connection(known: Connection, at: Provider | None, now: datetime) -> Condition:
     """As it is itself, or as its worst stream is. `at` is its provider."""
     found = {_of_syncs(known, now)}
+    if Condition.UNHEALTHY in found:
+        return Condition.UNHEALTHY  # whatever its streams are
     found |= {of_stream(known, at, name, now) for name in declared(known, at)}
     for word in (Condition.UNHEALTHY, Condition.DEGRADED, Condition.HEALTHY):
         if word in found:

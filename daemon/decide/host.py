@@ -15,6 +15,7 @@ from events.schema import (
     VaultKeyRotated,
 )
 from events.terms import InterruptReason, RestoreEnd
+from projections import under
 from projections.grant import Phase
 from projections.world import World
 
@@ -80,9 +81,8 @@ def _followed(command: DeclareProvider, world: World, now: datetime) -> Decision
     policy = command.declaration.grant
     person = policy is not None and policy.person
     decided: Decisions = []
-    for subject, known in world.connections.items():
-        if known.provider != command.subject or known.removed:
-            continue
+    for subject in under.connections(world.under, command.subject):
+        known = world.connections[subject]
         if not person and known.grant.phase is Phase.NEEDED:  # nobody is waited for any more
             decided.append((subject, AuthorisationWaived()))
         if person and known.grant.phase is Phase.IN_DOUBT and known.grant.renew_by is None:

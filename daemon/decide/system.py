@@ -1,7 +1,8 @@
 """How is everything, in one word, and for which reasons?
 
 It is unhealthy where it cannot do its work: the disk is full, or half of the connections that have
-ever been synced are unhealthy. It is degraded for any other reason, and healthy without one.
+ever been synced are unhealthy. It is degraded for any other reason, and healthy without one; so it
+is where the host itself had trouble lately.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,6 +17,7 @@ from daemon.decide.condition import Condition
 from projections import breaker, connection, outbox
 from projections.breaker import Breaker, Phase
 from projections.connection import Connection
+from projections.fleet import Fleet
 from projections.grant import Phase as GrantPhase
 from projections.outbox import Outbox
 from projections.provider import Provider
@@ -23,6 +25,8 @@ from projections.streams import NEW
 
 OVERDUE = timedelta(minutes=5)  # the documents' cron looked that often: later was late there too
 UNHEALTHY_SHARE = 0.5  # one bad account of many is no reason to call the whole unhealthy
+LATELY = timedelta(hours=1)  # what happened to the host before that is history
+DEATHS = 3  # of a process in that time: one may be chance, or somebody's kill
 EXAMPLES_MAX = 5  # whom a reason names; its count says how many there are
 
 
@@ -30,6 +34,9 @@ class Reason(StrEnum):
     """Why the whole is not healthy, the gravest first."""
 
     DISK_FULL = "disk-full"
+    LOG_BEHIND = "log-behind"
+    RESTARTS = "restarts"
+    CLOCK = "clock-stepped"
     BREAKERS = "breakers-open"
     TO_BE_AUTHORISED = "to-be-authorised"
     PERSON = "waiting-for-a-person"
@@ -88,6 +95,18 @@ def add_providers(sum_: Sum, providers: Mapping[int, Provider], now: datetime) -
         _note_breaker(sum_, subject, at.breaker, now)
 
 
+def add_host(sum_: Sum, fleet: Fleet, now: datetime, *, behind: bool) -> None:
+    """And at the host's own troubles, which are everybody's. `behind` is the log's writer."""
+    deaths = sum(_is_lately(at, now) for at in fleet.deaths)
+    stepped = fleet.stepped is not None and _is_lately(fleet.stepped, now)
+    if behind:
+        sum_.reasons[Reason.LOG_BEHIND] = Found(count=1)
+    if deaths >= DEATHS:
+        sum_.reasons[Reason.RESTARTS] = Found(count=deaths)
+    if stepped:
+        sum_.reasons[Reason.CLOCK] = Found(count=1)
+
+
 def word(sum_: Sum, holds: Collection[str]) -> Condition:
     """`holds` are the files for which the disk has no room."""
     unhealthy = sum_.conditions.get(Condition.UNHEALTHY, 0)
@@ -103,6 +122,11 @@ def is_overdue(known: Connection, at: Provider | None, now: datetime) -> bool:
     if start is None or now - start < OVERDUE:
         return False
     return at is None or breaker.phase(at.breaker, now) is not Phase.OPEN
+
+
+def _is_lately(at: datetime, now: datetime) -> bool:
+    """What the clock was set back over has not happened lately either."""
+    return timedelta(0) <= now - at < LATELY
 
 
 def _is_held_alone(known: Connection, at: Provider | None, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """How many bytes does a connection take that has nothing to do?
 
 Ours is what Python's allocator hands out for it: its slice of the World once it has been synced,
-its entries in the agenda and in the scheduler's index of whose it is. The limit is what an actor
+with the World's index of whose it is, and its entries in the agenda. The limit is what an actor
 measures that is nothing but plain state and one heap entry (0.3 KB); a task that waits on a channel
 measures 4.7 KB. A ratio over 1 says by how much the real state, with its counters, its streams'
 versions and what its breaker last saw, is larger than that.
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from daemon.agenda import Agenda
-from daemon.under import Under
 from events import schema
 from events.codec import decode, encode
 from events.envelope import Recorded
@@ -48,7 +47,7 @@ def bytes_each(connections: int, *, synced: bool) -> tuple[float, float]:
         if synced:
             sync_all(world, connections)
         state = _allocated()
-        followers = Agenda(world), Under(world)
+        followers = Agenda(world)
         waiting = _allocated()
         del followers
     finally:

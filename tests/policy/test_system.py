@@ -5,9 +5,16 @@ from msgspec.structs import replace
 
 from daemon.decide import system
 from daemon.decide.condition import CHRONIC, Condition
-from daemon.decide.system import EXAMPLES_MAX, OVERDUE, Reason, Sum
+from daemon.decide.system import DEATHS, EXAMPLES_MAX, LATELY, OVERDUE, Reason, Sum
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
-from events.schema import RecordsRefused, RetryScheduled
+from events.schema import (
+    FLEET,
+    ClockStepped,
+    DaemonStarted,
+    DaemonStopped,
+    RecordsRefused,
+    RetryScheduled,
+)
 from events.terms import FailureClass, NeedReason
 from tests.policy.transcript import (
     ADDED,
@@ -171,3 +178,45 @@ def test_a_reason_names_a_few_of_those_that_it_counts():
 def test_connections_are_counted_by_their_own_word():
     found = summed(sync(*GOOD), sync(*BAD), sync(*FINAL), ())
     assert found.conditions == dict.fromkeys(Condition, 1)
+
+
+# -- the host itself ------------------------------------------------------------------------------
+
+
+def host(*past, now=NOON, behind=False):
+    found = Sum()
+    system.add_host(found, given(*past).world.fleet, now, behind=behind)
+    return found
+
+
+def lives(*starts):
+    return tuple((FLEET, DaemonStarted(version="1"), at) for at in starts)
+
+
+@pytest.mark.requirement("B9")
+def test_a_log_that_is_not_written_in_time_is_a_reason():
+    assert [*host(behind=True).reasons] == [Reason.LOG_BEHIND]
+    assert system.word(host(behind=True), ()) is Condition.DEGRADED
+    assert system.word(host(), ()) is Condition.HEALTHY
+
+
+@pytest.mark.requirement("B9")
+def test_a_process_that_keeps_dying_is_a_reason_for_an_hour():
+    died = lives(*(NOON - n * MINUTE for n in range(DEATHS, -1, -1)))
+    assert host(*died).reasons[Reason.RESTARTS].count == DEATHS
+    assert not host(*died, now=NOON + LATELY).reasons
+    assert not host(*died[1:]).reasons, "the first of them followed no death"
+
+
+@pytest.mark.requirement("B9")
+def test_a_stop_in_good_order_is_no_death():
+    stopped = [each for life in lives(*[NOON] * 5) for each in (life, (FLEET, DaemonStopped()))]
+    assert not host(*stopped).reasons
+
+
+@pytest.mark.requirement("B9")
+def test_a_clock_that_jumped_is_a_reason_for_an_hour():
+    jump = (FLEET, ClockStepped(step=-HOUR))
+    assert [*host(jump).reasons] == [Reason.CLOCK]
+    assert not host(jump, now=NOON + LATELY).reasons
+    assert not host(jump, now=NOON - MINUTE).reasons, "the clock was set back over it since"

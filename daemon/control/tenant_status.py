@@ -1,0 +1,111 @@
+"""How is each source of a tenant, and the tenant as a whole?
+
+What is answered comes from the tenant's own connections, however many others there are. A source
+of another kind is one view more in the list, and one score more where it counts.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from daemon.control import health, source_words, views, whose
+from daemon.control.desk import Desk
+from daemon.control.rotation_messages import TenantName, Whose
+from daemon.control.status_messages import SourceView, SyncHealthStatus
+from daemon.control.whose import Known
+from daemon.decide import condition, hindrance, sources
+from daemon.decide.turn import turn_of
+from events.terms import Caller
+from projections import health as counting
+from projections import policy
+from projections.streams import NEW, checked_at
+
+
+async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> SyncHealthStatus:
+    """Of one tenant. Raises Refused (not-found)."""
+    seq, now = desk.journal.world.seq, desk.journal.clock.now()
+    found = await whose.chosen(desk, wish.tenant)
+    whole = await health.get_sync_system_health(desk, Whose(tenant=wish.tenant), by)
+    views_: list[SourceView] = []
+    async for each in whose.unhurried(found):
+        views_ += _of_connection(desk, each, now)
+    scored = [
+        (each.score, each.source) for each in views_ if each.counts and each.score is not None
+    ]
+    return SyncHealthStatus(
+        seq=seq,
+        now=now,
+        tenant=wish.tenant,
+        health=whole.health,
+        reasons=whole.reasons,
+        score=sources.overall([score for score, _ in scored]),
+        counted=len(scored),
+        lowest=min(scored)[1] if scored else None,
+        last_sync=max((each.last_sync for each in views_ if each.last_sync), default=None),
+        sources=views_,
+    )
+
+
+def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[SourceView]:
+    """Itself, then its streams."""
+    (subject, known), world = of, desk.journal.world
+    at, name = world.providers.get(known.provider), desk.vault.name(subject)
+    start, held = hindrance.outlook(world, subject, now)
+    turn, counters = turn_of(world, subject, now), known.health
+    shared: dict[str, Any] = {
+        "connection": name,
+        "provider": whose.provider_of(desk, known),
+        "state": views.state(known, start, held, turn, now),
+        "next_due": start,
+        "held_by": held.why if held else None,
+        "held_until": held.until if held else None,
+    }
+    yield SourceView(
+        source=name,
+        kind="connection",
+        stream=None,
+        score=counting.score(counters, now),
+        counts=sources.counts(known),
+        status=condition.of_connection(known, at, now),
+        last_sync=known.last.at if known.last else None,
+        last_success=counters.last_success,
+        last_failure=counters.last_failure,
+        items=sum(each.rows for each in known.streams.values()),
+        consecutive_failures=counters.consecutive_failures,
+        why=source_words.of_connection(known, now),
+        **_age(counters.last_success, policy.of_connection(world, subject).interval, now),
+        **shared,
+    )
+    for stream in condition.names(known, at):
+        yield _of_stream(desk, of, stream, now, shared)
+
+
+def _of_stream(
+    desk: Desk, of: Known, name: str, now: datetime, shared: dict[str, Any]
+) -> SourceView:
+    (subject, known), world = of, desk.journal.world
+    at, stream = world.providers.get(known.provider), known.streams.get(name, NEW)
+    own = policy.stream_interval(world, subject, name)
+    return SourceView(
+        source=f"{shared['connection']} {name}",
+        kind="stream",
+        stream=name,
+        score=sources.stream_score(known, name, now),
+        counts=False,
+        status=condition.of_stream(known, at, name, now),
+        last_sync=checked_at(stream),
+        last_success=stream.captured_at,
+        last_failure=stream.failed_at,
+        items=stream.rows,
+        consecutive_failures=condition.failures_of(known, name),
+        why=source_words.of_stream(known, at, name, now),
+        **_age(stream.captured_at, own or policy.of_connection(world, subject).interval, now),
+        **shared,
+    )
+
+
+def _age(last: datetime | None, interval: timedelta, now: datetime) -> dict[str, Any]:
+    return {
+        "freshness": sources.freshness(last, interval, now),
+        "age_s": None if last is None else (now - last).total_seconds(),
+    }
