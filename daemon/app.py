@@ -19,6 +19,7 @@ from daemon import (
     prefix_check,
     reconciling,
     replaying,
+    sources,
 )
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
@@ -130,6 +131,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, parts.vault, storage, parts.configuration, relinker
         )
         apply.policies(journal, parts.vault, parts.configuration)
+        recorded += await sources.declare(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
         limiter = Limiter(journal)
         nursery.start_soon(limiter.run)
