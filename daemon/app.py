@@ -131,7 +131,6 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, parts.vault, storage, parts.configuration, relinker
         )
         apply.policies(journal, parts.vault, parts.configuration)
-        recorded += await sources.declare(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
         limiter = Limiter(journal)
         nursery.start_soon(limiter.run)
@@ -180,6 +179,7 @@ def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
     ways = {name: parts.connect(file) for name, file in configuration.providers.items()}
     providers = apply.providers(journal, vault, ways, configuration.own)
     apply.clients(journal, vault, configuration)
+    sources.declare(journal, vault, configuration)
     return providers
 
 

@@ -1,8 +1,9 @@
 """How does a source come to be, change, go, and get its token: what is durable in which order?
 
-Its name is durable before the event that makes it exist. A new token's digest is sealed after its
-event, and the token is told after both: if we die in between, nobody has the new one, and the old
-one goes on. A source that is added again begins without a token: the old one's digest goes first.
+Its name is durable before the event that makes it exist. A new token's digest is sealed, with the
+number of its event, after that, and the token is told after both. A digest counts only with the
+number of the last such event: whatever a crash or a full disk leaves behind opens nothing, and if
+we die in between, nobody has a token, until somebody asks for one again.
 """
 
 import hmac
@@ -41,7 +42,6 @@ def add(
     tenant = vault.enrol("tenant", name.partition("/")[0])
     subject = vault.enrol("source", name)
     if reporting.living(journal.world, subject) is None:
-        vault.forget(subject, TOKEN)  # of an earlier life, if a crash or a full disk left it
         vault.digest_key(tenant)  # made now, so that a report never waits for that
     wish = commands.AddSource(
         subject=subject, tenant=tenant, expectation=expectation, declared=declared, by=by
@@ -61,21 +61,23 @@ async def remove(
     return recorded
 
 
-async def declare(journal: Journal, vault: Vault, configuration: Configuration) -> list[Recorded]:
-    """Add and change what the configuration says, remove what it said and says no longer."""
+def declare(journal: Journal, vault: Vault, configuration: Configuration) -> None:
+    """Add and change what the configuration says, remove what it said and says no longer.
+
+    Called at the start: what was removed before that is durable, and its token can be deleted.
+    """
     declared = configuration.settings.sources
-    recorded: list[Recorded] = []
+    for subject, known in [*journal.world.sources.items()]:
+        if known.removed:
+            vault.forget(subject, TOKEN)
+        elif known.declared and vault.name(subject) not in declared:
+            journal.execute(commands.RemoveSource(subject=subject))
     vault.enrol_all("tenant", [name.partition("/")[0] for name in declared])
     vault.enrol_all("source", declared)
-    for subject, known in [*journal.world.sources.items()]:
-        if known.declared and not known.removed and vault.name(subject) not in declared:
-            recorded += await remove(journal, vault, subject)
     for name, table in declared.items():
-        expected = source_file.expectation(table)
-        recorded += add(journal, vault, name, expected, declared=True)
+        add(journal, vault, name, source_file.expectation(table), declared=True)
         if reporting.living(journal.world, vault.enrol("source", name)) is None:
             raise ConfigurationError(f"sources.{name}: {FULL}; `rounds source remove` removes one")
-    return recorded
 
 
 def drawn(subject: int) -> Secret:
@@ -83,9 +85,9 @@ def drawn(subject: int) -> Secret:
     return Secret(f"{subject}.{secrets.token_urlsafe(TOKEN_BYTES)}")
 
 
-def keep(vault: Vault, tenant: int, subject: int, token: Secret) -> None:
-    """Let that token in from now on, and no other one. Raises VaultFull."""
-    vault.seal(tenant, subject, TOKEN, Secret(_digest(vault, tenant, token.reveal())))
+def keep(vault: Vault, tenant: int, subject: int, number: int, token: Secret) -> None:
+    """Let that token in, as long as event `number` is the last of its kind. Raises VaultFull."""
+    vault.seal(tenant, subject, TOKEN, Secret(_digest(vault, tenant, number, token.reveal())))
 
 
 def of_token(journal: Journal, vault: Vault, token: str) -> int | None:
@@ -95,10 +97,10 @@ def of_token(journal: Journal, vault: Vault, token: str) -> int | None:
         return None
     subject = int(number)
     known = reporting.living(journal.world, subject)
-    kept = vault.open(known.tenant, subject, TOKEN) if known and known.token_set else None
+    kept = vault.open(known.tenant, subject, TOKEN) if known and known.token_in else None
     if known is None or kept is None:
         return None
-    given = _digest(vault, known.tenant, token)
+    given = _digest(vault, known.tenant, known.token_in, token)
     return subject if hmac.compare_digest(given, kept.reveal()) else None
 
 
@@ -109,6 +111,6 @@ def key(vault: Vault, tenant: int, subject: int, text: str) -> str:
     return whole[:KEY_BYTES].hex()
 
 
-def _digest(vault: Vault, tenant: int, token: str) -> str:
-    message = f"report-token\0{token}".encode()
+def _digest(vault: Vault, tenant: int, number: int, token: str) -> str:
+    message = f"report-token\0{number}\0{token}".encode()
     return hmac.digest(vault.digest_key(tenant), message, "sha256").hex()

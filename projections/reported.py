@@ -53,9 +53,10 @@ class Day(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """`queue` is the last report that told a depth. `token_set` is when it got the one it has.
+    """`queue` is the last report that told a depth.
 
-    `kept_since` is the first day of which reports are remembered.
+    `token_in` is the event by which it got the token that it has, or 0, and `token_set` when that
+    was. `kept_since` is the first day of which reports are remembered.
     """
 
     tenant: int
@@ -64,6 +65,7 @@ class Source(Struct, frozen=True, kw_only=True):
     declared: bool = False
     removed: bool = False
     token_set: datetime | None = None
+    token_in: int = 0
     latest: Report | None = None
     queue: Report | None = None
     days: dict[date, Day] = {}
@@ -87,9 +89,9 @@ def evolve(source: Source, recorded: Recorded) -> Source:
         case SourceChanged(expectation=expectation, declared=declared):
             return replace(source, expectation=expectation, declared=declared)
         case SourceTokenSet():
-            return replace(source, token_set=recorded.at)
+            return replace(source, token_set=recorded.at, token_in=recorded.seq)
         case SourceRemoved():
-            return replace(source, removed=True, declared=False, token_set=None)
+            return replace(source, removed=True, declared=False, token_set=None, token_in=0)
         case ReportReceived() as event:
             return told(source, event)
         case _:

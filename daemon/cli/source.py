@@ -4,22 +4,20 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, asof, client, screen, source_words, times, when
+from daemon.cli import arguments, asof, client, screen, source_facts, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended
 from daemon.cli.lazy import LazyGroup
 from daemon.control.messages import Done
 from daemon.control.source_messages import (
-    DaySums,
     SourceAnswer,
     SourceList,
     SourceName,
     SourceToken,
-    SourceView,
     SourceWish,
 )
 from daemon.source_file import PATTERNS
-from events.sources import Expectation, Figures, Pattern
+from events.sources import Pattern
 
 PLACES = {
     "list": "daemon.cli.source:list_",
@@ -96,7 +94,7 @@ def list_(socket: Path | None, tenant: str | None, at: str | None, as_json: bool
         none = "there were no sources then" if at else "there are no sources yet"
         screen.line(none if at else f"{none}; `rounds source add` adds one")
         return
-    columns = ("source", "pattern", "reports", "last report", "queued", "oldest", "last said")
+    columns = ("source", "pattern", "state", "last report", "queued", "oldest", "last said")
     table = screen.table(*columns, right=("queued",), folds=("source", "last said"))
     for each in found.sources:
         table.add_row(
@@ -106,7 +104,7 @@ def list_(socket: Path | None, tenant: str | None, at: str | None, as_json: bool
             times.relative(each.reported_at, found.now) if each.reported_at else "never",
             "" if each.queue_depth is None else f"{each.queue_depth:,}",
             times.relative(each.oldest, found.now) if each.oldest else "",
-            _said(each),
+            source_facts.said(each),
             style=COLOURS[each.punctuality],
         )
     screen.show(table)
@@ -127,25 +125,11 @@ def show(socket: Path | None, source: str, at: str | None, as_json: bool) -> Non
         screen.document(answer)
         return
     found = client.read(answer, SourceAnswer)
-    of, now = found.source, found.now
-    asof.say(at, found.seq, now)
-    token = f"set {times.relative(of.token_set, now)}" if of.token_set else "none"
-    facts = [
-        ("source", of.source),
-        ("expected", source_words.expected(_expectation(of))),
-        ("by", "the configuration" if of.declared else "a command"),
-        ("token", token if of.token_set or at else f"none; type: rounds source token {source}"),
-        ("last report", times.relative(of.reported_at, now) if of.reported_at else "never"),
-        ("reports", _punctuality(of, found)),
-    ]
-    figures = _figures(of)
-    facts += [(each, text) for each, text in source_words.figure_words(figures) if each != "queue"]
-    if of.queue_depth is not None and of.queue_at is not None:
-        facts.append(("queued", _queue(of, found)))
-    screen.show(screen.pairs(*facts, colour=""))
+    asof.say(at, found.seq, found.now)
+    screen.show(screen.pairs(*source_facts.facts(found, then=at is not None)))
     if found.days:
         screen.line()
-        screen.show(_days(found.days[:DAYS_SHOWN]))
+        screen.show(source_facts.days(found.days[:DAYS_SHOWN]))
 
 
 @click.command(
@@ -248,57 +232,3 @@ def _do(
         screen.document(answer)
     else:
         screen.line(f"{wish.source}: {client.read(answer, Done).message}")
-
-
-def _expectation(of: SourceView) -> Expectation:
-    return Expectation(
-        pattern=of.pattern, every=of.expected_every, late_after=of.late_after, night=of.night
-    )
-
-
-def _figures(of: SourceView) -> Figures:
-    said = of.latest
-    if said is None:
-        return Figures()
-    return Figures(
-        syncs=said.syncs,
-        records=said.records,
-        errors=said.errors,
-        duration_ms=said.duration_ms,
-        bytes=said.bytes,
-        platform=said.platform,
-        health=said.status,
-    )
-
-
-def _said(of: SourceView) -> str:
-    return ", ".join(text for _, text in source_words.figure_words(_figures(of)))
-
-
-def _punctuality(of: SourceView, found: SourceAnswer) -> str:
-    if of.punctuality == "late":
-        return (
-            f"late since {times.local(of.late_at)}; open its app, and look whether it is logged in"
-        )
-    word = "are due" if of.punctuality == "due" else "are fresh"
-    return f"{word}; late {times.relative(of.late_at, found.now)}"
-
-
-def _queue(of: SourceView, found: SourceAnswer) -> str:
-    oldest = f", the oldest from {times.relative(of.oldest, found.now)}" if of.oldest else ""
-    assert of.queue_at is not None, "whoever told a depth told when"
-    return f"{of.queue_depth:,}{oldest} (as of {times.relative(of.queue_at, found.now)})"
-
-
-def _days(days: list[DaySums]) -> screen.Part:
-    columns = ("day (UTC)", "reports", "syncs", "records", "errors", "duration", "size")
-    table = screen.table(*columns, right=columns[1:])
-    for each in days:
-        counts = (each.reports, each.syncs, each.records, each.errors)
-        table.add_row(
-            each.day.isoformat(),
-            *(f"{number:,}" for number in counts),
-            times.milliseconds(each.duration_ms) if each.duration_ms else "",
-            times.size(each.bytes) if each.bytes else "",
-        )
-    return table

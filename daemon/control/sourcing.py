@@ -107,13 +107,14 @@ async def remove(desk: Desk, name: SourceName, by: Caller) -> Done:
 
 async def token(desk: Desk, name: SourceName, by: Caller) -> SourceToken:
     """A new token, which is told once what makes the one before it void is durable."""
-    subject, known = find(desk, name.source)
-    await execute(desk, commands.NoteSourceToken(subject=subject, by=by))
-    if reporting.living(desk.journal.world, subject) is None:
-        find(desk, name.source)  # it was removed meanwhile
+    subject, _ = find(desk, name.source)
+    recorded = await execute(desk, commands.NoteSourceToken(subject=subject, by=by))
+    _, known = find(desk, name.source)
+    if not recorded or known.token_in != recorded[-1].seq:
+        raise Refused("busy", "somebody else asked for a token of it just now; ask once more")
     drawn = sources.drawn(subject)
     try:
-        sources.keep(desk.vault, known.tenant, subject, drawn)
+        sources.keep(desk.vault, known.tenant, subject, known.token_in, drawn)
     except VaultFull:
         raise Refused("disk-full", DISK_FULL) from None
     return SourceToken(seq=desk.journal.head.seq, source=name.source, token=drawn.reveal())
