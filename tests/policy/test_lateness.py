@@ -68,7 +68,7 @@ def test_a_phone_that_says_nothing_at_night_is_late_only_in_the_morning():
 
 
 def test_the_night_is_the_one_where_its_tenant_is():
-    """20:00 in London's summer is 21:00 UTC and less; in Tokyo 13:00 UTC is 22:00."""
+    """14:00 UTC is 23:00 in Tokyo, whose night ends at 23:00 UTC."""
     zone = (TENANT, SettingsSet(settings=Settings(timezone="Asia/Tokyo")))
     told = (PHONE, received(at=datetime(2026, 5, 4, 11, tzinfo=UTC)))
     found = standing(NOON, told, zone, added=expecting(night=True), at=NOON - 48 * HOUR)
