@@ -1,5 +1,7 @@
 """Which sources are there, how do they stand, and how do people add, change and remove them?"""
 
+from datetime import timedelta
+
 import msgspec
 import trio
 
@@ -182,24 +184,26 @@ def _expectation(wish: SourceWish, known: Source | None) -> Expectation:
     if pattern is None:
         patterns = ", ".join(PATTERNS)
         raise Refused("invalid", f"say what {wish.source} is: a pattern, one of {patterns}")
-    if before is None or before.pattern is not pattern:
-        before = PATTERNS[pattern]
+    if before is not None and before.pattern is not pattern:
+        before = None  # another pattern brings its own
     try:
         table = SourceTable(
             pattern=pattern,
-            expected_every=_span(wish.expected_every, text(before.every)),
-            late_after=_span(wish.late_after, text(before.late_after)),
-            night=before.night if wish.night is None else wish.night,
+            expected_every=_span(wish.expected_every, before.every if before else None),
+            late_after=_span(wish.late_after, before.late_after if before else None),
+            night=before.night if wish.night is None and before else wish.night,
         )
         return source_file.expectation(table)
     except ValueError as error:
         raise Refused("invalid", f"{wish.source} {error}") from None
 
 
-def _span(given: str | None, usual: str) -> str:
-    """Raises ValueError, whose text is a clause."""
+def _span(given: str | None, usual: timedelta | None) -> str | None:
+    """As the configuration would have it. Raises ValueError, whose text is a clause."""
+    if given is None:
+        return text(usual) if usual else None
     try:
-        return msgspec.convert(usual if given is None else given, Duration)
+        return msgspec.convert(given, Duration)
     except msgspec.ValidationError:
         raise ValueError(f"cannot have the span {given!r}; write 15m, 6h or 7d") from None
 
