@@ -73,20 +73,24 @@ async def take(
     """
     told = _told(desk, subject, reports)
     await act.room(desk)
+    recorded = desk.journal.execute(commands.TakeReports(subject=subject, reports=told, by=by))
+    if not recorded:
+        _check_known(desk, subject, told)
+    await _durable(desk)
+    seq, new, count = desk.journal.head.seq, len(recorded), len(told)
+    return Taken(seq=seq, new=new, known=count - new, message=_words(new, count))
+
+
+def _check_known(desk: Desk, subject: int, told: tuple[Told, ...]) -> None:
+    """Why nothing was recorded: raise Refused, unless that is because all of it is known."""
     known = reporting.living(desk.journal.world, subject)
     if known is None:
         raise Refused("not-found", "the source was removed just now")
     found = reporting.judge(known, told, desk.journal.clock.now())
     if found.refusal is not None:
         _refuse(found.refusal, len(told))
-    recorded = desk.journal.execute(commands.TakeReports(subject=subject, reports=told, by=by))
-    if len(recorded) != len(found.new):
-        raise Refused("busy", "the clock jumped just now, and nothing was taken; try again")
-    await _durable(desk)
-    new = len(recorded)
-    return Taken(
-        seq=desk.journal.head.seq, new=new, known=len(told) - new, message=_words(new, len(told))
-    )
+    if found.new:
+        raise Refused("busy", "the clock moved just now, and nothing was taken; try again")
 
 
 async def _one(
