@@ -19,6 +19,7 @@ from daemon import (
     prefix_check,
     reconciling,
     replaying,
+    sources,
 )
 from daemon.actor import Actor
 from daemon.cache.cache import Cache
@@ -178,6 +179,7 @@ def _declared(parts: Parts, journal: Journal) -> dict[int, Provider]:
     ways = {name: parts.connect(file) for name, file in configuration.providers.items()}
     providers = apply.providers(journal, vault, ways, configuration.own)
     apply.clients(journal, vault, configuration)
+    sources.declare(journal, vault, configuration)
     return providers
 
 

@@ -13,12 +13,13 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from daemon import policy_file, provider_file, strict_toml
+from daemon import policy_file, provider_file, source_file, strict_toml
 from daemon.auth_file import OAuth2
 from daemon.duration import Duration, duration
 from daemon.host_settings import CacheSettings, CrashSettings, FilePath, OurClient, TokenSettings
 from daemon.policy_file import PolicyTable, PolicyTables
 from daemon.provider_file import ProviderFile
+from daemon.source_file import IngestSettings, SourceTable
 from daemon.store import views
 from daemon.strict_toml import ConfigurationError
 from events.schema import PolicySet
@@ -60,6 +61,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: PolicyTables = PolicyTables()
     providers: dict[str, OurClient] = {}
     connections: dict[str, Declared] = {}
+    sources: dict[str, SourceTable] = {}
+    ingest: IngestSettings = IngestSettings()
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -96,6 +99,8 @@ def load(path: Path) -> Configuration:
     for name, declared in settings.connections.items():
         _check_connection(name, declared, providers, directory, origins[name])
     _check_moves(settings, path)
+    if wrong := source_file.check(settings.sources, settings.ingest):
+        raise ConfigurationError(f"{path}: {wrong}")
     return Configuration(
         settings=settings,
         providers=providers,

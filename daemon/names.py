@@ -1,13 +1,14 @@
 """Which number stands for a name? Names lie in the vault's file, so that they can be forgotten.
 
-Every tenant, provider and connection has one number, its subject, by which the log speaks of it.
+Every tenant, provider, connection and source has one number, its subject, by which the log speaks
+of it.
 """
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
-NameKind = Literal["tenant", "provider", "connection"]
+NameKind = Literal["tenant", "provider", "connection", "source"]
 
 
 class Names:

@@ -21,7 +21,7 @@ OLDER = "the data file was deleted, or is an older copy than the log; its newer 
 
 def reconcile(vault: Vault, store: Store, world: World) -> Collection[int]:
     """Make vault and store agree with the log; which rows of writes that wait are missing."""
-    vault.reserve(max([0, *world.connections, *world.providers, *world.tenants]))
+    vault.reserve(max([0, *world.connections, *world.providers, *world.tenants, *world.sources]))
     for subject in store.reconcile(_captured(world), world.seq, _held(world)):
         name, known = vault.name(subject), world.connections[subject]
         lost = _typed(name, known, store.ask(partial(heads.newest_days, whose=subject)))

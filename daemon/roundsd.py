@@ -33,6 +33,7 @@ from daemon.control.operations import Role
 from daemon.control.server import application
 from daemon.duration import duration
 from daemon.host_lock import InUse
+from daemon.ingest import port
 from daemon.journal import Bridge, Journal, LogBroken
 from daemon.notify import notify
 from daemon.outlet import Outlet
@@ -168,6 +169,7 @@ async def _run(parts: Parts, found: Places, listener: trio.SocketListener) -> No
             async with trio.open_nursery() as nursery:
                 desk = Desk.of(daemon, parts.vault, parts.configuration, found, parts.version)
                 await nursery.start(serve, application(desk, Role.ADMIN), listener)
+                await port.open_if_asked(desk, nursery)
                 nursery.start_soon(_note_heads, daemon.journal)
                 notify("READY=1")
                 seq = daemon.journal.head.seq

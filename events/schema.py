@@ -9,12 +9,14 @@ stream      one kind of record of a connection (days, orders)
 sync        one run of a connection over its streams that are due
 version     the state of a stream after one sync, numbered by the event that opened that sync
 call        one HTTP exchange with a provider
+source      what reports its own figures from outside the host, as a tenant's phone does
+report      what a source tells at once, as of a time of its own
 
-Every event speaks of one *subject*, an integer: a connection, a provider, a tenant, the fleet (0).
-Names of tenants and connections lie in the vault, what providers say lies in the data store;
-neither ever stands here, so that forgetting a tenant touches no event. Tags are the disk format: a
-new field needs a default, a new meaning needs a new tag, and a tag once written is never used for
-anything else.
+Every event speaks of one *subject*, an integer: a connection, a provider, a tenant, a source, the
+fleet (0). Names of tenants, connections and sources lie in the vault, what providers say lies in
+the data store; neither ever stands here, so that forgetting a tenant touches no event. Tags are the
+disk format: a new field needs a default, a new meaning needs a new tag, and a tag once written is
+never used for anything else.
 """
 
 from datetime import datetime, timedelta
@@ -56,6 +58,7 @@ from events.outbox import OutboxEvent
 from events.passes import PassBegun, PassEnded, PassFilled
 from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
 from events.retirement import ProviderRetired, ProviderReturned, RetirementAnnounced
+from events.sources import SourceEvent
 from events.syncs import (
     BackfillAdvanced,
     BackfillEnded,
@@ -271,6 +274,7 @@ Event: TypeAlias = (
     | CallMade
     | CallerAllowanceTaken
     | OutboxEvent
+    | SourceEvent
     | RecordsCaptured
     | RecordsRefused
     | VersionEvent

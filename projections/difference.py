@@ -1,7 +1,8 @@
 """In which fields, of whose slices, do two Worlds differ?
 
 A World is taken as plain values, down to the last field. Lists are whole: what is counted by place
-has no name to go by. What waits in an outbox goes by the number of its write.
+has no name to go by. What waits in an outbox goes by the number of its write; that a
+report is known shows in its day's sums alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from projections import reported
 from projections.world import World
 
 FLEET = 0
@@ -19,6 +21,7 @@ KINDS = {
     "connections": "connection",
     "scopes": "settings",
     "outboxes": "outbox",
+    "sources": "source",
 }
 """How a path begins, by the World's map that it leads into."""
 
@@ -65,6 +68,8 @@ def plain(world: World, subject: int) -> dict[str, Any]:
         found["fleet"], found["outbox_bytes"] = world.fleet, world.outbox_bytes
     if waiting := found["outbox"]:
         found["outbox"] = {str(each.number): each for each in waiting}
+    if told := found["source"]:
+        found["source"] = reported.without_keys(told)
     there = {word: each for word, each in found.items() if each is not None}
     values: dict[str, Any] = msgspec.to_builtins(there, str_keys=True, order="deterministic")
     return values

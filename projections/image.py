@@ -19,6 +19,7 @@ from projections.connection import Connection
 from projections.fleet import Fleet
 from projections.outbox import Outbox
 from projections.provider import Provider
+from projections.reported import Source
 from projections.settings import Scope
 from projections.tenant import Tenant
 from projections.world import World
@@ -69,6 +70,7 @@ _SLICES: Mapping[str, type[Any]] = {
     "scopes": Own,
     "connections": Connection,
     "outboxes": Outbox,
+    "sources": Source,
 }
 _maps: Mapping[str, Any] = {
     kind: msgspec.msgpack.Decoder(dict[int, each])  # type: ignore[valid-type]

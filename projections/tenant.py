@@ -1,4 +1,4 @@
-"""How many connections does one tenant have, and what have its programs called of late?"""
+"""Which connections and sources does one tenant have, and what have its programs called of late?"""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -7,22 +7,31 @@ from events.envelope import Recorded
 from events.gateway import CallerAllowanceTaken
 from events.limits import AllowanceRecounted
 from events.schema import ConnectionAdded, ConnectionRemoved
+from events.sources import SourceAdded, SourceRemoved
 from projections import callers
 from projections.callers import Callers
 
 
 class Tenant(Struct, frozen=True, kw_only=True):
+    """`connections` counts, `sources` are the subjects of those that may report."""
+
     connections: int = 0
     callers: Callers = ()
+    sources: tuple[int, ...] = ()
 
 
 def evolve(tenant: Tenant, recorded: Recorded) -> Tenant:
-    """Fold an event of the tenant's own, or of one of its connections."""
+    """Fold an event of the tenant's own, or of one of its connections or sources."""
     match recorded.event:
         case ConnectionAdded():
             return replace(tenant, connections=tenant.connections + 1)
         case ConnectionRemoved():
             return replace(tenant, connections=tenant.connections - 1)
+        case SourceAdded():
+            return replace(tenant, sources=(*tenant.sources, recorded.subject))
+        case SourceRemoved():
+            left = tuple(each for each in tenant.sources if each != recorded.subject)
+            return replace(tenant, sources=left)
         case CallerAllowanceTaken() | AllowanceRecounted():
             return replace(tenant, callers=callers.evolve(tenant.callers, recorded))
         case _:

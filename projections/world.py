@@ -53,12 +53,14 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.sources import SourceAdded, SourceEvent, SourceRemoved
 from events.versions import QuarantineDropped, RecordsQuarantined, RolledBack, VersionsPruned
-from projections import connection, fleet, outbox, provider, settings, tenant, under
+from projections import connection, fleet, outbox, provider, reported, settings, tenant, under
 from projections.connection import Connection
 from projections.fleet import Fleet
 from projections.outbox import Outbox
 from projections.provider import Provider
+from projections.reported import Source
 from projections.settings import Scope
 from projections.tenant import Tenant
 from projections.under import Under
@@ -81,6 +83,7 @@ class World(Struct, kw_only=True):
     outboxes: dict[int, Outbox] = field(default_factory=dict)
     outbox_bytes: int = 0
     under: Under = field(default_factory=dict)
+    sources: dict[int, Source] = field(default_factory=dict)
 
 
 BREAKERS = (BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
@@ -150,6 +153,9 @@ PARTS_OF_PASS = (
 OF_OUTBOX = frozenset(get_args(OutboxEvent))
 """What a connection's outbox alone reads: folding it anywhere else would change nothing."""
 
+OF_SOURCE = frozenset(get_args(SourceEvent))
+"""What a source's slice alone reads, but for its coming and going, which its tenant's does too."""
+
 SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})
 """What any subject can have: the fleet, a provider, a tenant, a connection."""
 
@@ -166,6 +172,9 @@ def fold(world: World, recorded: Recorded) -> None:
         return
     if type(event) in OF_OUTBOX:
         _fold_outbox(world, recorded)
+        return
+    if type(event) in OF_SOURCE:
+        _fold_source(world, recorded)
         return
     slice_ = world.connections.get(subject)
     if slice_ is not None:
@@ -202,6 +211,20 @@ def _fold_outbox(world: World, recorded: Recorded) -> None:
     world.outbox_bytes += outbox.size(after) - outbox.size(before)
     if after:
         world.outboxes[recorded.subject] = after
+
+
+def _fold_source(world: World, recorded: Recorded) -> None:
+    subject, event = recorded.subject, recorded.event
+    known = world.sources.get(subject)
+    if isinstance(event, SourceAdded):
+        known = reported.added(known, recorded, event)
+    else:
+        assert known is not None, f"event {recorded.seq} speaks of {subject}, which is not known"
+        known = reported.evolve(known, recorded)
+    world.sources[subject] = known
+    if isinstance(event, SourceAdded | SourceRemoved):
+        above = world.tenants.get(known.tenant, Tenant())
+        world.tenants[known.tenant] = tenant.evolve(above, recorded)
 
 
 def _fold_above(world: World, slice_: Connection, recorded: Recorded) -> None:

@@ -24,7 +24,7 @@ NAMES = [str(path) for path in MODULES]
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 60
 PURE = re.compile(
-    r"projections/.*|daemon/decide.*|daemon/commands.*|events/(schema|fact|accounts|limits|membership|retirement|syncs|terms|envelope|codec)\.py"
+    r"projections/.*|daemon/decide.*|daemon/commands.*|events/(schema|fact|accounts|limits|membership|retirement|sources|syncs|terms|envelope|codec)\.py"
 )
 NO_NOUNS = {"utils", "helpers", "common", "base", "misc", "types", "models", "constants"}
 HTTPX = {"daemon/transport.py"}

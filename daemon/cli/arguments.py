@@ -70,7 +70,7 @@ def span(text: str) -> timedelta:
         raise Ended(Exit.USAGE, f"{text!r} is not a span of time; write 90s, 10m or 2h") from None
 
 
-def _span(ctx: click.Context, _: click.Parameter, given: str | None) -> str | None:
+def checked_span(ctx: click.Context, _: click.Parameter, given: str | None) -> str | None:
     """A span that is sent as it was typed."""
     del ctx
     if given is not None:
@@ -91,7 +91,7 @@ def day(_: click.Context, __: click.Parameter, given: str) -> date:
 threshold = click.option(
     "--threshold",
     metavar="SPAN",
-    callback=_span,
+    callback=checked_span,
     help="Renew a token first that is good for less: 5m, 2h.",
 )
 

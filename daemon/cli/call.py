@@ -76,7 +76,14 @@ def _fields(described: _Described, operation: dict[str, Any]) -> dict[str, Any]:
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     message = described.components["schemas"][schema["$ref"].rpartition("/")[2]]
     properties: dict[str, Any] = message.get("properties", {})
-    return properties
+    return {name: _resolved(described, each) for name, each in properties.items()}
+
+
+def _resolved(described: _Described, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself, where another one is referred to."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = described.components["schemas"][name] if name else schema
+    return found
 
 
 def _given(words: tuple[str, ...], fields: dict[str, Any]) -> dict[str, Any]:

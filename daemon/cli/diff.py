@@ -17,7 +17,7 @@ from daemon.control.replay_messages import Difference, FieldView, StandingView
 
 SHOWN = 50  # subjects: who has more of them names a connection, or takes --json
 PAGE = 5000  # fields asked for at once
-KINDS = ("connection", "provider", "tenant", "fleet")
+KINDS = ("connection", "source", "provider", "tenant", "fleet")
 """In which order they are shown."""
 
 

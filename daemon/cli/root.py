@@ -28,6 +28,8 @@ PLACES = {
     "policy": "daemon.cli.policy:policy",
     "connection": "daemon.cli.connection:connection",
     "provider": "daemon.cli.provider:provider",
+    "source": "daemon.cli.source:source",
+    "report": "daemon.cli.report:report",
     "data": "daemon.cli.data:data",
     "sql": "daemon.cli.sql:sql",
     "log": "daemon.cli.log:log",

@@ -13,6 +13,7 @@ from daemon.cli import (
     outbox_words,
     pass_words,
     policy_words,
+    source_words,
     sync_words,
     times,
     version_words,
@@ -77,6 +78,7 @@ from events.schema import (
     TokenInDoubt,
     VaultKeyRotated,
 )
+from events.sources import SourceEvent
 from events.terms import (
     BackfillEnd,
     Caller,
@@ -148,6 +150,8 @@ def sentence(view: EventView) -> str:
         return version_words.told(event, _who(event))
     if isinstance(event, MembershipEvent):
         return membership_words.told(event, _who(event))
+    if isinstance(event, SourceEvent):
+        return source_words.told(event, _who(event))
     match event:
         case DaemonStarted() | DaemonStopped() | ClockStepped() | VaultKeyRotated():
             return _host(event)

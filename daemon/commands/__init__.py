@@ -80,6 +80,13 @@ from daemon.commands.restoring import (
     RestoreCommand,
 )
 from daemon.commands.retirement import NoteAnnouncement, RetirementCommand
+from daemon.commands.sources import (
+    AddSource,
+    NoteSourceToken,
+    RemoveSource,
+    SourceCommand,
+    TakeReports,
+)
 from daemon.commands.syncs import (
     Advance,
     Backfill,
@@ -107,6 +114,7 @@ __all__ = [
     "AbandonWrite",
     "AcceptHeld",
     "Activate",
+    "AddSource",
     "Advance",
     "Authorise",
     "Backfill",
@@ -147,6 +155,7 @@ __all__ = [
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
+    "NoteSourceToken",
     "NoteSteps",
     "NoteVaultKey",
     "OfferDays",
@@ -166,6 +175,7 @@ __all__ = [
     "Recover",
     "Relink",
     "Remove",
+    "RemoveSource",
     "Renew",
     "Request",
     "ResetBreaker",
@@ -181,11 +191,13 @@ __all__ = [
     "SetSettings",
     "Settle",
     "SettleWrite",
+    "SourceCommand",
     "Start",
     "StepClock",
     "Stop",
     "SyncCommand",
     "TakeAllowance",
+    "TakeReports",
     "Testify",
 ]
 
@@ -201,4 +213,5 @@ Command: TypeAlias = (
     | RetirementCommand
     | RestoreCommand
     | QuarantineCommand
+    | SourceCommand
 )

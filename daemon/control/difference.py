@@ -87,7 +87,9 @@ def _kind(world: World, subject: int) -> str:
     if subject == FLEET:
         return "fleet"
     for kind, word in difference.KINDS.items():
-        if word in {"connection", "provider", "tenant"} and subject in getattr(world, kind):
+        if word in {"connection", "provider", "tenant", "source"} and subject in getattr(
+            world, kind
+        ):
             return word
     return ""
 

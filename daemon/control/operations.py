@@ -32,9 +32,11 @@ from daemon.control import (
     records,
     relinking,
     replay,
+    reporting,
     rollback,
     rotation,
     snapshots,
+    sourcing,
     status,
     tenant_status,
     versions,
@@ -54,6 +56,7 @@ from daemon.control import replay_messages as q
 from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
 from daemon.control import snapshot_messages as s
+from daemon.control import source_messages as w
 from daemon.control import status_messages as u
 from daemon.control.desk import Desk
 from daemon.control.http_server import BODY_BYTES_MAX
@@ -125,6 +128,30 @@ def _post(
         bytes_max=bytes_max,
     )
 
+
+REPORTING = (
+    _post(
+        "report",
+        Role.OPERATOR,
+        w.ReportsWish,
+        reporting.report,
+        w.Taken,
+        bytes_max=w.REPORTS_BYTES_MAX,
+    ),
+    *(
+        _post(name, Role.OPERATOR, takes, call, w.Taken)
+        for name, takes, call in (
+            ("update-sync-health-metrics", w.MetricsWish, reporting.update_sync_health_metrics),
+            (
+                "update-connection-health-status",
+                w.StatusWish,
+                reporting.update_connection_health_status,
+            ),
+            ("update-connection-health", w.OutcomeWish, reporting.update_connection_health),
+        )
+    ),
+)
+"""What is told from outside."""
 
 OPERATIONS = (
     _past("status", m.Nothing, m.Status, status.status),
@@ -217,6 +244,13 @@ OPERATIONS = (
     _get("quarantine-version", h.HeldName, h.DoubtAnswer, quarantine.show),
     _post("quarantine-accept", Role.OPERATOR, h.HeldName, quarantine.accept),
     _post("quarantine-drop", Role.OPERATOR, h.HeldName, quarantine.drop),
+    _past("sources", w.SourcesQuery, w.SourceList, sourcing.show_all),
+    _past("source", w.SourceName, w.SourceAnswer, sourcing.show),
+    _post("source-add", Role.ADMIN, w.SourceWish, sourcing.add),
+    _post("source-set", Role.ADMIN, w.SourceWish, sourcing.set_),
+    _post("source-remove", Role.ADMIN, w.SourceName, sourcing.remove),
+    _post("source-token", Role.ADMIN, w.SourceName, sourcing.token, w.SourceToken),
+    *REPORTING,
     _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
     _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
     _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),

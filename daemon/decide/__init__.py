@@ -62,6 +62,7 @@ from daemon.commands import (
     SetPolicy,
     SetSettings,
     Settle,
+    SourceCommand,
     Start,
     StepClock,
     Stop,
@@ -82,6 +83,7 @@ from daemon.decide import (
     outcome,
     passes,
     relinking,
+    reporting,
     restoring,
     retention,
     retirement,
@@ -125,6 +127,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_restore(command, world, now)
     if isinstance(command, QuarantineCommand):
         return capturing.decide(command, world)
+    if isinstance(command, SourceCommand):
+        return reporting.decide(command, world, now)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)

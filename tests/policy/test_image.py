@@ -16,6 +16,8 @@ from projections import alone, image
 from projections.image import OF_CONNECTION, SLICES
 from projections.tenant import Tenant
 from projections.world import World
+from tests.policy.reporting import ADDED as ADDED_SOURCE
+from tests.policy.reporting import PHONE, received
 from tests.policy.transcript import (
     ADDED,
     HOUR,
@@ -48,6 +50,8 @@ RICH = (
     (OTHER, QUEUED),
     (ONE, QUEUED),
     (OTHER, REMOVED),
+    (PHONE, ADDED_SOURCE),
+    (PHONE, received(records=3, queue_depth=1)),
 )
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,18 @@ import msgspec
 import pytest
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.app import Daemon
 from daemon.configuration import Configuration
-from daemon.control import asof
+from daemon.control import asof, reporting
 from daemon.control.desk import Desk, Refused
 from daemon.control.operations import OPERATIONS, Operation
+from daemon.control.source_messages import Metrics, Report
 from daemon.places import Places
+from daemon.source_file import SourceTable
 from daemon.vault import Vault
+from events.sources import Pattern
 from events.terms import Caller
 from tests.fakes.in_process import alive
 from tests.simulation.fleet import Fleet
@@ -27,6 +32,7 @@ from tests.simulation.lives import Month
 
 PERSON = Caller(uid=1000, role="admin")
 NOWHERE = Path("/nowhere")
+PHONE = "alice/phone"
 BETWEEN_S = 3600  # two looks, on average
 ASKED = 25  # looks that are asked for again
 OF_NOW = ("pid",)
@@ -70,6 +76,7 @@ class Onlooker:
         wishes = {
             "connection": {"connection": name},
             "explain": {"connection": name},
+            "source": {"source": PHONE},
             "policy": self.dice.choice([{}, {"connection": name}, {"tenant": tenant}]),
             "get-next-rotation-provider": {"tenant": tenant},
             "calculate-connection-health-score": {"tenant": tenant, "provider": provider},
@@ -119,8 +126,21 @@ def desk_of(daemon: Daemon, vault: Vault, configuration: Configuration) -> Desk:
     return Desk.of(daemon, vault, configuration, places, "simulated")
 
 
+async def reporting_now_and_then(desk: Desk, dice: random.Random) -> None:
+    """A phone's reports, some of them late, some again."""
+    subject = desk.vault.subject("source", PHONE)
+    assert subject is not None, "it is declared"
+    while True:
+        await trio.sleep(dice.expovariate(1 / BETWEEN_S))
+        at = desk.journal.clock.now() - timedelta(minutes=dice.randrange(300))
+        depth = dice.randrange(9)
+        told = Report(at=at, key=str(dice.randrange(50)), metrics=Metrics(queue_depth=depth))
+        with suppress(Refused):
+            await reporting.take(desk, subject, [told, told])
+
+
 class WatchedFleet(Fleet):
-    """Forty connections under the whole policy."""
+    """Forty connections under the whole policy, and a phone."""
 
     onlooker: Onlooker
 
@@ -128,6 +148,12 @@ class WatchedFleet(Fleet):
         super()._visit(daemon, people)
         desk = desk_of(daemon, self.host.vault, self._configuration())
         people.start_soon(self.onlooker.look, desk)
+        people.start_soon(reporting_now_and_then, desk, random.Random(daemon.journal.world.seq))
+
+    def _configuration(self) -> Configuration:
+        usual = super()._configuration()
+        sources = {PHONE: SourceTable(pattern=Pattern.ANDROID)}
+        return replace(usual, settings=replace(usual.settings, sources=sources))
 
 
 class WatchedMonth(Month):

@@ -1,0 +1,77 @@
+"""How does a source stand, in words and figures?"""
+
+from daemon.cli import screen, source_words, times
+from daemon.control.source_messages import DaySums, SourceAnswer, SourceView
+from events.sources import Expectation, Figures
+
+
+def facts(found: SourceAnswer, *, then: bool) -> list[tuple[str, str]]:
+    """All that is known of it, by name, but for its days."""
+    of, now = found.source, found.now
+    none = "none" if then else f"none; type: rounds source token {of.source}"
+    rows = [
+        ("source", of.source),
+        ("expected", source_words.expected(expectation(of))),
+        ("by", "the configuration" if of.declared else "a command"),
+        ("token", f"set {times.relative(of.token_set, now)}" if of.token_set else none),
+        ("last report", times.relative(of.reported_at, now) if of.reported_at else "never"),
+        ("reports", punctuality(of, found)),
+        *source_words.figure_words(figures(of)),
+    ]
+    if of.queue_depth is not None:
+        rows.append(("queued", queue(of, found)))
+    return rows
+
+
+def expectation(of: SourceView) -> Expectation:
+    return Expectation(
+        pattern=of.pattern, every=of.expected_every, late_after=of.late_after, night=of.night
+    )
+
+
+def figures(of: SourceView) -> Figures:
+    said = of.latest
+    if said is None:
+        return Figures()
+    return Figures(
+        syncs=said.syncs,
+        records=said.records,
+        errors=said.errors,
+        duration_ms=said.duration_ms,
+        bytes=said.bytes,
+        platform=said.platform,
+        health=said.status,
+    )
+
+
+def said(of: SourceView) -> str:
+    return ", ".join(text for _, text in source_words.figure_words(figures(of)))
+
+
+def punctuality(of: SourceView, found: SourceAnswer) -> str:
+    if of.punctuality == "late":
+        return (
+            f"late since {times.local(of.late_at)}; open its app, and look whether it is logged in"
+        )
+    word = "are due" if of.punctuality == "due" else "are fresh"
+    return f"{word}; late {times.relative(of.late_at, found.now)}"
+
+
+def queue(of: SourceView, found: SourceAnswer) -> str:
+    oldest = f", the oldest from {times.relative(of.oldest, found.now)}" if of.oldest else ""
+    assert of.queue_at is not None, "whoever told a depth told when"
+    return f"{of.queue_depth:,}{oldest} (as of {times.relative(of.queue_at, found.now)})"
+
+
+def days(days: list[DaySums]) -> screen.Part:
+    columns = ("day (UTC)", "reports", "syncs", "records", "errors", "duration", "size")
+    table = screen.table(*columns, right=columns[1:])
+    for each in days:
+        counts = (each.reports, each.syncs, each.records, each.errors)
+        table.add_row(
+            each.day.isoformat(),
+            *(f"{number:,}" for number in counts),
+            times.milliseconds(each.duration_ms) if each.duration_ms else "",
+            times.size(each.bytes) if each.bytes else "",
+        )
+    return table
