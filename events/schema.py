@@ -36,6 +36,7 @@ from events.accounts import (
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.fact import Fact
 from events.gateway import CallerAllowanceTaken, CallMade
+from events.issues import IssueEvent
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -271,6 +272,7 @@ Event: TypeAlias = (
     | CallMade
     | CallerAllowanceTaken
     | OutboxEvent
+    | IssueEvent
     | RecordsCaptured
     | RecordsRefused
     | VersionEvent

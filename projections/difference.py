@@ -19,6 +19,8 @@ KINDS = {
     "connections": "connection",
     "scopes": "settings",
     "outboxes": "outbox",
+    "issues": "issues",
+    "signs": "signs",
 }
 """How a path begins, by the World's map that it leads into."""
 

@@ -17,9 +17,11 @@ from events.policy import Settings
 from projections import settings
 from projections.connection import Connection
 from projections.fleet import Fleet
+from projections.issues import Issues
 from projections.outbox import Outbox
 from projections.provider import Provider
 from projections.settings import Scope
+from projections.signs import Signs
 from projections.tenant import Tenant
 from projections.world import World
 
@@ -69,6 +71,8 @@ _SLICES: Mapping[str, type[Any]] = {
     "scopes": Own,
     "connections": Connection,
     "outboxes": Outbox,
+    "issues": Issues,
+    "signs": Signs,
 }
 _maps: Mapping[str, Any] = {
     kind: msgspec.msgpack.Decoder(dict[int, each])  # type: ignore[valid-type]
@@ -76,7 +80,7 @@ _maps: Mapping[str, Any] = {
 }
 _slices = {kind: msgspec.msgpack.Decoder(each) for kind, each in _SLICES.items()}
 
-OF_CONNECTION = ("connections", "scopes", "outboxes")
+OF_CONNECTION = ("connections", "scopes", "outboxes", "issues", "signs")
 """In which maps a connection has something of its own."""
 
 

@@ -241,7 +241,7 @@ def test_a_span_is_written_so_that_it_can_be_read_again(span):
     if re.fullmatch(r"[0-9]+d", text):
         assert duration.duration(text) == whole
     else:
-        assert policy_file.pause(text) == whole
+        assert setting_shapes.pause(text) == whole
 
 
 @given(st.integers(1, 9_999_999), st.sampled_from("smh"))
