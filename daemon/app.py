@@ -49,6 +49,7 @@ from daemon.store.storage import Run, Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
+from daemon.watchman import Watchman
 from events.ballast import Ballast
 from events.log import Log
 from events.snapshots import Snapshots
@@ -144,7 +145,8 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
         )
         scheduling = trio.CancelScope()
-        nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
+        scheduler, watchman = Scheduler(journal, supervisor), Watchman(journal)
+        nursery.start_soon(_begin_work, scheduler, watchman, scheduling)
         yield Daemon(
             journal=journal,
             supervisor=supervisor,
@@ -260,6 +262,9 @@ async def stop(
         await journal.durable(recorded)
 
 
-async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
+async def _begin_work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:
+    """What begins anything by itself, until the daemon stops."""
     with scope:
-        await scheduler.run()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watchman.run)
+            await scheduler.run()

@@ -23,6 +23,7 @@ from events.policy import OF_STREAMS, Backoff, PolicySet, Settings
 Value: TypeAlias = str | int | float | bool | list[str] | dict[str, str]
 """A setting as it is typed, or stands in JSON."""
 
+
 class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one subject; what is not there is the wider subject's."""
 
@@ -89,9 +90,7 @@ def is_zone(name: str) -> bool:
     return True
 
 
-NAMES = tuple(
-    name for name in PolicyTable.__struct_fields__ if name not in OF_STREAMS.values()
-)
+NAMES = tuple(name for name in PolicyTable.__struct_fields__ if name not in OF_STREAMS.values())
 """All that can be set, but for what a stream can have of its own: `interval.STREAM`."""
 
 FLEET_ALONE = frozenset({"concurrency", "retries_at_once"})

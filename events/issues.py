@@ -26,7 +26,7 @@ class IssueKind(StrEnum):
     SLOW = "slow"
     OVERDUE = "overdue"
     WRITES = "writes-waiting"
-    TOKEN = "token"
+    GRANT = "grant"
     RETIRED = "retired"
     CLOCK = "clock"
     REFUSED = "refused"

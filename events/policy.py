@@ -100,8 +100,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one subject has of its own; None where the wider subject's holds.
 
-    `stream_intervals` and `stream_stale_after` are by stream. `fallback` is the connection that is synced once where this
-    one's retries are used up, of the same tenant.
+    `stream_intervals` and `stream_stale_after` are by stream. `fallback` is the connection that is
+    synced once where this one's retries are used up, of the same tenant.
     """
 
     interval: timedelta | None = None

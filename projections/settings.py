@@ -62,13 +62,14 @@ def named(settings: Settings) -> dict[str, Any]:
 def joined(found: Mapping[str, Any]) -> Settings:
     """The reverse of `named`."""
     rest = dict(found)
-    own = {
+    own: dict[str, Any] = {
         field: {
             name.removeprefix(prefix): rest.pop(name) for name in found if name.startswith(prefix)
         }
         for prefix, field in OF_STREAMS.items()
     }
-    return Settings(**rest, **{field: each or None for field, each in own.items()})
+    rest |= {field: each or None for field, each in own.items()}
+    return Settings(**rest)
 
 
 def _without(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

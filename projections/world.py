@@ -183,8 +183,8 @@ def _fold(world: World, recorded: Recorded) -> None:
         _fold_outbox(world, recorded)
         return
     if type(event) in OF_ISSUES:
-        before = world.issues.get(subject, issues.NOTHING)
-        world.issues[subject] = issues.evolve(before, recorded)
+        there = world.issues.get(subject, issues.NOTHING)
+        world.issues[subject] = issues.evolve(there, recorded)
         return
     slice_ = world.connections.get(subject)
     if slice_ is not None:

@@ -25,6 +25,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
+from daemon.commands.issues import Inspect, IssueCommand
 from daemon.commands.limits import (
     LimitCommand,
     NoteAnswer,
@@ -135,8 +136,10 @@ __all__ = [
     "GatewayCommand",
     "GrantCommand",
     "HostCommand",
+    "Inspect",
     "Interrupt",
     "Introspection",
+    "IssueCommand",
     "KeptVersion",
     "LimitCommand",
     "LoseRefresh",
@@ -201,4 +204,5 @@ Command: TypeAlias = (
     | RetirementCommand
     | RestoreCommand
     | QuarantineCommand
+    | IssueCommand
 )

@@ -29,6 +29,7 @@ from daemon.commands import (
     GatewayCommand,
     GrantCommand,
     HostCommand,
+    Inspect,
     Interrupt,
     LimitCommand,
     LoseRefresh,
@@ -76,6 +77,7 @@ from daemon.decide import (
     days,
     doubt,
     host,
+    issues,
     limits,
     membership,
     outbox,
@@ -125,6 +127,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_restore(command, world, now)
     if isinstance(command, QuarantineCommand):
         return capturing.decide(command, world)
+    if isinstance(command, Inspect):
+        return issues.inspect(command, world, now)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)
