@@ -145,8 +145,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
         )
         scheduling = trio.CancelScope()
-        scheduler, watchman = Scheduler(journal, supervisor), Watchman(journal)
-        nursery.start_soon(_begin_work, scheduler, watchman, scheduling)
+        nursery.start_soon(_work, Scheduler(journal, supervisor), Watchman(journal), scheduling)
         yield Daemon(
             journal=journal,
             supervisor=supervisor,
@@ -262,7 +261,7 @@ async def stop(
         await journal.durable(recorded)
 
 
-async def _begin_work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:
+async def _work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:
     """What begins anything by itself, until the daemon stops."""
     with scope:
         async with trio.open_nursery() as nursery:
