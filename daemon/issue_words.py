@@ -45,6 +45,7 @@ ENDS = {
 }
 SHOW = "rounds log show --connection {name}"
 AUTHORISE = "rounds connection authorize {name}"
+CREDENTIAL = "rounds connection add {name} --credential-stdin"
 COMMANDS = {
     IssueKind.STALE: "rounds explain {name}",
     IssueKind.GAP: "rounds sync {name} --failed-days --wait",
@@ -65,10 +66,11 @@ def sentence(what: IssueOpened) -> str:
     return SENTENCES[what.kind](what)
 
 
-def command(what: IssueOpened, name: str) -> str:
-    """What helps, as it is typed. `name` is the subject's."""
-    refused = what.kind is IssueKind.FAILING and what.cause is FailureClass.AUTH
-    helps = AUTHORISE if refused else COMMANDS[what.kind]
+def command(what: IssueOpened, name: str, *, oauth: bool = False) -> str:
+    """What helps, as it is typed. `name` is the subject's, whose provider may speak OAuth."""
+    helps = COMMANDS[what.kind]
+    if what.kind is IssueKind.FAILING and what.cause is FailureClass.AUTH:
+        helps = AUTHORISE if oauth else CREDENTIAL
     return helps.format(name=name, stream=what.stream)
 
 

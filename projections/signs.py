@@ -87,7 +87,7 @@ class Signs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a connection: `begun` is when it was added, resumed or moved last, `moved` that last one.
 
     `succeeded` are its last successes, `failed` its failures since then (the first, and the last
-    ones); `recovered` counts successes in a row. `turns` are the ends at which it went from the one
+    ones, or the rollback to when there were some); `recovered` counts successes in a row. `turns` are the ends at which it went from the one
     to the other, `durations` those of its last successes, in milliseconds. `refused` and `owing`
     are by stream: the last refusal since it brought anything, and the days that it owes. `grant` is
     what its grant went through last.
@@ -131,8 +131,11 @@ def evolve(signs: Signs, recorded: Recorded, streams: Streams) -> Signs:
         case RecordsRefused(stream=name) | RecordsQuarantined(stream=name):
             after = replace(signs, refused={**signs.refused, name: mark})
             return _owing(after, mark, streams)
-        case RolledBack():
-            return _owing(signs, mark, streams)
+        case RolledBack(state=state):
+            after = _owing(signs, mark, streams)
+            if state is None:
+                return after
+            return replace(after, failed=(mark,) if state.consecutive_failures else ())
         case ConnectionAdded():
             return Signs(begun=mark, moved=signs.moved)
         case ConnectionRelinked():

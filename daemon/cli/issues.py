@@ -18,6 +18,7 @@ KINDS = tuple(each.value for each in IssueKind)
 SEVERITIES = tuple(each.value for each in Severity)
 COLOURS = {"critical": "red", "major": "yellow", "minor": ""}
 NONE = "nothing is wrong"
+HELPS_SHOWN = 20  # a screen of them
 
 
 @click.command(
@@ -93,22 +94,33 @@ def _show(found: IssueList, *, single: bool) -> None:
             _show_one(each, found.now, count)
     else:
         screen.show(_table(found.issues, found.now))
+        _say_what_helps(found.issues)
     if found.left_off:
         screen.line(f"and {found.left_off:,} more; name a tenant, or take --kind")
 
 
 def _table(found: Sequence[IssueView], now: datetime) -> screen.Part:
-    table = screen.table("severity", "what", "since", "why", "type", folds=("what", "why", "type"))
+    table = screen.table("severity", "what", "since", "why", folds=("what", "why"))
     for each in found:
         table.add_row(
             each.severity if each.closed is None else "closed",
             f"{each.name}{f' {each.stream}' if each.stream else ''}: {each.kind}",
             times.relative(each.since, now),
             screen.printable(each.sentence),
-            each.command if each.closed is None else f"rounds log show {each.closed}",
             style=COLOURS[each.severity] if each.closed is None else "dim",
         )
     return table
+
+
+def _say_what_helps(found: Sequence[IssueView]) -> None:
+    """What to type, the gravest first: below the table, so that no line of it is broken."""
+    lines = [*dict.fromkeys(each.command for each in found if each.closed is None)]
+    if lines:
+        screen.line()
+    for line in lines[:HELPS_SHOWN]:
+        screen.line(f"    {line}", "cyan")
+    if len(lines) > HELPS_SHOWN:
+        screen.line(f"    and {len(lines) - HELPS_SHOWN:,} more: name one, or take --json")
 
 
 def _show_one(of: IssueView, now: datetime, count: int) -> None:

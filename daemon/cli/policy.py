@@ -31,6 +31,7 @@ SOURCES = {
     "default": ("fleet", "default"),
     "configuration": ("fleet", "configuration"),
     "provider-file": ("provider", "its file"),
+    "learnt": ("", "learnt from the interval"),
 }
 
 whose = click.argument("whose", required=False, metavar="[TENANT | CONNECTION]")

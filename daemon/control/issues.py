@@ -3,16 +3,19 @@
 from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from daemon import issue_words
-from daemon.control import whose
+from daemon.control import policies, whose
 from daemon.control.desk import Desk
 from daemon.control.issue_messages import DetectQuery, IssueList, IssuesQuery, IssueView
 from daemon.control.whose import Known
 from daemon.decide import issues
 from daemon.decide.sighting import GRAVITY
-from events.issues import IssueKind, IssueOpened
+from events.issues import IssueKind, IssueOpened, Threshold
 from events.schema import FLEET
 from events.terms import Caller
+from projections import source
 from projections.issues import NOTHING, Closed, Issue, key
 
 LISTED_MAX = 1000  # in one answer: who has more of them names a tenant, or a kind
@@ -101,6 +104,7 @@ def _view(
     ended: Closed | None = None,
 ) -> IssueView:
     name = desk.vault.name(subject) if subject != FLEET else "fleet"
+    by = _named(what.threshold)
     shown = {*what.evidence, *(issue.what.evidence if issue else ())}
     return IssueView(
         kind=what.kind,
@@ -110,16 +114,28 @@ def _view(
         stream=what.stream,
         since=issue.what.since if issue else what.since,
         sentence=issue_words.sentence(what),
-        command=issue_words.command(what, name),
+        command=issue_words.command(what, name, oauth=_speaks_oauth(desk, subject)),
         evidence=sorted(shown),
-        threshold=what.threshold,
-        judged=issue_words.judged(what.threshold),
+        threshold=by,
+        judged=issue_words.judged(by),
         issue=issue.opened if issue else None,
         opened_at=issue.at if issue else None,
         closed=ended.event if ended else None,
         closed_at=ended.at if ended else None,
         reason=ended.reason if ended else None,
     )
+
+
+def _speaks_oauth(desk: Desk, subject: int) -> bool:
+    known = desk.journal.world.connections.get(subject)
+    return known is not None and desk.journal.world.providers[known.provider].grant is not None
+
+
+def _named(by: Threshold) -> Threshold:
+    """What the configuration need not say, as it holds anyway, is the default."""
+    usual = getattr(policies.DEFAULT, by.name, None)
+    is_usual = by.whose == source.CONFIGURATION and usual in (by.number, by.span)
+    return replace(by, whose=source.DEFAULT) if is_usual else by
 
 
 def _listed(desk: Desk, seq: int, found: list[IssueView]) -> IssueList:

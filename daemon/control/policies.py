@@ -15,6 +15,7 @@ from daemon.control.policy_messages import (
     PolicySetting,
     PolicyWish,
 )
+from daemon.decide import thresholds
 from daemon.names import NameKind
 from daemon.policy_file import PolicyTable, WrongSetting
 from events.policy import INTERVAL_OF, OF_STREAMS, STALE_OF
@@ -163,7 +164,17 @@ def _streams(desk: Desk, place: _Place) -> list[str]:
 def _setting(desk: Desk, place: _Place, name: str) -> PolicySetting | None:
     """What holds there; None where nothing does: not every setting has a value of its own."""
     found = source.of(desk.journal.world, place.word, place.subject, name)
+    if found is None and name in thresholds.LEARNT_FROM:
+        return _learnt(desk, place, name)
     return None if found is None else told(desk, found)
+
+
+def _learnt(desk: Desk, place: _Place, name: str) -> PolicySetting:
+    """What holds where nobody says anything, by the interval in force there."""
+    interval = source.of(desk.journal.world, place.word, place.subject, "interval")
+    assert interval is not None, "the configuration always says one"
+    value = policy_file.written(thresholds.learnt(name, interval.value))
+    return PolicySetting(name=name, value=value, source=thresholds.LEARNT)
 
 
 def told(desk: Desk, found: Source) -> PolicySetting:

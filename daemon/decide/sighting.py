@@ -113,7 +113,7 @@ def grade(
     """
     found: Severity | None = None
     for severity, times in zip(GRAVITY, steps, strict=False):
-        due = later(since, min(span, CENTURY) * times)
+        due = since + min(span, CENTURY) * times
         if now < due:
             return found, due
         found = severity

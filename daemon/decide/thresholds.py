@@ -18,9 +18,21 @@ GAP_LEAST = timedelta(hours=1)
 FLAP_TURNS = 24  # turns over which it is counted how often a connection went up and down
 FLAP_LEAST = timedelta(hours=6)
 
+LEARNT_FROM = {
+    "stale_after": (STALE_LEAST, STALE_TURNS),
+    "gap_after": (GAP_LEAST, GAP_TURNS),
+}
+"""The least, and how many intervals."""
+
 LEARNT = "learnt"
 FIXED = "fixed"
 ASKED = "asked"
+
+
+def learnt(name: str, interval: timedelta) -> timedelta:
+    """What holds of those settings that nobody need set, where nobody did."""
+    least, turns = LEARNT_FROM[name]
+    return max(least, turns * interval)
 
 
 def stale(view: View, stream: str = "") -> timedelta:
@@ -32,14 +44,14 @@ def stale(view: View, stream: str = "") -> timedelta:
         return own
     if view.rules.stale_after is not None:
         return view.rules.stale_after
-    return max(STALE_LEAST, STALE_TURNS * _interval(view, stream))
+    return learnt("stale_after", _interval(view, stream))
 
 
 def gap(view: View, stream: str) -> timedelta:
     """For how long a day may be missing that lies before others which came."""
     if view.rules.gap_after is not None:
         return view.rules.gap_after
-    return max(GAP_LEAST, GAP_TURNS * _interval(view, stream))
+    return learnt("gap_after", _interval(view, stream))
 
 
 def flaps_within(view: View) -> timedelta:
