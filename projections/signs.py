@@ -87,10 +87,10 @@ class Signs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a connection: `begun` is when it was added, resumed or moved last, `moved` that last one.
 
     `succeeded` are its last successes, `failed` its failures since then (the first, and the last
-    ones, or the rollback to when there were some); `recovered` counts successes in a row. `turns` are the ends at which it went from the one
-    to the other, `durations` those of its last successes, in milliseconds. `refused` and `owing`
-    are by stream: the last refusal since it brought anything, and the days that it owes. `grant` is
-    what its grant went through last.
+    ones, or the rollback to when there were some); `recovered` counts successes in a row. `turns`
+    are the ends at which it went from the one to the other, `durations` those of its last
+    successes, in milliseconds. `refused` and `owing` are by stream: the last refusal since it
+    brought anything, and the days that it owes. `grant` is what its grant went through last.
 
     Of a provider: its file, as it was `declared`, and what its answers `announced`. Of the fleet:
     the last `started` life, and the `steps` of the clock.
