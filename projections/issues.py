@@ -62,17 +62,16 @@ def evolve(issues: Issues, recorded: Recorded) -> Issues:
                 for each in issues.open
             )
             return replace(issues, open=tuple(after))
-        case IssueClosed(opened=opened, reason=reason):
+        case closed:
+            assert isinstance(closed, IssueClosed), "no other event is about an issue"
             seq, at = recorded.seq, recorded.at
             ended = tuple(
-                Closed(event=seq, at=at, issue=each, reason=reason)
+                Closed(event=seq, at=at, issue=each, reason=closed.reason)
                 for each in issues.open
-                if each.opened == opened
+                if each.opened == closed.opened
             )
-            left = tuple(each for each in issues.open if each.opened != opened)
+            left = tuple(each for each in issues.open if each.opened != closed.opened)
             return Issues(open=left, closed=(*issues.closed, *ended)[-CLOSED_KEPT:])
-        case _:
-            return issues
 
 
 def key(issue: Issue) -> Key:

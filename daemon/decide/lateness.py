@@ -124,9 +124,9 @@ def _stale(view: View, stream: str, last: datetime | None, evidence: tuple[int, 
 
 
 def _gap(view: View, name: str) -> Verdict:
-    stream, owing = view.known.streams.get(name), view.signs.owing[name]
-    newest = stream.newest_day if stream else None
-    if stream is None or newest is None:
+    stream, owing = view.known.streams[name], view.signs.owing[name]
+    newest = stream.newest_day
+    if newest is None:
         return FINE
     missing = [day for day in stream.failed_days if day < newest]
     due = later(owing.mark.at, thresholds.gap(view, name))

@@ -25,7 +25,7 @@ from tests.laws.test_journal import MINUTES, aimed, connected, lives, opened, st
 
 pytestmark = pytest.mark.requirement("D3")
 
-EXAMPLES = 60
+EXAMPLES = 40
 LOOK_EVERY = 4
 DAY = date(2026, 5, 1)
 waits = st.lists(

@@ -258,6 +258,13 @@ def test_more_days_are_graver(days, severity):
     assert gaps(scene.told(NOON + 12 * HOUR)) == [("opened", "gap", "days", severity)]
 
 
+def test_a_stream_that_never_had_a_whole_day_has_no_gap():
+    scene = idle()
+    bad = replace(lost(), day=day(2), owed=True)
+    scene.then(failed(scene.then(started()), bad))
+    assert gaps(scene.told(NOON + 15 * HOUR)) == []
+
+
 def test_a_gap_is_over_when_its_days_have_come():
     scene = with_gap(2)
     scene.look(NOON + 12 * HOUR)
