@@ -50,6 +50,7 @@ from daemon.store.storage import Run, Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
+from daemon.watchman import Watchman
 from events.ballast import Ballast
 from events.log import Log
 from events.snapshots import Snapshots
@@ -145,7 +146,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
         )
         scheduling = trio.CancelScope()
-        nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
+        nursery.start_soon(_work, Scheduler(journal, supervisor), Watchman(journal), scheduling)
         yield Daemon(
             journal=journal,
             supervisor=supervisor,
@@ -262,6 +263,9 @@ async def stop(
         await journal.durable(recorded)
 
 
-async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:
+async def _work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:
+    """What begins anything by itself, until the daemon stops."""
     with scope:
-        await scheduler.run()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watchman.run)
+            await scheduler.run()

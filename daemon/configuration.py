@@ -239,12 +239,12 @@ def _check_policy(settings: Settings, providers: Mapping[str, ProviderFile], pat
 def _check_streams(
     provider: str, table: PolicyTable, providers: Mapping[str, ProviderFile]
 ) -> str | None:
-    """A stream that nobody has would have its interval for nothing.
+    """A stream that nobody has would have settings for nothing.
 
     A connection that was added by command may have a provider that its name does not tell.
     """
     known = providers[provider].streams if provider in providers else None
-    for stream in table.stream_intervals or ():
+    for stream in [*(table.stream_intervals or ()), *(table.stream_stale_after or ())]:
         if known is not None and stream not in known:
             return f"{provider} has no stream {stream} (it has: {', '.join(sorted(known))})"
     return None

@@ -13,22 +13,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta, Struct
 
-from daemon import expectation
-from daemon.duration import Duration, duration
+from daemon import setting_shapes
+from daemon.duration import Duration
 from daemon.duration import text as duration_text
 from daemon.file_table import Name
-from events.policy import INTERVAL_OF, Backoff, PolicySet, Settings
+from daemon.setting_shapes import CallsAMinute, Pause, Share, WallTime
+from events.policy import OF_STREAMS, Backoff, PolicySet, Settings
 
 Value: TypeAlias = str | int | float | bool | list[str] | dict[str, str]
 """A setting as it is typed, or stands in JSON."""
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-CallsAMinute = Annotated[int, Meta(ge=1, le=10_000)]
-Pause = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,6}(ms|s|m|h))\Z")]
-"""`0`, `100ms`, `10s`, `5m`, `1h`."""
-
-WallTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
-"""`23:00`, on the wall of whoever lives in the time zone."""
 
 
 class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +67,14 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     caller_operator_share: Annotated[float, Meta(gt=0, le=1)] | None = None
     versions_kept: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     versions_age: Duration | None = None
+    stale_after: Duration | None = None
+    stream_stale_after: dict[Name, Duration] | None = None
+    gap_after: Duration | None = None
+    failing_after: Annotated[int, Meta(ge=1, le=100)] | None = None
+    flapping_after: Annotated[int, Meta(ge=2, le=16)] | None = None
+    slow_factor: Annotated[float, Meta(ge=1, le=1000)] | None = None
+    overdue_after: Duration | None = None
+    token_before: Duration | None = None
 
     def __post_init__(self) -> None:
         if self.timezone is not None and not is_zone(self.timezone):
@@ -89,8 +90,8 @@ def is_zone(name: str) -> bool:
     return True
 
 
-NAMES = tuple(name for name in PolicyTable.__struct_fields__ if name != "stream_intervals")
-"""All that can be set, but for `interval.STREAM`."""
+NAMES = tuple(name for name in PolicyTable.__struct_fields__ if name not in OF_STREAMS.values())
+"""All that can be set, but for what a stream can have of its own: `interval.STREAM`."""
 
 FLEET_ALONE = frozenset({"concurrency", "retries_at_once"})
 """What is counted over all connections: narrower subjects have none of it."""
@@ -127,10 +128,10 @@ def parse(given: Mapping[str, str]) -> PolicyTable:
     """Read what was typed as `name=value`. Raises WrongSetting."""
     document: dict[str, Any] = {}
     for name, text in given.items():
-        if name.startswith(INTERVAL_OF):
-            stream = name.removeprefix(INTERVAL_OF)
-            intervals = document.setdefault("stream_intervals", {})
-            intervals[_read(stream, Name, f"the stream of {name}")] = _read(text, Duration, name)
+        if prefix := of_stream(name):
+            stream = name.removeprefix(prefix)
+            own = document.setdefault(OF_STREAMS[prefix], {})
+            own[_read(stream, Name, f"the stream of {name}")] = _read(text, Duration, name)
         elif name in NAMES:
             words = [word.strip() for word in text.split(",") if word.strip()]
             document[name] = words if name == "priority_order" else text
@@ -138,6 +139,11 @@ def parse(given: Mapping[str, str]) -> PolicyTable:
         else:
             raise WrongSetting(f"there is no setting {name}{_nearest(name)}")
     return msgspec.convert(document, PolicyTable, strict=False)
+
+
+def of_stream(name: str) -> str | None:
+    """How the name of a setting begins that is one stream's own; None where it is no such name."""
+    return next((prefix for prefix in OF_STREAMS if name.startswith(prefix)), None)
 
 
 def check_place(table: PolicyTable, place: str) -> str | None:
@@ -185,7 +191,7 @@ def settings(table: PolicyTable, fallback: Callable[[str], int] | None = None) -
     for name in Settings.__struct_fields__:
         value = getattr(table, name)
         if value is not None:
-            found[name] = _READERS.get(name, _as_it_is)(value)
+            found[name] = setting_shapes.read(name, value)
     if table.fallback is not None:
         assert fallback is not None, "only a connection has one"
         found["fallback"] = fallback(table.fallback)
@@ -203,18 +209,11 @@ def over(policy: PolicySet, table: PolicyTable) -> PolicySet:
     return msgspec.structs.replace(policy, **found)
 
 
-def pause(text: str) -> timedelta:
-    """Read what the type `Pause` lets through."""
-    if text == "0":
-        return timedelta(0)
-    return timedelta(milliseconds=int(text[:-2])) if text.endswith("ms") else duration(text)
-
-
 def _read(text: str, of: Any, what: str) -> str:
     try:
         read: str = msgspec.convert(text, of)
     except msgspec.ValidationError:
-        wanted = _wanted(msgspec.inspect.type_info(of))
+        wanted = setting_shapes.wanted(msgspec.inspect.type_info(of))
         raise WrongSetting(f"{what} is {text!r}, expected {wanted}") from None
     return read
 
@@ -230,7 +229,7 @@ def _check(name: str, text: str, value: Any) -> None:
         info = msgspec.inspect.type_info(PolicyTable)
         assert isinstance(info, msgspec.inspect.StructType), "a table is a struct"
         wanted = next(each.type for each in info.fields if each.name == name)
-        words = _WORDS.get(name) or _wanted(wanted)
+        words = _WORDS.get(name) or setting_shapes.wanted(wanted)
         raise WrongSetting(f"{name} is {text!r}, expected {words}")
 
 
@@ -239,62 +238,7 @@ def _nearest(name: str) -> str:
     return f"; did you mean {near[0]}?" if near else "; `rounds policy show` names all"
 
 
-def _wanted(info: msgspec.inspect.Type) -> str:
-    if isinstance(info, msgspec.inspect.Metadata):
-        info = info.type
-    if isinstance(info, msgspec.inspect.UnionType):
-        info = next(each for each in info.types if not isinstance(each, msgspec.inspect.NoneType))
-    pattern = info.pattern if isinstance(info, msgspec.inspect.StrType) else None
-    return _PATTERNS.get(pattern) or expectation.phrase(info)
-
-
-def _pattern(of: Any) -> str | None:
-    info = msgspec.inspect.type_info(of)
-    assert isinstance(info, msgspec.inspect.StrType), "a text"
-    return info.pattern
-
-
 _WORDS = {
     "fallback": "the name of a connection such as acme/weather",
     "priority_order": "names of providers such as oura,strava",
-}
-_PATTERNS: dict[str | None, str] = {
-    _pattern(Pause): "0, or a span such as 100ms, 10s, 5m or 1h",
-    _pattern(Duration): "a span such as 90s, 15m, 6h or 7d, or hourly, daily, weekly",
-    _pattern(WallTime): "a time of day such as 23:00",
-    _pattern(Name): "a name in lower case such as daily_sales",
-}
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _wall(text: str) -> time:
-    return time(int(text[:2]), int(text[3:]))
-
-
-def _intervals(given: dict[str, str]) -> dict[str, timedelta]:
-    return {name: duration(text) for name, text in given.items()}
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "interval": duration,
-    "versions_age": duration,
-    "stream_intervals": _intervals,
-    "quiet_hours_start": _wall,
-    "quiet_hours_end": _wall,
-    "retry_backoff": Backoff,
-    **dict.fromkeys(
-        (
-            "retry_delay",
-            "retry_delay_max",
-            "day_pause",
-            "batch_pause",
-            "breaker_window",
-            "breaker_open",
-            "breaker_open_max",
-        ),
-        pause,
-    ),
 }

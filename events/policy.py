@@ -18,6 +18,12 @@ from events.terms import Caller
 INTERVAL_OF = "interval."
 """`interval.orders` is the interval of one stream, where settings are named."""
 
+STALE_OF = "stale_after."
+"""`stale_after.orders` is when one stream is stale."""
+
+OF_STREAMS = {INTERVAL_OF: "stream_intervals", STALE_OF: "stream_stale_after"}
+"""What streams can have of their own: how its name begins, and which field of Settings has all."""
+
 
 class Backoff(StrEnum):
     """How the delay before a retry grows with each attempt."""
@@ -82,13 +88,20 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     caller_operator_share: float = 1.0
     versions_kept: int = 10
     versions_age: timedelta = timedelta(days=30)
+    stale_after: timedelta | None = None
+    gap_after: timedelta | None = None
+    failing_after: int = 3
+    flapping_after: int = 6
+    slow_factor: float = 3.0
+    overdue_after: timedelta = timedelta(minutes=15)
+    token_before: timedelta = timedelta(days=7)
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one subject has of its own; None where the wider subject's holds.
 
-    `stream_intervals` is by stream. `fallback` is the connection that is synced once where this
-    one's retries are used up, of the same tenant.
+    `stream_intervals` and `stream_stale_after` are by stream. `fallback` is the connection that is
+    synced once where this one's retries are used up, of the same tenant.
     """
 
     interval: timedelta | None = None
@@ -131,6 +144,14 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     caller_operator_share: float | None = None
     versions_kept: int | None = None
     versions_age: timedelta | None = None
+    stale_after: timedelta | None = None
+    stream_stale_after: Mapping[str, timedelta] | None = None
+    gap_after: timedelta | None = None
+    failing_after: int | None = None
+    flapping_after: int | None = None
+    slow_factor: float | None = None
+    overdue_after: timedelta | None = None
+    token_before: timedelta | None = None
 
 
 class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):
@@ -142,7 +163,7 @@ class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared")
 class SettingsSet(Fact, frozen=True, kw_only=True, tag="settings-set"):
     """Somebody gave this subject settings of its own; what is None stays as it was.
 
-    So do intervals of streams that `stream_intervals` does not name.
+    So does what streams have of their own that it does not name.
     """
 
     settings: Settings
@@ -152,7 +173,7 @@ class SettingsSet(Fact, frozen=True, kw_only=True, tag="settings-set"):
 class SettingsReset(Fact, frozen=True, kw_only=True, tag="settings-reset"):
     """Somebody took these back; what the configuration or the wider subject says holds again.
 
-    One stream's interval is `interval.` and the stream.
+    One stream's interval is `interval.` and the stream; `stale_after.` likewise.
     """
 
     names: tuple[str, ...]

@@ -38,6 +38,7 @@ from events.accounts import (
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
 from events.fact import Fact
 from events.gateway import CallerAllowanceTaken, CallMade
+from events.issues import IssueEvent
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -275,6 +276,7 @@ Event: TypeAlias = (
     | CallerAllowanceTaken
     | OutboxEvent
     | SourceEvent
+    | IssueEvent
     | RecordsCaptured
     | RecordsRefused
     | VersionEvent

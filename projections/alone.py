@@ -6,9 +6,9 @@ else of the World is there: not its provider, not its tenant, not the fleet, nor
 
 from events.envelope import Recorded
 from events.schema import ConnectionAdded
-from projections import connection, outbox, settings
+from projections import connection, issues, outbox, settings
 from projections.settings import Scope
-from projections.world import OF_OUTBOX, SETTINGS, World
+from projections.world import OF_ISSUES, OF_OUTBOX, OF_SIGNS, SETTINGS, World, fold_signs
 
 
 def fold(world: World, recorded: Recorded) -> None:
@@ -24,8 +24,13 @@ def fold(world: World, recorded: Recorded) -> None:
         world.outbox_bytes += outbox.size(after) - outbox.size(before)
         if after:
             world.outboxes[subject] = after
+    elif type(event) in OF_ISSUES:
+        known = world.issues.get(subject, issues.NOTHING)
+        world.issues[subject] = issues.evolve(known, recorded)
     elif subject in world.connections:
         world.connections[subject] = connection.evolve(world.connections[subject], recorded)
     else:
         assert isinstance(event, ConnectionAdded), f"event {recorded.seq} comes before it is known"
         world.connections[subject] = connection.added(event)
+    if type(event) in OF_SIGNS:
+        fold_signs(world, recorded)

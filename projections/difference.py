@@ -22,6 +22,8 @@ KINDS = {
     "scopes": "settings",
     "outboxes": "outbox",
     "sources": "source",
+    "issues": "issues",
+    "signs": "signs",
 }
 """How a path begins, by the World's map that it leads into."""
 

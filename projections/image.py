@@ -17,10 +17,12 @@ from events.policy import Settings
 from projections import settings, under
 from projections.connection import Connection
 from projections.fleet import Fleet
+from projections.issues import Issues
 from projections.outbox import Outbox
 from projections.provider import Provider
 from projections.reported import Source
 from projections.settings import Scope
+from projections.signs import Signs
 from projections.tenant import Tenant
 from projections.world import World
 
@@ -71,6 +73,8 @@ _SLICES: Mapping[str, type[Any]] = {
     "connections": Connection,
     "outboxes": Outbox,
     "sources": Source,
+    "issues": Issues,
+    "signs": Signs,
 }
 _maps: Mapping[str, Any] = {
     kind: msgspec.msgpack.Decoder(dict[int, each])  # type: ignore[valid-type]
@@ -78,7 +82,7 @@ _maps: Mapping[str, Any] = {
 }
 _slices = {kind: msgspec.msgpack.Decoder(each) for kind, each in _SLICES.items()}
 
-OF_CONNECTION = ("connections", "scopes", "outboxes")
+OF_CONNECTION = ("connections", "scopes", "outboxes", "issues", "signs")
 """In which maps a connection has something of its own."""
 
 

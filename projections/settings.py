@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from events.envelope import Recorded
-from events.policy import INTERVAL_OF, Settings, SettingsDeclared, SettingsReset, SettingsSet
+from events.policy import OF_STREAMS, Settings, SettingsDeclared, SettingsReset, SettingsSet
 
 NOTHING = Settings()
 
@@ -16,7 +16,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     """What was `declared` of a subject, what was `own` by command, and `values`: both in one.
 
     `since` has the number of the event that set each of its own. It and `values` are by name, as
-    people write them: the interval of a stream is a setting like any other, `interval.orders`.
+    people write them: what a stream has of its own is a setting like any other, `interval.orders`.
     `declared_in` is the number of the event that said what was declared, and `ended` has that of
     the event that took back what was there of that name, or declared it no more.
     """
@@ -51,21 +51,25 @@ def evolve(scope: Scope, recorded: Recorded) -> Scope:
 
 
 def named(settings: Settings) -> dict[str, Any]:
-    """Those that are set, by name, the interval of each stream too."""
+    """Those that are set, by name, what each stream has of its own too."""
     found = {name: value for name, value in asdict(settings).items() if value is not None}
-    intervals = found.pop("stream_intervals", {})
-    return found | {f"{INTERVAL_OF}{stream}": value for stream, value in intervals.items()}
+    for prefix, field in OF_STREAMS.items():
+        for stream, value in found.pop(field, {}).items():
+            found[f"{prefix}{stream}"] = value
+    return found
 
 
 def joined(found: Mapping[str, Any]) -> Settings:
     """The reverse of `named`."""
-    intervals = {
-        name.removeprefix(INTERVAL_OF): value
-        for name, value in found.items()
-        if name.startswith(INTERVAL_OF)
+    rest = dict(found)
+    own: dict[str, Any] = {
+        field: {
+            name.removeprefix(prefix): rest.pop(name) for name in found if name.startswith(prefix)
+        }
+        for prefix, field in OF_STREAMS.items()
     }
-    rest = {name: value for name, value in found.items() if not name.startswith(INTERVAL_OF)}
-    return Settings(**rest, stream_intervals=intervals or None)
+    rest |= {field: each or None for field, each in own.items()}
+    return Settings(**rest)
 
 
 def _without(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

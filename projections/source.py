@@ -121,4 +121,6 @@ def _declared(world: World, subject: int, name: str) -> Source | None:
         return None
     fleet = world.fleet
     value = getattr(fleet.policy, name)
+    if value is None:  # the configuration leaves it to what is learnt
+        return None
     return Source(name=name, value=value, whose=CONFIGURATION, event=fleet.policy_in)

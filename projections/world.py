@@ -10,6 +10,7 @@ from typing import get_args
 from msgspec import Struct, field
 
 from events.envelope import Recorded
+from events.issues import IssueEvent
 from events.outbox import OutboxEvent
 from events.schema import (
     FLEET,
@@ -55,13 +56,26 @@ from events.schema import (
 )
 from events.sources import SourceAdded, SourceEvent, SourceRemoved
 from events.versions import QuarantineDropped, RecordsQuarantined, RolledBack, VersionsPruned
-from projections import connection, fleet, outbox, provider, reported, settings, tenant, under
+from projections import (
+    connection,
+    fleet,
+    issues,
+    outbox,
+    provider,
+    reported,
+    settings,
+    signs,
+    tenant,
+    under,
+)
 from projections.connection import Connection
 from projections.fleet import Fleet
+from projections.issues import Issues
 from projections.outbox import Outbox
 from projections.provider import Provider
 from projections.reported import Source
 from projections.settings import Scope
+from projections.signs import Signs
 from projections.tenant import Tenant
 from projections.under import Under
 
@@ -69,7 +83,8 @@ from projections.under import Under
 class World(Struct, kw_only=True):
     """All state, as of event `seq`, recorded at `at`.
 
-    `outboxes` has the connections alone whose writes wait, `outbox_bytes` is how much these hold.
+    `outboxes` has the connections alone whose writes wait, `outbox_bytes` is how much these hold;
+    `issues` has those alone with which anything is, or was, wrong.
     `under` follows from `connections`: those that live, by whose they are.
     """
 
@@ -84,6 +99,8 @@ class World(Struct, kw_only=True):
     outbox_bytes: int = 0
     under: Under = field(default_factory=dict)
     sources: dict[int, Source] = field(default_factory=dict)
+    issues: dict[int, Issues] = field(default_factory=dict)
+    signs: dict[int, Signs] = field(default_factory=dict)
 
 
 BREAKERS = (BreakerOpened, BreakerProbed, BreakerEased, BreakerClosed, BreakerReset)
@@ -156,6 +173,12 @@ OF_OUTBOX = frozenset(get_args(OutboxEvent))
 OF_SOURCE = frozenset(get_args(SourceEvent))
 """What a source's slice alone reads, but for its coming and going, which its tenant's does too."""
 
+OF_ISSUES = frozenset(get_args(IssueEvent))
+"""What the issues of its subject alone read."""
+
+OF_SIGNS = signs.OF_CONNECTION | signs.OF_OTHERS | {ConnectionRemoved}
+"""What is a sign of something, and what ends all of them."""
+
 SETTINGS = frozenset({SettingsDeclared, SettingsSet, SettingsReset})
 """What any subject can have: the fleet, a provider, a tenant, a connection."""
 
@@ -165,6 +188,12 @@ def fold(world: World, recorded: Recorded) -> None:
     assert recorded.seq == world.seq + 1, "a world is folded in the order of the log"
     world.seq = recorded.seq
     world.at = recorded.at
+    _fold(world, recorded)
+    if type(recorded.event) in OF_SIGNS:
+        fold_signs(world, recorded)
+
+
+def _fold(world: World, recorded: Recorded) -> None:
     subject, event = recorded.subject, recorded.event
     if type(event) in SETTINGS:
         scope = world.scopes.get(subject, Scope())
@@ -175,6 +204,10 @@ def fold(world: World, recorded: Recorded) -> None:
         return
     if type(event) in OF_SOURCE:
         _fold_source(world, recorded)
+        return
+    if type(event) in OF_ISSUES:
+        there = world.issues.get(subject, issues.NOTHING)
+        world.issues[subject] = issues.evolve(there, recorded)
         return
     slice_ = world.connections.get(subject)
     if slice_ is not None:
@@ -203,6 +236,16 @@ def fold(world: World, recorded: Recorded) -> None:
     else:
         assert subject == FLEET, f"event {recorded.seq} speaks of {subject}, which is not known"
     world.fleet = fleet.evolve(world.fleet, recorded)
+
+
+def fold_signs(world: World, recorded: Recorded) -> None:
+    """After all else: it tells of what came of the event."""
+    subject, known = recorded.subject, world.connections.get(recorded.subject)
+    if isinstance(recorded.event, ConnectionRemoved):
+        world.signs.pop(subject, None)
+        return
+    before = world.signs.get(subject, signs.NOTHING)
+    world.signs[subject] = signs.evolve(before, recorded, known.streams if known else {})
 
 
 def _fold_outbox(world: World, recorded: Recorded) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
-from daemon import duration, policy_file
+from daemon import duration, policy_file, setting_shapes
 from daemon.policy_file import NAMES, WrongSetting, check_place, parse, written
-from events.policy import Backoff, PolicySet, Settings
+from events.policy import OF_STREAMS, Backoff, PolicySet, Settings
 
 MINUTE = timedelta(minutes=1)
 SPANS = ("retry_delay", "retry_delay_max", "day_pause", "batch_pause")
@@ -31,7 +31,10 @@ NUMBERS = {
     "caller_rpcs": (1, 10_000),
     "caller_auths": (1, 10_000),
     "versions_kept": (1, 100_000),
+    "failing_after": (1, 100),
+    "flapping_after": (2, 16),
 }
+AGES = ("versions_age", "stale_after", "gap_after", "overdue_after", "token_before")
 SHARES = {"spread": (0, 0.5), "retry_budget": (0, 1), "breaker_syncs_share": (0, 1)}
 SHARES["caller_operator_share"] = (0, 1)
 SWITCHES = ("enabled", "failover_enabled", "retry_jitter", "notification_enabled")
@@ -54,7 +57,7 @@ def refused(**given_):
 
 @pytest.mark.requirement("A19")
 def test_all_that_decisions_read_can_be_set():
-    assert {*NAMES, "stream_intervals"} == {*Settings.__struct_fields__}
+    assert {*NAMES, *OF_STREAMS.values()} == {*Settings.__struct_fields__}
     host = {"crash_delay", "crash_delay_max", "refresh_before", "refresh_before_manual"}
     assert {*PolicySet.__struct_fields__} - host <= {*NAMES}
 
@@ -134,8 +137,9 @@ def test_quiet_hours_are_wall_times_in_a_zone_that_is_known():
 
 @pytest.mark.requirement("B13")
 def test_how_long_versions_are_kept_is_a_span_too():
-    assert read(versions_age="90d") == Settings(versions_age=timedelta(days=90))
-    assert refused(versions_age="0").startswith("versions_age is '0', expected a span such as 90s")
+    for name in AGES:
+        assert read(**{name: "90d"}) == Settings(**{name: timedelta(days=90)})
+        assert refused(**{name: "0"}).startswith(f"{name} is '0', expected a span such as 90s")
 
 
 @pytest.mark.requirement("A2")
@@ -181,7 +185,8 @@ EXAMPLES = {
     **dict.fromkeys(SWITCHES, "true"),
     **dict.fromkeys(SPANS, "5m"),
     "interval": "1h",
-    "versions_age": "30d",
+    **dict.fromkeys(AGES, "30d"),
+    "slow_factor": "2.5",
     "priority_order": "oura",
     "quiet_hours_start": "23:00",
     "quiet_hours_end": "06:00",
@@ -217,7 +222,8 @@ def test_each_setting_has_its_places(place, not_there):
     for name, text in EXAMPLES.items():
         wrong = check_place(parse({name: text}), place)
         assert wrong == (f"{name} {REASONS[name]}" if name in not_there else None)
-    assert check_place(parse({"interval.orders": "1h"}), place) is None
+    for own in ("interval.orders", "stale_after.orders"):
+        assert check_place(parse({own: "1h"}), place) is None
 
 
 # -- back and forth -------------------------------------------------------------------------------
@@ -241,7 +247,7 @@ def test_a_span_is_written_so_that_it_can_be_read_again(span):
     if re.fullmatch(r"[0-9]+d", text):
         assert duration.duration(text) == whole
     else:
-        assert policy_file.pause(text) == whole
+        assert setting_shapes.pause(text) == whole
 
 
 @given(st.integers(1, 9_999_999), st.sampled_from("smh"))

@@ -31,6 +31,7 @@ SOURCES = {
     "default": ("fleet", "default"),
     "configuration": ("fleet", "configuration"),
     "provider-file": ("provider", "its file"),
+    "learnt": ("", "learnt from the interval"),
 }
 
 whose = click.argument("whose", required=False, metavar="[TENANT | CONNECTION]")
@@ -133,9 +134,9 @@ def reset(
 
 def _is_setting(word: str) -> bool:
     """Whether it names a setting, from which a tenant of that name could not be told."""
-    from events.policy import INTERVAL_OF, Settings
+    from events.policy import OF_STREAMS, Settings
 
-    return word in Settings.__struct_fields__ or word.startswith(INTERVAL_OF)
+    return word in Settings.__struct_fields__ or word.startswith(tuple(OF_STREAMS))
 
 
 def _split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:

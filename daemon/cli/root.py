@@ -13,6 +13,7 @@ PLACES = {
     "schedule": "daemon.cli.schedule:schedule",
     "health": "daemon.cli.health:health",
     "history": "daemon.cli.history:history",
+    "issues": "daemon.cli.issues:issues",
     "explain": "daemon.cli.explain:explain",
     "sync": "daemon.cli.sync:sync",
     "backfill": "daemon.cli.past:backfill",

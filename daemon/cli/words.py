@@ -8,6 +8,7 @@ from daemon import guard_words
 from daemon.cli import (
     account_words,
     ending_words,
+    issue_words,
     limit_words,
     membership_words,
     outbox_words,
@@ -21,6 +22,7 @@ from daemon.cli import (
 from daemon.cli.causes import CAUSES, of_call
 from daemon.cli.membership_words import MembershipEvent
 from daemon.control.messages import EventView
+from events.issues import IssueEvent
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -113,6 +115,8 @@ def tone(event: Event) -> str | None:
         return outbox_words.tone(event)
     if isinstance(event, VersionEvent | RestoreEvent):
         return version_words.tone(event)
+    if isinstance(event, IssueEvent):
+        return issue_words.tone(event)
     match event:
         case SyncFailed() | ActorCrashed() | CallFailed() | RecordsRefused() | RefreshFailed():
             return "red"
@@ -148,6 +152,8 @@ def sentence(view: EventView) -> str:
         return outbox_words.told(event, _who(event))
     if isinstance(event, VersionEvent | RestoreEvent):
         return version_words.told(event, _who(event))
+    if isinstance(event, IssueEvent):
+        return issue_words.told(event)
     if isinstance(event, MembershipEvent):
         return membership_words.told(event, _who(event))
     if isinstance(event, SourceEvent):

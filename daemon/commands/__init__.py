@@ -25,6 +25,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
+from daemon.commands.issues import Inspect, IssueCommand
 from daemon.commands.limits import (
     LimitCommand,
     NoteAnswer,
@@ -143,8 +144,10 @@ __all__ = [
     "GatewayCommand",
     "GrantCommand",
     "HostCommand",
+    "Inspect",
     "Interrupt",
     "Introspection",
+    "IssueCommand",
     "KeptVersion",
     "LimitCommand",
     "LoseRefresh",
@@ -214,4 +217,5 @@ Command: TypeAlias = (
     | RestoreCommand
     | QuarantineCommand
     | SourceCommand
+    | IssueCommand
 )

@@ -18,6 +18,7 @@ from daemon.control import (
     gateway,
     health,
     history,
+    issues,
     look,
     membership,
     outbox,
@@ -45,6 +46,7 @@ from daemon.control import data_messages as d
 from daemon.control import explain_messages as e
 from daemon.control import gateway_messages as g
 from daemon.control import history_messages as t
+from daemon.control import issue_messages as i
 from daemon.control import messages as m
 from daemon.control import outbox_messages as o
 from daemon.control import policy_messages as p
@@ -197,6 +199,8 @@ OPERATIONS = (
     ),
     _past("analyze-sync-health", r.HealthQuery, r.HealthAnalysis, health.analyze_sync_health),
     _get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
+    _past("issues", i.IssuesQuery, i.IssueList, issues.show),
+    _past("detect-sync-issues", i.DetectQuery, i.IssueList, issues.detect_sync_issues),
     _get("diff", q.DiffQuery, q.Difference, difference.diff),
     _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),
     _post(

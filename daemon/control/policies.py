@@ -15,9 +15,10 @@ from daemon.control.policy_messages import (
     PolicySetting,
     PolicyWish,
 )
+from daemon.decide import thresholds
 from daemon.names import NameKind
 from daemon.policy_file import PolicyTable, WrongSetting
-from events.policy import INTERVAL_OF
+from events.policy import INTERVAL_OF, OF_STREAMS, STALE_OF
 from events.schema import FLEET, SettingsReset, SettingsSet
 from events.terms import Caller
 from projections import source
@@ -39,7 +40,7 @@ async def show(desk: Desk, wish: PolicyOf, by: Caller) -> PolicyAnswer:
     """Every setting that holds there, with its source."""
     place = _place(desk, wish)
     names = [name for name in policy_file.NAMES if not policy_file.is_misplaced(name, place.word)]
-    names += [f"{INTERVAL_OF}{stream}" for stream in _streams(desk, place)]
+    names += [f"{prefix}{each}" for prefix in OF_STREAMS for each in _streams(desk, place)]
     found = (_setting(desk, place, name) for name in names)
     held = [each for each in found if each is not None]
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
@@ -70,7 +71,7 @@ async def reset(desk: Desk, wish: PolicyReset, by: Caller) -> Done:
     place = _place(desk, wish)
     _check_role(place, by)
     for name in wish.names:
-        if name not in policy_file.NAMES and not name.startswith(INTERVAL_OF):
+        if name not in policy_file.NAMES and not policy_file.of_stream(name):
             raise Refused("invalid", f"there is no setting {name}; `rounds policy show` names all")
     command = commands.ResetSettings(subject=place.subject, names=tuple(wish.names), by=by)
     recorded = await execute(desk, command)
@@ -116,7 +117,7 @@ def _check_streams(desk: Desk, place: _Place, names: Iterable[str]) -> None:
     providers = [own] if own else desk.journal.world.providers.values()
     known = {each.name for provider in providers for each in provider.streams}
     for name in names:
-        stream = name.removeprefix(INTERVAL_OF)
+        stream = name.removeprefix(INTERVAL_OF).removeprefix(STALE_OF)
         if name != stream and stream not in known:
             there = ", ".join(sorted(known)) or "none"
             raise Refused("invalid", f"{name}: there is no stream {stream} (there are: {there})")
@@ -145,20 +146,35 @@ def _finder(desk: Desk, place: _Place) -> Callable[[str], int]:
 
 
 def _streams(desk: Desk, place: _Place) -> list[str]:
-    """Those that may have an interval of their own there: its provider's, and any that is set."""
+    """Those that may have settings of their own there: its provider's, and any that is set."""
     world = desk.journal.world
     provider = source.provider_of(world, place.subject)
     names = [each.name for each in provider.streams] if provider else []
     for _, subject in source.layers(world, place.word, place.subject) if provider is None else ():
         found = world.scopes.get(subject, Scope()).values
-        names += [each.removeprefix(INTERVAL_OF) for each in found if each.startswith(INTERVAL_OF)]
+        names += [
+            each.removeprefix(prefix)
+            for prefix in OF_STREAMS
+            for each in found
+            if each.startswith(prefix)
+        ]
     return list(dict.fromkeys(names))
 
 
 def _setting(desk: Desk, place: _Place, name: str) -> PolicySetting | None:
     """What holds there; None where nothing does: not every setting has a value of its own."""
     found = source.of(desk.journal.world, place.word, place.subject, name)
+    if found is None and name in thresholds.LEARNT_FROM:
+        return _learnt(desk, place, name)
     return None if found is None else told(desk, found)
+
+
+def _learnt(desk: Desk, place: _Place, name: str) -> PolicySetting:
+    """What holds where nobody says anything, by the interval in force there."""
+    interval = source.of(desk.journal.world, place.word, place.subject, "interval")
+    assert interval is not None, "the configuration always says one"
+    value = policy_file.written(thresholds.learnt(name, interval.value))
+    return PolicySetting(name=name, value=value, source=thresholds.LEARNT)
 
 
 def told(desk: Desk, found: Source) -> PolicySetting:

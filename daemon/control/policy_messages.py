@@ -37,8 +37,8 @@ class PolicySetting(Struct, frozen=True, kw_only=True):
     """One setting that holds: its value, and who has the say in it.
 
     `source` is connection, tenant, provider or fleet where it was set by command (then by whom, and
-    when) or `declared`, else configuration, provider-file or default. `event` says so in
-    the log, `ended` is the event that ended last what went before it.
+    when) or `declared`, else configuration, provider-file or default, or learnt (from the
+    interval). `event` says so in the log, `ended` is the event that ended last what went before it.
     """
 
     name: str

@@ -21,7 +21,7 @@ from daemon.control.source_messages import (
     SourceWish,
 )
 from daemon.control.whose import LOOKS
-from daemon.decide import lateness, reporting
+from daemon.decide import punctuality, reporting
 from daemon.duration import Duration, text
 from daemon.source_file import PATTERNS, SourceTable
 from daemon.vault import VaultFull
@@ -137,7 +137,7 @@ def find(desk: Desk, name: str) -> tuple[int, Source]:
 
 def view(desk: Desk, subject: int, known: Source) -> SourceView:
     world, now = desk.journal.world, desk.journal.clock.now()
-    standing, expected = lateness.standing(known, world, now), known.expectation
+    standing, expected = punctuality.standing(known, world, now), known.expectation
     latest, queue = known.latest, known.queue
     return SourceView(
         source=desk.vault.name(subject),

@@ -29,6 +29,7 @@ from daemon.commands import (
     GatewayCommand,
     GrantCommand,
     HostCommand,
+    Inspect,
     Interrupt,
     LimitCommand,
     LoseRefresh,
@@ -77,6 +78,7 @@ from daemon.decide import (
     days,
     doubt,
     host,
+    issues,
     limits,
     membership,
     outbox,
@@ -129,6 +131,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return capturing.decide(command, world)
     if isinstance(command, SourceCommand):
         return reporting.decide(command, world, now)
+    if isinstance(command, Inspect):
+        return issues.inspect(command, world, now)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)

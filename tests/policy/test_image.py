@@ -11,6 +11,7 @@ import projections
 from events import outbox as writes
 from events.envelope import Recorded
 from events.gateway import CallKind, CallMade
+from events.issues import IssueKind, IssueOpened, Severity, Threshold
 from events.schema import FLEET
 from projections import alone, image
 from projections.image import OF_CONNECTION, SLICES
@@ -38,6 +39,13 @@ from tests.policy.transcript import (
 QUEUED = writes.WriteQueued(
     row=1, endpoint="POST /", method="POST", kind=CallKind.WRITE, keyed=True, bytes=7
 )
+ISSUE = IssueOpened(
+    kind=IssueKind.STALE,
+    severity=Severity.MINOR,
+    since=NOON,
+    evidence=(1,),
+    threshold=Threshold(name="stale_after", whose="learnt", span=HOUR),
+)
 RICH = (
     *RUNNING,
     (ONE, captured(SYNC)),
@@ -48,6 +56,7 @@ RICH = (
     (TENANT, setting(timezone="Europe/Madrid", priority_order=("weather",))),
     (ONE, setting(stream_intervals={"days": HOUR})),
     (OTHER, QUEUED),
+    (ONE, ISSUE),
     (ONE, QUEUED),
     (OTHER, REMOVED),
     (PHONE, ADDED_SOURCE),
@@ -151,6 +160,8 @@ def test_a_connection_alone_is_its_slice_of_the_world_from_any_snapshot_on(subje
     assert world.connections == {subject: whole.connections[subject]}
     assert world.scopes.get(subject) == whole.scopes.get(subject)
     assert world.outboxes.get(subject) == whole.outboxes.get(subject)
+    assert world.issues.get(subject) == whole.issues.get(subject)
+    assert world.signs.get(subject) == whole.signs.get(subject)
     assert not world.providers
 
 

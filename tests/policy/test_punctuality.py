@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.decide import lateness
-from daemon.decide.lateness import Punctuality
+from daemon.decide import punctuality
+from daemon.decide.punctuality import Punctuality
 from events.policy import Settings
 from events.schema import SettingsSet
 from events.sources import Expectation, Pattern, SourceAdded
@@ -15,7 +15,7 @@ from tests.policy.transcript import HOUR, MINUTE, NOON, TENANT, given
 
 def standing(now, *past, added=ADDED, at=NOON):
     world = given((PHONE, added, at), *past).world
-    return lateness.standing(world.sources[PHONE], world, now)
+    return punctuality.standing(world.sources[PHONE], world, now)
 
 
 def expecting(**fields):

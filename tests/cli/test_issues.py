@@ -1,0 +1,129 @@
+"""What does `rounds issues` say of a daemon at work?"""
+
+import json
+import re
+
+import pytest
+
+from tests.cli.world import terminal, world
+
+pytestmark = pytest.mark.requirement("D3")
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture(scope="module")
+def daemon():
+    """Of acme one fails three times, and one lacks its key; globex is well."""
+    with world("acme/weather", "acme/broken", "acme/keyed", "globex/weather") as made:
+        made.start()
+        for _ in range(3):
+            assert made.rounds("sync", "acme/broken", "--wait", "--force").code == 1
+        for subject in {each["subject"] for each in made.said if each["event"] == "sync-failed"}:
+            made.hear("issue-opened", subject=subject)
+        yield made
+
+
+def test_what_is_wrong_is_a_table_the_gravest_first_with_what_to_type_below(daemon):
+    typed = daemon.rounds("issues")
+    assert (typed.code, typed.err) == (0, "")
+    head, keyed, broken, empty, first, second = typed.out.splitlines()
+    assert head.split() == ["severity", "what", "since", "why"]
+    assert re.fullmatch(
+        r"major +acme/keyed: failing +[0-9.]+ m?s ago +1 sync in a row failed: the prov.*", keyed
+    )
+    assert re.fullmatch(
+        r"minor +acme/broken: failing +.* ago +\d syncs in a row failed: .*", broken
+    )
+    assert empty == ""
+    assert first == "    rounds connection add acme/keyed --credential-stdin"
+    assert second == "    rounds log show --connection acme/broken"
+    assert daemon.rounds(*second.split()[1:]).code == 0
+
+
+def test_one_connections_issues_say_by_what_they_were_judged_and_which_events_show_it(daemon):
+    out = daemon.rounds("issues", "acme/broken").out
+    assert out.startswith("failing: minor\n")
+    assert re.search(r"judged by +failing_after 3 \(the default, event 2\)\n", out)
+    events = re.search(r"events +([0-9, ]+)\n", out)[1].split(", ")
+    for number in events:
+        assert "acme/broken" in daemon.rounds("log", "show", number).out
+    opened = re.search(r"opened +.*, event (\d+)\n", out)[1]
+    assert (
+        "issue (failing, minor): 3 syncs in a row failed"
+        in daemon.rounds("log", "show", "--after", str(int(opened) - 1), "--limit", "1").out
+    )
+
+
+def test_for_programs_there_is_one_document(daemon):
+    found = daemon.rounds("issues", "--json").document["issues"]
+    assert [each["name"] for each in found] == ["acme/keyed", "acme/broken"]
+    assert found[1]["threshold"]["name"] == "failing_after"
+    assert {each["category"] for each in found} == {"failures"}
+
+
+def test_a_tenant_sees_its_own_alone_and_what_is_well_has_none(daemon):
+    assert daemon.rounds("issues", "globex").out == "nothing is wrong\n"
+    assert daemon.rounds("issues", "--tenant", "globex").out == "nothing is wrong\n"
+    assert "globex" not in daemon.rounds("issues", "acme", "--closed").out
+    assert daemon.rounds("issues", "nobody").code == 3
+
+
+def test_one_may_ask_for_a_kind_or_a_severity_alone(daemon):
+    assert "acme/keyed" not in daemon.rounds("issues", "--severity", "minor").out
+    assert daemon.rounds("issues", "--kind", "gap").out == "nothing is wrong\n"
+    assert daemon.rounds("issues", "--kind", "moonlight").code == 2
+
+
+def test_who_names_a_threshold_is_told_by_it_and_nothing_is_recorded(daemon):
+    before = daemon.rounds("status", "--json").document["seq"]
+    out = daemon.rounds("issues", "globex/weather", "--threshold-hours", "0.00001").out
+    assert out.startswith("stale: critical\n")
+    assert re.search(r"judged by +threshold_hours 0.036 s \(as asked\)\n", out)
+    assert re.search(r"type +rounds explain globex/weather\n", out)
+    assert daemon.rounds("issues", "globex", "--threshold-hours", "24").out == "nothing is wrong\n"
+    assert daemon.rounds("status", "--json").document["seq"] == before
+    called = daemon.rounds("call", "detect-sync-issues", "tenant=acme", "threshold_hours=24")
+    kinds = {each["kind"] for each in json.loads(called.out)["issues"]}
+    assert kinds == {"failing"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("issues", "--threshold-hours", "24"),
+        ("issues", "acme", "--threshold-hours", "24", "--closed"),
+        ("issues", "acme", "--threshold-hours", "0"),
+        ("issues", "acme", "--tenant", "globex"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_a_sentence(daemon, words):
+    typed = daemon.rounds(*words)
+    assert typed.code == 2
+    assert typed.err.strip()
+
+
+def test_as_of_then_it_says_what_was_wrong_then(daemon):
+    typed = daemon.rounds("issues", "acme", "--at", "12")
+    assert typed.out.startswith("as of event 12, ")
+    assert typed.out.endswith("nothing is wrong\n")
+
+
+def test_it_fits_a_terminal(daemon):
+    typed = terminal(daemon, "issues")
+    assert "\x1b[" in typed.out
+    plain = ESCAPE.sub("", typed.out)
+    assert max(len(line.rstrip()) for line in plain.splitlines()) <= 80
+
+
+def test_thresholds_are_settings_of_a_tenant_a_connection_and_a_stream(daemon):
+    shown = daemon.rounds("policy", "show", "globex/weather").out
+    assert re.search(r"stale_after +18h +learnt from the interval\n", shown)
+    assert daemon.rounds("policy", "set", "globex/weather", "stale_after.days=2h").code == 0
+    assert daemon.rounds("policy", "set", "globex", "failing_after=5", "gap_after=3d").code == 0
+    shown = daemon.rounds("policy", "show", "globex/weather").out
+    assert re.search(r"stale_after.days +2h +connection ", shown)
+    assert re.search(r"failing_after +5 +tenant ", shown)
+    wrong = daemon.rounds("policy", "set", "globex/weather", "stale_after.nights=2h")
+    assert "there is no stream nights (there are: days)" in wrong.err
+    assert daemon.rounds("policy", "reset", "globex/weather", "stale_after.days").code == 0
