@@ -74,6 +74,8 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     caller_operator_share: Annotated[float, Meta(gt=0, le=1)] | None = None
     versions_kept: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     versions_age: Duration | None = None
+    drift_threshold: Annotated[float, Meta(ge=1, le=100)] | None = None
+    drift_percent: Annotated[float, Meta(ge=0, le=1000)] | None = None
 
     def __post_init__(self) -> None:
         if self.timezone is not None and not is_zone(self.timezone):
@@ -278,6 +280,8 @@ def _intervals(given: dict[str, str]) -> dict[str, timedelta]:
     return {name: duration(text) for name, text in given.items()}
 
 
+_PAUSES = ("retry_delay", "retry_delay_max", "day_pause", "batch_pause")
+_PAUSES += ("breaker_window", "breaker_open", "breaker_open_max")
 _READERS: dict[str, Callable[[Any], Any]] = {
     "interval": duration,
     "versions_age": duration,
@@ -285,16 +289,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "quiet_hours_start": _wall,
     "quiet_hours_end": _wall,
     "retry_backoff": Backoff,
-    **dict.fromkeys(
-        (
-            "retry_delay",
-            "retry_delay_max",
-            "day_pause",
-            "batch_pause",
-            "breaker_window",
-            "breaker_open",
-            "breaker_open_max",
-        ),
-        pause,
-    ),
+    **dict.fromkeys(_PAUSES, pause),
 }

@@ -37,7 +37,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     A tenant's programs make so many calls of each kind a minute at one endpoint; those of operators
     use that share of it.
     Of each stream the last `versions_kept` versions are kept, and all that were in force within
-    `versions_age`.
+    `versions_age`. What a stream brings has drifted where it is off by more than `drift_threshold`
+    spreads, and by more than `drift_percent` percent of what was expected.
     """
 
     interval: timedelta
@@ -82,6 +83,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     caller_operator_share: float = 1.0
     versions_kept: int = 10
     versions_age: timedelta = timedelta(days=30)
+    drift_threshold: float = 7.0
+    drift_percent: float = 40.0
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,6 +134,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     caller_operator_share: float | None = None
     versions_kept: int | None = None
     versions_age: timedelta | None = None
+    drift_threshold: float | None = None
+    drift_percent: float | None = None
 
 
 class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):

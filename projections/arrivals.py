@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -142,7 +143,7 @@ def series(
     starts = [*_starts(min(by), until, step, where)] if by else []
     points = [
         _point(start, by[start], aside=any(_touch(each, start, end) for each in pauses))
-        for start, end in zip(starts, starts[1:], strict=False)
+        for start, end in pairwise(starts)
     ]
     return Series(step=step, points=tuple(points), zone=zone)
 

@@ -1,12 +1,13 @@
 """How much does a stream usually bring at that time, and how far off is it usually?
 
 What is expected of a period is its level times its share. The level is the median of the last two
-weeks (one, where hours are judged). The share is the median of what earlier periods of its season (the same weekday,
-the same hour, or all) brought, each as a part of its own level: so what grows or shrinks slowly is
-expected to go on so. The spread is the median of how far earlier periods were off what the others
-of their season foretold: one figure below what was expected and one above (a double MAD, after
-Rosenmai 2013), since what cannot be less than nothing is seldom as far off below as above. Of the
-seasons that one holds which foretells best. All of it uses what lies before the period alone.
+weeks (one, where hours are judged). The share is the median of what earlier periods of its season
+(the same weekday, the same hour, or all) brought, each as a part of its own level: so what grows or
+shrinks slowly is expected to go on so. The spread is the median of how far earlier periods were off
+what the others of their season foretold: one figure below what was expected and one above (a double
+MAD, after Rosenmai 2013), since what cannot be less than nothing is seldom as far off below as
+above. Of the seasons that one holds which foretells best. All of it uses what lies before the
+period alone.
 """
 
 from bisect import bisect_left

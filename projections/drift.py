@@ -50,8 +50,8 @@ ALARMS = frozenset({Word.LOW, Word.HIGH, Word.MISSING, Word.SHIFTED, Word.DUPLIC
 class Rule(Struct, frozen=True, kw_only=True):
     """How far off is too far: in spreads, and in percent of what was expected."""
 
-    threshold: float = 5.0
-    percent: float = 30.0
+    threshold: float = 7.0
+    percent: float = 40.0
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
