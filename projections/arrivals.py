@@ -22,13 +22,17 @@ from events.schema import (
     ConnectionRelinked,
     ConnectionResumed,
     RecordsCaptured,
+    RecordsRefused,
     SyncStarted,
 )
-from events.terms import Kind
-from events.versions import RolledBack
+from events.terms import Guard, Kind
+from events.versions import RecordsQuarantined, RolledBack
 
 A_DAY = timedelta(days=1)
 AN_HOUR = timedelta(hours=1)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)  # before what was read
+HOURLY_ENOUGH = 15 * 24  # hours: what makes a first level and a first spread, and a day more
+HOURLY_SHARE = 0.9  # of all hours: of a stream that is synced in fewer an hour tells nothing
 
 
 class Step(StrEnum):
@@ -56,7 +60,16 @@ class Pause(Struct, frozen=True, kw_only=True):
     until: datetime
 
 
-Arrival: TypeAlias = Capture | Pause
+class Reshaped(Struct, frozen=True, kw_only=True):
+    """An answer was doubted, by that event: so many `fields` were gone or of another type."""
+
+    at: datetime
+    stream: str
+    event: int
+    fields: int
+
+
+Arrival: TypeAlias = Capture | Pause | Reshaped
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -107,13 +120,18 @@ def read(reading: Reading, recorded: Recorded) -> tuple[Reading, Arrival | None]
         case ConnectionPaused():
             return replace(reading, paused=reading.paused or recorded.at), None
         case ConnectionResumed():
-            since = reading.paused
-            pause = Pause(since=since, until=recorded.at) if since else None
-            return replace(reading, paused=None), pause
+            since = reading.paused or LONG_AGO
+            return replace(reading, paused=None), Pause(since=since, until=recorded.at)
+        case RecordsRefused(guard=Guard.SCHEMA) | RecordsQuarantined(guard=Guard.SCHEMA):
+            return reading, _reshaped(recorded.event, recorded)
         case RecordsCaptured() as event:
             return _captured(reading, event, recorded.at)
         case _:
             return reading, None
+
+
+def _reshaped(event: RecordsRefused | RecordsQuarantined, recorded: Recorded) -> Reshaped:
+    return Reshaped(at=recorded.at, stream=event.stream, event=recorded.seq, fields=event.fields)
 
 
 def _captured(
@@ -130,6 +148,17 @@ def _captured(
         load=first or name in reading.again or event.version == reading.backfill,
     )
     return replace(reading, seen=reading.seen | {name}, again=reading.again - {name}), capture
+
+
+def step_of(captures: Sequence[Capture], until: datetime) -> Step:
+    """By the hour where nearly every hour has a sync, else by the day."""
+    hours = {
+        each.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for each in captures
+    }
+    if len(hours) < HOURLY_ENOUGH:
+        return Step.DAY
+    whole = (until - min(hours)) / AN_HOUR
+    return Step.HOUR if len(hours) >= HOURLY_SHARE * whole else Step.DAY
 
 
 def series(

@@ -1,9 +1,9 @@
 """How long is it since new data came, and is that longer than usual at this hour of the week?
 
-The age of the newest data now is likened to its age at the same hour of the same weekday in earlier
-weeks, and where there are too few of those, at the same hour of earlier days. It is late where it is
-older than their median by more than `threshold` spreads, and by at least one usual wait between
-two arrivals: a sync that runs at another minute than yesterday makes nothing late.
+The age of the newest data now is likened to its age at the same hour of the same weekday in
+earlier weeks, and where there are too few of those, at the same hour of earlier days. It is late
+where it is older than their median by more than `threshold` spreads, and by more than one usual
+wait between two arrivals: a sync that runs at another minute than yesterday makes nothing late.
 """
 
 from bisect import bisect_left

@@ -13,6 +13,7 @@ PLACES = {
     "schedule": "daemon.cli.schedule:schedule",
     "health": "daemon.cli.health:health",
     "history": "daemon.cli.history:history",
+    "drift": "daemon.cli.drift:drift",
     "explain": "daemon.cli.explain:explain",
     "sync": "daemon.cli.sync:sync",
     "backfill": "daemon.cli.past:backfill",

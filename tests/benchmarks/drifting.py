@@ -48,7 +48,7 @@ class Incident(Struct, frozen=True, kw_only=True):
 
 
 class Tally(Struct, kw_only=True):
-    """Of so many incidents so many were found; there were so many alarms, of which so many false."""
+    """So many of the incidents were found; so many of the alarms were false."""
 
     incidents: int = 0
     found: int = 0
@@ -102,7 +102,8 @@ def tables() -> dict[str, Series]:
 
 def _rows(name: str) -> list[dict[str, str]]:
     spec = find_spec("vega_datasets")  # found, not imported: importing it takes pandas along
-    assert spec is not None and spec.origin is not None, "a test dependency"
+    assert spec is not None, "a test dependency"
+    assert spec.origin is not None, "it has files"
     with (Path(spec.origin).parent / "_data" / name).open() as file:
         return [*csv.DictReader(file)]
 

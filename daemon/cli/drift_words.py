@@ -1,0 +1,151 @@
+"""How is a verdict on what a stream brought told, with the terms that it was made of?"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from daemon.cli import times
+from daemon.control.drift_messages import DriftAnswer, StreamAlarms, StreamDrift
+from projections.arrivals import Step
+from projections.baseline import ENOUGH, LEVEL, Baseline, Season
+from projections.drift import SIGMA, Verdict, Word
+from projections.freshness import Freshness
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WORDS = {
+    Word.SHIFTED: "shifted to another level",
+    Word.IRREGULAR: "irregular: cannot be foretold",
+    Word.NOT_ENOUGH: "not enough data yet",
+    Word.NOT_SYNCED: "not synced",
+    Word.SET_ASIDE: "set aside: a load, or paused",
+}
+
+
+def day(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime("%a %d %b %Y")
+
+
+def period(of: Verdict, step: Step, zone: str) -> str:
+    return _begin(of.at, step, zone)
+
+
+def since(of: Verdict, step: Step, zone: str) -> str:
+    """Where it is the same for more than one."""
+    return _begin(of.since, step, zone) if of.in_a_row > 1 else ""
+
+
+def _begin(at: datetime, step: Step, zone: str) -> str:
+    local = at.astimezone(ZoneInfo(zone))
+    return local.strftime("%a %d %b" if step is Step.DAY else "%a %d %b %H:%M")
+
+
+def expected(of: Verdict) -> str:
+    return "" if of.expected is None else _number(of.expected)
+
+
+def off(of: Verdict) -> str:
+    return "" if of.percent is None else f"{of.percent:+,.0f} %"
+
+
+def word(of: Verdict) -> str:
+    return WORDS.get(of.word, of.word.value)
+
+
+def age(of: Freshness, now: datetime) -> str:
+    said = times.relative(of.newest, now)
+    return f"{said} (late)" if of.late else said
+
+
+def sum_up(of: StreamAlarms) -> str:
+    """What a stream's backtest came to, in a line."""
+    noun = of.step.value
+    head = f"{of.stream}: {times.count(of.periods, f'whole {noun}')}"
+    if not of.judged:
+        return f"{head}, not enough data yet: {_enough(of.step)}"
+    often = "" if of.a_month is None else f", {of.a_month:.1f} a month"
+    return f"{head}, {of.judged:,} judged; {times.count(of.runs, 'alarm')}{often}"
+
+
+def why(of: StreamDrift, found: DriftAnswer) -> Iterator[tuple[int, str]]:
+    """Its terms, numbered lines of them."""
+    yield from enumerate(_why(of, found))
+
+
+def _why(of: StreamDrift, found: DriftAnswer) -> Iterator[str]:
+    verdict = of.verdict
+    if verdict is not None and verdict.baseline is not None:
+        yield from _terms(verdict, verdict.baseline, of.step, found)
+    elif verdict is not None and verdict.word is Word.NOT_ENOUGH:
+        yield f"{_enough(of.step)}; there are {of.periods:,}"
+    elif verdict is not None and verdict.word is Word.IRREGULAR:
+        yield "nothing came in more than half of the periods that make its level"
+    if of.freshness is not None and of.freshness.expected_s is not None:
+        yield _freshness(of.freshness)
+    for each in of.reshaped:
+        fields = times.count(each.fields, "field")
+        yield (
+            f"{fields} gone or of another type in the answer of {times.local(each.at)}: "
+            f"rounds log show {each.event}"
+        )
+
+
+def _terms(of: Verdict, usual: Baseline, step: Step, found: DriftAnswer) -> Iterator[str]:
+    noun = step.value
+    covers = f" x {of.covers} (it makes up for {of.covers - 1} before it)" if of.covers > 1 else ""
+    yield (
+        f"expected {_number(usual.expected * of.covers)} = level {_number(usual.level)} (median of "
+        f"{LEVEL[step]} {noun}s) x {usual.share:.3f} (median share of "
+        f"{usual.cell_periods} {_cell(usual)}){covers}"
+    )
+    spread, side = (usual.below, "below") if of.off < 0 else (usual.above, "above")
+    yield (
+        f"off {of.off:+.3f} (above, a logarithm); usually {spread:.3f} {side}, the median of the "
+        f"{usual.periods} {noun}s before it; {of.off:+.3f} / ({SIGMA} x {spread:.3f}) = "
+        f"{of.score:+.1f} spreads; too far from {found.threshold:g} on, and from "
+        f"{found.percent:g} %"
+    )
+    if not of.syncs:
+        yield f"no sync of it was accepted in that {noun}"
+    if of.duplicates:
+        yield f"{times.count(of.duplicates, 'record')} repeated a key"
+    if of.word is Word.IRREGULAR:
+        yield (
+            f"{usual.surprises} of {usual.periods} {noun}s, in {usual.stretches} stretches, "
+            "brought nothing where others do, or something where others do not"
+        )
+
+
+def _cell(of: Baseline) -> str:
+    weekday, hour = of.cell
+    match of.season:
+        case Season.WEEKDAY:
+            return f"{WEEKDAYS[weekday]}s"
+        case Season.HOUR:
+            return f"hours from {hour:02}:00"
+        case Season.WEEKDAY_HOUR:
+            return f"hours from {hour:02}:00 on {WEEKDAYS[weekday]}s"
+        case Season.ALL:
+            return "periods of any kind"
+
+
+def _freshness(of: Freshness) -> str:
+    assert of.expected_s is not None, "it has been likened to earlier moments"
+    then = "hours of that weekday" if of.season is Season.WEEKDAY_HOUR else "hours of that time"
+    limit = _span(of.limit_s or 0)
+    return (
+        f"newest data is {_span(of.age_s)} old; at {of.moments} earlier {then} it was "
+        f"{_span(of.expected_s)} (median); late from {limit} on"
+    )
+
+
+def _span(seconds: float) -> str:
+    return times.about(timedelta(seconds=round(seconds)))
+
+
+def _enough(step: Step) -> str:
+    noun = step.value
+    return f"it takes {LEVEL[step] + ENOUGH[step]} {noun}s with a sync, and a {noun} more"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:,.1f}"
