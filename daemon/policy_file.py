@@ -280,8 +280,10 @@ def _intervals(given: dict[str, str]) -> dict[str, timedelta]:
     return {name: duration(text) for name, text in given.items()}
 
 
-_PAUSES = ("retry_delay", "retry_delay_max", "day_pause", "batch_pause")
-_PAUSES += ("breaker_window", "breaker_open", "breaker_open_max")
+_PAUSES = (
+    *("retry_delay", "retry_delay_max", "day_pause", "batch_pause"),
+    *("breaker_window", "breaker_open", "breaker_open_max"),
+)
 _READERS: dict[str, Callable[[Any], Any]] = {
     "interval": duration,
     "versions_age": duration,

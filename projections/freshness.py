@@ -76,7 +76,8 @@ def _ages(arrivals: Sequence[datetime], now: datetime) -> tuple[Season | None, l
         (Season.WEEKDAY_HOUR, 7 * A_DAY, WEEKS, WEEKS_ENOUGH),
         (Season.HOUR, A_DAY, DAYS, DAYS_ENOUGH),
     ):
-        moments = [now - step * back for back in range(1, most + 1)]
+        back = (now - arrivals[-1]) // step + 1  # what is late now has been so for a while
+        moments = [now - step * (back + each) for each in range(most)]
         known = [each for each in moments if each > arrivals[0]]
         if len(known) >= enough:
             return season, [_s(each - _before(arrivals, each)) for each in known]

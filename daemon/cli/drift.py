@@ -78,8 +78,8 @@ def drift(
         connection=connection,
         stream=stream,
         days=days,
-        threshold=threshold,
-        percent=percent,
+        threshold=_typed(threshold),
+        percent=_typed(percent),
         **asof.query(at),
     )
     if as_json:
@@ -92,6 +92,10 @@ def drift(
     asof.say(at, found.seq, found.now)
     screen.show(_table(found))
     _say_terms(found.streams, found)
+
+
+def _typed(number: float | None) -> str | None:
+    return None if number is None else f"{number:g}"
 
 
 def _table(found: DriftAnswer) -> screen.Part:
