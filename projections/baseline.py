@@ -224,6 +224,17 @@ def _half(offs: Sequence[float]) -> float:
     return max(median(offs), SPREAD_MIN) if offs else SPREAD_MIN
 
 
+def repeated(prepared: Prepared, index: int) -> float | None:
+    """Which share of an answer's records usually repeat a key; None with too few answers."""
+    step, points = prepared.series.step, prepared.series.points
+    shares = [
+        points[each].duplicates / points[each].fetched
+        for each in range(max(0, index - WINDOW[step]), index)
+        if points[each].fetched and not points[each].aside
+    ]
+    return median(shares) if len(shares) >= ENOUGH[step] else None
+
+
 def idles(prepared: Prepared, index: int) -> int:
     """How many stretches without any sync lie in the window before it."""
     points = prepared.series.points

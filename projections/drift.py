@@ -25,7 +25,7 @@ GAPS_SHARE = 0.05  # of the earlier periods: where more stretches surprised, one
 STRETCHES_SHARE = 0.1  # where even more did, what comes and when cannot be foretold at all
 SURPRISES_SHARE = 0.3  # nor where so many periods did, though in a few long stretches
 LATE_MAX = 14  # periods that one can make up for: a sync fetches at once what came meanwhile
-DUPLICATED_SHARE = 0.1  # of an answer's records; less is what pages overlap by when they move
+DUPLICATED_SHARE = 0.1  # of its records, over the usual: pages that move overlap by less
 RECENT = 14  # periods that are judged where not all are asked for: so far back goes a `since`
 
 
@@ -59,8 +59,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     `expected`, where there is one, is for `covers` periods: those before it brought nothing.
     `percent` is how many percent of it `actual` is off, None where nothing is expected; `off` is
-    the same as a part (see `baseline.off`), and `score` is that in spreads of its side. So it has
-    been for so many periods `in_a_row`, `since` the one that began then.
+    the same as a part (see `baseline.off`), and `score` is that in spreads of its side. Of the
+    records that were `fetched` so many were `duplicates`, where a share `repeated` is usual. So it
+    has been for so many periods `in_a_row`, `since` the one that began then.
     """
 
     word: Word
@@ -69,7 +70,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
     actual: int
     syncs: int
     in_a_row: int = 1
+    fetched: int = 0
     duplicates: int = 0
+    repeated: float | None = None
     covers: int = 1
     expected: float | None = None
     percent: float | None = None
@@ -112,7 +115,12 @@ def judge(prepared: Prepared, index: int, rule: Rule) -> Verdict:
     point = prepared.series.points[index]
     if point.aside:
         return _plain(point, Word.SET_ASIDE)
-    usual = baseline.before(prepared, index)
+    usual, repeated = baseline.before(prepared, index), baseline.repeated(prepared, index)
+    if repeated is not None and point.duplicates > (repeated + DUPLICATED_SHARE) * point.fetched:
+        found = (
+            _measured(point, usual, Word.DUPLICATED) if usual else _plain(point, Word.DUPLICATED)
+        )
+        return replace(found, repeated=repeated)
     if usual is None:
         known = prepared.levels[index]
         return _plain(point, Word.NOT_ENOUGH if known is None or known else Word.IRREGULAR)
@@ -120,8 +128,6 @@ def judge(prepared: Prepared, index: int, rule: Rule) -> Verdict:
         return _measured(point, usual, Word.IRREGULAR)
     if not point.new:
         return _measured(point, usual, _of_nothing(prepared, index, usual, rule))
-    if point.duplicates > DUPLICATED_SHARE * point.fetched:
-        return _measured(point, usual, Word.DUPLICATED)
     found = _measured(point, usual, Word.STEADY)
     word = _word(found, rule)
     covers = _covers(prepared.series.points, index)
@@ -132,7 +138,15 @@ def judge(prepared: Prepared, index: int, rule: Rule) -> Verdict:
 
 
 def _plain(point: Point, word: Word) -> Verdict:
-    return Verdict(word=word, at=point.at, since=point.at, actual=point.new, syncs=point.syncs)
+    return Verdict(
+        word=word,
+        at=point.at,
+        since=point.at,
+        actual=point.new,
+        syncs=point.syncs,
+        fetched=point.fetched,
+        duplicates=point.duplicates,
+    )
 
 
 def _measured(point: Point, usual: Baseline, word: Word, covers: int = 1) -> Verdict:
@@ -142,7 +156,6 @@ def _measured(point: Point, usual: Baseline, word: Word, covers: int = 1) -> Ver
     expected = usual.expected * covers
     return replace(
         _plain(point, word),
-        duplicates=point.duplicates,
         covers=covers,
         expected=expected,
         percent=100 * (point.new / expected - 1) if expected else None,

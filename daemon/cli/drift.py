@@ -86,12 +86,34 @@ def drift(
         screen.document(answer)
         return
     if backtest:
-        _show_backtest(client.read(answer, DriftBacktest), at)
-        return
-    found = client.read(answer, DriftAnswer)
-    asof.say(at, found.seq, found.now)
+        would = client.read(answer, DriftBacktest)
+        asof.say(at, would.seq, would.now)
+        show_backtest(would)
+    else:
+        found = client.read(answer, DriftAnswer)
+        asof.say(at, found.seq, found.now)
+        show(found)
+
+
+def show(found: DriftAnswer) -> None:
+    """A line a stream, and below it the terms of each."""
     screen.show(_table(found))
     _say_terms(found.streams, found)
+
+
+def show_backtest(found: DriftBacktest) -> None:
+    """What would have alarmed, a line each."""
+    screen.line(
+        f"with drift_threshold={found.threshold:g} drift_percent={found.percent:g}, "
+        f"since {drift_words.day(found.since, found.zone)}:"
+    )
+    for each in found.streams:
+        screen.line()
+        screen.line(drift_words.sum_up(each))
+        if each.alarms:
+            screen.show(_alarms(each, found.zone))
+        if len(each.alarms) > SHOWN:
+            screen.line(f"the last {SHOWN} of {len(each.alarms):,}; all of them: --json")
 
 
 def _typed(number: float | None) -> str | None:
@@ -132,21 +154,6 @@ def _say_terms(streams: Sequence[StreamDrift], found: DriftAnswer) -> None:
         if lines:
             screen.line()
             screen.show(screen.pairs(*((each.stream if not n else "", line) for n, line in lines)))
-
-
-def _show_backtest(found: DriftBacktest, at: str | None) -> None:
-    asof.say(at, found.seq, found.now)
-    screen.line(
-        f"with drift_threshold={found.threshold:g} drift_percent={found.percent:g}, "
-        f"since {drift_words.day(found.since, found.zone)}:"
-    )
-    for each in found.streams:
-        screen.line()
-        screen.line(drift_words.sum_up(each))
-        if each.alarms:
-            screen.show(_alarms(each, found.zone))
-        if len(each.alarms) > SHOWN:
-            screen.line(f"the last {SHOWN} of {len(each.alarms):,}; all of them: --json")
 
 
 def _alarms(of: StreamAlarms, zone: str) -> screen.Part:

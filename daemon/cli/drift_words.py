@@ -75,6 +75,11 @@ def _why(of: StreamDrift, found: DriftAnswer) -> Iterator[str]:
     verdict = of.verdict
     if verdict is not None and verdict.baseline is not None:
         yield from _terms(verdict, verdict.baseline, of.step, found)
+    if verdict is not None and verdict.repeated is not None:
+        yield (
+            f"{verdict.duplicates:,} of {times.count(verdict.fetched, 'record')} repeated a key; "
+            f"usually {100 * verdict.repeated:.0f} % do"
+        )
     elif verdict is not None and verdict.word is Word.NOT_ENOUGH:
         yield f"{_enough(of.step)}; there are {of.periods:,}"
     elif verdict is not None and verdict.word is Word.IRREGULAR:
@@ -106,8 +111,6 @@ def _terms(of: Verdict, usual: Baseline, step: Step, found: DriftAnswer) -> Iter
     )
     if not of.syncs:
         yield f"no sync of it was accepted in that {noun}"
-    if of.duplicates:
-        yield f"{times.count(of.duplicates, 'record')} repeated a key"
     if of.word is Word.IRREGULAR:
         yield (
             f"{usual.surprises} of {usual.periods} {noun}s, in {usual.stretches} stretches, "

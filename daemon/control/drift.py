@@ -217,7 +217,7 @@ async def _alarms(scene: _Scene, stream: str) -> StreamAlarms:
     most = HOURS_JUDGED_MAX if series.step is Step.HOUR else len(series.points)
     found = await _judged(series, scene.rule, most)
     alarms = [each for each in found if each.word in ALARMS]
-    judged = sum(each.word is not Word.NOT_ENOUGH for each in found)
+    judged = sum(bool(each.baseline) and each.word is not Word.IRREGULAR for each in found)
     runs = sum(each.in_a_row == 1 for each in alarms)
     length = judged * (arrivals.AN_HOUR if series.step is Step.HOUR else arrivals.A_DAY)
     return StreamAlarms(

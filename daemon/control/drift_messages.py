@@ -68,7 +68,7 @@ class DriftAnswer(Struct, frozen=True, kw_only=True):
 
 
 class StreamAlarms(Struct, frozen=True, kw_only=True):
-    """What would have alarmed: of so many whole `periods`, so many of which had enough before them.
+    """What would have alarmed: of so many whole `periods`, of which so many could be judged.
 
     A run of periods on the same side is one alarm of those `a_month`.
     """

@@ -92,7 +92,18 @@ def test_what_repeats_keys_beyond_what_moving_pages_do_is_duplicated():
     made = series(about(100, 60))
     assert drift.verdicts(changed(made, 59, duplicates=5), RULE)[-1].word is STEADY
     twice = drift.verdicts(changed(made, 59, duplicates=100, fetched=200), RULE)[-1]
-    assert (twice.word, twice.duplicates) == (Word.DUPLICATED, 100)
+    assert (twice.word, twice.duplicates, twice.repeated) == (Word.DUPLICATED, 100, 0)
+    points = tuple(replace(each, duplicates=50, fetched=200) for each in made.points)
+    always = replace(made, points=points)
+    assert drift.verdicts(always, RULE)[-1].word is STEADY, "this one always repeats a quarter"
+    irregular = series([40 if n % 3 else 0 for n in range(90)])
+    twice = drift.verdicts(changed(irregular, 89, duplicates=40, fetched=80), RULE)[-1]
+    assert twice.word is Word.DUPLICATED
+    silent = series([*about(100, 60), *[0] * 20])
+    twice = drift.verdicts(changed(silent, 79, duplicates=40, fetched=80), RULE)[-1]
+    assert (twice.word, twice.baseline) == (Word.DUPLICATED, None)
+    early = changed(series(about(100, 20)), 19, duplicates=100, fetched=200)
+    assert drift.verdicts(early, RULE)[-1].word is Word.NOT_ENOUGH
 
 
 def test_what_came_late_makes_up_for_what_was_missing():
