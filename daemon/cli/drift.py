@@ -15,7 +15,7 @@ from daemon.control.drift_messages import (
     StreamAlarms,
     StreamDrift,
 )
-from projections.drift import ALARMS
+from projections.drift import ALARMS, Word
 
 SHOWN = 50  # alarms of a stream, the last ones: who has more needs another threshold first
 
@@ -69,7 +69,8 @@ def drift(
 
     For each stream: how many new records were expected in the last whole day (or hour, where it is
     synced hourly), how many came, and since when that is so; and whether its newest data is older
-    than usual at this hour of the week. Too far off is more than drift_threshold spreads and more
+    than usual at this hour of the week. The terms of a verdict stand below it (of a steady one,
+    with --stream). Too far off is more than drift_threshold spreads and more
     than drift_percent percent (`rounds policy set CONNECTION drift_percent=25`).
     """
     daemon = client.reach(socket)
@@ -92,13 +93,19 @@ def drift(
     else:
         found = client.read(answer, DriftAnswer)
         asof.say(at, found.seq, found.now)
-        show(found)
+        show(found, all_terms=stream is not None)
 
 
-def show(found: DriftAnswer) -> None:
-    """A line a stream, and below it the terms of each."""
+def show(found: DriftAnswer, *, all_terms: bool = False) -> None:
+    """A line a stream, and below it the terms of what is not as usual, or of each."""
     screen.show(_table(found))
-    _say_terms(found.streams, found)
+    _say_terms([each for each in found.streams if all_terms or not _is_usual(each)], found)
+
+
+def _is_usual(of: StreamDrift) -> bool:
+    late = of.freshness is not None and of.freshness.late
+    steady = of.verdict is None or of.verdict.word is Word.STEADY
+    return steady and not late and not of.reshaped
 
 
 def show_backtest(found: DriftBacktest) -> None:
@@ -134,7 +141,7 @@ def _table(found: DriftAnswer) -> screen.Part:
             f"{verdict.actual:,}" if verdict else "",
             drift_words.off(verdict) if verdict else "",
             drift_words.word(verdict) if verdict else "nothing came yet",
-            drift_words.since(verdict, each.step, found.zone) if verdict else "",
+            drift_words.since(verdict, each.step, found.zone, whole=False) if verdict else "",
             drift_words.age(each.freshness, found.now) if each.freshness else "",
             style=_style(each),
         )

@@ -8,16 +8,16 @@ from daemon.cli import times
 from daemon.control.drift_messages import DriftAnswer, StreamAlarms, StreamDrift
 from projections.arrivals import Step
 from projections.baseline import ENOUGH, LEVEL, Baseline, Season
-from projections.drift import SIGMA, Verdict, Word
+from projections.drift import ALARMS, RECENT, SIGMA, Verdict, Word
 from projections.freshness import Freshness
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WORDS = {
     Word.SHIFTED: "shifted to another level",
-    Word.IRREGULAR: "irregular: cannot be foretold",
+    Word.IRREGULAR: "irregular",
     Word.NOT_ENOUGH: "not enough data yet",
     Word.NOT_SYNCED: "not synced",
-    Word.SET_ASIDE: "set aside: a load, or paused",
+    Word.SET_ASIDE: "set aside (a load, or paused)",
 }
 
 
@@ -29,9 +29,12 @@ def period(of: Verdict, step: Step, zone: str) -> str:
     return _begin(of.at, step, zone)
 
 
-def since(of: Verdict, step: Step, zone: str) -> str:
-    """Where it is the same for more than one."""
-    return _begin(of.since, step, zone) if of.in_a_row > 1 else ""
+def since(of: Verdict, step: Step, zone: str, *, whole: bool = True) -> str:
+    """Of an alarm; where not all periods were judged, a long run may have begun before."""
+    if of.word not in ALARMS:
+        return ""
+    before = "" if whole or of.in_a_row < RECENT else " or before"
+    return _begin(of.since, step, zone) + before
 
 
 def _begin(at: datetime, step: Step, zone: str) -> str:
@@ -60,8 +63,10 @@ def sum_up(of: StreamAlarms) -> str:
     """What a stream's backtest came to, in a line."""
     noun = of.step.value
     head = f"{of.stream}: {times.count(of.periods, f'whole {noun}')}"
-    if not of.judged:
+    if of.periods <= LEVEL[of.step] + ENOUGH[of.step]:
         return f"{head}, not enough data yet: {_enough(of.step)}"
+    if not of.judged:
+        return f"{head}, none of which could be judged: it brings something too seldom"
     often = "" if of.a_month is None else f", {of.a_month:.1f} a month"
     return f"{head}, {of.judged:,} judged; {times.count(of.runs, 'alarm')}{often}"
 
@@ -83,9 +88,12 @@ def _why(of: StreamDrift, found: DriftAnswer) -> Iterator[str]:
     elif verdict is not None and verdict.word is Word.NOT_ENOUGH:
         yield f"{_enough(of.step)}; there are {of.periods:,}"
     elif verdict is not None and verdict.word is Word.IRREGULAR:
-        yield "nothing came in more than half of the periods that make its level"
+        yield (
+            f"nothing came in half of the last {LEVEL[of.step]} {of.step.value}s or more: what "
+            "comes so seldom cannot be foretold"
+        )
     if of.freshness is not None and of.freshness.expected_s is not None:
-        yield _freshness(of.freshness)
+        yield _freshness(of.freshness, found.threshold)
     for each in of.reshaped:
         fields = times.count(each.fields, "field")
         yield (
@@ -100,14 +108,14 @@ def _terms(of: Verdict, usual: Baseline, step: Step, found: DriftAnswer) -> Iter
     yield (
         f"expected {_number(usual.expected * of.covers)} = level {_number(usual.level)} (median of "
         f"{LEVEL[step]} {noun}s) x {usual.share:.3f} (median share of "
-        f"{usual.cell_periods} {_cell(usual)}){covers}"
+        f"{usual.cell_periods} {_cell(usual, noun)}){covers}"
     )
     spread, side = (usual.below, "below") if of.off < 0 else (usual.above, "above")
+    measure = "the missing part" if of.off < 0 else "the logarithm of actual / expected"
     yield (
-        f"off {of.off:+.3f} (above, a logarithm); usually {spread:.3f} {side}, the median of the "
-        f"{usual.periods} {noun}s before it; {of.off:+.3f} / ({SIGMA} x {spread:.3f}) = "
-        f"{of.score:+.1f} spreads; too far from {found.threshold:g} on, and from "
-        f"{found.percent:g} %"
+        f"off {of.off:+.3f} ({measure}); {noun}s {side} are usually off {spread:.3f} (median of "
+        f"{usual.periods} {noun}s): {of.off:+.3f} / ({SIGMA} x {spread:.3f}) = {of.score:+.1f} "
+        f"spreads; too far is {found.threshold:g}, and {found.percent:g} %"
     )
     if not of.syncs:
         yield f"no sync of it was accepted in that {noun}"
@@ -118,7 +126,7 @@ def _terms(of: Verdict, usual: Baseline, step: Step, found: DriftAnswer) -> Iter
         )
 
 
-def _cell(of: Baseline) -> str:
+def _cell(of: Baseline, noun: str) -> str:
     weekday, hour = of.cell
     match of.season:
         case Season.WEEKDAY:
@@ -128,21 +136,22 @@ def _cell(of: Baseline) -> str:
         case Season.WEEKDAY_HOUR:
             return f"hours from {hour:02}:00 on {WEEKDAYS[weekday]}s"
         case Season.ALL:
-            return "periods of any kind"
+            return f"{noun}s"
 
 
-def _freshness(of: Freshness) -> str:
+def _freshness(of: Freshness, threshold: float) -> str:
     assert of.expected_s is not None, "it has been likened to earlier moments"
     then = "hours of that weekday" if of.season is Season.WEEKDAY_HOUR else "hours of that time"
-    limit = _span(of.limit_s or 0)
     return (
         f"newest data is {_span(of.age_s)} old; at {of.moments} earlier {then} it was "
-        f"{_span(of.expected_s)} (median); late from {limit} on"
+        f"{_span(of.expected_s)} (median); late from {_span(of.limit_s)} on: that, and the longer "
+        f"of {threshold:g} x {SIGMA} x {_span(of.spread_s)} (spread) and {_span(of.wait_s)} (a "
+        "usual wait)"
     )
 
 
-def _span(seconds: float) -> str:
-    return times.about(timedelta(seconds=round(seconds)))
+def _span(seconds: float | None) -> str:
+    return times.about(timedelta(seconds=round(seconds or 0)))
 
 
 def _enough(step: Step) -> str:

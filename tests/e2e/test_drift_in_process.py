@@ -209,8 +209,8 @@ def test_a_verdict_is_printed_with_the_terms_that_it_was_made_of(found, capsys):
     assert head.split()[:6] == ["stream", "period", "expected", "actual", "off", "verdict"]
     assert hours.split()[:5] == ["hours", "Mon", "20", "Apr", "24"]
     assert " low " in hours
-    assert "expected 24 = level 24 (median of 14 days) x 1.000 (median share of" in out
-    assert "too far from 7 on, and from 40 %" in out
+    assert "expected 24 = level 24 (median of 14 days) x 1.000 (median share of 35 days)\n" in out
+    assert "spreads; too far is 7, and 40 %\n" in out
     assert "newest data is" in out
 
 
@@ -218,6 +218,7 @@ def test_a_backtest_is_printed_with_each_alarm(found, capsys):
     out = printed(capsys, drift_command.show_backtest, found["backtest"])
     assert out.startswith("with drift_threshold=7 drift_percent=40, since ")
     assert "hours: 70 whole days, 35 judged; 2 alarms, 1.7 a month\n" in out
+    assert "never: 70 whole days, none of which could be judged" in out
     assert out.count("low") + out.count("missing") == 2
     short = printed(capsys, drift_command.show_backtest, found["short"])
     assert "not enough data yet: it takes 35 days with a sync, and a day more" in short
