@@ -105,7 +105,7 @@ def show(found: DriftAnswer, *, all_terms: bool = False) -> None:
 def _is_usual(of: StreamDrift) -> bool:
     late = of.freshness is not None and of.freshness.late
     steady = of.verdict is None or of.verdict.word is Word.STEADY
-    return steady and not late and not of.reshaped
+    return steady and not late and not of.reshaped and not (of.shape and of.shape.shifts)
 
 
 def show_backtest(found: DriftBacktest) -> None:
@@ -152,7 +152,7 @@ def _style(of: StreamDrift) -> str:
     late = of.freshness is not None and of.freshness.late
     if late or (of.verdict is not None and of.verdict.word in ALARMS):
         return "red"
-    return "yellow" if of.reshaped else ""
+    return "yellow" if of.reshaped or (of.shape is not None and of.shape.shifts) else ""
 
 
 def _say_terms(streams: Sequence[StreamDrift], found: DriftAnswer) -> None:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.cli import times
 from daemon.control.drift_messages import DriftAnswer, StreamAlarms, StreamDrift
+from daemon.store.shapes import FieldShift
 from projections.arrivals import Step
 from projections.baseline import ENOUGH, LEVEL, Baseline, Season
 from projections.drift import ALARMS, RECENT, SIGMA, Verdict, Word
@@ -94,12 +95,28 @@ def _why(of: StreamDrift, found: DriftAnswer) -> Iterator[str]:
         )
     if of.freshness is not None and of.freshness.expected_s is not None:
         yield _freshness(of.freshness, found.threshold)
+    yield from _fields(of)
+
+
+def _fields(of: StreamDrift) -> Iterator[str]:
+    """What became of its fields: in answers that were doubted, and in those that were believed."""
     for each in of.reshaped:
         fields = times.count(each.fields, "field")
         yield (
             f"{fields} gone or of another type in the answer of {times.local(each.at)}: "
             f"rounds log show {each.event}"
         )
+    if of.shape is not None and of.shape.shifts:
+        named = [_shift(each) for each in of.shape.shown]
+        left = of.shape.shifts - len(named)
+        more = f", and {left:,} more" if left else ""
+        yield f"since version {of.shape.before}: {', '.join(named)}{more}"
+
+
+def _shift(of: FieldShift) -> str:
+    if of.how == "retyped":
+        return f"{of.field} was {of.before or 'of no one type'}, is {of.after or 'of no one type'}"
+    return f"{of.field} {of.how}"
 
 
 def _terms(of: Verdict, usual: Baseline, step: Step, found: DriftAnswer) -> Iterator[str]:

@@ -6,10 +6,12 @@ hours can stand in for it. Each period is judged in a turn of its own, so that n
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.control import whose
 from daemon.control.desk import Desk, Refused
@@ -25,11 +27,14 @@ from daemon.control.drift_messages import (
 )
 from daemon.decide import condition
 from daemon.past import NoSuchMoment, PastUnavailable
+from daemon.store import shapes
+from daemon.store.shapes import Shape
 from events.terms import Caller
 from projections import arrivals, baseline, freshness, policy
 from projections import drift as drifts
 from projections.arrivals import Capture, Pause, Reading, Reshaped, Series, Step
 from projections.drift import ALARMS, RECENT, Rule, Verdict, Word
+from projections.streams import NEW
 
 PAGE_EVENTS = 250  # some 2 ms of decoding, between two of which others go on
 EVENTS_MAX = 200_000  # of one connection: syncs every two minutes for ten weeks, and more memory
@@ -68,9 +73,9 @@ async def drift(desk: Desk, wish: DriftQuery, by: Caller) -> DriftAnswer:
     """The last whole period of each stream, and how fresh it is."""
     subject, _ = desk.find(wish.connection)
     scene = await _scene(desk, wish, subject)
-    return DriftAnswer(
-        **_head(scene), streams=[await _stream(scene, each) for each in scene.streams]
-    )
+    found = [await _stream(scene, each) for each in scene.streams]
+    shaped = [replace(each, shape=await _shape(desk, scene, each.stream)) for each in found]
+    return DriftAnswer(**_head(scene), streams=shaped)
 
 
 async def drift_backtest(desk: Desk, wish: DriftQuery, by: Caller) -> DriftBacktest:
@@ -210,6 +215,21 @@ async def _stream(scene: _Scene, stream: str) -> StreamDrift:
         freshness=freshness.of(captures, scene.now, scene.rule),
         reshaped=[each for each in scene.came.reshaped if each.stream == stream][-RESHAPED_MAX:],
     )
+
+
+async def _shape(desk: Desk, scene: _Scene, stream: str) -> Shape | None:
+    """How its fields have changed since then, as far as versions are kept."""
+    known = desk.journal.world.connections[scene.subject]
+    at = known.streams.get(stream, NEW)
+    question = partial(
+        shapes.shape,
+        subject=scene.subject,
+        stream=stream,
+        provider=desk.vault.name(known.provider),
+        since=await _begin(desk, scene.since),
+        to=at.version,
+    )
+    return await desk.storage.ask(question) if at.version else None
 
 
 async def _alarms(scene: _Scene, stream: str) -> StreamAlarms:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from daemon.store.shapes import Shape
 from projections.arrivals import Reshaped, Step
 from projections.drift import Verdict, Word
 from projections.freshness import Freshness
@@ -45,7 +46,8 @@ class StreamDrift(Struct, frozen=True, kw_only=True):
     """The last whole period of a stream, and how old its newest data is.
 
     `verdict` and `freshness` are None where nothing has come yet. `reshaped` are the answers of
-    that time which had lost fields, or had them of another type, the newest last.
+    that time which had lost fields, or had them of another type, the newest last. `shape` is how
+    fields differ that all records have, between the oldest version of that time and the last one.
     """
 
     stream: str
@@ -54,6 +56,7 @@ class StreamDrift(Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
     freshness: Freshness | None
     reshaped: list[Reshaped] = []
+    shape: Shape | None = None
 
 
 class DriftAnswer(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from daemon.control.desk import Refused
 from daemon.control.drift_messages import DriftAnswer, DriftBacktest, DriftQuery, OfSource
 from daemon.exchange import Request, Response
 from daemon.provider_file import ProviderFile
-from daemon.stream_file import Stream
+from daemon.stream_file import Guards, Stream
 from events.policy import Settings
 from events.terms import Caller, Mode, Reaction
 from projections.arrivals import Step
@@ -28,6 +28,10 @@ DAYS = 70
 LOW, NOTHING = 50, 60
 """On that day every sixth hour has a record, on the other none has."""
 
+BELIEVED = Guards(schema=Reaction.ACCEPT)
+REBUILT = 55
+"""From that day on stations have other fields."""
+
 FIELDS = {"records": "@", "primary_key": ("id",), "mode": Mode.INCREMENTAL}
 
 
@@ -39,6 +43,7 @@ class Hours(InProcess):
         base_url="https://health.example",
         streams={
             "hours": Stream(path="/hours", empty=Reaction.ACCEPT, **FIELDS),
+            "stations": Stream(path="/stations", records="@", primary_key=("id",), guards=BELIEVED),
             "never": Stream(path="/never", empty=Reaction.ACCEPT, **FIELDS),
         },
     )
@@ -50,7 +55,11 @@ class Hours(InProcess):
     async def send(self, request: Request) -> Response:
         hour = int((self.clock.now() - EPOCH) / AN_HOUR)
         found = [{"id": each} for each in range(max(0, hour - 24), hour) if self.has(each)]
-        body = msgspec.json.encode(found if request.stream == "hours" else [])
+        if request.stream == "stations":
+            new = hour >= REBUILT * 24
+            fields = {"height": "3 m", "unit": "m"} if new else {"height": 3, "town": "Lugo"}
+            found = [{"id": each} | fields for each in range(30)]
+        body = msgspec.json.encode(found if request.stream != "never" else [])
         return Response(status=200, headers={}, body=body, duration_ms=1, size=len(body))
 
     def has(self, hour):
@@ -173,7 +182,7 @@ def test_the_settings_of_a_connection_say_what_is_too_far(found):
 @pytest.mark.requirement("A14")
 def test_drift_is_calculated_under_the_documents_name(found):
     whole, one = found["health"], found["health/hours"]
-    assert [each.stream for each in whole.drifts] == ["hours", "never"]
+    assert [each.stream for each in whole.drifts] == ["hours", "stations", "never"]
     (hours,) = one.drifts
     assert hours == whole.drifts[0]
     assert (hours.drift_percentage, hours.actual, hours.expected) == (0, 24, 24)
@@ -181,10 +190,23 @@ def test_drift_is_calculated_under_the_documents_name(found):
     assert (one.tenant, one.source, one.connection) == ("acme", "health/hours", NAME)
 
 
+def test_fields_that_went_came_or_are_of_another_type_are_named(found, capsys):
+    shape = stream(found["now"], "stations").shape
+    assert [(each.field, each.how, each.before, each.after) for each in shape.shown] == [
+        ("town", "gone", "text", ""),
+        ("height", "retyped", "number", "text"),
+        ("unit", "appeared", "", "text"),
+    ]
+    assert shape.shifts == 3
+    assert stream(found[LOW], "stations").shape.shifts == 0, "as of then they had not yet"
+    out = printed(capsys, drift_command.show, found["now"])
+    assert "town gone, height was number, is text, unit appeared\n" in out
+
+
 def test_what_nobody_knows_is_not_found(found):
     stream_, connection = (value for key, value in found.items() if isinstance(key, DriftQuery))
     assert (stream_.code, connection.code) == ("not-found", "not-found")
-    assert stream_.message == f"{NAME} has no stream nights; it has: hours, never"
+    assert stream_.message == f"{NAME} has no stream nights; it has: hours, stations, never"
     for source in ("nothing", "health/nights", "nothing/hours"):
         assert found[f"no {source}"].code == "not-found"
 
