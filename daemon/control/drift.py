@@ -33,12 +33,14 @@ from events.terms import Caller
 from projections import arrivals, baseline, freshness, policy
 from projections import drift as drifts
 from projections.arrivals import Capture, Pause, Reading, Reshaped, Series, Step
+from projections.connection import Connection
 from projections.drift import ALARMS, RECENT, Rule, Verdict, Word
 from projections.streams import NEW
 
 PAGE_EVENTS = 250  # some 2 ms of decoding, between two of which others go on
 EVENTS_MAX = 200_000  # of one connection: syncs every two minutes for ten weeks, and more memory
 HOURS_JUDGED_MAX = 1000  # of a backtest: six weeks, at some 5 ms each
+DURABLE_WAIT_S = 1.0  # what is not on disk by then is not told of
 RESHAPED_MAX = 20  # that are told, the newest of them
 A_MONTH = timedelta(days=30)
 
@@ -60,6 +62,7 @@ class _Scene(Struct, frozen=True, kw_only=True):
 
     name: str
     subject: int
+    known: Connection
     seq: int
     now: datetime
     since: datetime
@@ -109,12 +112,16 @@ async def came(desk: Desk, subject: int, since: datetime) -> Came:
     pauses: list[Pause] = []
     reshaped: list[Reshaped] = []
     reading, read = Reading(), 0
+    last, now = desk.journal.world.seq, desk.journal.clock.now()
+    await _durable(desk, last)
     after = await _begin(desk, since)
     while page := desk.journal.log.read(after, subject=subject, limit=PAGE_EVENTS):
         for recorded in page:
+            if recorded.seq > last:
+                break
             reading, arrival = arrivals.read(reading, recorded)
             if recorded.at < since:
-                continue  # a clock was set back: what came then was told of before
+                continue  # a clock was set back: it tells of before
             match arrival:
                 case Capture():
                     captures.append(arrival)
@@ -130,12 +137,20 @@ async def came(desk: Desk, subject: int, since: datetime) -> Came:
         after = page[-1].seq
         await trio.lowlevel.checkpoint()
     if reading.paused:
-        pauses.append(Pause(since=reading.paused, until=desk.journal.clock.now()))
+        pauses.append(Pause(since=reading.paused, until=now))
     return Came(captures=captures, pauses=pauses, reshaped=reshaped)
 
 
 def _too_many(read: int) -> str:
     return f"more than {read:,} events happened to it in that time: ask for fewer days"
+
+
+async def _durable(desk: Desk, last: int) -> None:
+    """Wait for what is to be read, but not for a full disk. Of then, all of it is durable."""
+    if desk.live:
+        desk.journal.log.hurry()
+        with trio.move_on_after(DURABLE_WAIT_S):
+            await desk.journal.head.beyond(last - 1)
 
 
 async def _begin(desk: Desk, since: datetime) -> int:
@@ -169,6 +184,7 @@ async def _scene(desk: Desk, wish: DriftQuery, subject: int, source: Source = ca
     return _Scene(
         name=wish.connection,
         subject=subject,
+        known=known,
         seq=world.seq,
         now=now,
         since=since,
@@ -219,13 +235,12 @@ async def _stream(scene: _Scene, stream: str) -> StreamDrift:
 
 async def _shape(desk: Desk, scene: _Scene, stream: str) -> Shape | None:
     """How its fields have changed since then, as far as versions are kept."""
-    known = desk.journal.world.connections[scene.subject]
-    at = known.streams.get(stream, NEW)
+    at = scene.known.streams.get(stream, NEW)
     question = partial(
         shapes.shape,
         subject=scene.subject,
         stream=stream,
-        provider=desk.vault.name(known.provider),
+        provider=desk.vault.name(scene.known.provider),
         since=await _begin(desk, scene.since),
         to=at.version,
     )

@@ -29,9 +29,9 @@ PERSON = Caller(uid=1000, role="admin")
 NOWHERE = Path("/nowhere")
 BETWEEN_S = 3600  # two looks, on average
 ASKED = 25  # looks that are asked for again
-OF_NOW = ("pid",)
+OF_NOW = ("pid", "shape")
 OF_PROGRESS = ("stream", "pages", "records")
-"""What no log holds: the process, and how far what runs has come."""
+"""What no log holds: the process, fields of versions that are kept, how far what runs has come."""
 OF_PROVIDER = ("provider", "connections", "streams", "programs")
 """What the log says of a provider; the rest is its file's."""
 
@@ -70,6 +70,9 @@ class Onlooker:
         wishes = {
             "connection": {"connection": name},
             "explain": {"connection": name},
+            "drift": {"connection": name},
+            "drift-backtest": {"connection": name},
+            "calculate-data-drift": {"tenant": tenant, "source": provider},
             "policy": self.dice.choice([{}, {"connection": name}, {"tenant": tenant}]),
             "get-next-rotation-provider": {"tenant": tenant},
             "calculate-connection-health-score": {"tenant": tenant, "provider": provider},
