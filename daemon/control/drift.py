@@ -135,6 +135,8 @@ async def came(desk: Desk, subject: int, since: datetime) -> Came:
         if read > EVENTS_MAX:
             raise Refused("invalid", _too_many(read))
         after = page[-1].seq
+        if after >= last:
+            break
         await trio.lowlevel.checkpoint()
     if reading.paused:
         pauses.append(Pause(since=reading.paused, until=now))
