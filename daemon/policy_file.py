@@ -75,6 +75,8 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     slow_factor: Annotated[float, Meta(ge=1, le=1000)] | None = None
     overdue_after: Duration | None = None
     token_before: Duration | None = None
+    drift_threshold: Annotated[float, Meta(ge=1, le=100)] | None = None
+    drift_percent: Annotated[float, Meta(ge=0, le=1000)] | None = None
 
     def __post_init__(self) -> None:
         if self.timezone is not None and not is_zone(self.timezone):

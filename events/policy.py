@@ -43,7 +43,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     A tenant's programs make so many calls of each kind a minute at one endpoint; those of operators
     use that share of it.
     Of each stream the last `versions_kept` versions are kept, and all that were in force within
-    `versions_age`.
+    `versions_age`. What a stream brings has drifted where it is off by more than `drift_threshold`
+    spreads, and by more than `drift_percent` percent of what was expected.
     """
 
     interval: timedelta
@@ -95,6 +96,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     slow_factor: float = 3.0
     overdue_after: timedelta = timedelta(minutes=15)
     token_before: timedelta = timedelta(days=7)
+    drift_threshold: float = 7.0
+    drift_percent: float = 40.0
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -152,6 +155,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     slow_factor: float | None = None
     overdue_after: timedelta | None = None
     token_before: timedelta | None = None
+    drift_threshold: float | None = None
+    drift_percent: float | None = None
 
 
 class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):

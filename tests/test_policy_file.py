@@ -82,6 +82,14 @@ def test_a_share_is_taken_within_its_range(name):
         assert refused(**{name: text}).startswith(f"{name} is {text!r}, expected a number ")
 
 
+@pytest.mark.requirement("D5")
+def test_how_far_off_a_drift_is_can_be_said_in_spreads_and_in_percent():
+    assert read(drift_threshold="4.5") == Settings(drift_threshold=4.5)
+    assert read(drift_percent="0") == Settings(drift_percent=0)
+    assert refused(drift_threshold="0.5").endswith("at least 1 and of at most 100")
+    assert refused(drift_percent="-1").endswith("at least 0 and of at most 1000")
+
+
 def test_a_share_of_nothing_would_open_every_breaker():
     assert refused(breaker_syncs_share="0").endswith("expected a number above 0 and of at most 1")
 
@@ -187,6 +195,9 @@ EXAMPLES = {
     "interval": "1h",
     **dict.fromkeys(AGES, "30d"),
     "slow_factor": "2.5",
+    "versions_age": "30d",
+    "drift_threshold": "5",
+    "drift_percent": "25",
     "priority_order": "oura",
     "quiet_hours_start": "23:00",
     "quiet_hours_end": "06:00",

@@ -14,6 +14,7 @@ PLACES = {
     "health": "daemon.cli.health:health",
     "history": "daemon.cli.history:history",
     "issues": "daemon.cli.issues:issues",
+    "drift": "daemon.cli.drift:drift",
     "explain": "daemon.cli.explain:explain",
     "sync": "daemon.cli.sync:sync",
     "backfill": "daemon.cli.past:backfill",

@@ -14,6 +14,7 @@ from daemon.control import (
     breakers,
     cache,
     difference,
+    drift,
     explain,
     gateway,
     health,
@@ -43,6 +44,7 @@ from daemon.control import (
     versions,
 )
 from daemon.control import data_messages as d
+from daemon.control import drift_messages as f
 from daemon.control import explain_messages as e
 from daemon.control import gateway_messages as g
 from daemon.control import history_messages as t
@@ -165,6 +167,9 @@ OPERATIONS = (
     _past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
     _past("providers", m.Nothing, v.Providers, providers.providers),
     _past("explain", e.ExplainQuery, e.Explanation, explain.explain),
+    _past("drift", f.DriftQuery, f.DriftAnswer, drift.drift),
+    _past("drift-backtest", f.DriftQuery, f.DriftBacktest, drift.drift_backtest),
+    _past("calculate-data-drift", f.OfSource, f.DataDrift, drift.calculate_data_drift),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),

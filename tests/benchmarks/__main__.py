@@ -13,6 +13,7 @@ from tests.benchmarks import (
     asof,
     calling,
     deciding,
+    drifting,
     freshness,
     idling,
     remembering,
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "idling": idling,
     "freshness": freshness,
     "versions": versions,
+    "drifting": drifting,
 }
 """All of them; `python -m tests.benchmarks idling` runs one."""
 

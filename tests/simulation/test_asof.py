@@ -35,9 +35,9 @@ NOWHERE = Path("/nowhere")
 PHONE = "alice/phone"
 BETWEEN_S = 3600  # two looks, on average
 ASKED = 25  # looks that are asked for again
-OF_NOW = ("pid",)
+OF_NOW = ("pid", "shape")
 OF_PROGRESS = ("stream", "pages", "records")
-"""What no log holds: the process, and how far what runs has come."""
+"""What no log holds: the process, fields of versions that are kept, how far what runs has come."""
 OF_PROVIDER = ("provider", "connections", "streams", "programs")
 """What the log says of a provider; the rest is its file's."""
 
@@ -77,6 +77,9 @@ class Onlooker:
             "connection": {"connection": name},
             "explain": {"connection": name},
             "source": {"source": PHONE},
+            "drift": {"connection": name},
+            "drift-backtest": {"connection": name},
+            "calculate-data-drift": {"tenant": tenant, "source": provider},
             "policy": self.dice.choice([{}, {"connection": name}, {"tenant": tenant}]),
             "get-next-rotation-provider": {"tenant": tenant},
             "calculate-connection-health-score": {"tenant": tenant, "provider": provider},

@@ -1,0 +1,293 @@
+"""Has what a connection's streams bring drifted from what they usually bring, and would it have?
+
+What came is read from the connection's own events, page by page, by `came`: whoever keeps sums of
+hours can stand in for it. Each period is judged in a turn of its own, so that nobody else waits.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeAlias
+
+import trio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from daemon.control import whose
+from daemon.control.desk import Desk, Refused
+from daemon.control.drift_messages import (
+    DataDrift,
+    DriftAnswer,
+    DriftBacktest,
+    DriftQuery,
+    OfSource,
+    SourceDrift,
+    StreamAlarms,
+    StreamDrift,
+)
+from daemon.decide import condition
+from daemon.past import NoSuchMoment, PastUnavailable
+from daemon.store import shapes
+from daemon.store.shapes import Shape
+from events.terms import Caller
+from projections import arrivals, baseline, freshness, policy
+from projections import drift as drifts
+from projections.arrivals import Capture, Pause, Reading, Reshaped, Series, Step
+from projections.connection import Connection
+from projections.drift import ALARMS, RECENT, Rule, Verdict, Word
+from projections.streams import NEW
+
+PAGE_EVENTS = 250  # some 2 ms of decoding, between two of which others go on
+EVENTS_MAX = 200_000  # of one connection: syncs every two minutes for ten weeks, and more memory
+HOURS_JUDGED_MAX = 1000  # of a backtest: six weeks, at some 5 ms each
+DURABLE_WAIT_S = 1.0  # what is not on disk by then is not told of
+RESHAPED_MAX = 20  # that are told, the newest of them
+A_MONTH = timedelta(days=30)
+
+
+class Came(Struct, frozen=True, kw_only=True):
+    """What came to a connection's streams since then."""
+
+    captures: Sequence[Capture]
+    pauses: Sequence[Pause]
+    reshaped: Sequence[Reshaped]
+
+
+Source: TypeAlias = Callable[[Desk, int, datetime], Awaitable[Came]]
+"""What came to a connection since then, wherever that is kept."""
+
+
+class _Scene(Struct, frozen=True, kw_only=True):
+    """Whose drift is asked for, and what came."""
+
+    name: str
+    subject: int
+    known: Connection
+    seq: int
+    now: datetime
+    since: datetime
+    zone: str
+    rule: Rule
+    streams: list[str]
+    came: Came
+
+
+async def drift(desk: Desk, wish: DriftQuery, by: Caller) -> DriftAnswer:
+    """The last whole period of each stream, and how fresh it is."""
+    subject, _ = desk.find(wish.connection)
+    scene = await _scene(desk, wish, subject)
+    found = [await _stream(scene, each) for each in scene.streams]
+    shaped = [replace(each, shape=await _shape(desk, scene, each.stream)) for each in found]
+    return DriftAnswer(**_head(scene), streams=shaped)
+
+
+async def drift_backtest(desk: Desk, wish: DriftQuery, by: Caller) -> DriftBacktest:
+    """Every period that there was, judged by what lay before it: what would have alarmed."""
+    subject, _ = desk.find(wish.connection)
+    scene = await _scene(desk, wish, subject)
+    return DriftBacktest(
+        **_head(scene), streams=[await _alarms(scene, each) for each in scene.streams]
+    )
+
+
+async def calculate_data_drift(desk: Desk, wish: OfSource, by: Caller) -> DataDrift:
+    """Under the document's name: percent off the expected, of a source of a tenant."""
+    (subject, _), stream = await _of_source(desk, wish)
+    name = desk.vault.name(subject)
+    scene = await _scene(desk, DriftQuery(connection=name, stream=stream), subject)
+    found = [await _stream(scene, each) for each in scene.streams]
+    return DataDrift(
+        seq=scene.seq,
+        now=scene.now,
+        tenant=wish.tenant,
+        source=wish.source,
+        connection=name,
+        drifts=[_told(each) for each in found],
+    )
+
+
+async def came(desk: Desk, subject: int, since: datetime) -> Came:
+    """By the connection's own events. Raises Refused where they are too many."""
+    captures: list[Capture] = []
+    pauses: list[Pause] = []
+    reshaped: list[Reshaped] = []
+    reading, read = Reading(), 0
+    last, now = desk.journal.world.seq, desk.journal.clock.now()
+    await _durable(desk, last)
+    after = await _begin(desk, since)
+    while page := desk.journal.log.read(after, subject=subject, limit=PAGE_EVENTS):
+        for recorded in page:
+            if recorded.seq > last:
+                break
+            reading, arrival = arrivals.read(reading, recorded)
+            if recorded.at < since:
+                continue  # a clock was set back: it tells of before
+            match arrival:
+                case Capture():
+                    captures.append(arrival)
+                case Pause():
+                    pauses.append(arrival)
+                case Reshaped():
+                    reshaped.append(arrival)
+                case None:
+                    pass
+        read += len(page)
+        if read > EVENTS_MAX:
+            raise Refused("invalid", _too_many(read))
+        after = page[-1].seq
+        if after >= last:
+            break
+        await trio.lowlevel.checkpoint()
+    if reading.paused:
+        pauses.append(Pause(since=reading.paused, until=now))
+    return Came(captures=captures, pauses=pauses, reshaped=reshaped)
+
+
+def _too_many(read: int) -> str:
+    return f"more than {read:,} events happened to it in that time: ask for fewer days"
+
+
+async def _durable(desk: Desk, last: int) -> None:
+    """Wait for what is to be read, but not for a full disk. Of then, all of it is durable."""
+    if desk.live:
+        desk.journal.log.hurry()
+        with trio.move_on_after(DURABLE_WAIT_S):
+            await desk.journal.head.beyond(last - 1)
+
+
+async def _begin(desk: Desk, since: datetime) -> int:
+    """The number of the last event before that."""
+    try:
+        return await desk.past.seq_at(since)
+    except NoSuchMoment:
+        return 0
+    except PastUnavailable as unavailable:
+        raise Refused("busy", str(unavailable)) from None
+
+
+async def _of_source(desk: Desk, wish: OfSource) -> tuple[whose.Known, str | None]:
+    """Its connection, and the stream where one is named. Raises Refused."""
+    try:
+        return await whose.one(desk, wish.tenant, wish.source), None
+    except Refused as refused:
+        provider, _, stream = wish.source.rpartition("/")
+        if refused.code != "not-found" or not provider:
+            raise
+    return await whose.one(desk, wish.tenant, provider), stream
+
+
+async def _scene(desk: Desk, wish: DriftQuery, subject: int, source: Source = came) -> _Scene:
+    world, now = desk.journal.world, desk.journal.clock.now()
+    known, rules = world.connections[subject], policy.of_connection(world, subject)
+    there = [*condition.names(known, world.providers[known.provider])]
+    if wish.stream is not None and wish.stream not in there:
+        raise Refused("not-found", _no_stream(wish.connection, wish.stream, there))
+    since = now - timedelta(days=wish.days)
+    return _Scene(
+        name=wish.connection,
+        subject=subject,
+        known=known,
+        seq=world.seq,
+        now=now,
+        since=since,
+        zone=rules.timezone,
+        rule=Rule(
+            threshold=rules.drift_threshold if wish.threshold is None else wish.threshold,
+            percent=rules.drift_percent if wish.percent is None else wish.percent,
+        ),
+        streams=[wish.stream] if wish.stream is not None else there,
+        came=await source(desk, subject, since),
+    )
+
+
+def _no_stream(connection: str, stream: str, there: Sequence[str]) -> str:
+    return f"{connection} has no stream {stream}; it has: {', '.join(there) or 'none'}"
+
+
+def _head(scene: _Scene) -> dict[str, Any]:
+    return {
+        "seq": scene.seq,
+        "now": scene.now,
+        "connection": scene.name,
+        "zone": scene.zone,
+        "since": scene.since,
+        "threshold": scene.rule.threshold,
+        "percent": scene.rule.percent,
+    }
+
+
+def _series(scene: _Scene, stream: str) -> tuple[Series, list[Capture]]:
+    captures = [each for each in scene.came.captures if each.stream == stream]
+    step = arrivals.step_of(captures, scene.now)
+    return arrivals.series(captures, scene.came.pauses, step, scene.zone, scene.now), captures
+
+
+async def _stream(scene: _Scene, stream: str) -> StreamDrift:
+    series, captures = _series(scene, stream)
+    judged = await _judged(series, scene.rule, RECENT)
+    return StreamDrift(
+        stream=stream,
+        step=series.step,
+        periods=len(series.points),
+        verdict=judged[-1] if judged else None,
+        freshness=freshness.of(captures, scene.now, scene.rule),
+        reshaped=[each for each in scene.came.reshaped if each.stream == stream][-RESHAPED_MAX:],
+    )
+
+
+async def _shape(desk: Desk, scene: _Scene, stream: str) -> Shape | None:
+    """How its fields have changed since then, as far as versions are kept."""
+    at = scene.known.streams.get(stream, NEW)
+    question = partial(
+        shapes.shape,
+        subject=scene.subject,
+        stream=stream,
+        provider=desk.vault.name(scene.known.provider),
+        since=await _begin(desk, scene.since),
+        to=at.version,
+    )
+    return await desk.storage.ask(question) if at.version else None
+
+
+async def _alarms(scene: _Scene, stream: str) -> StreamAlarms:
+    series, _ = _series(scene, stream)
+    most = HOURS_JUDGED_MAX if series.step is Step.HOUR else len(series.points)
+    found = await _judged(series, scene.rule, most)
+    alarms = [each for each in found if each.word in ALARMS]
+    judged = sum(bool(each.baseline) and each.word is not Word.IRREGULAR for each in found)
+    runs = sum(each.in_a_row == 1 for each in alarms)
+    length = judged * (arrivals.AN_HOUR if series.step is Step.HOUR else arrivals.A_DAY)
+    return StreamAlarms(
+        stream=stream,
+        step=series.step,
+        periods=len(series.points),
+        judged=judged,
+        alarms=alarms,
+        runs=runs,
+        a_month=runs * (A_MONTH / length) if judged else None,
+    )
+
+
+async def _judged(series: Series, rule: Rule, last: int) -> list[Verdict]:
+    """The last ones of `drift.verdicts`, each in a turn of its own."""
+    prepared, length = baseline.prepare(series), len(series.points)
+    found: list[Verdict] = []
+    for index in range(max(0, length - last), length):
+        drifts.follow(found, drifts.judge(prepared, index, rule))
+        await trio.lowlevel.checkpoint()
+    return found
+
+
+def _told(of: StreamDrift) -> SourceDrift:
+    verdict = of.verdict
+    return SourceDrift(
+        stream=of.stream,
+        period=of.step,
+        at=verdict.at if verdict else None,
+        drift_percentage=verdict.percent if verdict else None,
+        expected=verdict.expected if verdict else None,
+        actual=verdict.actual if verdict else None,
+        verdict=verdict.word if verdict else Word.NOT_ENOUGH,
+        since=verdict.since if verdict else None,
+        late=of.freshness.late if of.freshness else False,
+    )
