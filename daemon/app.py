@@ -21,6 +21,7 @@ from daemon import (
     replaying,
 )
 from daemon.actor import Actor
+from daemon.auditor import Auditor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
 from daemon.configuration import Configuration
@@ -105,6 +106,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     restorer: Restorer
     quarantine: Quarantine
     reading: Reading
+    auditor: Auditor
     providers: Mapping[int, Provider]
 
 
@@ -131,8 +133,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
-        limiter = Limiter(journal)
-        nursery.start_soon(limiter.run)
+        limiter = _limiter(journal, nursery)
         means = Means(
             journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
         )
@@ -143,7 +144,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         restorer = Restorer(
             journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
         )
-        scheduling = trio.CancelScope()
+        auditor, scheduling = _auditor(journal, nursery), trio.CancelScope()
         nursery.start_soon(_schedule, Scheduler(journal, supervisor), scheduling)
         yield Daemon(
             journal=journal,
@@ -159,13 +160,14 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             restorer=restorer,
             quarantine=quarantine,
             reading=_read_model(parts, journal, nursery),
+            auditor=auditor,
             providers=providers,
         )
         scheduling.cancel()
         await restorer.stop()
+        auditor.flush()
         await stop(journal, supervisor, postman, parts.configuration)
-        await parts.cache.flush()
-        await snapshotter.last(LAST_SNAPSHOT_S)
+        await _put_down(parts.cache, snapshotter)
         nursery.cancel_scope.cancel()
         narrator.end(journal, narrated)
 
@@ -206,6 +208,18 @@ def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quaranti
     nursery.start_soon(Sweeper(journal, storage).run)
     nursery.start_soon(Pruner(journal, storage).run)
     return Quarantine(journal, storage, nursery)
+
+
+def _limiter(journal: Journal, nursery: trio.Nursery) -> Limiter:
+    limiter = Limiter(journal)
+    nursery.start_soon(limiter.run)
+    return limiter
+
+
+def _auditor(journal: Journal, nursery: trio.Nursery) -> Auditor:
+    auditor = Auditor(journal)
+    nursery.start_soon(auditor.run)
+    return auditor
 
 
 def _gateway(
@@ -258,6 +272,12 @@ async def stop(
     recorded = journal.execute(commands.Stop(interrupted=interrupted))
     with trio.move_on_after(LAST_COMMIT_S):
         await journal.durable(recorded)
+
+
+async def _put_down(cache: Cache, snapshotter: Snapshotter) -> None:
+    """What the next life need not work out again."""
+    await cache.flush()
+    await snapshotter.last(LAST_SNAPSHOT_S)
 
 
 async def _schedule(scheduler: Scheduler, scope: trio.CancelScope) -> None:

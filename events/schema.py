@@ -20,6 +20,7 @@ anything else.
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from events.access import AccessEvent
 from events.accounts import (
     AuthorisationBegun,
     AuthorisationNeeded,
@@ -271,6 +272,7 @@ Event: TypeAlias = (
     | CallMade
     | CallerAllowanceTaken
     | OutboxEvent
+    | AccessEvent
     | RecordsCaptured
     | RecordsRefused
     | VersionEvent

@@ -30,6 +30,7 @@ PLACES = {
     "provider": "daemon.cli.provider:provider",
     "data": "daemon.cli.data:data",
     "log": "daemon.cli.log:log",
+    "audit": "daemon.cli.audit:audit",
     "replay": "daemon.cli.replay:replay",
     "diff": "daemon.cli.diff:diff",
     "snapshot": "daemon.cli.snapshot:snapshot",

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from daemon import guard_words
 from daemon.cli import (
+    access_words,
     account_words,
     ending_words,
     limit_words,
@@ -20,6 +21,7 @@ from daemon.cli import (
 from daemon.cli.causes import CAUSES, of_call
 from daemon.cli.membership_words import MembershipEvent
 from daemon.control.messages import EventView
+from events.access import AccessEvent
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -146,6 +148,8 @@ def sentence(view: EventView) -> str:
         return outbox_words.told(event, _who(event))
     if isinstance(event, VersionEvent | RestoreEvent):
         return version_words.told(event, _who(event))
+    if isinstance(event, AccessEvent):
+        return access_words.told(event, _who(event), view.names)
     if isinstance(event, MembershipEvent):
         return membership_words.told(event, _who(event))
     match event:

@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from daemon.commands.access import AccessCommand, NoteReads
 from daemon.commands.gateway import GatewayCommand, NoteCallMade
 from daemon.commands.grants import (
     Activate,
@@ -106,6 +107,7 @@ __all__ = [
     "AbandonRestore",
     "AbandonWrite",
     "AcceptHeld",
+    "AccessCommand",
     "Activate",
     "Advance",
     "Authorise",
@@ -147,6 +149,7 @@ __all__ = [
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
+    "NoteReads",
     "NoteSteps",
     "NoteVaultKey",
     "OfferDays",
@@ -201,4 +204,5 @@ Command: TypeAlias = (
     | RetirementCommand
     | RestoreCommand
     | QuarantineCommand
+    | AccessCommand
 )

@@ -69,11 +69,11 @@ async def moment(desk: Desk, at: str) -> Moment:
         if seq > head:
             raise Refused("not-found", f"there is no event {seq} yet; the last one is {head}")
         return Moment(seq=seq, now=_event(desk, seq).at)
-    instant = _instant(at)
-    if instant > now:
-        raise Refused("invalid", f"{_iso(instant)} is yet to come: it is {_iso(now)} now")
+    then = instant(at)
+    if then > now:
+        raise Refused("invalid", f"{_iso(then)} is yet to come: it is {_iso(now)} now")
     try:
-        return Moment(seq=await desk.past.seq_at(instant), now=instant)
+        return Moment(seq=await desk.past.seq_at(then), now=then)
     except NoSuchMoment as none:
         raise Refused("not-found", str(none)) from None
     except PastUnavailable as unavailable:
@@ -110,7 +110,7 @@ def no_name(name: str) -> str:
     )
 
 
-def _instant(at: str) -> datetime:
+def instant(at: str) -> datetime:
     try:
         found = datetime.fromisoformat(at)
     except ValueError:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from daemon.actor import Progress
 from daemon.app import Daemon
+from daemon.auditor import Auditor
 from daemon.authorisation import Authorisations
 from daemon.cache.cache import Cache
 from daemon.commands import DeclareProvider
@@ -33,6 +34,7 @@ from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
+from events.access import FleetRead
 from events.envelope import Recorded
 from events.policy import Settings
 from events.schema import (
@@ -92,6 +94,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     restorer: Restorer
     quarantine: Quarantine
     reading: Reading
+    auditor: Auditor
     providers: Mapping[int, Provider]
     places: Places
     version: str
@@ -126,6 +129,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             restorer=daemon.restorer,
             quarantine=daemon.quarantine,
             reading=daemon.reading,
+            auditor=daemon.auditor,
             providers=daemon.providers,
             places=places,
             version=version,
@@ -196,6 +200,8 @@ def _others(event: Event) -> list[int]:
             return [other]
         case ConnectionRelinked(provider=provider, before=before):
             return [provider, before]
+        case FleetRead(tenants=tuple() as tenants):
+            return [*tenants]
         case PassEnded(errors=errors):
             return [each.connection for each in errors]
         case _:

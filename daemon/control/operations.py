@@ -11,6 +11,7 @@ from daemon.control import account_messages as a
 from daemon.control import (
     accounts,
     act,
+    audit,
     breakers,
     cache,
     difference,
@@ -34,6 +35,7 @@ from daemon.control import (
     snapshots,
     versions,
 )
+from daemon.control import audit_messages as u
 from daemon.control import data_messages as d
 from daemon.control import explain_messages as e
 from daemon.control import gateway_messages as g
@@ -127,6 +129,7 @@ OPERATIONS = (
     _past("explain", e.ExplainQuery, e.Explanation, explain.explain),
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
+    _get("audit-reads", u.ReadsQuery, u.TenantReads, audit.reads),
     _get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),
     _post("snapshot-take", Role.OPERATOR, m.Nothing, snapshots.take, s.SnapshotTaken),
     _get("data", d.DataQuery, d.Data, records.data),

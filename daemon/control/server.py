@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from daemon.control import asof, openapi
+from daemon.control import asof, openapi, speaking
 from daemon.control.desk import Desk, Refused, seconds
 from daemon.control.http_server import BODY_BYTES_MAX
 from daemon.control.messages import Problem
@@ -77,12 +77,15 @@ def application(desk: Desk, role: Role) -> Starlette:
 
 
 def _operation(desk: Desk, role: Role, operation: Operation, places: trio.CapacityLimiter) -> Route:
+    speaks = speaking.BY_NAME[operation.name]
+
     async def respond(request: Request) -> Response:
         try:
             by = _caller(request, role, operation.role)
             async with _place(request, operation, places):
                 at = _at(request, operation)
                 wish = await _read(request, operation.takes, operation.bytes_max)
+                desk.auditor.note(by, operation.name, speaking.whom(desk, speaks, wish))
                 if at is None:
                     answer = await operation.call(desk, wish, by)
                 else:
@@ -107,10 +110,13 @@ def _operation(desk: Desk, role: Role, operation: Operation, places: trio.Capaci
 
 
 def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
+    speaks = speaking.BY_NAME[stream.name]
+
     async def respond(request: Request) -> Response:
         try:
-            _caller(request, role, stream.role)
+            by = _caller(request, role, stream.role)
             wish = await _read(request, stream.takes)
+            desk.auditor.note(by, stream.name, speaking.whom(desk, speaks, wish))
             items = await stream.open(desk, wish)
         except Refused as refused:
             return _refused(refused)

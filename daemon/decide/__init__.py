@@ -8,6 +8,7 @@ from typing import assert_never
 
 from daemon.commands import (
     AbandonRestore,
+    AccessCommand,
     Activate,
     Advance,
     Authorise,
@@ -70,6 +71,7 @@ from daemon.commands import (
     Testify,
 )
 from daemon.decide import (
+    access,
     breaker,
     calling,
     capturing,
@@ -125,6 +127,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return _of_restore(command, world, now)
     if isinstance(command, QuarantineCommand):
         return capturing.decide(command, world)
+    if isinstance(command, AccessCommand):
+        return access.note(command)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)

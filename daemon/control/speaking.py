@@ -1,0 +1,142 @@
+"""Of whom does an answer speak, by what was asked?"""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+
+from msgspec import Struct
+
+from daemon.control.desk import Desk
+from projections import outbox
+
+
+class Speaks(Enum):
+    """What each operation and stream declares of itself.
+
+    NOBODY: of the host, or of what holds for all. NAMED: of the tenant whom the request names (by
+    itself, by a connection or by a write), of all where it names none. NAMED_ALONE: where it names
+    none, it asks for what holds for all. EVERYBODY: of all tenants, whatever is asked.
+    """
+
+    NOBODY = auto()
+    NAMED = auto()
+    NAMED_ALONE = auto()
+    EVERYBODY = auto()
+
+
+BY_NAME: Mapping[str, Speaks] = {
+    **dict.fromkeys(
+        (
+            "log-stats",
+            "providers",
+            "provider-client",
+            "snapshots",
+            "snapshot-take",
+            "vault-rotate",
+        ),
+        Speaks.NOBODY,
+    ),
+    **dict.fromkeys(
+        ("breakers", "connections", "process-queue", "queue", "status"), Speaks.EVERYBODY
+    ),
+    **dict.fromkeys(
+        (
+            "breaker-close",
+            "breaker-open",
+            "breaker-reset",
+            "policy",
+            "policy-reset",
+            "policy-set",
+        ),
+        Speaks.NAMED_ALONE,
+    ),
+    **dict.fromkeys(
+        (
+            "add",
+            "analyze-sync-health",
+            "audit-reads",
+            "authorize-begin",
+            "authorize-finish",
+            "backfill",
+            "cache",
+            "cache-drop",
+            "calculate-connection-health-score",
+            "cancel",
+            "check-health",
+            "connection",
+            "data",
+            "data-diff",
+            "data-versions",
+            "diff",
+            "enqueue-sync-with-failover",
+            "execute-sync",
+            "explain",
+            "get-next-rotation-provider",
+            "get-sync-system-health",
+            "log",
+            "outbox",
+            "outbox-delivered",
+            "outbox-drop",
+            "outbox-retry",
+            "outbox-write",
+            "pause",
+            "quarantine",
+            "quarantine-accept",
+            "quarantine-drop",
+            "quarantine-version",
+            "relink",
+            "remove",
+            "replay",
+            "request",
+            "resume",
+            "retry",
+            "rollback",
+            "rollback-preview",
+            "rollback-targets",
+            "schedule",
+            "schedule-next-rotation",
+            "schedule-rotation",
+            "sync",
+            "sync-all",
+            "tail",
+            "watch",
+        ),
+        Speaks.NAMED,
+    ),
+}
+"""Of every operation and stream; what is not here cannot be served."""
+
+ALL: frozenset[int] | None = None
+NONE = frozenset[int]()
+
+
+def whom(desk: Desk, speaks: Speaks, wish: Struct) -> frozenset[int] | None:
+    """The tenants of whom the answer will speak, None for all; none of one who is not there."""
+    match speaks:
+        case Speaks.NOBODY:
+            return NONE
+        case Speaks.EVERYBODY:
+            return ALL
+        case _:
+            pass
+    if names_nobody(wish):
+        return ALL if speaks is Speaks.NAMED else NONE
+    tenant = _tenant(desk, wish)
+    return NONE if tenant is None else frozenset({tenant})
+
+
+def names_nobody(wish: Struct) -> bool:
+    return all(getattr(wish, each, None) is None for each in ("connection", "tenant", "write"))
+
+
+def _tenant(desk: Desk, wish: Struct) -> int | None:
+    world, vault = desk.journal.world, desk.vault
+    subject: int | None
+    if (name := getattr(wish, "connection", None)) is not None:
+        subject = vault.subject("connection", name)
+    elif (number := getattr(wish, "write", None)) is not None:
+        subject = outbox.whose(world.outboxes, number)
+    else:
+        tenant = vault.subject("tenant", getattr(wish, "tenant", ""))
+        return tenant if tenant in world.tenants else None
+    known = world.connections.get(subject) if subject else None
+    return known.tenant if known else None
