@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from daemon import (
     apply,
     commands,
+    details,
     narrator,
     prefix_check,
     reconciling,
@@ -207,6 +208,7 @@ def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quaranti
     """Who clears away what the data store need not keep, and who settles what it holds."""
     nursery.start_soon(Sweeper(journal, storage).run)
     nursery.start_soon(Pruner(journal, storage).run)
+    nursery.start_soon(details.forget_unmonitored, journal, storage)
     return Quarantine(journal, storage, nursery)
 
 

@@ -16,7 +16,14 @@ from msgspec import Meta, Struct
 from daemon import policy_file, provider_file, strict_toml
 from daemon.auth_file import OAuth2
 from daemon.duration import Duration, duration
-from daemon.host_settings import CacheSettings, CrashSettings, FilePath, OurClient, TokenSettings
+from daemon.host_settings import (
+    CacheSettings,
+    CrashSettings,
+    FilePath,
+    MonitoringSettings,
+    OurClient,
+    TokenSettings,
+)
 from daemon.policy_file import PolicyTable, PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.store import views
@@ -57,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     crash: CrashSettings = CrashSettings()
     tokens: TokenSettings = TokenSettings()
     cache: CacheSettings = CacheSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     policy: PolicyTables = PolicyTables()
     providers: dict[str, OurClient] = {}
     connections: dict[str, Declared] = {}

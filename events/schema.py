@@ -35,6 +35,7 @@ from events.accounts import (
     TokenRefreshed,
 )
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
+from events.consent import ConsentEvent
 from events.fact import Fact
 from events.gateway import CallerAllowanceTaken, CallMade
 from events.limits import (
@@ -273,6 +274,7 @@ Event: TypeAlias = (
     | CallerAllowanceTaken
     | OutboxEvent
     | AccessEvent
+    | ConsentEvent
     | RecordsCaptured
     | RecordsRefused
     | VersionEvent

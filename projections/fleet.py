@@ -5,6 +5,7 @@ from datetime import timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.consent import Believed, MonitoringSet
 from events.envelope import Recorded
 from events.limits import StepsSummed
 from events.schema import (
@@ -56,7 +57,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
 
     `policy_in` is the number of the event that said what the configuration says, or 0. `alive` is
     the number of DaemonStarted, or 0; `vault_key` is the version that seals; `ahead` is
-    by how much steps have put the wall clock ahead of the steady time.
+    by how much steps have put the wall clock ahead of the steady time. `consent` is what is
+    believed of tenants who said nothing of detailed monitoring.
     """
 
     policy: PolicySet = DEFAULT_POLICY
@@ -71,6 +73,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     passes: tuple[Tally, ...] = ()
     ahead: timedelta = timedelta()
     restoring: frozenset[int] = frozenset()
+    consent: Believed = Believed.ASSUMED
 
 
 def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -127,6 +130,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():
             return replace(fleet, connections=fleet.connections - 1)
+        case MonitoringSet(consent=consent):
+            return replace(fleet, consent=consent)
         case PolicySet() as policy:
             return replace(fleet, policy=policy, policy_in=recorded.seq)
         case DaemonStarted():

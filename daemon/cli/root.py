@@ -30,6 +30,7 @@ PLACES = {
     "provider": "daemon.cli.provider:provider",
     "data": "daemon.cli.data:data",
     "log": "daemon.cli.log:log",
+    "consent": "daemon.cli.consent:consent",
     "audit": "daemon.cli.audit:audit",
     "replay": "daemon.cli.replay:replay",
     "diff": "daemon.cli.diff:diff",

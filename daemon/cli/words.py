@@ -8,6 +8,7 @@ from daemon import guard_words
 from daemon.cli import (
     access_words,
     account_words,
+    consent_words,
     ending_words,
     limit_words,
     membership_words,
@@ -22,6 +23,7 @@ from daemon.cli.causes import CAUSES, of_call
 from daemon.cli.membership_words import MembershipEvent
 from daemon.control.messages import EventView
 from events.access import AccessEvent
+from events.consent import ConsentEvent
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -150,6 +152,8 @@ def sentence(view: EventView) -> str:
         return version_words.told(event, _who(event))
     if isinstance(event, AccessEvent):
         return access_words.told(event, _who(event), view.names)
+    if isinstance(event, ConsentEvent):
+        return consent_words.told(event, _who(event))
     if isinstance(event, MembershipEvent):
         return membership_words.told(event, _who(event))
     match event:

@@ -3,6 +3,12 @@
 from typing import TypeAlias
 
 from daemon.commands.access import AccessCommand, NoteReads
+from daemon.commands.consent import (
+    ConsentCommand,
+    GrantConsent,
+    SetMonitoring,
+    WithdrawConsent,
+)
 from daemon.commands.gateway import GatewayCommand, NoteCallMade
 from daemon.commands.grants import (
     Activate,
@@ -122,6 +128,7 @@ __all__ = [
     "CloseBreaker",
     "Command",
     "Connect",
+    "ConsentCommand",
     "Crash",
     "DayCount",
     "DeclareProvider",
@@ -136,6 +143,7 @@ __all__ = [
     "FinishRollback",
     "GatewayCommand",
     "GrantCommand",
+    "GrantConsent",
     "HostCommand",
     "Interrupt",
     "Introspection",
@@ -180,6 +188,7 @@ __all__ = [
     "RetryWrite",
     "Review",
     "SetClient",
+    "SetMonitoring",
     "SetPolicy",
     "SetSettings",
     "Settle",
@@ -190,6 +199,7 @@ __all__ = [
     "SyncCommand",
     "TakeAllowance",
     "Testify",
+    "WithdrawConsent",
 ]
 
 Command: TypeAlias = (
@@ -205,4 +215,5 @@ Command: TypeAlias = (
     | RestoreCommand
     | QuarantineCommand
     | AccessCommand
+    | ConsentCommand
 )

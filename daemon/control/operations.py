@@ -14,6 +14,7 @@ from daemon.control import (
     audit,
     breakers,
     cache,
+    consent,
     difference,
     explain,
     gateway,
@@ -36,6 +37,7 @@ from daemon.control import (
     versions,
 )
 from daemon.control import audit_messages as u
+from daemon.control import consent_messages as c
 from daemon.control import data_messages as d
 from daemon.control import explain_messages as e
 from daemon.control import gateway_messages as g
@@ -130,6 +132,9 @@ OPERATIONS = (
     _get("log", m.LogQuery, m.Events, look.log),
     _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     _get("audit-reads", u.ReadsQuery, u.TenantReads, audit.reads),
+    _past("consent", c.ConsentOf, c.ConsentAnswer, consent.show),
+    _post("consent-grant", Role.ADMIN, c.ConsentWish, consent.grant),
+    _post("consent-withdraw", Role.ADMIN, c.ConsentWish, consent.withdraw),
     _get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),
     _post("snapshot-take", Role.OPERATOR, m.Nothing, snapshots.take, s.SnapshotTaken),
     _get("data", d.DataQuery, d.Data, records.data),

@@ -21,6 +21,7 @@ from daemon.commands import (
     CloseBreaker,
     Command,
     Connect,
+    ConsentCommand,
     Crash,
     DeclareProvider,
     DeclareSettings,
@@ -75,6 +76,7 @@ from daemon.decide import (
     breaker,
     calling,
     capturing,
+    consent,
     days,
     doubt,
     host,
@@ -129,6 +131,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return capturing.decide(command, world)
     if isinstance(command, AccessCommand):
         return access.note(command)
+    if isinstance(command, ConsentCommand):
+        return consent.decide(command, world)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)
