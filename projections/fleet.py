@@ -86,11 +86,8 @@ def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
     match recorded.event:
         case SyncStarted(kind=Kind.RETRY):
-            return replace(
-                fleet,
-                running=fleet.running | {recorded.subject},
-                retrying=fleet.retrying | {recorded.subject},
-            )
+            one = {recorded.subject}
+            return replace(fleet, running=fleet.running | one, retrying=fleet.retrying | one)
         case SyncStarted() | RefreshIntended(sync=None):
             return replace(fleet, running=fleet.running | {recorded.subject})
         case SyncSucceeded():
