@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from daemon import policy_file, provider_file, strict_toml
+from daemon import access, policy_file, provider_file, strict_toml
+from daemon.access import AccessSettings
 from daemon.auth_file import OAuth2
 from daemon.duration import Duration, duration
 from daemon.host_settings import (
@@ -66,6 +67,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache: CacheSettings = CacheSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     policy: PolicyTables = PolicyTables()
+    access: AccessSettings = AccessSettings()
     providers: dict[str, OurClient] = {}
     connections: dict[str, Declared] = {}
 
@@ -77,6 +79,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     providers: Mapping[str, ProviderFile]
     files: tuple[Path, ...]
     own: frozenset[str] = frozenset()
+    rules: access.Rules = access.Rules()
 
 
 def load(path: Path) -> Configuration:
@@ -109,6 +112,7 @@ def load(path: Path) -> Configuration:
         providers=providers,
         files=(*files, *provider_files),
         own=frozenset(theirs),
+        rules=access.rules(settings.access, path),
     )
 
 

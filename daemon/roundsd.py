@@ -155,7 +155,9 @@ async def _serve(found: Places, settings: Configuration) -> None:
     async with AsyncExitStack() as stack:
         ways = await _connect(settings, state, stack)
         parts = _open(found, settings, ways, stack)
-        listener = trio.SocketListener(trio.socket.from_stdlib_socket(host_lock.listen(socket)))
+        listener = trio.SocketListener(
+            trio.socket.from_stdlib_socket(host_lock.listen(socket, shared=bool(settings.rules)))
+        )
         stack.callback(socket.unlink, missing_ok=True)
         await _run(parts, found, listener)
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from msgspec import Struct
 
+from daemon.control import narrowed
 from daemon.control.desk import PASTS_WAITING_MAX, Desk, Refused
 from daemon.past import NoSuchMoment, PastJournal, PastLog, PastUnavailable, Standing
 from events.envelope import Recorded
@@ -91,7 +92,8 @@ async def world(desk: Desk, seq: int) -> World:
 def desk_of(desk: Desk, known: World, now: datetime) -> Desk:
     """The desk as it was with that World, at that time."""
     log = PastLog(desk.journal.log, known.seq)
-    return desk.as_of(PastJournal(log, known, Standing(now)))
+    there = known if desk.sees is None else narrowed.world(known, desk.sees)
+    return desk.as_of(PastJournal(log, there, Standing(now)))
 
 
 def refuse(name: str, others: Sequence[str]) -> NoReturn:

@@ -18,12 +18,13 @@ PAGES_MAX = 50  # read for one answer: the rest is asked for with another questi
 async def reads(desk: Desk, query: ReadsQuery, by: Caller) -> TenantReads:
     """The reads of one tenant, of all tenants together among them, or those of everybody."""
     tenant = None if query.tenant is None else _tenant(desk, query.tenant)
-    whose = (None,) if tenant is None else (tenant, FLEET)
+    whose = _whose(desk, tenant)
+    wanted = desk.sees if tenant is None else frozenset({tenant})
     after, head = await _first(desk, query), desk.journal.head.seq
     found: list[Recorded] = []
     for _ in range(PAGES_MAX):
         page, after = _page(desk, whose, after, head)
-        found += [each for each in page if _is_of(each, tenant)]
+        found += [each for each in page if _is_of(each, wanted)]
         if after >= head or len(found) >= query.limit:
             break
         await trio.lowlevel.checkpoint()
@@ -35,6 +36,13 @@ async def reads(desk: Desk, query: ReadsQuery, by: Caller) -> TenantReads:
         reads=[_view(desk, each) for each in shown],
         after=None if after >= head else after,
     )
+
+
+def _whose(desk: Desk, tenant: int | None) -> tuple[int | None, ...]:
+    """Whose events to look through."""
+    if tenant is not None:
+        return (tenant, FLEET)
+    return (None,) if desk.sees is None else (*desk.sees, FLEET)
 
 
 def _tenant(desk: Desk, name: str) -> int:
@@ -70,12 +78,12 @@ def _page(
     return sorted(found, key=lambda each: each.seq), reached
 
 
-def _is_of(recorded: Recorded, tenant: int | None) -> bool:
+def _is_of(recorded: Recorded, wanted: frozenset[int] | None) -> bool:
     match recorded.event:
         case TenantRead():
             return True
         case FleetRead(tenants=tenants):
-            return tenant is None or tenants is None or tenant in tenants
+            return wanted is None or tenants is None or not wanted.isdisjoint(tenants)
         case _:
             return False
 
@@ -84,6 +92,8 @@ def _view(desk: Desk, recorded: Recorded) -> ReadView:
     event = recorded.event
     assert isinstance(event, TenantRead | FleetRead), "it was just looked at"
     several = event.tenants if isinstance(event, FleetRead) else (recorded.subject,)
+    if several is not None and desk.sees is not None:
+        several = tuple(each for each in several if each in desk.sees)
     return ReadView(
         event=recorded.seq,
         at=recorded.at,

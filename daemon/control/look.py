@@ -7,7 +7,7 @@ from datetime import datetime
 import trio
 from msgspec import structs
 
-from daemon.control import ending, outbox, views, whose
+from daemon.control import ending, narrowed, outbox, views, whose
 from daemon.control.desk import Desk
 from daemon.control.messages import (
     ConnectionAnswer,
@@ -31,6 +31,7 @@ from events.schema import DaemonStarted, DaemonStopped
 from events.subscription import Subscription
 from events.terms import Caller
 from projections import policy
+from projections.connection import Connection
 from projections.grant import Phase
 from projections.world import World
 
@@ -55,6 +56,7 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         if start is None or start > now:
             late += _is_late(world, subject, now)
     live, began = [each for _, each in known], _event(desk, world.fleet.alive)
+    succeeded, failed = _totals(desk, live)
     ended = None if desk.live else _event(desk, seq)
     return Status(
         seq=seq,
@@ -69,8 +71,8 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         due=sum(start <= now for start in starts),
         paused=sum(each.paused for each in live),
         failing=sum(each.health.consecutive_failures > 0 for each in live),
-        succeeded=world.fleet.succeeded,
-        failed=world.fleet.failed,
+        succeeded=succeeded,
+        failed=failed,
         next_start=min((start for start in starts if start > now), default=None),
         trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
         unauthorised=sum(each.grant.phase is Phase.NEEDED for each in live),
@@ -78,6 +80,14 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         writes=outbox.counted_all(desk),
         retiring=ending.all_(desk),
     )
+
+
+def _totals(desk: Desk, seen: list[Connection]) -> tuple[int, int]:
+    """How many syncs succeeded and failed, of those who may be seen where that is not all."""
+    fleet, own = desk.journal.world.fleet, [each.health for each in seen]
+    if desk.sees is None:
+        return fleet.succeeded, fleet.failed
+    return sum(each.successful for each in own), sum(each.total - each.successful for each in own)
 
 
 def _is_late(world: World, subject: int, now: datetime) -> bool:
@@ -126,7 +136,9 @@ async def connection(desk: Desk, query: ConnectionName, by: Caller) -> Connectio
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
     subject = desk.find(query.connection)[0] if query.connection else None
     limit = max(1, min(query.limit, READ_EVENTS))
-    if query.after is not None:
+    if desk.sees is not None and subject is None:
+        found = narrowed.events(desk, query.after, limit)
+    elif query.after is not None:
         found = desk.journal.log.read(query.after, subject=subject, limit=limit)
     else:
         found = desk.journal.log.last(subject=subject, limit=limit)
@@ -155,7 +167,8 @@ async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
 async def _tail(desk: Desk, subscription: Subscription) -> AsyncIterator[EventView]:
     async for batch in subscription:
         for recorded in batch:
-            yield desk.view(recorded)
+            if narrowed.is_seen(desk, recorded.subject):
+                yield desk.view(recorded)
 
 
 async def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from msgspec import Struct
 
-from daemon.control.desk import Desk
+from daemon.control.desk import Desk, Refused
 from projections import outbox
 
 
@@ -108,7 +108,24 @@ BY_NAME: Mapping[str, Speaks] = {
 }
 """Of every operation and stream; what is not here cannot be served."""
 
-ALL: frozenset[int] | None = None
+OF_ALL = frozenset(
+    {
+        "log-stats",
+        "process-queue",
+        "provider-client",
+        "snapshot-take",
+        "snapshots",
+        "sync-all",
+        "vault-rotate",
+    }
+)
+"""What is done with all tenants at once, or with what all share: not for who may see some alone."""
+
+OF_ALL_UNNAMED = frozenset({"diff", "policy-reset", "policy-set", "replay"}) | frozenset(
+    {"breaker-close", "breaker-open", "breaker-reset"}
+)
+"""The same, where whom it is about is not named."""
+
 NONE = frozenset[int]()
 
 
@@ -118,13 +135,27 @@ def whom(desk: Desk, speaks: Speaks, wish: Struct) -> frozenset[int] | None:
         case Speaks.NOBODY:
             return NONE
         case Speaks.EVERYBODY:
-            return ALL
+            return desk.sees
         case _:
             pass
     if names_nobody(wish):
-        return ALL if speaks is Speaks.NAMED else NONE
+        return desk.sees if speaks is Speaks.NAMED else NONE
     tenant = _tenant(desk, wish)
     return NONE if tenant is None else frozenset({tenant})
+
+
+def check(desk: Desk, name: str, wish: Struct) -> None:
+    """Raise Refused where that is not for somebody who may see some tenants alone."""
+    if desk.sees is None:
+        return
+    if name in OF_ALL:
+        raise Refused("not-allowed", f"{name} concerns all tenants, and you may see some alone")
+    if name in OF_ALL_UNNAMED and names_nobody(wish):
+        raise Refused(
+            "not-allowed",
+            f"{name} without a connection or tenant concerns all, and you may see some alone: "
+            "name one",
+        )
 
 
 def names_nobody(wish: Struct) -> bool:
