@@ -74,6 +74,7 @@ BY_NAME: Mapping[str, Speaks] = {
             "execute-sync",
             "explain",
             "get-next-rotation-provider",
+            "get-sync-health-history",
             "get-sync-system-health",
             "log",
             "outbox",
@@ -121,8 +122,17 @@ OF_ALL = frozenset(
 )
 """What is done with all tenants at once, or with what all share: not for who may see some alone."""
 
-OF_ALL_UNNAMED = frozenset({"diff", "policy-reset", "policy-set", "replay"}) | frozenset(
-    {"breaker-close", "breaker-open", "breaker-reset"}
+OF_ALL_UNNAMED = frozenset(
+    {
+        "breaker-close",
+        "breaker-open",
+        "breaker-reset",
+        "diff",
+        "get-sync-health-history",
+        "policy-reset",
+        "policy-set",
+        "replay",
+    }
 )
 """The same, where whom it is about is not named."""
 
