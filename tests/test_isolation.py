@@ -14,10 +14,11 @@ from daemon.access import AccessRule
 from daemon.control import narrowed
 from daemon.control.operations import OPERATIONS, STREAMS, Role
 from daemon.control.server import application
-from daemon.exchange import Response
+from daemon.exchange import CallLost, Response
 from daemon.provider_file import ProviderFile
 from daemon.stream_file import Stream
 from events.access import TenantRead
+from events.terms import FailureClass
 from tests.fakes.in_process import InProcess, play
 
 pytestmark = [pytest.mark.requirement("D7"), pytest.mark.requirement("A16")]
@@ -49,6 +50,9 @@ NONE_THERE = {"outbox-write", "quarantine-version"}
 """Reads of what the guest's own tenant has none of."""
 
 
+WRITE = {"method": "POST", "path": "/canary-steps"}
+
+
 class Two(InProcess):
     """Two tenants, the second of whom the guest may not see."""
 
@@ -64,6 +68,8 @@ class Two(InProcess):
         )
 
     async def send(self, request):
+        if request.method == "POST":
+            raise CallLost(FailureClass.NETWORK, "it cannot be reached", sent=False)
         body = b'[{"id": 1, "word": "%s"}]' % self.word.encode()
         return Response(status=200, headers={}, body=body, duration_ms=1)
 
@@ -89,7 +95,7 @@ class Two(InProcess):
             yield client
 
     async def add_the_other(self, daemon):
-        """It has records, a breaker that is open, settings of its own, and is paused."""
+        """It has records, a write that waits, settings, an open breaker, and is paused."""
         self.vault.reserve(IDS)
         self.word = SECRET
         async with self.asking(daemon, uid=0) as root:
@@ -97,9 +103,10 @@ class Two(InProcess):
                 ("add", {"connection": CANARY}),
                 ("policy-set", {"tenant": "canarycorp", "settings": {"interval": "77m"}}),
                 ("policy-set", {"connection": CANARY, "settings": {"interval": "78m"}}),
+                ("request", {"connection": CANARY, "body": SECRET} | WRITE),
                 ("breaker-open", {"connection": CANARY}),
             ):
-                assert (await root.post(f"/v1/{name}", json=wish)).status_code == 200, name
+                assert (await root.post(f"/v1/{name}", json=wish)).is_success, name
                 await trio.sleep(5)
             await root.post("/v1/pause", json={"connection": CANARY})
         self.word = "plain"
@@ -215,6 +222,24 @@ def test_counts_and_totals_are_of_what_is_seen():
                 assert health["connections"] == connections
                 found = (await client.get("/v1/connections")).json()["connections"]
                 assert len(found) == connections
+
+    scene(act)
+
+
+def test_a_write_of_another_tenant_is_not_there():
+    async def act(two, daemon):
+        ((write,),) = daemon.journal.world.outboxes.values()
+        async with two.asking(daemon) as guest, two.asking(daemon, uid=0) as root:
+            assert (await root.get("/v1/outbox")).json()["writes"]
+            assert (await guest.get("/v1/outbox")).json()["writes"] == []
+            assert (await guest.get("/v1/status")).json()["writes"] is None
+            for number in (write.number, write.number + 1):
+                shown = await guest.get("/v1/outbox-write", params={"write": number})
+                words = f"no write {number} waits"
+                assert (shown.status_code, words in shown.text) == (404, True)
+                dropped = await guest.post("/v1/outbox-drop", json={"write": number})
+                assert (dropped.status_code, words in dropped.text) == (404, True)
+        assert daemon.journal.world.outboxes
 
     scene(act)
 
