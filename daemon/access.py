@@ -18,10 +18,9 @@ from daemon.strict_toml import ConfigurationError
 
 TENANTS_MAX = 1000  # in one rule; whoever needs more sees all
 ALL = "*"
-ROLES = ("viewer", "operator", "admin")
-"""Each may do what the ones before it may."""
-
 RoleName = Literal["viewer", "operator", "admin"]
+ROLES: tuple[RoleName, ...] = ("viewer", "operator", "admin")
+"""Each may do what the ones before it may."""
 
 
 class AccessRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +75,7 @@ def rules(settings: AccessSettings, path: Path) -> Rules:
 
 def _together(found: Collection[AccessRule]) -> Admitted:
     names = frozenset(name for rule in found for name in rule.tenants)
-    role = min((rule.role for rule in found), key=ROLES.index)
+    role: RoleName = min((rule.role for rule in found), key=ROLES.index)
     return Admitted(tenants=None if ALL in names else names, role=role)
 
 
