@@ -75,7 +75,8 @@ def rules(settings: AccessSettings, path: Path) -> Rules:
 
 def _together(found: Collection[AccessRule]) -> Admitted:
     names = frozenset(name for rule in found for name in rule.tenants)
-    role: RoleName = min((rule.role for rule in found), key=ROLES.index)
+    given = {rule.role for rule in found}
+    role = next(each for each in ROLES if each in given)
     return Admitted(tenants=None if ALL in names else names, role=role)
 
 
