@@ -41,7 +41,7 @@ class Admitted(Struct, frozen=True, kw_only=True):
     """`tenants` are names; None is all."""
 
     tenants: frozenset[str] | None
-    role: RoleName
+    role: str
 
 
 class Rules(Struct, frozen=True, kw_only=True):
