@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from daemon import (
     apply,
     commands,
+    details,
     narrator,
     prefix_check,
     reconciling,
@@ -22,6 +23,7 @@ from daemon import (
     sources,
 )
 from daemon.actor import Actor
+from daemon.auditor import Auditor
 from daemon.cache.cache import Cache
 from daemon.clock import Clock
 from daemon.configuration import Configuration
@@ -106,6 +108,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     past: Past
     restorer: Restorer
     quarantine: Quarantine
+    auditor: Auditor
     reading: Reading
     providers: Mapping[int, Provider]
 
@@ -133,8 +136,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
-        limiter = Limiter(journal)
-        nursery.start_soon(limiter.run)
+        limiter = _limiter(journal, nursery)
         means = Means(
             journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
         )
@@ -145,7 +147,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         restorer = Restorer(
             journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
         )
-        scheduling = trio.CancelScope()
+        auditor, scheduling = _auditor(journal, nursery), trio.CancelScope()
         nursery.start_soon(_work, Scheduler(journal, supervisor), Watchman(journal), scheduling)
         yield Daemon(
             journal=journal,
@@ -160,14 +162,15 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             past=past,
             restorer=restorer,
             quarantine=quarantine,
+            auditor=auditor,
             reading=_read_model(parts, journal, nursery),
             providers=providers,
         )
         scheduling.cancel()
         await restorer.stop()
+        auditor.flush()
         await stop(journal, supervisor, postman, parts.configuration)
-        await parts.cache.flush()
-        await snapshotter.last(LAST_SNAPSHOT_S)
+        await _put_down(parts.cache, snapshotter)
         nursery.cancel_scope.cancel()
         narrator.end(journal, narrated)
 
@@ -208,7 +211,20 @@ def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quaranti
     """Who clears away what the data store need not keep, and who settles what it holds."""
     nursery.start_soon(Sweeper(journal, storage).run)
     nursery.start_soon(Pruner(journal, storage).run)
+    nursery.start_soon(details.forget_unmonitored, journal, storage)
     return Quarantine(journal, storage, nursery)
+
+
+def _limiter(journal: Journal, nursery: trio.Nursery) -> Limiter:
+    limiter = Limiter(journal)
+    nursery.start_soon(limiter.run)
+    return limiter
+
+
+def _auditor(journal: Journal, nursery: trio.Nursery) -> Auditor:
+    auditor = Auditor(journal)
+    nursery.start_soon(auditor.run)
+    return auditor
 
 
 def _gateway(
@@ -261,6 +277,12 @@ async def stop(
     recorded = journal.execute(commands.Stop(interrupted=interrupted))
     with trio.move_on_after(LAST_COMMIT_S):
         await journal.durable(recorded)
+
+
+async def _put_down(cache: Cache, snapshotter: Snapshotter) -> None:
+    """What the next life need not work out again."""
+    await cache.flush()
+    await snapshotter.last(LAST_SNAPSHOT_S)
 
 
 async def _work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:

@@ -28,6 +28,7 @@ from daemon.secret import Secret
 from daemon.store.storage import Storage
 from daemon.strict_toml import ConfigurationError
 from daemon.vault import Vault
+from events.consent import Believed
 from events.envelope import Recorded
 from events.policy import Settings
 from events.schema import FLEET
@@ -35,6 +36,8 @@ from events.schema import FLEET
 
 def settings(journal: Journal, configuration: Configuration) -> None:
     journal.execute(commands.SetPolicy(policy=policy(configuration.settings)))
+    consent = Believed(configuration.settings.monitoring.consent)
+    journal.execute(commands.SetMonitoring(consent=consent))
 
 
 def policies(journal: Journal, vault: Vault, configuration: Configuration) -> None:

@@ -31,7 +31,7 @@ from daemon.stream_file import Stream, Window
 from events.schema import RecordsCaptured, RecordsRefused
 from events.terms import RunOptions, StreamFailure
 from events.versions import RecordsQuarantined
-from projections import policy, run, streams
+from projections import consent, policy, run, streams
 
 
 class Progress(Struct, kw_only=True):
@@ -132,6 +132,7 @@ class Capturer:
             if not days:
                 await self._storage.drop(draft)
                 return
+        draft.profiled = consent.of_connection(self._journal.world, source.subject)
         found = await self._storage.compare(draft, cursor, types or None)
         evidence = Evidence(declared=declared, fields=found.fields, days=days, whole=start.whole)
         await self._offer(source, name, draft, found, result, pages=pages, evidence=evidence)

@@ -13,10 +13,18 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from daemon import policy_file, provider_file, source_file, strict_toml
+from daemon import access, policy_file, provider_file, source_file, strict_toml
+from daemon.access import AccessSettings
 from daemon.auth_file import OAuth2
 from daemon.duration import Duration, duration
-from daemon.host_settings import CacheSettings, CrashSettings, FilePath, OurClient, TokenSettings
+from daemon.host_settings import (
+    CacheSettings,
+    CrashSettings,
+    FilePath,
+    MonitoringSettings,
+    OurClient,
+    TokenSettings,
+)
 from daemon.policy_file import PolicyTable, PolicyTables
 from daemon.provider_file import ProviderFile
 from daemon.source_file import IngestSettings, SourceTable
@@ -58,7 +66,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     crash: CrashSettings = CrashSettings()
     tokens: TokenSettings = TokenSettings()
     cache: CacheSettings = CacheSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     policy: PolicyTables = PolicyTables()
+    access: AccessSettings = AccessSettings()
     providers: dict[str, OurClient] = {}
     connections: dict[str, Declared] = {}
     sources: dict[str, SourceTable] = {}
@@ -72,6 +82,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     providers: Mapping[str, ProviderFile]
     files: tuple[Path, ...]
     own: frozenset[str] = frozenset()
+    rules: access.Rules = access.Rules()
 
 
 def load(path: Path) -> Configuration:
@@ -106,6 +117,7 @@ def load(path: Path) -> Configuration:
         providers=providers,
         files=(*files, *provider_files),
         own=frozenset(theirs),
+        rules=access.rules(settings.access, path),
     )
 
 

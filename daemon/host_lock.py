@@ -37,8 +37,10 @@ def lock(state: Path) -> int:
     return fd
 
 
-def listen(path: Path) -> socket.socket:
+def listen(path: Path, *, shared: bool = False) -> socket.socket:
     """Listen on a Unix socket that only this user can reach. Raises InUse, ConfigurationError.
+
+    A `shared` one others reach too, who may enter its directory: who may ask what, its server says.
 
     A file that nobody answers at was left by a process that died, and is replaced.
     """
@@ -57,7 +59,7 @@ def listen(path: Path) -> socket.socket:
     if path.exists():
         _replace(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
+    before = os.umask(0o111 if shared else 0o177)
     try:
         listener.bind(os.fspath(path))
     except OSError as error:

@@ -1,6 +1,6 @@
 """Which settings of the host may stand in the configuration, beside connections and policy?"""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -26,6 +26,12 @@ class CacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How much of the answers to programs' calls is kept; with 0 nothing is."""
 
     bytes_max: Annotated[int, Meta(ge=0, le=2**40)] = 256 * 1024**2
+
+
+class MonitoringSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether tenants who said nothing consent to more than syncing goes by."""
+
+    consent: Literal["assumed", "required"] = "assumed"
 
 
 class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

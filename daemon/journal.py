@@ -18,6 +18,7 @@ import trio
 from daemon.clock import Clock
 from daemon.commands import Command
 from daemon.decide import decide
+from events.access import FleetRead, TenantRead
 from events.codec import encode
 from events.envelope import Recorded
 from events.gateway import CallMade
@@ -31,7 +32,7 @@ ROOM_EVENTS = 8192  # unwritten events past which no new work begins: two of the
 
 log = structlog.get_logger()
 
-LINGERS = frozenset({CallMade})
+LINGERS = frozenset({CallMade, TenantRead, FleetRead})
 """What nobody waits for, and no later life goes by: it need not have a commit of its own."""
 
 Observer = Callable[[Recorded], None]

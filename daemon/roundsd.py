@@ -29,7 +29,7 @@ from daemon.clock import SystemClock
 from daemon.configuration import Configuration
 from daemon.control.desk import Desk
 from daemon.control.http_server import serve
-from daemon.control.operations import Role
+from daemon.control.operation import Role
 from daemon.control.server import application
 from daemon.duration import duration
 from daemon.host_lock import InUse
@@ -156,7 +156,9 @@ async def _serve(found: Places, settings: Configuration) -> None:
     async with AsyncExitStack() as stack:
         ways = await _connect(settings, state, stack)
         parts = _open(found, settings, ways, stack)
-        listener = trio.SocketListener(trio.socket.from_stdlib_socket(host_lock.listen(socket)))
+        listener = trio.SocketListener(
+            trio.socket.from_stdlib_socket(host_lock.listen(socket, shared=bool(settings.rules)))
+        )
         stack.callback(socket.unlink, missing_ok=True)
         await _run(parts, found, listener)
 

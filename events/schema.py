@@ -22,6 +22,7 @@ never used for anything else.
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from events.access import AccessEvent
 from events.accounts import (
     AuthorisationBegun,
     AuthorisationNeeded,
@@ -36,6 +37,7 @@ from events.accounts import (
     TokenRefreshed,
 )
 from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerProbed, BreakerReset
+from events.consent import ConsentEvent
 from events.fact import Fact
 from events.gateway import CallerAllowanceTaken, CallMade
 from events.issues import IssueEvent
@@ -277,6 +279,8 @@ Event: TypeAlias = (
     | OutboxEvent
     | SourceEvent
     | IssueEvent
+    | AccessEvent
+    | ConsentEvent
     | RecordsCaptured
     | RecordsRefused
     | VersionEvent

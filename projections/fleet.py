@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.consent import Believed, MonitoringSet
 from events.envelope import Recorded
 from events.limits import StepsSummed
 from events.schema import (
@@ -63,6 +64,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
 
     `deaths` are when a life began after one that had not ended in good order, the last few of them;
     `stepped` is when the wall clock last jumped, by `step`.
+    by how much steps have put the wall clock ahead of the steady time. `consent` is what is
+    believed of tenants who said nothing of detailed monitoring.
     """
 
     policy: PolicySet = DEFAULT_POLICY
@@ -80,6 +83,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     deaths: tuple[datetime, ...] = ()
     stepped: datetime | None = None
     step: timedelta = timedelta()
+    consent: Believed = Believed.ASSUMED
 
 
 def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
@@ -92,11 +96,8 @@ def of_pass(fleet: Fleet, recorded: Recorded) -> Fleet:
 def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
     match recorded.event:
         case SyncStarted(kind=Kind.RETRY):
-            return replace(
-                fleet,
-                running=fleet.running | {recorded.subject},
-                retrying=fleet.retrying | {recorded.subject},
-            )
+            one = {recorded.subject}
+            return replace(fleet, running=fleet.running | one, retrying=fleet.retrying | one)
         case SyncStarted() | RefreshIntended(sync=None):
             return replace(fleet, running=fleet.running | {recorded.subject})
         case SyncSucceeded():
@@ -136,6 +137,8 @@ def evolve(fleet: Fleet, recorded: Recorded) -> Fleet:
             return replace(fleet, connections=fleet.connections + 1)
         case ConnectionRemoved():
             return replace(fleet, connections=fleet.connections - 1)
+        case MonitoringSet(consent=consent):
+            return replace(fleet, consent=consent)
         case PolicySet() as policy:
             return replace(fleet, policy=policy, policy_in=recorded.seq)
         case DaemonStarted() | DaemonStopped() | ClockStepped() | StepsSummed() as event:

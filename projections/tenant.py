@@ -1,8 +1,11 @@
-"""Which connections and sources does one tenant have, and what have its programs called of late?"""
+"""Which connections and sources has one tenant, what did its programs call, did it consent?"""
+
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.consent import ConsentGranted, ConsentWithdrawn
 from events.envelope import Recorded
 from events.gateway import CallerAllowanceTaken
 from events.limits import AllowanceRecounted
@@ -12,12 +15,21 @@ from projections import callers
 from projections.callers import Callers
 
 
+class Consent(Struct, frozen=True, kw_only=True):
+    """What the tenant said of detailed monitoring last, in which event, and when."""
+
+    granted: bool
+    event: int
+    at: datetime
+
+
 class Tenant(Struct, frozen=True, kw_only=True):
     """`connections` counts, `sources` are the subjects of those that may report."""
 
     connections: int = 0
     callers: Callers = ()
     sources: tuple[int, ...] = ()
+    consent: Consent | None = None
 
 
 def evolve(tenant: Tenant, recorded: Recorded) -> Tenant:
@@ -34,5 +46,13 @@ def evolve(tenant: Tenant, recorded: Recorded) -> Tenant:
             return replace(tenant, sources=left)
         case CallerAllowanceTaken() | AllowanceRecounted():
             return replace(tenant, callers=callers.evolve(tenant.callers, recorded))
+        case ConsentGranted():
+            return replace(tenant, consent=_said(recorded, granted=True))
+        case ConsentWithdrawn():
+            return replace(tenant, consent=_said(recorded, granted=False))
         case _:
             return tenant
+
+
+def _said(recorded: Recorded, *, granted: bool) -> Consent:
+    return Consent(granted=granted, event=recorded.seq, at=recorded.at)

@@ -35,6 +35,8 @@ PLACES = {
     "data": "daemon.cli.data:data",
     "sql": "daemon.cli.sql:sql",
     "log": "daemon.cli.log:log",
+    "consent": "daemon.cli.consent:consent",
+    "audit": "daemon.cli.audit:audit",
     "replay": "daemon.cli.replay:replay",
     "diff": "daemon.cli.diff:diff",
     "snapshot": "daemon.cli.snapshot:snapshot",

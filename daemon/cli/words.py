@@ -6,7 +6,9 @@ from typing import assert_never
 
 from daemon import guard_words
 from daemon.cli import (
+    access_words,
     account_words,
+    consent_words,
     ending_words,
     issue_words,
     limit_words,
@@ -22,6 +24,8 @@ from daemon.cli import (
 from daemon.cli.causes import CAUSES, of_call
 from daemon.cli.membership_words import MembershipEvent
 from daemon.control.messages import EventView
+from events.access import AccessEvent
+from events.consent import ConsentEvent
 from events.issues import IssueEvent
 from events.limits import (
     AllowanceRecounted,
@@ -154,6 +158,10 @@ def sentence(view: EventView) -> str:
         return version_words.told(event, _who(event))
     if isinstance(event, IssueEvent):
         return issue_words.told(event)
+    if isinstance(event, AccessEvent):
+        return access_words.told(event, _who(event), view.names)
+    if isinstance(event, ConsentEvent):
+        return consent_words.told(event, _who(event))
     if isinstance(event, MembershipEvent):
         return membership_words.told(event, _who(event))
     if isinstance(event, SourceEvent):

@@ -2,6 +2,13 @@
 
 from typing import TypeAlias
 
+from daemon.commands.access import AccessCommand, NoteReads
+from daemon.commands.consent import (
+    ConsentCommand,
+    GrantConsent,
+    SetMonitoring,
+    WithdrawConsent,
+)
 from daemon.commands.gateway import GatewayCommand, NoteCallMade
 from daemon.commands.grants import (
     Activate,
@@ -114,6 +121,7 @@ __all__ = [
     "AbandonRestore",
     "AbandonWrite",
     "AcceptHeld",
+    "AccessCommand",
     "Activate",
     "AddSource",
     "Advance",
@@ -129,6 +137,7 @@ __all__ = [
     "CloseBreaker",
     "Command",
     "Connect",
+    "ConsentCommand",
     "Crash",
     "DayCount",
     "DeclareProvider",
@@ -143,6 +152,7 @@ __all__ = [
     "FinishRollback",
     "GatewayCommand",
     "GrantCommand",
+    "GrantConsent",
     "HostCommand",
     "Inspect",
     "Interrupt",
@@ -158,6 +168,7 @@ __all__ = [
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
+    "NoteReads",
     "NoteSourceToken",
     "NoteSteps",
     "NoteVaultKey",
@@ -190,6 +201,7 @@ __all__ = [
     "RetryWrite",
     "Review",
     "SetClient",
+    "SetMonitoring",
     "SetPolicy",
     "SetSettings",
     "Settle",
@@ -202,6 +214,7 @@ __all__ = [
     "TakeAllowance",
     "TakeReports",
     "Testify",
+    "WithdrawConsent",
 ]
 
 Command: TypeAlias = (
@@ -218,4 +231,6 @@ Command: TypeAlias = (
     | QuarantineCommand
     | SourceCommand
     | IssueCommand
+    | AccessCommand
+    | ConsentCommand
 )

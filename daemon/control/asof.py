@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from msgspec import Struct
 
+from daemon.control import narrowed
 from daemon.control.desk import PASTS_WAITING_MAX, Desk, Refused
 from daemon.past import NoSuchMoment, PastJournal, PastLog, PastUnavailable, Standing
 from events.envelope import Recorded
@@ -69,11 +70,11 @@ async def moment(desk: Desk, at: str) -> Moment:
         if seq > head:
             raise Refused("not-found", f"there is no event {seq} yet; the last one is {head}")
         return Moment(seq=seq, now=_event(desk, seq).at)
-    instant = _instant(at)
-    if instant > now:
-        raise Refused("invalid", f"{_iso(instant)} is yet to come: it is {_iso(now)} now")
+    then = instant(at)
+    if then > now:
+        raise Refused("invalid", f"{_iso(then)} is yet to come: it is {_iso(now)} now")
     try:
-        return Moment(seq=await desk.past.seq_at(instant), now=instant)
+        return Moment(seq=await desk.past.seq_at(then), now=then)
     except NoSuchMoment as none:
         raise Refused("not-found", str(none)) from None
     except PastUnavailable as unavailable:
@@ -91,7 +92,8 @@ async def world(desk: Desk, seq: int) -> World:
 def desk_of(desk: Desk, known: World, now: datetime) -> Desk:
     """The desk as it was with that World, at that time."""
     log = PastLog(desk.journal.log, known.seq)
-    return desk.as_of(PastJournal(log, known, Standing(now)))
+    there = known if desk.sees is None else narrowed.world(known, desk.sees)
+    return desk.as_of(PastJournal(log, there, Standing(now)))
 
 
 def refuse(name: str, others: Sequence[str]) -> NoReturn:
@@ -110,7 +112,7 @@ def no_name(name: str) -> str:
     )
 
 
-def _instant(at: str) -> datetime:
+def instant(at: str) -> datetime:
     try:
         found = datetime.fromisoformat(at)
     except ValueError:

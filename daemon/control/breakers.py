@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from daemon import commands
+from daemon.control import narrowed
 from daemon.control.act import done, execute
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done, Nothing
@@ -16,9 +19,11 @@ from projections.breaker import Breaker, Phase
 
 async def show(desk: Desk, _: Nothing, by: Caller) -> Breakers:
     world, now = desk.journal.world, desk.journal.clock.now()
+    seen = narrowed.counted(desk)
     providers = [
-        view(desk, "provider", subject, each.breaker, now)
+        _of_provider(desk, view(desk, "provider", subject, each.breaker, now))
         for subject, each in world.providers.items()
+        if seen is None or seen[subject]
     ]
     connections = [
         view(desk, "connection", subject, each.breaker, now)
@@ -64,6 +69,11 @@ def view(desk: Desk, place: str, subject: int, of: Breaker, now: datetime) -> Br
         told=len(told),
         successor=_successor(desk, subject, of),
     )
+
+
+def _of_provider(desk: Desk, view: BreakerView) -> BreakerView:
+    """Without the counts, where these are of others too."""
+    return view if desk.sees is None else replace(view, failed=0, told=0, openings=0, successes=0)
 
 
 def _successor(desk: Desk, subject: int, of: Breaker) -> str | None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from daemon.cache.cache import LABEL_BYTES
 from daemon.cache.reach import is_below
 from daemon.cache.shelf import Label
+from daemon.control import narrowed
 from daemon.control.desk import Desk, Refused
 from daemon.control.gateway_messages import (
     CacheDropped,
@@ -25,14 +26,14 @@ SHOWN_MAX = 1000  # paths
 async def show(desk: Desk, query: CacheQuery, by: Caller) -> KeptAnswers:
     world, cache = desk.journal.world, desk.cache
     found: list[Label] = []
-    connections = cache.connections()
+    connections = [each for each in cache.connections() if narrowed.is_seen(desk, each)]
     if query.connection is not None:
         (subject, _) = desk.find(query.connection)
         found = cache.of(subject)[::-1]
         connections = [subject] if found else []
     return KeptAnswers(
         seq=world.seq,
-        bytes=cache.size(),
+        bytes=cache.size() if desk.sees is None else sum(map(cache.size, connections)),
         bytes_max=cache.bytes_max,
         connections=[
             CacheView(

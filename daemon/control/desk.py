@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from daemon.actor import Progress
 from daemon.app import Daemon
+from daemon.auditor import Auditor
 from daemon.authorisation import Authorisations
 from daemon.cache.cache import Cache
 from daemon.commands import DeclareProvider
@@ -33,9 +34,11 @@ from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
+from events.access import FleetRead
 from events.envelope import Recorded
 from events.policy import Settings
 from events.schema import (
+    FLEET,
     ConnectionRelinked,
     Event,
     PassEnded,
@@ -75,6 +78,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     """The parts of the running daemon that its operations use.
 
     `live` is False where it stands as it once stood: then there is nothing but the World of then.
+    It `sees` those tenants alone, for whom it was narrowed (see `narrowed`); None is all.
     """
 
     journal: Journal
@@ -92,12 +96,14 @@ class Desk(Struct, frozen=True, kw_only=True):
     restorer: Restorer
     quarantine: Quarantine
     reading: Reading
+    auditor: Auditor
     providers: Mapping[int, Provider]
     places: Places
     version: str
     pasts: trio.CapacityLimiter
     replays: trio.CapacityLimiter
     live: bool = True
+    sees: frozenset[int] | None = None
     authorisations: Authorisations = msgspec.field(default_factory=Authorisations)
 
     @classmethod
@@ -126,6 +132,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             restorer=daemon.restorer,
             quarantine=daemon.quarantine,
             reading=daemon.reading,
+            auditor=daemon.auditor,
             providers=daemon.providers,
             places=places,
             version=version,
@@ -173,14 +180,25 @@ class Desk(Struct, frozen=True, kw_only=True):
             at=recorded.at,
             subject=recorded.subject,
             name=self.vault.name(recorded.subject) if recorded.subject else "fleet",
-            event=recorded.event,
-            names={each: self.vault.name(each) for each in _others(recorded.event)},
+            event=_shown(recorded.event, self),
+            names={each: self.vault.name(each) for each in _others(_shown(recorded.event, self))},
         )
 
 
 def _no_connection(name: str) -> Refused:
     words = f"there is no connection {name}; `rounds connection list` shows those there are"
     return Refused("not-found", words)
+
+
+def _shown(event: Event, desk: Desk) -> Event:
+    """The event, without whose connection noticed it where that may not be seen."""
+    if desk.sees is None or not isinstance(event, ProviderRetired | ProviderReturned):
+        return event
+    return (
+        event
+        if event.connection in desk.journal.world.connections
+        else replace(event, connection=FLEET)
+    )
 
 
 def _others(event: Event) -> list[int]:
@@ -196,6 +214,8 @@ def _others(event: Event) -> list[int]:
             return [other]
         case ConnectionRelinked(provider=provider, before=before):
             return [provider, before]
+        case FleetRead(tenants=tuple() as tenants):
+            return [*tenants]
         case PassEnded(errors=errors):
             return [each.connection for each in errors]
         case _:

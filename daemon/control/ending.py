@@ -1,5 +1,6 @@
 """What is known of the end of providers, and who was there when it came?"""
 
+from daemon.control import narrowed
 from daemon.control.desk import Desk
 from daemon.control.provider_messages import RetirementView
 from projections.provider import Provider
@@ -28,9 +29,10 @@ def view(desk: Desk, subject: int) -> RetirementView | None:
 
 def all_(desk: Desk) -> dict[str, RetirementView]:
     """Those of providers that have connections."""
+    seen = narrowed.counted(desk)
     found = {
         each.name: view(desk, subject)
         for subject, each in desk.journal.world.providers.items()
-        if each.connections
+        if (each.connections if seen is None else seen[subject])
     }
     return {name: each for name, each in sorted(found.items()) if each is not None}

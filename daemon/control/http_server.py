@@ -33,6 +33,9 @@ BUSY = (
     b'{"code":"busy","message":"too many connections to the daemon are open; close some"}'
 )
 UCRED = struct.Struct("3i")
+GID = struct.Struct("I")
+SO_PEERGROUPS = 59  # linux: asm-generic/socket.h; the socket module does not name it
+GROUPS_MAX = 1024  # of one process; who has more counts by its own group alone
 
 GONE = (
     trio.BrokenResourceError,
@@ -76,8 +79,8 @@ async def serve(
 ) -> None:
     """Serve until cancelled.
 
-    `scope["state"]` has `uid`, the peer's user id on a Unix socket, and `gone`, which tells
-    whether it closed its connection, and not its own end alone.
+    `scope["state"]` has `uid`, the peer's user id on a Unix socket, `groups`, those of its
+    process, and `gone`, which tells whether it closed its connection, and not its own end alone.
     """
     config = Config()
     config.errorlog = None
@@ -95,7 +98,8 @@ async def serve(
             await _refuse(stream)
             return
         try:
-            known = {"uid": _peer_uid(stream), "gone": partial(_is_gone, stream)}
+            uid, groups = _peer(stream)
+            known = {"uid": uid, "groups": groups, "gone": partial(_is_gone, stream)}
             state = ConnectionState(LifespanState(known))
             await _Peer(wrapped, config, context, state, cast(Any, stream)).run()
         except Exception:  # Hypercorn's own: a client that goes in the midst of a request
@@ -173,9 +177,14 @@ def _is_gone(stream: trio.SocketStream) -> bool:
     return any(found & (select.POLLHUP | select.POLLERR) for _, found in polled.poll(0))
 
 
-def _peer_uid(stream: trio.SocketStream) -> int | None:
+def _peer(stream: trio.SocketStream) -> tuple[int | None, frozenset[int]]:
+    """Which user is at the other end, and of which groups, as the kernel noted."""
     if stream.socket.family != socket.AF_UNIX:
-        return None
+        return None, frozenset()
     packed = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
-    _, uid, _ = UCRED.unpack(packed)
-    return int(uid)
+    _, uid, gid = UCRED.unpack(packed)
+    try:
+        more = stream.socket.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, GROUPS_MAX * 4)
+    except OSError:  # an old kernel, or more of them than are asked for: its own group counts
+        more = b""
+    return int(uid), frozenset({int(gid), *(each for (each,) in GID.iter_unpack(more))})

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import trio
 from msgspec import structs
 
-from daemon.control import views, whose
+from daemon.control import narrowed, views, whose
 from daemon.control.desk import Desk
 from daemon.control.messages import (
     ConnectionAnswer,
@@ -79,7 +79,9 @@ async def connection(desk: Desk, query: ConnectionName, by: Caller) -> Connectio
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
     subject = desk.find(query.connection)[0] if query.connection else None
     limit = max(1, min(query.limit, READ_EVENTS))
-    if query.after is not None:
+    if desk.sees is not None and subject is None:
+        found = narrowed.events(desk, query.after, limit)
+    elif query.after is not None:
         found = desk.journal.log.read(query.after, subject=subject, limit=limit)
     else:
         found = desk.journal.log.last(subject=subject, limit=limit)
@@ -108,7 +110,8 @@ async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
 async def _tail(desk: Desk, subscription: Subscription) -> AsyncIterator[EventView]:
     async for batch in subscription:
         for recorded in batch:
-            yield desk.view(recorded)
+            if narrowed.is_seen(desk, recorded.subject):
+                yield desk.view(recorded)
 
 
 async def watch(desk: Desk, query: ConnectionName) -> AsyncIterator[WatchTick]:

@@ -29,6 +29,7 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
     """Add a connection; of one that exists, change what is given: interval, credential."""
     if wrong := check_name(wish.connection):
         raise Refused("invalid", wrong)
+    _check_tenant(desk, wish.connection)
     file = _provider(desk, wish)
     if wish.credential is not None and (wrong := check_credential(wish.credential, file.auth)):
         raise Refused("invalid", f"the credential {wrong}")
@@ -53,6 +54,13 @@ async def add(desk: Desk, wish: NewConnection, by: Caller) -> Done:
         raise Refused("disk-full", "the disk is full, not all was set; free some space") from None
     await durable(desk, recorded)
     return done(desk, recorded, _what_was_set(desk, wish.connection, recorded))
+
+
+def _check_tenant(desk: Desk, name: str) -> None:
+    """Whoever may see some tenants alone adds connections of no others, there or not."""
+    tenant = name.split("/", maxsplit=1)[0]
+    if desk.sees is not None and desk.vault.subject("tenant", tenant) is None:
+        raise Refused("not-allowed", f"you may not add connections of {tenant}")
 
 
 async def remove(desk: Desk, wish: ConnectionName, by: Caller) -> Done:

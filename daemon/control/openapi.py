@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from daemon.control.messages import Problem
-from daemon.control.operations import Operation, Stream
+from daemon.control.operation import Operation, Stream
 
 REF = "#/components/schemas/{name}"
 AS_OF = {

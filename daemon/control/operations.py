@@ -1,18 +1,14 @@
 """Which operations are there, and what does each need? Routes and OpenAPI document follow."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from enum import IntEnum
-from typing import Any, Literal
-
-from msgspec import Struct
-from msgspec.structs import replace
-
 from daemon.control import account_messages as a
 from daemon.control import (
     accounts,
     act,
+    audit,
+    backfill,
     breakers,
     cache,
+    consent,
     difference,
     drift,
     explain,
@@ -24,7 +20,6 @@ from daemon.control import (
     membership,
     outbox,
     passes,
-    past,
     policies,
     providers,
     quarantine,
@@ -43,6 +38,8 @@ from daemon.control import (
     tenant_status,
     versions,
 )
+from daemon.control import audit_messages as y
+from daemon.control import consent_messages as c
 from daemon.control import data_messages as d
 from daemon.control import drift_messages as f
 from daemon.control import explain_messages as e
@@ -62,79 +59,10 @@ from daemon.control import rotation_messages as r
 from daemon.control import snapshot_messages as s
 from daemon.control import source_messages as w
 from daemon.control import status_messages as u
-from daemon.control.desk import Desk
-from daemon.control.http_server import BODY_BYTES_MAX
-from events.terms import Caller
-
-
-class Role(IntEnum):
-    """Each role may do what the ones before it may."""
-
-    VIEWER = 1
-    OPERATOR = 2
-    ADMIN = 3
-
-
-class Operation(Struct, frozen=True, kw_only=True):
-    """One thing that can be asked. GET takes its arguments from the query, POST from the body.
-
-    The body has at most `bytes_max` bytes. What comes from the World alone can be asked `as_of`
-    then, too: by one more argument, `at`, an event's number or a time.
-    """
-
-    name: str
-    method: Literal["GET", "POST"]
-    role: Role
-    takes: type[Struct]
-    gives: type[Struct]
-    call: Callable[[Desk, Any, Caller], Awaitable[Struct]]
-    bytes_max: int = BODY_BYTES_MAX
-    as_of: bool = False
-
-
-class Stream(Struct, frozen=True, kw_only=True):
-    """One thing that can be followed, as server-sent events of `gives`."""
-
-    name: str
-    role: Role
-    takes: type[Struct]
-    gives: type[Struct]
-    open: Callable[[Desk, Any], Awaitable[AsyncIterator[Struct]]]
-
-
-def _get(
-    name: str, takes: type[Struct], gives: type[Struct], call: Any, role: Role = Role.VIEWER
-) -> Operation:
-    return Operation(name=name, method="GET", role=role, takes=takes, gives=gives, call=call)
-
-
-def _past(name: str, takes: type[Struct], gives: type[Struct], call: Any) -> Operation:
-    """What can also be asked as of then."""
-    return replace(_get(name, takes, gives, call), as_of=True)
-
-
-def _post(
-    name: str,
-    role: Role,
-    takes: type[Struct],
-    call: Any,
-    gives: type[Struct] = m.Done,
-    *,
-    bytes_max: int = BODY_BYTES_MAX,
-) -> Operation:
-    return Operation(
-        name=name,
-        method="POST",
-        role=role,
-        takes=takes,
-        gives=gives,
-        call=call,
-        bytes_max=bytes_max,
-    )
-
+from daemon.control.operation import Role, Stream, get, past, post
 
 REPORTING = (
-    _post(
+    post(
         "report",
         Role.OPERATOR,
         w.ReportsWish,
@@ -143,7 +71,7 @@ REPORTING = (
         bytes_max=w.REPORTS_BYTES_MAX,
     ),
     *(
-        _post(name, Role.OPERATOR, takes, call, w.Taken)
+        post(name, Role.OPERATOR, takes, call, w.Taken)
         for name, takes, call in (
             ("update-sync-health-metrics", w.MetricsWish, reporting.update_sync_health_metrics),
             (
@@ -158,85 +86,87 @@ REPORTING = (
 """What is told from outside."""
 
 OPERATIONS = (
-    _past("status", m.Nothing, m.Status, status.status),
-    _past("queue", r.Whose, m.Queue, queue.queue),
-    _past(
-        "get-queue-health-metrics", r.Whose, k.QueueHealth, queue_health.get_queue_health_metrics
-    ),
-    _past("connections", m.ConnectionsQuery, m.Connections, look.connections),
-    _past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
-    _past("providers", m.Nothing, v.Providers, providers.providers),
-    _past("explain", e.ExplainQuery, e.Explanation, explain.explain),
-    _past("drift", f.DriftQuery, f.DriftAnswer, drift.drift),
-    _past("drift-backtest", f.DriftQuery, f.DriftBacktest, drift.drift_backtest),
-    _past("calculate-data-drift", f.OfSource, f.DataDrift, drift.calculate_data_drift),
-    _get("log", m.LogQuery, m.Events, look.log),
-    _get("log-stats", m.Nothing, m.LogStats, look.log_stats),
-    _get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),
-    _post("snapshot-take", Role.OPERATOR, m.Nothing, snapshots.take, s.SnapshotTaken),
-    _get("read-model", m.Nothing, l.ReadModelState, read_model.show),
-    _post("read-model-rebuild", Role.OPERATOR, m.Nothing, read_model.rebuild),
-    _get("data", d.DataQuery, d.Data, records.data),
-    _get("data-versions", d.DataVersionsQuery, d.DataVersions, versions.listing),
-    _get("data-diff", d.DataDiffQuery, d.DataDiff, versions.diff),
-    _past("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
-    _past("breakers", m.Nothing, p.Breakers, breakers.show),
-    _past("schedule", r.Whose, r.Schedule, rotation.schedule),
-    _get("process-queue", r.ProcessQueue, r.Processed, rotation.process_queue, Role.OPERATOR),
-    _past(
+    past("status", m.Nothing, m.Status, status.status),
+    past("queue", r.Whose, m.Queue, queue.queue),
+    past("get-queue-health-metrics", r.Whose, k.QueueHealth, queue_health.get_queue_health_metrics),
+    past("connections", m.ConnectionsQuery, m.Connections, look.connections),
+    past("connection", m.ConnectionName, m.ConnectionAnswer, look.connection),
+    past("providers", m.Nothing, v.Providers, providers.providers),
+    past("explain", e.ExplainQuery, e.Explanation, explain.explain),
+    past("drift", f.DriftQuery, f.DriftAnswer, drift.drift),
+    past("drift-backtest", f.DriftQuery, f.DriftBacktest, drift.drift_backtest),
+    past("calculate-data-drift", f.OfSource, f.DataDrift, drift.calculate_data_drift),
+    get("log", m.LogQuery, m.Events, look.log),
+    get("log-stats", m.Nothing, m.LogStats, look.log_stats),
+    get("audit-reads", y.ReadsQuery, y.TenantReads, audit.reads),
+    past("consent", c.ConsentOf, c.ConsentAnswer, consent.show),
+    post("consent-grant", Role.ADMIN, c.ConsentWish, consent.grant),
+    post("consent-withdraw", Role.ADMIN, c.ConsentWish, consent.withdraw),
+    get("snapshots", m.Nothing, s.SnapshotList, snapshots.list_),
+    post("snapshot-take", Role.OPERATOR, m.Nothing, snapshots.take, s.SnapshotTaken),
+    get("read-model", m.Nothing, l.ReadModelState, read_model.show),
+    post("read-model-rebuild", Role.OPERATOR, m.Nothing, read_model.rebuild),
+    get("data", d.DataQuery, d.Data, records.data),
+    get("data-versions", d.DataVersionsQuery, d.DataVersions, versions.listing),
+    get("data-diff", d.DataDiffQuery, d.DataDiff, versions.diff),
+    past("policy", p.PolicyOf, p.PolicyAnswer, policies.show),
+    past("breakers", m.Nothing, p.Breakers, breakers.show),
+    past("schedule", r.Whose, r.Schedule, rotation.schedule),
+    get("process-queue", r.ProcessQueue, r.Processed, rotation.process_queue, Role.OPERATOR),
+    past(
         "get-next-rotation-provider",
         r.TenantName,
         r.NextRotation,
         rotation.get_next_rotation_provider,
     ),
-    _past(
+    past(
         "calculate-connection-health-score",
         r.OfProvider,
         r.HealthScore,
         health.calculate_connection_health_score,
     ),
-    _past("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
-    _past(
+    past("get-sync-system-health", r.Whose, r.SystemHealth, health.get_sync_system_health),
+    past(
         "get-sync-health-status",
         r.TenantName,
         u.SyncHealthStatus,
         tenant_status.get_sync_health_status,
     ),
-    _past("analyze-sync-health", r.HealthQuery, r.HealthAnalysis, health.analyze_sync_health),
-    _get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
-    _past("issues", i.IssuesQuery, i.IssueList, issues.show),
-    _past("detect-sync-issues", i.DetectQuery, i.IssueList, issues.detect_sync_issues),
-    _get("diff", q.DiffQuery, q.Difference, difference.diff),
-    _post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),
-    _post(
+    past("analyze-sync-health", r.HealthQuery, r.HealthAnalysis, health.analyze_sync_health),
+    get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
+    past("issues", i.IssuesQuery, i.IssueList, issues.show),
+    past("detect-sync-issues", i.DetectQuery, i.IssueList, issues.detect_sync_issues),
+    get("diff", q.DiffQuery, q.Difference, difference.diff),
+    post("check-health", Role.VIEWER, r.TenantProvider, health.check_health, r.HealthMetrics),
+    post(
         "schedule-rotation", Role.OPERATOR, r.TenantName, rotation.schedule_rotation, r.ScheduleId
     ),
-    _post(
+    post(
         "schedule-next-rotation",
         Role.OPERATOR,
         r.TenantName,
         rotation.schedule_rotation,
         r.ScheduleId,
     ),
-    _post("execute-sync", Role.OPERATOR, r.OfProvider, rotation.execute_sync, r.QueueId),
-    _post(
+    post("execute-sync", Role.OPERATOR, r.OfProvider, rotation.execute_sync, r.QueueId),
+    post(
         "enqueue-sync-with-failover",
         Role.OPERATOR,
         r.Enqueue,
         rotation.enqueue_sync_with_failover,
         r.QueueId,
     ),
-    _post("policy-set", Role.OPERATOR, p.PolicyWish, policies.set_),
-    _post("policy-reset", Role.OPERATOR, p.PolicyReset, policies.reset),
-    _post("breaker-open", Role.ADMIN, p.BreakerOf, breakers.open_),
-    _post("breaker-close", Role.ADMIN, p.BreakerOf, breakers.close),
-    _post("breaker-reset", Role.ADMIN, p.BreakerOf, breakers.reset),
-    _post("retry", Role.OPERATOR, p.RetryWish, act.retry),
-    _post("sync", Role.OPERATOR, a.SyncWish, act.sync),
-    _post("sync-all", Role.OPERATOR, a.SyncAllWish, passes.sync_all),
-    _get("cache", g.CacheQuery, g.KeptAnswers, cache.show),
-    _post("cache-drop", Role.OPERATOR, g.CacheOf, cache.drop, g.CacheDropped),
-    _post(
+    post("policy-set", Role.OPERATOR, p.PolicyWish, policies.set_),
+    post("policy-reset", Role.OPERATOR, p.PolicyReset, policies.reset),
+    post("breaker-open", Role.ADMIN, p.BreakerOf, breakers.open_),
+    post("breaker-close", Role.ADMIN, p.BreakerOf, breakers.close),
+    post("breaker-reset", Role.ADMIN, p.BreakerOf, breakers.reset),
+    post("retry", Role.OPERATOR, p.RetryWish, act.retry),
+    post("sync", Role.OPERATOR, a.SyncWish, act.sync),
+    post("sync-all", Role.OPERATOR, a.SyncAllWish, passes.sync_all),
+    get("cache", g.CacheQuery, g.KeptAnswers, cache.show),
+    post("cache-drop", Role.OPERATOR, g.CacheOf, cache.drop, g.CacheDropped),
+    post(
         "request",
         Role.OPERATOR,
         g.RequestWish,
@@ -244,38 +174,38 @@ OPERATIONS = (
         g.RequestAnswer,
         bytes_max=g.REQUEST_BYTES_MAX,
     ),
-    _past("outbox", o.OutboxQuery, o.Writes, outbox.show_all),
-    _get("outbox-write", o.WriteName, o.WriteAnswer, outbox.show, Role.OPERATOR),
-    _post("outbox-retry", Role.OPERATOR, o.WriteName, outbox.retry),
-    _post("outbox-delivered", Role.OPERATOR, o.WriteName, outbox.delivered),
-    _post("outbox-drop", Role.OPERATOR, o.WriteName, outbox.drop),
-    _get("quarantine", h.QuarantineQuery, h.Doubts, quarantine.show_all),
-    _get("quarantine-version", h.HeldName, h.DoubtAnswer, quarantine.show),
-    _post("quarantine-accept", Role.OPERATOR, h.HeldName, quarantine.accept),
-    _post("quarantine-drop", Role.OPERATOR, h.HeldName, quarantine.drop),
-    _past("sources", w.SourcesQuery, w.SourceList, sourcing.show_all),
-    _past("source", w.SourceName, w.SourceAnswer, sourcing.show),
-    _post("source-add", Role.ADMIN, w.SourceWish, sourcing.add),
-    _post("source-set", Role.ADMIN, w.SourceWish, sourcing.set_),
-    _post("source-remove", Role.ADMIN, w.SourceName, sourcing.remove),
-    _post("source-token", Role.ADMIN, w.SourceName, sourcing.token, w.SourceToken),
+    past("outbox", o.OutboxQuery, o.Writes, outbox.show_all),
+    get("outbox-write", o.WriteName, o.WriteAnswer, outbox.show, Role.OPERATOR),
+    post("outbox-retry", Role.OPERATOR, o.WriteName, outbox.retry),
+    post("outbox-delivered", Role.OPERATOR, o.WriteName, outbox.delivered),
+    post("outbox-drop", Role.OPERATOR, o.WriteName, outbox.drop),
+    get("quarantine", h.QuarantineQuery, h.Doubts, quarantine.show_all),
+    get("quarantine-version", h.HeldName, h.DoubtAnswer, quarantine.show),
+    post("quarantine-accept", Role.OPERATOR, h.HeldName, quarantine.accept),
+    post("quarantine-drop", Role.OPERATOR, h.HeldName, quarantine.drop),
+    past("sources", w.SourcesQuery, w.SourceList, sourcing.show_all),
+    past("source", w.SourceName, w.SourceAnswer, sourcing.show),
+    post("source-add", Role.ADMIN, w.SourceWish, sourcing.add),
+    post("source-set", Role.ADMIN, w.SourceWish, sourcing.set_),
+    post("source-remove", Role.ADMIN, w.SourceName, sourcing.remove),
+    post("source-token", Role.ADMIN, w.SourceName, sourcing.token, w.SourceToken),
     *REPORTING,
-    _post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
-    _post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
-    _post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
-    _post("rollback", Role.OPERATOR, b.RollbackWish, rollback.rollback, b.RollbackAnswer),
-    _post("rollback-preview", Role.VIEWER, b.PreviewWish, rollback.preview, b.Preview),
-    _get("rollback-targets", b.TargetsQuery, b.Targets, rollback.targets, Role.ADMIN),
-    _post("add", Role.ADMIN, m.NewConnection, membership.add),
-    _post("relink", Role.ADMIN, v.RelinkWish, relinking.relink),
-    _post("remove", Role.ADMIN, m.ConnectionName, membership.remove),
-    _post("backfill", Role.OPERATOR, a.BackfillWish, past.backfill),
-    _post(
+    post("pause", Role.OPERATOR, m.ConnectionName, act.pause),
+    post("resume", Role.OPERATOR, m.ConnectionName, act.resume),
+    post("cancel", Role.OPERATOR, m.ConnectionName, act.cancel),
+    post("rollback", Role.OPERATOR, b.RollbackWish, rollback.rollback, b.RollbackAnswer),
+    post("rollback-preview", Role.VIEWER, b.PreviewWish, rollback.preview, b.Preview),
+    get("rollback-targets", b.TargetsQuery, b.Targets, rollback.targets, Role.ADMIN),
+    post("add", Role.ADMIN, m.NewConnection, membership.add),
+    post("relink", Role.ADMIN, v.RelinkWish, relinking.relink),
+    post("remove", Role.ADMIN, m.ConnectionName, membership.remove),
+    post("backfill", Role.OPERATOR, a.BackfillWish, backfill.backfill),
+    post(
         "authorize-begin", Role.ADMIN, a.AuthorizeWish, accounts.authorize_begin, a.AuthorizeBegun
     ),
-    _post("authorize-finish", Role.ADMIN, a.AuthorizeAnswer, accounts.authorize_finish),
-    _post("provider-client", Role.ADMIN, a.ProviderClient, accounts.provider_client),
-    _post("vault-rotate", Role.ADMIN, m.Nothing, act.rotate_vault_key),
+    post("authorize-finish", Role.ADMIN, a.AuthorizeAnswer, accounts.authorize_finish),
+    post("provider-client", Role.ADMIN, a.ProviderClient, accounts.provider_client),
+    post("vault-rotate", Role.ADMIN, m.Nothing, act.rotate_vault_key),
 )
 
 STREAMS = (

@@ -1,12 +1,13 @@
 """Which providers are there, and what is known of each?"""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from daemon.account import CLIENT, NO_TENANT
 from daemon.auth_file import Auth, OAuth2
-from daemon.control import declared, ending
+from daemon.control import declared, ending, narrowed
 from daemon.control.account_messages import REDIRECT_URI, OAuthView, SettingView
 from daemon.control.desk import Desk
 from daemon.control.gateway_messages import ProgramsView
@@ -35,7 +36,10 @@ OF_NOW = (
 
 async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
+    seen = narrowed.counted(desk)
     found = [_provider(desk, subject, each) for subject, each in desk.providers.items()]
+    if seen is not None:
+        found = [_narrowed(*each, seen) for each in zip(desk.providers, found, strict=True)]
     found.sort(key=lambda view: view.provider)
     if desk.live:
         return Providers(seq=seq, now=now, providers=found)
@@ -46,8 +50,13 @@ async def providers(desk: Desk, _: Nothing, by: Caller) -> Providers:
         now=now,
         providers=[_then(view, known[view.provider]) for view in found if view.provider in known],
         of_now=list(OF_NOW),
-        gone={name: each.connections for name, each in known.items() if name not in there},
+        gone=_gone(desk, there),
     )
+
+
+def _narrowed(subject: int, view: ProviderView, seen: Mapping[int, int]) -> ProviderView:
+    """Without what others do there."""
+    return replace(view, connections=seen[subject], pool=PoolStatistics(), programs=None)
 
 
 def _then(view: ProviderView, known: Known) -> ProviderView:
@@ -60,6 +69,16 @@ def _then(view: ProviderView, known: Known) -> ProviderView:
         successor=known.retirement.successor or None,
         pool=PoolStatistics(),
     )
+
+
+def _gone(desk: Desk, there: set[str]) -> dict[str, int]:
+    """How many connections those had whose files are gone now."""
+    seen = narrowed.counted(desk)
+    return {
+        each.name: each.connections if seen is None else seen[subject]
+        for subject, each in desk.journal.world.providers.items()
+        if each.name not in there and (seen is None or seen[subject])
+    }
 
 
 def _provider(desk: Desk, subject: int, provider: Provider) -> ProviderView:

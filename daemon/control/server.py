@@ -1,6 +1,5 @@
 """How does a request become an operation, and its answer a response?"""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,11 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from daemon.control import asof, openapi
+from daemon.control import asof, narrowed, openapi, speaking
 from daemon.control.desk import Desk, Refused, seconds
 from daemon.control.http_server import BODY_BYTES_MAX
 from daemon.control.messages import Problem
-from daemon.control.operations import OPERATIONS, STREAMS, Operation, Role, Stream
+from daemon.control.operation import Operation, Role, Stream
+from daemon.control.operations import OPERATIONS, STREAMS
 from events.terms import Caller
 
 PREFIX = "/v1/"
@@ -68,7 +68,7 @@ def application(desk: Desk, role: Role) -> Starlette:
 
     async def describe(request: Request) -> Response:
         try:
-            _caller(request, role, Role.VIEWER)
+            _caller(request, desk, role, Role.VIEWER)
         except Refused as refused:
             return _refused(refused)
         return _json(200, document)
@@ -77,16 +77,20 @@ def application(desk: Desk, role: Role) -> Starlette:
 
 
 def _operation(desk: Desk, role: Role, operation: Operation, places: trio.CapacityLimiter) -> Route:
+    speaks = speaking.BY_NAME[operation.name]
+
     async def respond(request: Request) -> Response:
         try:
-            by = _caller(request, role, operation.role)
+            by, mine = _caller(request, desk, role, operation.role)
             async with _place(request, operation, places):
                 at = _at(request, operation)
                 wish = await _read(request, operation.takes, operation.bytes_max)
+                speaking.check(mine, operation.name, wish)
+                desk.auditor.note(by, operation.name, speaking.whom(mine, speaks, wish))
                 if at is None:
-                    answer = await operation.call(desk, wish, by)
+                    answer = await operation.call(mine, wish, by)
                 else:
-                    answer = await asof.answer(desk, operation.call, wish, by, at)
+                    answer = await asof.answer(mine, operation.call, wish, by, at)
                 return _json(200, answer, getattr(answer, "retry_after_s", None))
         except Refused as refused:
             return _refused(refused)
@@ -107,11 +111,15 @@ def _operation(desk: Desk, role: Role, operation: Operation, places: trio.Capaci
 
 
 def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
+    speaks = speaking.BY_NAME[stream.name]
+
     async def respond(request: Request) -> Response:
         try:
-            _caller(request, role, stream.role)
+            by, mine = _caller(request, desk, role, stream.role)
             wish = await _read(request, stream.takes)
-            items = await stream.open(desk, wish)
+            speaking.check(mine, stream.name, wish)
+            desk.auditor.note(by, stream.name, speaking.whom(mine, speaks, wish))
+            items = await stream.open(mine, wish)
         except Refused as refused:
             return _refused(refused)
         return StreamingResponse(_events(items), media_type="text/event-stream")
@@ -164,19 +172,27 @@ async def _events(items: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
         yield b"id: %d\ndata: %s\n\n" % (getattr(item, "seq", 0), data)
 
 
-def _caller(request: Request, role: Role, needed: Role) -> Caller:
-    """Who asks. Browsers have no business on the socket, others than the owner none by default."""
+def _caller(request: Request, desk: Desk, role: Role, needed: Role) -> tuple[Caller, Desk]:
+    """Who asks, and what they may see. Browsers have no business on the socket.
+
+    Others than its owner have none by default.
+    """
     if "origin" in request.headers or "referer" in request.headers:
         raise Refused("not-allowed", "the control socket does not answer web pages")
-    uid = request.scope["state"].get("uid")
-    if uid not in {0, os.geteuid()}:
+    known = request.scope["state"]
+    uid = known.get("uid")
+    admitted = desk.configuration.rules.of(uid, known.get("groups", ()))
+    if admitted is None:
         raise Refused("not-allowed", f"user {uid} may not use this socket; ask its owner, or root")
-    if role < needed:
+    least = min(role, Role[admitted.role.upper()])
+    if least < needed:
+        gives = "the socket gives" if least is role else "the configuration gives you"
         raise Refused(
             "not-allowed",
-            f"this needs the role {needed.name.lower()}, the socket gives {role.name.lower()}",
+            f"this needs the role {needed.name.lower()}, {gives} {least.name.lower()}",
         )
-    return Caller(uid=uid, role=role.name.lower())
+    caller = Caller(uid=uid, role=least.name.lower())
+    return caller, narrowed.desk_for(desk, admitted.tenants)
 
 
 @asynccontextmanager

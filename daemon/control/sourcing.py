@@ -66,6 +66,9 @@ async def add(desk: Desk, wish: SourceWish, by: Caller) -> Done:
     """Add a source; of one that exists, change what is given."""
     if wrong := source_file.check_name(wish.source):
         raise Refused("invalid", wrong)
+    tenant = wish.source.partition("/")[0]
+    if desk.sees is not None and desk.vault.subject("tenant", tenant) is None:
+        raise Refused("not-allowed", f"you may not add sources of {tenant}")
     subject = desk.vault.subject("source", wish.source)
     known = reporting.living(desk.journal.world, subject) if subject else None
     if known is not None and known.declared:

@@ -39,13 +39,14 @@ class _Starts(Struct, kw_only=True):
 async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
     world, now = desk.journal.world, desk.journal.clock.now()
     seq, found = world.seq, Prospects()
-    connections = paused = failing = unauthorised = 0
+    connections = paused = failing = unauthorised = succeeded = total = 0
     async for subject, known in whose.unhurried(whose.of(desk, None)):
         prospects.add(found, subject, known, now)
         connections += 1
         paused += known.paused
         failing += known.health.consecutive_failures > 0
         unauthorised += known.grant.phase is Phase.NEEDED
+        succeeded, total = succeeded + known.health.successful, total + known.health.total
     starts = await _starts(desk, found, now)
     began = _event(desk, world.fleet.alive)
     ended = None if desk.live else _event(desk, seq)
@@ -62,8 +63,8 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         due=starts.due,
         paused=paused,
         failing=failing,
-        succeeded=world.fleet.succeeded,
-        failed=world.fleet.failed,
+        succeeded=world.fleet.succeeded if desk.sees is None else succeeded,
+        failed=world.fleet.failed if desk.sees is None else total - succeeded,
         next_start=starts.next,
         trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
         unauthorised=unauthorised,

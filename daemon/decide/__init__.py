@@ -8,6 +8,7 @@ from typing import assert_never
 
 from daemon.commands import (
     AbandonRestore,
+    AccessCommand,
     Activate,
     Advance,
     Authorise,
@@ -20,6 +21,7 @@ from daemon.commands import (
     CloseBreaker,
     Command,
     Connect,
+    ConsentCommand,
     Crash,
     DeclareProvider,
     DeclareSettings,
@@ -72,9 +74,11 @@ from daemon.commands import (
     Testify,
 )
 from daemon.decide import (
+    access,
     breaker,
     calling,
     capturing,
+    consent,
     days,
     doubt,
     host,
@@ -133,6 +137,10 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return reporting.decide(command, world, now)
     if isinstance(command, Inspect):
         return issues.inspect(command, world, now)
+    if isinstance(command, AccessCommand):
+        return access.note(command)
+    if isinstance(command, ConsentCommand):
+        return consent.decide(command, world)
     if isinstance(command, NoteAnnouncement):
         return retirement.announce(command, world, now)
     return _of_host(command, world, now)

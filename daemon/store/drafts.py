@@ -31,7 +31,8 @@ class Draft(Struct, kw_only=True):
 
     `batches` are by day in a window stream: those that count as completely fetched, once all is
     compared. Any other stream has one, under None. Its records are `told` apart and followed by
-    those fields; the version in force `was`, where that is known.
+    those fields; the version in force `was`, where that is known. Only where it is `profiled` is
+    anything kept of what its records look like, or compared with that.
     """
 
     stream: int
@@ -43,6 +44,7 @@ class Draft(Struct, kw_only=True):
     secret: bytes
     told: Told | None = None
     was: Told | None = None
+    profiled: bool = True
     batches: dict[str | None, Batch] = {}
 
     @property
@@ -170,7 +172,8 @@ def compare(
             (row for (row,) in connection.execute(DIGESTS_OUT, names)),
         )
         seen = profiles.join([batch.profile for batch in draft.batches.values()])
-        broken = profiles.broken(before.profile, seen, typed=types is None)
+        was = before.profile if draft.profiled else None
+        broken = profiles.broken(was, seen, typed=types is None)
         offer = Offer(
             fetched=draft.fetched,
             added=added,
@@ -188,9 +191,9 @@ def compare(
             digest=digest,
             cursor=cursor or (before.cursor if before.told in (None, draft.told) else None),
             types=before.types if types is None else msgspec.json.encode(types).decode(),
-            profile=profiles.carried(
-                before.profile, profiles.known(seen), whole=draft.mode is Mode.FULL
-            ),
+            profile=profiles.carried(was, profiles.known(seen), whole=draft.mode is Mode.FULL)
+            if draft.profiled
+            else None,
             told=draft.told,
         )
         heads.put(connection, draft.stream, draft.version, kept, offer=offer, fields=fields)

@@ -4,6 +4,7 @@ Kept with a version are the fields that every record had, with their type where 
 of fields are the provider's words: they lie in the store, never in an event.
 """
 
+import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
@@ -143,6 +144,16 @@ def read(text: str | None) -> Known | None:
 
 def written(profile: Known | None) -> str | None:
     return None if profile is None else msgspec.json.encode(profile).decode()
+
+
+def forget(connection: sqlite3.Connection, subjects: Iterable[int]) -> None:
+    """Keep nothing of what the records of these connections look like, or looked like."""
+    for table in ("version", "quarantine"):
+        connection.executemany(
+            f"UPDATE {table} SET profile = NULL "
+            "WHERE profile IS NOT NULL AND stream IN (SELECT id FROM stream WHERE connection = ?)",
+            [(each,) for each in subjects],
+        )
 
 
 def _only(types: set[str]) -> str | None:

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from daemon import commands
-from daemon.control.operations import Role
+from daemon.control.operation import Role
 from daemon.control.server import application
 from daemon.exchange import CallLost, Response
 from daemon.provider_file import Endpoint

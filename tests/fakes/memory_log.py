@@ -6,7 +6,7 @@ threads: a Trio task commits after a drawn delay, so that years pass under a moc
 
 import bisect
 import random
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 
 import trio
@@ -98,6 +98,13 @@ class MemoryLog:
         self, after: int, *, subject: int | None = None, limit: int = READ_EVENTS
     ) -> list[Recorded]:
         return [decode(row) for row in self.disk.read(after, subject, limit)]
+
+    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
+        rows = self.disk.read(0, subject, len(self.disk.rows))
+        return [decode(row) for row in rows[-limit:]]
+
+    def count_types(self) -> dict[str, int]:
+        return dict(Counter(row[3].split(b'"')[3].decode() for row in self.disk.rows))
 
     def close(self) -> None:
         """Write what was handed in, as far as there is room, and let go."""

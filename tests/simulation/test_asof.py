@@ -18,7 +18,8 @@ from daemon.app import Daemon
 from daemon.configuration import Configuration
 from daemon.control import asof, reporting
 from daemon.control.desk import Desk, Refused
-from daemon.control.operations import OPERATIONS, Operation
+from daemon.control.operation import Operation
+from daemon.control.operations import OPERATIONS
 from daemon.control.source_messages import Metrics, Report
 from daemon.places import Places
 from daemon.source_file import SourceTable

@@ -1,0 +1,29 @@
+"""What does an event about who was told of whom say, in one plain line?"""
+
+from collections.abc import Mapping
+
+from daemon.cli import times
+from events.access import AccessEvent, FleetRead
+
+NAMED_MAX = 5  # in one line; how many there are stands beside them
+
+
+def told(event: AccessEvent, by: str, names: Mapping[int, str]) -> str:
+    """`by` says who, as a clause."""
+    tenants = event.tenants if isinstance(event, FleetRead) else ()
+    whom = "all tenants" if tenants is None else several([names[each] for each in tenants])
+    since = times.local(event.since)
+    read = f"{whom} read" if whom else "read"
+    return f"{read}{by} ({event.by.role}) since {since}: {asked(event.operations)}"
+
+
+def several(tenants: list[str]) -> str:
+    """Some of them by name, where they are many."""
+    left = len(tenants) - NAMED_MAX
+    return ", ".join(tenants[:NAMED_MAX]) + (f" and {left:,} more" if left > 0 else "")
+
+
+def asked(operations: Mapping[str, int]) -> str:
+    """What was asked most comes first."""
+    ordered = sorted(operations.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(name + (f" ({count:,})" if count > 1 else "") for name, count in ordered)

@@ -1,0 +1,105 @@
+"""Who was told of a tenant, and when?"""
+
+import trio
+
+from daemon.control import asof
+from daemon.control.audit_messages import ReadsQuery, ReadView, TenantReads
+from daemon.control.desk import Desk, Refused
+from daemon.past import NoSuchMoment, PastUnavailable
+from events.access import FleetRead, TenantRead
+from events.envelope import Recorded
+from events.log import READ_EVENTS
+from events.schema import FLEET
+from events.terms import Caller
+
+PAGES_MAX = 50  # read for one answer: the rest is asked for with another question
+
+
+async def reads(desk: Desk, query: ReadsQuery, by: Caller) -> TenantReads:
+    """The reads of one tenant, of all tenants together among them, or those of everybody."""
+    tenant = None if query.tenant is None else _tenant(desk, query.tenant)
+    whose = _whose(desk, tenant)
+    wanted = desk.sees if tenant is None else frozenset({tenant})
+    after, head = await _first(desk, query), desk.journal.head.seq
+    found: list[Recorded] = []
+    for _ in range(PAGES_MAX):
+        page, after = _page(desk, whose, after, head)
+        found += [each for each in page if _is_of(each, wanted)]
+        if after >= head or len(found) >= query.limit:
+            break
+        await trio.lowlevel.checkpoint()
+    shown = found[: query.limit]
+    if len(found) > len(shown):
+        after = shown[-1].seq
+    return TenantReads(
+        seq=head,
+        reads=[_view(desk, each) for each in shown],
+        after=None if after >= head else after,
+    )
+
+
+def _whose(desk: Desk, tenant: int | None) -> tuple[int | None, ...]:
+    """Whose events to look through."""
+    if tenant is not None:
+        return (tenant, FLEET)
+    return (None,) if desk.sees is None else (*desk.sees, FLEET)
+
+
+def _tenant(desk: Desk, name: str) -> int:
+    found = desk.vault.subject("tenant", name)
+    if found is None or found not in desk.journal.world.tenants:
+        raise Refused("not-found", f"there is no tenant {name} with any connection")
+    return found
+
+
+async def _first(desk: Desk, query: ReadsQuery) -> int:
+    """After which event to look. A moment before all events is the beginning."""
+    if query.after is not None or query.since is None:
+        return query.after or 0
+    if query.since.isdecimal():
+        return (await asof.moment(desk, query.since)).seq - 1
+    try:
+        return await desk.past.seq_at(asof.instant(query.since))
+    except NoSuchMoment as none:
+        if asof.instant(query.since) > desk.journal.clock.now():
+            raise Refused("invalid", str(none)) from None
+        return 0
+    except PastUnavailable as unavailable:
+        raise Refused("busy", str(unavailable)) from None
+
+
+def _page(
+    desk: Desk, whose: tuple[int | None, ...], after: int, head: int
+) -> tuple[list[Recorded], int]:
+    """The next events of these subjects in order, and how far they go."""
+    pages = [desk.journal.log.read(after, subject=each) for each in whose]
+    reached = min([page[-1].seq for page in pages if len(page) == READ_EVENTS], default=head)
+    found = [each for page in pages for each in page if each.seq <= reached]
+    return sorted(found, key=lambda each: each.seq), reached
+
+
+def _is_of(recorded: Recorded, wanted: frozenset[int] | None) -> bool:
+    match recorded.event:
+        case TenantRead():
+            return True
+        case FleetRead(tenants=tenants):
+            return wanted is None or tenants is None or not wanted.isdisjoint(tenants)
+        case _:
+            return False
+
+
+def _view(desk: Desk, recorded: Recorded) -> ReadView:
+    event = recorded.event
+    assert isinstance(event, TenantRead | FleetRead), "it was just looked at"
+    several = event.tenants if isinstance(event, FleetRead) else (recorded.subject,)
+    if several is not None and desk.sees is not None:
+        several = tuple(each for each in several if each in desk.sees)
+    return ReadView(
+        event=recorded.seq,
+        at=recorded.at,
+        since=event.since,
+        uid=event.by.uid,
+        role=event.by.role,
+        operations=dict(event.operations),
+        tenants=None if several is None else [desk.vault.name(each) for each in several],
+    )

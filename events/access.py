@@ -1,0 +1,32 @@
+"""Which facts can be recorded about who was told of whom?
+
+Reading changes nothing, so nobody waits for these: what somebody asked within a minute is one event
+a tenant, or one for all whom the answers spoke of. A crash may lose its last minute.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+from events.fact import Fact
+from events.terms import Caller
+
+
+class TenantRead(Fact, frozen=True, kw_only=True, tag="tenant-read"):
+    """Somebody was told of this tenant: so many times by each of the operations, since then."""
+
+    by: Caller
+    since: datetime
+    operations: Mapping[str, int]
+
+
+class FleetRead(Fact, frozen=True, kw_only=True, tag="fleet-read"):
+    """Somebody was told of several `tenants` at once, or of all that there were (None)."""
+
+    by: Caller
+    since: datetime
+    operations: Mapping[str, int]
+    tenants: tuple[int, ...] | None = None
+
+
+AccessEvent: TypeAlias = TenantRead | FleetRead
