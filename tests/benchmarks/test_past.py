@@ -18,7 +18,7 @@ from tests.e2e.daemon import unended
 
 EVENTS = 30_000
 DAYS = 60
-END = datetime(2026, 11, 1, tzinfo=UTC)
+END = datetime(2026, 11, 1, 6, tzinfo=UTC)
 BEGIN = END - timedelta(days=DAYS)
 PROVIDERS = (1, 2)
 TENANTS = 3

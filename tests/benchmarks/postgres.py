@@ -1,0 +1,184 @@
+"""How is a tenant's past asked of PostgreSQL, built as document D would have it?
+
+`pgserver` starts a server of one's own on a Unix socket; the tables are filled by COPY with what
+the log holds. Whoever lacks `pgserver` or `psycopg` is told so in words.
+"""
+
+import importlib.util
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from events import schema
+from events.codec import EPOCH, MICROSECOND, to_microseconds
+from events.envelope import Recorded
+from tests.benchmarks.questions import (
+    A_DAY,
+    STREAM,
+    WEEKS,
+    Cause,
+    Day,
+    Drift,
+    Issue,
+    Source,
+    Waiting,
+    first_day,
+)
+
+HERE = Path(__file__).parent
+MISSING = (
+    "PostgreSQL is left out: install pgserver and psycopg[binary] (pip install '.[bench]') "
+    "to compare with it"
+)
+SHARED_BUFFERS = "1GB"  # of the index pages that are asked for, none is read twice
+COPY = """
+COPY sync_events (
+    id, user_id, source, at, kind, stream, cause, duration_ms, records, added, refreshes, bytes,
+    attempt, due
+) FROM STDIN
+"""
+STATUS = "SELECT * FROM get_sync_health_status(%s)"
+HISTORY = "SELECT * FROM get_sync_health_history(%s, %s)"
+CAUSES = "SELECT * FROM get_sync_failures_by_cause(%s, %s)"
+ISSUES = "SELECT * FROM detect_sync_issues(%s, %s, %s, %s)"
+DRIFT = "SELECT * FROM calculate_data_drift(%s, %s, %s)"
+QUEUE = "SELECT * FROM get_queue_health_metrics(%s)"
+
+Open: TypeAlias = Any
+"""A connection of psycopg's, which not everybody has."""
+
+
+def is_there() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("pgserver", "psycopg"))
+
+
+@contextmanager
+def server(directory: Path) -> Iterator[Open]:
+    """A server whose data lies in that directory, and a connection to it; both end here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set, it says so
+        import pgserver
+        import psycopg
+
+        _settle(pgserver, psycopg, directory)
+        running = pgserver.get_server(directory, cleanup_mode="delete")
+    try:
+        with psycopg.connect(running.get_uri(), autocommit=True, prepare_threshold=0) as connection:
+            connection.execute("SET timezone = 'UTC'")
+            yield connection
+    finally:
+        running.cleanup()
+
+
+def _settle(pgserver: Any, psycopg: Any, directory: Path) -> None:
+    """Set what a server reads when it starts, and let that one end."""
+    first = pgserver.get_server(directory, cleanup_mode="stop")
+    try:
+        with psycopg.connect(first.get_uri(), autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET shared_buffers = '{SHARED_BUFFERS}'")
+            connection.execute("ALTER SYSTEM SET jit = off")  # takes longer than these questions
+            connection.execute("ALTER SYSTEM SET random_page_cost = 1.1")  # no disk turns here
+            connection.execute("ALTER SYSTEM SET maintenance_work_mem = '512MB'")
+            connection.execute("ALTER SYSTEM SET fsync = off")  # it is but a copy of the log
+    finally:
+        first.cleanup()
+
+
+def fill(connection: Open, facts: Iterable[Recorded]) -> int:
+    """Make the tables, copy all events of connections in, and index them: how many there are."""
+    connection.execute((HERE / "sync_health.sql").read_text(), prepare=False)
+    owners: dict[int, int] = {}
+    count = 0
+    with connection.cursor().copy(COPY) as copy:
+        for recorded in facts:
+            if isinstance(recorded.event, schema.ConnectionAdded):
+                owners[recorded.subject] = recorded.event.tenant
+            if owner := owners.get(recorded.subject):
+                copy.write_row(_row(recorded, owner))
+                count += 1
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO connections (source, user_id) VALUES (%s, %s)", [*owners.items()]
+        )
+    connection.execute((HERE / "sync_health_filled.sql").read_text(), prepare=False)
+    connection.execute("VACUUM ANALYZE", prepare=False)
+    return count
+
+
+def _row(recorded: Recorded, owner: int) -> tuple[Any, ...]:
+    event: Any = recorded.event
+    cause = getattr(event, "cause", None)
+    return (
+        recorded.seq,
+        owner,
+        recorded.subject,
+        recorded.at,
+        event.__struct_config__.tag,
+        getattr(event, "stream", None),
+        cause.value if cause else None,
+        getattr(event, "duration_ms", None),
+        getattr(event, "records", None),
+        getattr(event, "added", None),
+        getattr(event, "refreshes", None),
+        getattr(event, "bytes", None),
+        getattr(event, "attempt", None),
+        getattr(event, "due", None),
+    )
+
+
+def status(connection: Open, tenant: int) -> list[Source]:
+    rows = connection.execute(STATUS, (tenant,)).fetchall()
+    return [
+        Source(*counted, _moment(success), _moment(failure)) for *counted, success, failure in rows
+    ]
+
+
+def history(connection: Open, tenant: int, now: int, days: int) -> list[Day]:
+    rows = connection.execute(HISTORY, (tenant, _midnight(first_day(now, days)))).fetchall()
+    return [Day(_day(day), *(int(each) for each in rest)) for day, *rest in rows]
+
+
+def causes(connection: Open, tenant: int, now: int, days: int) -> list[Cause]:
+    rows = connection.execute(CAUSES, (tenant, _midnight(first_day(now, days)))).fetchall()
+    return [Cause(_day(day), cause, failed) for day, cause, failed in rows]
+
+
+def issues(connection: Open, tenant: int, now: int, hours: int) -> list[Issue]:
+    since, moment = _midnight(first_day(now, 7 * WEEKS)), EPOCH + now * MICROSECOND
+    rows = connection.execute(ISSUES, (tenant, hours, since, moment)).fetchall()
+    return sorted(
+        Issue(source, kind, _day(since) if kind == "gap" else to_microseconds(since))
+        for source, kind, since in rows
+    )
+
+
+def drift(connection: Open, tenant: int, now: int) -> list[Drift]:
+    last = _midnight(now // A_DAY - 1)
+    rows = connection.execute(DRIFT, (tenant, STREAM, last)).fetchall()
+    return [Drift(source, int(actual), float(expected)) for source, actual, expected in rows]
+
+
+def queue(connection: Open, tenant: int) -> list[Waiting]:
+    rows = connection.execute(QUEUE, (tenant,)).fetchall()
+    return [Waiting(source, _moment(due) or 0, _moment(retry)) for source, due, retry in rows]
+
+
+def plan(connection: Open, statement: str, *arguments: object) -> str:
+    """How the server would answer it, the functions' own statements included."""
+    rows = connection.execute(f"EXPLAIN {statement}", arguments).fetchall()
+    return "\n".join(row[0] for row in rows)
+
+
+def _midnight(day: int) -> datetime:
+    return EPOCH + day * A_DAY * MICROSECOND
+
+
+def _day(midnight: datetime) -> int:
+    return to_microseconds(midnight.astimezone(UTC)) // A_DAY
+
+
+def _moment(at: datetime | None) -> int | None:
+    return to_microseconds(at) if at else None
