@@ -21,7 +21,7 @@ Story: TypeAlias = Generator[Told, int, None]
 Retold: TypeAlias = Generator[Told, int, datetime]
 """A part of a story: it comes to the moment at which the story goes on."""
 
-QUIET = timedelta(minutes=30)  # before the end nothing begins that might last beyond it
+QUIET = timedelta(minutes=4)  # before the end nothing begins that might last beyond it
 USUAL_MS = 1800.0  # a sync
 
 

@@ -29,6 +29,7 @@ ALLOWANCE_SHARE = 0.2  # of syncs that take a new block of calls
 BLOCK = 20  # calls
 SPANS = (Span(per=timedelta(minutes=15)), Span(per=timedelta(days=1)))
 TAIL = 0.6  # sigma of a log-normal duration
+SOON = timedelta(minutes=5)  # after the end: whoever goes on from here finds nothing overdue
 LATE_S = 20.0  # what is due waits for its turn
 WAIT = timedelta(minutes=15)  # what a provider asks for
 
@@ -53,6 +54,8 @@ def of(account: Account, found: Sequence[Outage], end: datetime, seed: int) -> S
     while due < end - QUIET:
         at = yield from _turn(alive, due)
         due = max(due + account.interval, at + timedelta(seconds=1))
+        if due >= end - QUIET:
+            due = max(due, end + SOON)
         yield at, me, schema.SyncScheduled(due=due, reason=terms.ScheduleReason.INTERVAL)
 
 

@@ -166,10 +166,27 @@ def queue(connection: Open, tenant: int) -> list[Waiting]:
     return [Waiting(source, _moment(due) or 0, _moment(retry)) for source, due, retry in rows]
 
 
-def plan(connection: Open, statement: str, *arguments: object) -> str:
-    """How the server would answer it, the functions' own statements included."""
-    rows = connection.execute(f"EXPLAIN {statement}", arguments).fetchall()
-    return "\n".join(row[0] for row in rows)
+def unindexed(connection: Open, tenant: int, now: int) -> list[str]:
+    """Which questions read events by anything but an index, as the server would answer them."""
+    since, moment = _midnight(first_day(now, 30)), EPOCH + now * MICROSECOND
+    asked = {
+        STATUS: (tenant,),
+        HISTORY: (tenant, since),
+        CAUSES: (tenant, since),
+        ISSUES: (tenant, 24, since, moment),
+        DRIFT: (tenant, STREAM, since),
+        QUEUE: (tenant,),
+    }
+    plans = {
+        statement: connection.execute(f"EXPLAIN {statement}", arguments).fetchall()
+        for statement, arguments in asked.items()
+    }
+    return [
+        f"{statement}: {line}"
+        for statement, lines in plans.items()
+        for (line,) in lines
+        if "on sync_events" in line and "Index Only Scan" not in line
+    ]
 
 
 def _midnight(day: int) -> datetime:

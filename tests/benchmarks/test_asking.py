@@ -1,12 +1,18 @@
 """Do a daemon, `GROUP BY` over its log, and PostgreSQL tell the same of one past, to the number?"""
 
 from contextlib import closing
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
 
+import msgspec
 import pytest
 
 from events.codec import to_microseconds
-from tests.benchmarks import group_by, long_log, past, postgres, questions
-from tests.benchmarks.questions import Answers
+from tests.benchmarks import asking, group_by, long_log, past, postgres, questions
+from tests.benchmarks.kept import Kept
+from tests.benchmarks.organisation import organisation
+from tests.benchmarks.questions import Answers, Source
 from tests.benchmarks.test_past import END, EVENTS, drawn
 
 TENANT = 10
@@ -44,6 +50,7 @@ def test_group_by_tells_the_same(log, right, tmp_path):
         assert group_by.issues(asked, TENANT, NOW, HOURS) == right.issues
         assert group_by.drift(asked, TENANT, NOW) == right.drift
         assert group_by.queue(asked, TENANT) == right.queue
+        assert group_by.unindexed(asked) == []
 
 
 @pytest.mark.skipif(not postgres.is_there(), reason=postgres.MISSING)
@@ -56,3 +63,66 @@ def test_postgresql_tells_the_same(log, right, tmp_path):
         assert postgres.issues(asked, TENANT, NOW, HOURS) == right.issues
         assert postgres.drift(asked, TENANT, NOW) == right.drift
         assert postgres.queue(asked, TENANT) == right.queue
+        asked.execute("SET enable_seqscan = off")  # so few events would not be worth an index
+        assert postgres.unindexed(asked, TENANT, NOW) == []
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, Any]:
+    """What a daemon told of its past over its socket, and the oracle's answers to the same."""
+    with organisation(20_000, DAYS_LIVED, TENANTS) as org:
+        org.made.start()
+        with closing(Kept(org.made.home.socket)) as daemon:
+            answers = {
+                each.operation: answered(daemon, each) for each in asking.questions(org.tenants[0])
+            }
+        org.made.stop()
+        tenant = org.past.cast.accounts[0].tenant
+        now = to_microseconds(org.past.end)
+        right = questions.told(long_log.read(org.made.home.state), tenant, now, DAYS, HOURS)
+        return {**answers, "right": right, "subjects": org.subjects}
+
+
+DAYS_LIVED = 40
+TENANTS = 2
+
+
+def answered(daemon: Kept, question: asking.Question) -> Any:
+    status, answer = daemon.ask(question.operation, question.query)
+    assert status == HTTPStatus.OK, answer
+    return msgspec.json.decode(answer)
+
+
+def test_a_daemon_tells_the_same_of_every_source(told):
+    found = [
+        Source(
+            subject=told["subjects"][each["connection"]],
+            total=each["total_syncs"],
+            successful=each["successful_syncs"],
+            failed=each["failed_syncs"],
+            in_a_row=each["consecutive_failures"],
+            duration_ms=each["avg_sync_duration_ms"],
+            last_success=moment(each["last_success_at"]),
+            last_failure=moment(each["last_failure_at"]),
+        )
+        for each in told["analyze-sync-health"]["connections"]
+    ]
+    assert found
+    assert sorted(found) == [
+        each._replace(duration_ms=each.duration_ms // each.total) for each in told["right"].status
+    ]
+
+
+def test_a_daemon_has_the_same_waiting(told):
+    waiting = {
+        told["subjects"][each["connection"]]: moment(each["next_start"])
+        for each in told["queue"]["items"]
+        if each["connection"] in told["subjects"]
+    }
+    assert waiting == {
+        each.subject: min(each.due, each.retry or each.due) for each in told["right"].queue
+    }
+
+
+def moment(text: str | None) -> int | None:
+    return to_microseconds(datetime.fromisoformat(text)) if text else None
