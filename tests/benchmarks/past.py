@@ -24,6 +24,7 @@ AN_HOUR = timedelta(hours=1)
 INTERVALS = (timedelta(hours=6), timedelta(hours=1), timedelta(minutes=15))
 STREAMS = (("days",), ("days", "sleep"), ("days", "sleep", "heart"))
 OF_A_SYNC = 3.6  # events of one, besides what its streams brought: measured
+REFRESHES = 3.2  # a day, of two events each
 SHARE = 0.85  # of all events are of syncs; the rest programs' calls
 JOINING = 0.1  # of the time: by then all connections are there
 SLEEPING = 6  # hours of the night in which programs call less
@@ -68,7 +69,8 @@ def plan(
     sizes = itertools.product(STREAMS, INTERVALS)
     missed = 0
     for streams, interval in itertools.cycle(sizes):
-        costs = (OF_A_SYNC + len(streams)) * (A_DAY / interval)
+        syncs = A_DAY / interval
+        costs = (OF_A_SYNC + len(streams)) * syncs + 2 * min(syncs, REFRESHES)
         if costs <= room:
             found.append((len(found) % tenants, interval, streams))
             room, missed = room - costs, 0
@@ -94,6 +96,30 @@ def recorded(past: Past) -> Iterator[Recorded]:
         stories.append(life.of(account, weather[account.provider], past.end, seed))
     stories.append(_programs(past, accounts, random.Random(dice.getrandbits(32))))
     return _merged(stories)
+
+
+def anonymous(events: int, begin: datetime, end: datetime, tenants: int, seed: int = 1) -> Past:
+    """One of nobody in particular: tenants are numbered from 10, connections from 100 on."""
+    planned = plan(events, (end - begin) / A_DAY, tenants)
+    accounts = tuple(
+        Account(
+            subject=100 + place,
+            tenant=10 + tenant,
+            provider=1 + place % 2,
+            interval=interval,
+            streams=streams,
+            added=added(begin, end, place, len(planned)),
+            oauth=place % 2 == 0,
+        )
+        for place, (tenant, interval, streams) in enumerate(planned)
+    )
+    streams = tuple(terms.StreamPolicy(name=name) for name in STREAMS[-1])
+    declared = {
+        subject: schema.ProviderDeclared(name=f"provider-{subject}", digest="", streams=streams)
+        for subject in (1, 2)
+    }
+    cast = Cast(providers=declared, accounts=accounts)
+    return Past(cast=cast, events=events, begin=begin, end=end, seed=seed)
 
 
 def added(begin: datetime, end: datetime, place: int, of: int) -> datetime:

@@ -6,48 +6,24 @@ from itertools import pairwise
 
 import pytest
 
-from events import schema, terms
+from events import schema
 from events.audit import audit
 from events.terms import FailureClass
 from projections import world as worlds
 from projections.world import World
 from tests.benchmarks import long_log, past
-from tests.benchmarks.alive import Account
-from tests.benchmarks.past import Cast, Past
+from tests.benchmarks.past import Past
 from tests.e2e.daemon import unended
 
 EVENTS = 30_000
 DAYS = 60
 END = datetime(2026, 11, 1, 6, tzinfo=UTC)
 BEGIN = END - timedelta(days=DAYS)
-PROVIDERS = (1, 2)
 TENANTS = 3
 
 
 def drawn(seed: int = 1, events: int = EVENTS) -> Past:
-    plan = past.plan(events, DAYS, TENANTS)
-    accounts = tuple(
-        Account(
-            subject=100 + place,
-            tenant=10 + tenant,
-            provider=PROVIDERS[place % len(PROVIDERS)],
-            interval=interval,
-            streams=streams,
-            added=past.added(BEGIN, END, place, len(plan)),
-            oauth=place % 2 == 0,
-        )
-        for place, (tenant, interval, streams) in enumerate(plan)
-    )
-    declared = {
-        subject: schema.ProviderDeclared(
-            name=f"provider-{subject}",
-            digest="",
-            streams=tuple(terms.StreamPolicy(name=name) for name in ("days", "sleep", "heart")),
-        )
-        for subject in PROVIDERS
-    }
-    cast = Cast(providers=declared, accounts=accounts)
-    return Past(cast=cast, events=events, begin=BEGIN, end=END, seed=seed)
+    return past.anonymous(events, BEGIN, END, TENANTS, seed)
 
 
 def test_it_has_as_many_events_as_were_wanted_between_its_two_moments():
