@@ -5,7 +5,7 @@ what is measured is deciding, folding, encoding, and finding out who is next.
 """
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from daemon import configuration
@@ -16,7 +16,6 @@ from daemon.journal import Journal
 from events import schema, terms
 from events.codec import Row
 from events.envelope import Recorded
-from events.log import Log
 from events.policy import Settings
 from events.writer import Listener
 from projections import world as worlds
@@ -88,17 +87,11 @@ class Nowhere:
 class Host:
     """A journal over a world, and the agenda that follows it."""
 
-    def __init__(
-        self,
-        world: World,
-        now: datetime = BEGIN,
-        log: Log | None = None,
-        bridge: Callable[[Journal], Listener] = lambda journal: journal,
-    ) -> None:
+    def __init__(self, world: World, now: datetime = BEGIN) -> None:
         self.clock = Still(now)
-        log = log or Nowhere()
+        log = Nowhere()
         self.journal = Journal(log, world, self.clock)
-        log.start(bridge(self.journal))
+        log.start(self.journal)
         self.agenda = Agenda(world)
         self.journal.observe(self._observe)
         gc.freeze()  # as a daemon does after its replay
@@ -148,15 +141,9 @@ def finished(subject: int, sync: int, *failures: terms.StreamFailure) -> Finish:
 def fleet(connections: int, *, scoped: bool = False) -> World:
     """A world of so many connections, evenly due over one interval; with settings a tenant."""
     world = World()
-    for recorded in founding(connections, scoped=scoped):
-        worlds.fold(world, recorded)
-    return world
-
-
-def founding(connections: int, *, scoped: bool = False) -> Iterator[Recorded]:
-    """The events that such a world is made of."""
     for seq, (subject, event) in enumerate(_past(connections, scoped=scoped), 1):
-        yield Recorded(seq=seq, at=BEGIN, subject=subject, event=event)
+        worlds.fold(world, Recorded(seq=seq, at=BEGIN, subject=subject, event=event))
+    return world
 
 
 def subjects(connections: int) -> range:

@@ -5,6 +5,7 @@ events. The lag is how long what is durable waits until it can be asked for in S
 records as many events a second as no fleet on one host does.
 """
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -13,18 +14,21 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import trio
+
+from daemon.clock import SystemClock
+from daemon.journal import Bridge, Journal
 from daemon.read_model import filling
 from daemon.read_model.scribe import Scribe
-
-from daemon.journal import Bridge
 from daemon.replaying import replay
 from daemon.store.storage import OneThread
+from events.codec import encode
+from events.envelope import Recorded
 from events.log import SqliteLog
-from tests.benchmarks import fleet, long_log, past
+from projections import world as worlds
+from tests.benchmarks import long_log, past
 from tests.benchmarks.figure import Figure, compare, rate
 from tests.e2e.daemon import ROOT
 
@@ -35,7 +39,9 @@ END = datetime(2026, 11, 1, tzinfo=UTC)
 RATE = 5_000  # events a second
 FEEDING_S = 20.0
 TICK_S = 0.01
-CONNECTIONS = 2_000
+BEFORE = 20_000  # events that are in it already
+A_MONTH = timedelta(days=30)
+OF_A_DECISION = 3  # events; they share a commit
 LAG_MAX_MS = 1_000.0
 WAIT_S = 120.0  # far beyond what it takes on a busy machine
 BAR_S = 10.0  # for a rebuild of a million
@@ -78,21 +84,21 @@ def _decode(state: Path, events: int) -> None:
 async def keep_up(lasting_s: float) -> tuple[float, list[float]]:
     """Feed a journal whose scribe runs: how many events a second, and each lag in milliseconds."""
     with tempfile.TemporaryDirectory(prefix="lag-") as name:
-        state = Path(name)
-        long_log.write(state, fleet.founding(CONNECTIONS))
+        state, count = Path(name), BEFORE + int(RATE * lasting_s)
+        facts = past.recorded(past.anonymous(count, END - A_MONTH, END, tenants=4))
+        long_log.write(state, itertools.islice(facts, BEFORE))
         with closing(SqliteLog(state)) as log:
-            world = replay(log)
-            bridge = partial(Bridge, token=trio.lowlevel.current_trio_token())
-            host = fleet.Host(world, log=log, bridge=bridge)
-            scribe = Scribe(host.journal, str, state / filling.NAME, OneThread())
+            journal = Journal(log, replay(log), SystemClock())
+            log.start(Bridge(journal, trio.lowlevel.current_trio_token()))
+            scribe = Scribe(journal, str, state / filling.NAME, OneThread())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(scribe.run)
                 await _fresh(scribe)
                 lags: list[float] = []
-                nursery.start_soon(_watch, host, scribe, lags)
-                before, begun = world.seq, time.perf_counter()
-                await _feed(host, lasting_s)
-                fed = (world.seq - before) / (time.perf_counter() - begun)
+                nursery.start_soon(_watch, journal, scribe, lags)
+                begun = time.perf_counter()
+                await _feed(journal, facts)
+                fed = (count - BEFORE) / (time.perf_counter() - begun)
                 await _fresh(scribe)
                 nursery.cancel_scope.cancel()
     return fed, lags
@@ -105,22 +111,34 @@ async def _fresh(scribe: Scribe) -> None:
             pass
 
 
-async def _feed(host: fleet.Host, lasting_s: float) -> None:
-    world, begun = host.journal.world, time.perf_counter()
+async def _feed(journal: Journal, facts: Iterator[Recorded]) -> None:
+    """Record them as fast as is wanted, and no faster than the log takes them."""
+    world, begun = journal.world, time.perf_counter()
     first = world.seq
-    while (spent := time.perf_counter() - begun) < lasting_s:
-        wanted = first + RATE * spent
-        await host.journal.room()
-        while world.seq < wanted and host.journal.has_room:
-            host.pass_turn()
+    while True:
+        await journal.room()
+        lacking = first + int(RATE * (time.perf_counter() - begun)) - world.seq
+        batch = list(itertools.islice(facts, max(1, lacking)))
+        if not batch:
+            return
+        for start in range(0, len(batch), OF_A_DECISION):
+            _record(journal, batch[start : start + OF_A_DECISION])
         await trio.sleep(TICK_S)
 
 
-async def _watch(host: fleet.Host, scribe: Scribe, lags: list[float]) -> None:
+def _record(journal: Journal, decided: list[Recorded]) -> None:
+    """What a journal does with what was decided."""
+    for recorded in decided:
+        worlds.fold(journal.world, recorded)
+    journal.log.append([encode(recorded) for recorded in decided])
+    journal.log.hurry()
+
+
+async def _watch(journal: Journal, scribe: Scribe, lags: list[float]) -> None:
     """Note when each number became durable, and when it was there to be asked for."""
     waiting: deque[tuple[int, float]] = deque()
     while True:
-        now, head = time.perf_counter(), host.journal.head.seq
+        now, head = time.perf_counter(), journal.head.seq
         if not waiting or waiting[-1][0] < head:
             waiting.append((head, now))
         while waiting and waiting[0][0] <= scribe.progress.seq:

@@ -1,14 +1,17 @@
 """Do a daemon, `GROUP BY` over its log, and PostgreSQL tell the same of one past, to the number?"""
 
+from collections import defaultdict
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from events.codec import to_microseconds
+from events.codec import EPOCH, to_microseconds
+from events.schema import SyncFailed, SyncSucceeded
 from tests.benchmarks import asking, group_by, long_log, past, postgres, questions
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.organisation import organisation
@@ -73,6 +76,7 @@ def told() -> dict[str, Any]:
     with organisation(20_000, DAYS_LIVED, TENANTS) as org:
         org.made.start()
         with closing(Kept(org.made.home.socket)) as daemon:
+            asking.settle(daemon, org.tenants[0])
             answers = {
                 each.operation: answered(daemon, each) for each in asking.questions(org.tenants[0])
             }
@@ -80,11 +84,23 @@ def told() -> dict[str, Any]:
         tenant = org.past.cast.accounts[0].tenant
         now = to_microseconds(org.past.end)
         right = questions.told(long_log.read(org.made.home.state), tenant, now, DAYS, HOURS)
-        return {**answers, "right": right, "subjects": org.subjects}
+        lasted = durations(org.made.home.state, {*org.subjects.values()})
+        return {**answers, "right": right, "subjects": org.subjects, "lasted": lasted}
 
 
 DAYS_LIVED = 40
 TENANTS = 2
+
+
+def durations(state: Path, subjects: set[int]) -> dict[datetime, list[int]]:
+    """How long each sync took that ended on a day, the shortest first."""
+    found = defaultdict(list)
+    for each in long_log.read(state):
+        if each.subject in subjects and isinstance(each.event, SyncSucceeded | SyncFailed):
+            found[each.at.replace(hour=0, minute=0, second=0, microsecond=0)].append(
+                each.event.duration_ms
+            )
+    return {day: sorted(lasted) for day, lasted in found.items()}
 
 
 def answered(daemon: Kept, question: asking.Question) -> Any:
@@ -122,6 +138,38 @@ def test_a_daemon_has_the_same_waiting(told):
     assert waiting == {
         each.subject: min(each.due, each.retry or each.due) for each in told["right"].queue
     }
+
+
+def test_a_daemon_tells_the_same_of_every_day(told):
+    """Tokens are left out: the oracle counts them when the sync ends that they were renewed for."""
+    right = {day_of(each): each for each in told["right"].history}
+    causes = {
+        day: {each.cause: each.failed for each in told["right"].causes if day_of(each) == day}
+        for day in right
+    }
+    rows = {
+        datetime.fromisoformat(each["start"]): each
+        for each in told["get-sync-health-history"]["rows"]
+    }
+    assert len(rows) == DAYS
+    assert rows.keys() >= right.keys()
+    for day, row in rows.items():
+        assert (row["succeeded"], row["failed"], row["records"]) == right[day][1:4]
+        assert row["average_ms"] == right[day].duration_ms // (row["succeeded"] + row["failed"])
+        failures = {cause: failed for cause, failed in row["failures"].items() if failed}
+        assert failures == causes[day]
+
+
+def test_a_daemons_quantiles_are_near_the_true_ones(told):
+    for row in told["get-sync-health-history"]["rows"]:
+        lasted = told["lasted"][datetime.fromisoformat(row["start"])]
+        for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
+            true = lasted[int(share * (len(lasted) - 1))]
+            assert row[name] == pytest.approx(true, rel=0.05, abs=1)
+
+
+def day_of(each: questions.Day | questions.Cause) -> datetime:
+    return EPOCH + timedelta(days=each.day)
 
 
 def moment(text: str | None) -> int | None:
