@@ -31,7 +31,7 @@ DAYS = 30
 HOURS = 24
 REQUESTS = 1_000
 TURNS = 5
-TURN_S = 4.0  # a turn of somebody who is slow ends early, but not before LEAST
+TURN_S = 8.0  # a turn of somebody who is slow ends early, but not before LEAST
 LEAST = 4
 SETTLE_S = 0.1
 START_S = 900.0  # ten millions are folded before it is ready
@@ -127,10 +127,10 @@ def _others(
         "drift": {"GROUP BY": partial(group_by.drift, lite, tenant, now)},
         "queue": {"GROUP BY": partial(group_by.queue, lite, tenant)},
     }
-    if not postgres.is_there():
-        sys.stderr.write(f"{postgres.MISSING}\n")
+    if why_not := postgres.why_not():
+        sys.stderr.write(f"{why_not}\n")
         return found
-    big = stack.enter_context(postgres.server(directory / "server"))
+    big = stack.enter_context(postgres.server())
     postgres.fill(big, long_log.read(state))
     assert not postgres.unindexed(big, tenant, now), postgres.unindexed(big, tenant, now)
     found["status"]["PostgreSQL"] = partial(postgres.status, big, tenant)

@@ -1,10 +1,15 @@
 """How is a tenant's past asked of PostgreSQL, built as document D would have it?
 
 `pgserver` starts a server of one's own on a Unix socket; the tables are filled by COPY with what
-the log holds. Whoever lacks `pgserver` or `psycopg` is told so in words.
+the log holds. Whoever lacks `pgserver` or `psycopg` is told so in words. PostgreSQL refuses root,
+so that `pgserver` makes itself a user where root starts it, and opens all folders on the way to
+what that one needs: where this would open more than our own, it is not started.
 """
 
 import importlib.util
+import os
+import stat
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,10 +34,7 @@ from tests.benchmarks.questions import (
 )
 
 HERE = Path(__file__).parent
-MISSING = (
-    "PostgreSQL is left out: install pgserver and psycopg[binary] (pip install '.[bench]') "
-    "to compare with it"
-)
+MISSING = "PostgreSQL is left out: for it, pip install 'pgserver' and 'psycopg[binary]'"
 SHARED_BUFFERS = "1GB"  # of the index pages that are asked for, none is read twice
 COPY = """
 COPY sync_events (
@@ -51,26 +53,45 @@ Open: TypeAlias = Any
 """A connection of psycopg's, which not everybody has."""
 
 
-def is_there() -> bool:
-    return all(importlib.util.find_spec(name) for name in ("pgserver", "psycopg"))
+def why_not() -> str | None:
+    """Why none can be started here, as a sentence."""
+    found = importlib.util.find_spec("pgserver")
+    if found is None or found.origin is None or importlib.util.find_spec("psycopg") is None:
+        return MISSING
+    ways = (Path(found.origin), Path(tempfile.gettempdir()) / "any")
+    closed = [each for way in ways for each in way.resolve().parents if not _is_open(each)]
+    if os.geteuid() == 0 and closed:
+        return f"PostgreSQL is left out: as root, pgserver would open {closed[0]} to everybody"
+    return None
+
+
+def _is_open(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_IXOTH)
 
 
 @contextmanager
-def server(directory: Path) -> Iterator[Open]:
-    """A server whose data lies in that directory, and a connection to it; both end here."""
+def server() -> Iterator[Open]:
+    """A server of our own, and a connection to it; both end here, and its data with them."""
+    pgserver, psycopg = _imported()
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        directory = Path(name) / "server"
+        _settle(pgserver, psycopg, directory)
+        running = pgserver.get_server(directory, cleanup_mode="delete")
+        try:
+            uri = running.get_uri()
+            with psycopg.connect(uri, autocommit=True, prepare_threshold=0) as connection:
+                connection.execute("SET timezone = 'UTC'")
+                yield connection
+        finally:
+            running.cleanup()
+
+
+def _imported() -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set, it says so
         import pgserver
         import psycopg
-
-        _settle(pgserver, psycopg, directory)
-        running = pgserver.get_server(directory, cleanup_mode="delete")
-    try:
-        with psycopg.connect(running.get_uri(), autocommit=True, prepare_threshold=0) as connection:
-            connection.execute("SET timezone = 'UTC'")
-            yield connection
-    finally:
-        running.cleanup()
+    return pgserver, psycopg
 
 
 def _settle(pgserver: Any, psycopg: Any, directory: Path) -> None:

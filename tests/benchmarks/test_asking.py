@@ -56,9 +56,9 @@ def test_group_by_tells_the_same(log, right, tmp_path):
         assert group_by.unindexed(asked) == []
 
 
-@pytest.mark.skipif(not postgres.is_there(), reason=postgres.MISSING)
-def test_postgresql_tells_the_same(log, right, tmp_path):
-    with postgres.server(tmp_path / "server") as asked:
+@pytest.mark.skipif(postgres.why_not() is not None, reason=str(postgres.why_not()))
+def test_postgresql_tells_the_same(log, right):
+    with postgres.server() as asked:
         assert postgres.fill(asked, long_log.read(log)) > EVENTS * 0.99
         assert postgres.status(asked, TENANT) == right.status
         assert postgres.history(asked, TENANT, NOW, DAYS) == right.history
