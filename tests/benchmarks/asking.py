@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -52,9 +52,10 @@ class Question(NamedTuple):
     others: str = ""
 
 
-def questions(tenant: str) -> list[Question]:
-    """Those that this version's daemon can be asked."""
+def questions(tenant: str, connections: Sequence[str]) -> list[Question]:
+    """Those that this version's daemon can be asked; of one connection, the first is asked for."""
     of = {"tenant": tenant}
+    source = connections[0].partition("/")[2]
     found = [
         Question("status", "status", {}),
         Question("queue", "queue", {}),
@@ -66,7 +67,7 @@ def questions(tenant: str) -> list[Question]:
         Question(
             "issues of a tenant", "detect-sync-issues", {**of, "threshold_hours": HOURS}, "issues"
         ),
-        Question("drift", "calculate-data-drift", {**of, "source": "pulse"}, "drift"),
+        Question("drift", "calculate-data-drift", {**of, "source": source}, "drift"),
         Question("queue of a tenant", "get-queue-health-metrics", of, "queue"),
     ]
     known = {each.name for each in OPERATIONS}
@@ -90,8 +91,9 @@ def figures(
         org.made.start(START_S)
         daemon = stack.enter_context(contextlib.closing(Kept(org.made.home.socket)))
         rows = []
-        settle(daemon, org.tenants[0])
-        for question in questions(org.tenants[0]):
+        asked_for = questions(org.tenants[0], [*org.subjects])
+        settle(daemon, asked_for)
+        for question in asked_for:
             asked = {
                 OURS: partial(_answered, daemon, question),
                 TRIP: partial(daemon.ask, NOBODYS, {}),
@@ -102,10 +104,10 @@ def figures(
         yield from _figures(rows)
 
 
-def settle(daemon: Kept, tenant: str) -> None:
+def settle(daemon: Kept, asked: Iterable[Question]) -> None:
     """Wait until every question is answered: the read model may have to be made anew first."""
     over = time.monotonic() + START_S
-    for question in questions(tenant):
+    for question in asked:
         while daemon.ask(question.operation, question.query)[0] == HTTPStatus.CONFLICT:
             assert time.monotonic() < over, f"{question.name} is not answered"
             time.sleep(SETTLE_S)
@@ -117,6 +119,7 @@ def _others(
     """Who else is asked what: by question, then by name. The log is still as it was written."""
     state, now = org.made.home.state, to_microseconds(SystemClock().now())
     tenant = next(each.tenant for each in org.past.cast.accounts)
+    source = next(iter(org.subjects.values()))
     lite = group_by.index(state / "log", directory / "copy")
     stack.callback(lite.close)
     assert not group_by.unindexed(lite), group_by.unindexed(lite)
@@ -124,7 +127,7 @@ def _others(
         "status": {"GROUP BY": partial(group_by.status, lite, tenant)},
         "history": {"GROUP BY": partial(group_by.history, lite, tenant, now, DAYS)},
         "issues": {"GROUP BY": partial(group_by.issues, lite, tenant, now, HOURS)},
-        "drift": {"GROUP BY": partial(group_by.drift, lite, tenant, now)},
+        "drift": {"GROUP BY": partial(group_by.drift, lite, tenant, source, now)},
         "queue": {"GROUP BY": partial(group_by.queue, lite, tenant)},
     }
     if why_not := postgres.why_not():
@@ -136,7 +139,7 @@ def _others(
     found["status"]["PostgreSQL"] = partial(postgres.status, big, tenant)
     found["history"]["PostgreSQL"] = partial(postgres.history, big, tenant, now, DAYS)
     found["issues"]["PostgreSQL"] = partial(postgres.issues, big, tenant, now, HOURS)
-    found["drift"]["PostgreSQL"] = partial(postgres.drift, big, tenant, now)
+    found["drift"]["PostgreSQL"] = partial(postgres.drift, big, tenant, source, now)
     found["queue"]["PostgreSQL"] = partial(postgres.queue, big, tenant)
     return found
 

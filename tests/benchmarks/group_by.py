@@ -98,25 +98,21 @@ SELECT subject, before + 1 FROM (
     SELECT subject, day, lag(day) OVER (PARTITION BY subject ORDER BY day) AS before FROM ({DAYS})
 ) WHERE day > before + 1
 """
-VOLUMES = f"""
-{MINE}
-SELECT subject, at / {A_DAY} AS day, sum(added) AS added
-FROM event
-WHERE type = 'records-captured' AND stream = '{STREAM}'
-  AND subject IN mine AND at >= :since AND at < :until
-GROUP BY subject, day
-"""
 DRIFT = f"""
-{MINE}, volume AS ({VOLUMES.replace(MINE, "")}), usual AS (
-    SELECT subject, added, row_number() OVER (PARTITION BY subject ORDER BY added) AS place,
-           count(*) OVER (PARTITION BY subject) AS many
+WITH volume AS (
+    SELECT at / {A_DAY} AS day, sum(added) AS added
+    FROM event
+    WHERE type = 'records-captured' AND stream = '{STREAM}'
+      AND subject = :source AND at >= :since AND at < :until
+    GROUP BY day
+), usual AS (
+    SELECT added, row_number() OVER (ORDER BY added) AS place, count(*) OVER () AS many
     FROM volume WHERE day < :last AND (:last - day) % 7 = 0
 )
-SELECT mine.subject,
-       coalesce((SELECT added FROM volume WHERE subject = mine.subject AND day = :last), 0),
-       coalesce((SELECT avg(added) FROM usual WHERE subject = mine.subject
-                 AND place IN ((many + 1) / 2, (many + 2) / 2)), 0.0)
-FROM mine ORDER BY mine.subject
+SELECT subject,
+       coalesce((SELECT added FROM volume WHERE day = :last), 0),
+       coalesce((SELECT avg(added) FROM usual WHERE place IN ((many + 1) / 2, (many + 2) / 2)), 0.0)
+FROM event WHERE type = 'connection-added' AND tenant = :tenant AND subject = :source
 """
 QUEUE = f"""
 {MINE}
@@ -172,11 +168,11 @@ def issues(connection: sqlite3.Connection, tenant: int, now: int, hours: int) ->
     return sorted([*found, *(Issue(subject, "gap", day) for subject, day in rows)])
 
 
-def drift(connection: sqlite3.Connection, tenant: int, now: int) -> list[Drift]:
+def drift(connection: sqlite3.Connection, tenant: int, source: int, now: int) -> Drift:
     last = now // A_DAY - 1
     span = {"since": (last - 7 * WEEKS) * A_DAY, "until": (last + 1) * A_DAY}
-    rows = connection.execute(DRIFT, {"tenant": tenant, "last": last, **span})
-    return [Drift(*row) for row in rows]
+    asked = {"tenant": tenant, "source": source, "last": last, **span}
+    return Drift(*connection.execute(DRIFT, asked).fetchone())
 
 
 def queue(connection: sqlite3.Connection, tenant: int) -> list[Waiting]:
@@ -193,7 +189,7 @@ def unindexed(connection: sqlite3.Connection) -> list[str]:
 
     None is called a covering one: SQLite before 3.41 opens the row of a virtual column's body.
     """
-    names = dict.fromkeys(("tenant", "since", "until", "last"), 0)
+    names = dict.fromkeys(("tenant", "source", "since", "until", "last"), 0)
     statements = (STATUS, HISTORY, CAUSES, GAPS, DRIFT, QUEUE)
     plans = {
         statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", names)]

@@ -46,7 +46,7 @@ STATUS = "SELECT * FROM get_sync_health_status(%s)"
 HISTORY = "SELECT * FROM get_sync_health_history(%s, %s)"
 CAUSES = "SELECT * FROM get_sync_failures_by_cause(%s, %s)"
 ISSUES = "SELECT * FROM detect_sync_issues(%s, %s, %s, %s)"
-DRIFT = "SELECT * FROM calculate_data_drift(%s, %s, %s)"
+DRIFT = "SELECT * FROM calculate_data_drift(%s, %s, %s, %s)"
 QUEUE = "SELECT * FROM get_queue_health_metrics(%s)"
 
 Open: TypeAlias = Any
@@ -176,10 +176,11 @@ def issues(connection: Open, tenant: int, now: int, hours: int) -> list[Issue]:
     )
 
 
-def drift(connection: Open, tenant: int, now: int) -> list[Drift]:
+def drift(connection: Open, tenant: int, source: int, now: int) -> Drift:
     last = _midnight(now // A_DAY - 1)
-    rows = connection.execute(DRIFT, (tenant, STREAM, last)).fetchall()
-    return [Drift(source, int(actual), float(expected)) for source, actual, expected in rows]
+    asked = (tenant, source, STREAM, last)
+    _, actual, expected = connection.execute(DRIFT, asked).fetchone()
+    return Drift(source, int(actual), float(expected))
 
 
 def queue(connection: Open, tenant: int) -> list[Waiting]:
@@ -195,7 +196,7 @@ def unindexed(connection: Open, tenant: int, now: int) -> list[str]:
         HISTORY: (tenant, since),
         CAUSES: (tenant, since),
         ISSUES: (tenant, 24, since, moment),
-        DRIFT: (tenant, STREAM, since),
+        DRIFT: (tenant, 0, STREAM, since),
         QUEUE: (tenant,),
     }
     plans = {

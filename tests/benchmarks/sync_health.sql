@@ -102,25 +102,26 @@ RETURNS TABLE (source integer, kind text, since timestamptz) LANGUAGE sql STABLE
     WHERE g.day > g.before + interval '1 day'
 $$;
 
-CREATE FUNCTION calculate_data_drift(p_user_id integer, p_stream text, p_last timestamptz)
+CREATE FUNCTION calculate_data_drift(
+    p_user_id integer, p_source integer, p_stream text, p_last timestamptz
+)
 RETURNS TABLE (source integer, actual bigint, expected double precision)
 LANGUAGE sql STABLE AS $$
     WITH volume AS MATERIALIZED (
-        SELECT e.source, date_trunc('day', e.at, 'UTC') AS day, sum(e.added) AS added
+        SELECT date_trunc('day', e.at, 'UTC') AS day, sum(e.added) AS added
         FROM sync_events e
-        WHERE e.user_id = p_user_id AND e.kind = 'records-captured' AND e.stream = p_stream
+        WHERE e.user_id = p_user_id AND e.source = p_source
+          AND e.kind = 'records-captured' AND e.stream = p_stream
           AND e.at >= p_last - interval '56 days' AND e.at < p_last + interval '1 day'
-        GROUP BY 1, 2
+        GROUP BY 1
     )
-    SELECT c.source,
-           coalesce((SELECT v.added FROM volume v WHERE v.source = c.source AND v.day = p_last), 0),
+    SELECT p_source,
+           coalesce((SELECT v.added FROM volume v WHERE v.day = p_last), 0),
            coalesce((
                SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY v.added) FROM volume v
-               WHERE v.source = c.source AND v.day < p_last
-                 AND extract(dow FROM v.day AT TIME ZONE 'UTC')
-                     = extract(dow FROM p_last AT TIME ZONE 'UTC')
+               WHERE v.day < p_last AND extract(dow FROM v.day AT TIME ZONE 'UTC')
+                   = extract(dow FROM p_last AT TIME ZONE 'UTC')
            ), 0)
-    FROM connections c WHERE c.user_id = p_user_id ORDER BY c.source
 $$;
 
 CREATE FUNCTION get_queue_health_metrics(p_user_id integer)

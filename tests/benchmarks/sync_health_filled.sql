@@ -38,5 +38,5 @@ CREATE INDEX sync_events_failed ON sync_events (user_id, at) INCLUDE (source, ca
     WHERE kind = 'sync-failed';
 CREATE INDEX sync_events_succeeded ON sync_events (user_id, at) INCLUDE (source)
     WHERE kind = 'sync-succeeded';
-CREATE INDEX sync_events_captured ON sync_events (user_id, stream, at) INCLUDE (source, added)
+CREATE INDEX sync_events_captured ON sync_events (user_id, source, stream, at) INCLUDE (added)
     WHERE kind = 'records-captured';
