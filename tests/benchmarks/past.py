@@ -128,9 +128,11 @@ def added(begin: datetime, end: datetime, place: int, of: int) -> datetime:
 
 
 def _merged(stories: Sequence[Story]) -> Iterator[Recorded]:
-    seq = 0
-    heap = [(*next(story), number, story) for number, story in enumerate(stories)]
-    waiting = [(at, number, subject, event, story) for at, subject, event, number, story in heap]
+    """All stories as one, by time; of those at once, the one that stands first."""
+    seq, waiting = 0, []
+    for number, story in enumerate(stories):
+        at, subject, event = next(story)
+        waiting.append((at, number, subject, event, story))
     heapq.heapify(waiting)
     while waiting:
         at, number, subject, event, story = waiting[0]

@@ -171,6 +171,18 @@ def test_a_daemons_quantiles_are_near_the_true_ones(told):
             assert row[name] == pytest.approx(true, rel=0.05, abs=1)
 
 
+def test_every_question_is_timed_beside_a_round_trip(capsys):
+    """And beside GROUP BY, where it can be asked the same."""
+    found = {each.figure: each for each in asking.figures(5_000, days=DAYS_LIVED, requests=10)}
+    table = capsys.readouterr().err
+    for question in asking.questions("t000", ["t000/steps/a0000"]):
+        assert question.name in table
+        for part in ("p50", "p99"):
+            assert found[f"{question.name}: {part} at the socket, against a round trip"].ratio > 0
+        if question.others:
+            assert found[f"{question.name}: p50 at the socket, against GROUP BY"].limit > 0
+
+
 def day_of(each: questions.Day | questions.Cause) -> datetime:
     return EPOCH + timedelta(days=each.day)
 
