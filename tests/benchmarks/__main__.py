@@ -50,7 +50,7 @@ BENCHMARKS = {
 
 
 LARGE = {"asking-ten-million": partial(asking.figures, 10_000_000, tenants=10)}
-"""What takes half an hour and some ten gigabytes: only where it is named."""
+"""What takes half an hour and some twenty gigabytes: only where it is named."""
 
 
 def main() -> None:
