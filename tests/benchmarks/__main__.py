@@ -5,17 +5,20 @@ its turns. The ratio is what to look at.
 """
 
 import sys
+from functools import partial
 
 import structlog
 
 from tests.benchmarks import (
     appending,
+    asking,
     asof,
     calling,
     deciding,
     drifting,
     freshness,
     idling,
+    rebuilding,
     remembering,
     replaying,
     rolling_back,
@@ -30,8 +33,10 @@ BENCHMARKS = {
     "replaying": replaying,
     "verifying": verifying,
     "asof": asof,
+    "asking": asking,
     "remembering": remembering,
     "syncing": syncing,
+    "rebuilding": rebuilding,
     "rolling_back": rolling_back,
     "calling": calling,
     "deciding": deciding,
@@ -44,11 +49,15 @@ BENCHMARKS = {
 """All of them; `python -m tests.benchmarks idling` runs one."""
 
 
+LARGE = {"asking-ten-million": partial(asking.figures, 10_000_000, tenants=10)}
+"""What takes half an hour and some twenty gigabytes: only where it is named."""
+
+
 def main() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    asked = sys.argv[1:] or list(BENCHMARKS)
-    for name in asked:
-        for figure in BENCHMARKS[name].figures():
+    every = {name: module.figures for name, module in BENCHMARKS.items()}
+    for name in sys.argv[1:] or list(every):
+        for figure in (every | LARGE)[name]():
             sys.stdout.write(figure.line())
             sys.stdout.flush()
 

@@ -163,7 +163,7 @@ class World:
             **{**pipes, "env": self.environment(), **rest},
         )
 
-    def start(self) -> None:
+    def start(self, within_s: float = WAIT_S) -> None:
         """Start the daemon, and wait until it is ready."""
         self.said = []
         self.process = subprocess.Popen(
@@ -175,9 +175,9 @@ class World:
             cwd=ROOT,
         )
         threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
-        self.hear("ready")
+        self.hear("ready", within_s)
 
-    def hear(self, event: str, **fields: Any) -> dict[str, Any]:
+    def hear(self, event: str, within_s: float = WAIT_S, /, **fields: Any) -> dict[str, Any]:
         """Wait until the daemon has said that; it is what waits in these tests."""
 
         def heard() -> list[dict[str, Any]]:
@@ -188,7 +188,7 @@ class World:
             ]
 
         with self.more:
-            assert self.more.wait_for(heard, WAIT_S), f"no {event}: {self.said[-3:]}"
+            assert self.more.wait_for(heard, within_s), f"no {event}: {self.said[-3:]}"
             return heard()[-1]
 
     def stop(self) -> None:
