@@ -6,7 +6,7 @@ from typing import Any
 
 from daemon.client import Rounds
 from events.fact import Fact
-from events.outbox import WriteInDoubt
+from events.outbox import WriteInDoubt, WriteSettled
 from events.syncs import RecordsRefused, SyncFailed, SyncStarted, SyncSucceeded
 from events.versions import RecordsQuarantined
 from tests.cli.world import DAYS, World, world
@@ -27,12 +27,13 @@ class Stage:
         self.rain = 0.0
         self.written: tuple[int, Any] = (503, {})
 
-    async def until(self, rounds: Rounds, name: str, *kinds: type[Fact], after: int = 0) -> None:
-        """Wait until one of these happens to a connection."""
+    async def until(self, rounds: Rounds, name: str, *kinds: type[Fact], after: int = 0) -> int:
+        """Wait until one of these happens to a connection; the event's number."""
         async with rounds.tail(after=after, connection=name) as events:
             async for each in events:
                 if isinstance(each.event, kinds):
-                    return
+                    return each.seq
+        raise AssertionError("a tail goes on until somebody closes it")
 
     async def sync(self, rounds: Rounds, name: str) -> None:
         done = await rounds.sync(name)
@@ -60,7 +61,8 @@ def stage() -> Iterator[Stage]:
         made.home.provide("nights", provider.url, streams={"nights": nights})
         days = {"path": "/shrinking", **KEYED}
         made.home.provide("shrinking", provider.url, streams={"days": days})
-        made.home.provide("tracker", provider.url, streams={"days": days}, successor="shrinking")
+        made.home.provide("tracker", provider.url, streams={"days": days}, successor="steps")
+        made.home.provide("steps", provider.url, streams={"days": days})
         made.home.provide(
             "orders", provider.url, streams={"days": days}, endpoints={"/entries": {}}
         )
@@ -74,7 +76,6 @@ def stage() -> Iterator[Stage]:
         provider.forms["/token"] = lambda _: (200, TOKEN)
         provider.forms["/entries"] = lambda _: new.written
         made.start()
-        made.hear("sync-succeeded", subject=1)
         yield new
 
 
@@ -87,7 +88,7 @@ async def _failed(stage: Stage, rounds: Rounds) -> None:
 
 
 async def _paused(stage: Stage, rounds: Rounds) -> None:
-    if not (await rounds.connection("acme/weather")).connection.state == "paused":
+    if (await rounds.connection("acme/weather")).connection.state != "paused":
         await rounds.pause("acme/weather")
 
 
@@ -118,7 +119,9 @@ async def _held(stage: Stage, rounds: Rounds) -> None:
 
 
 async def _queued(stage: Stage, rounds: Rounds) -> None:
+    """Two writes, which stay where they are while the breaker is open."""
     await rounds.add("acme/orders")
+    await rounds.breaker_open(provider="orders")
     for line in ("one", "two"):
         answer = await rounds.request("acme/orders", "/entries", method="POST", body=line)
         assert (answer.status, answer.source) == (202, "outbox")
@@ -126,11 +129,13 @@ async def _queued(stage: Stage, rounds: Rounds) -> None:
 
 async def _in_doubt(stage: Stage, rounds: Rounds) -> None:
     stage.written = (500, {})
-    seq = (await rounds.log(limit=1)).seq
-    first = (await rounds.outbox(connection="acme/orders")).writes[0]
-    if first.phase != "in-doubt":
-        await rounds.outbox_retry(first.write)
-        await stage.until(rounds, "acme/orders", WriteInDoubt, after=seq)
+    await rounds.breaker_close(provider="orders")
+    await stage.until(rounds, "acme/orders", WriteInDoubt)
+
+
+async def _in_doubt_again(stage: Stage, rounds: Rounds) -> None:
+    settled = await stage.until(rounds, "acme/orders", WriteSettled)
+    await stage.until(rounds, "acme/orders", WriteInDoubt, after=settled)
 
 
 BEFORE: dict[str, Callable[[Stage, Rounds], Awaitable[None]]] = {
@@ -143,4 +148,5 @@ BEFORE: dict[str, Callable[[Stage, Rounds], Awaitable[None]]] = {
     "quarantine-drop": _held,
     "outbox": _queued,
     "outbox-delivered": _in_doubt,
+    "outbox-drop": _in_doubt_again,
 }
