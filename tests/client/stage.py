@@ -12,7 +12,7 @@ from events.versions import RecordsQuarantined
 from tests.cli.world import DAYS, World, world
 from tests.e2e.daemon import TOLERANT
 
-CONNECTIONS = ("acme/weather", "acme/broken", "acme/nights", "acme/tracker", "acme/shrinking")
+CONNECTIONS = ("acme/weather", "acme/broken", "acme/nights", "acme/shrinking")
 KEYED = {"primary_key": ["date"]}
 TOKEN = {"access_token": "a" * 24, "refresh_token": "r" * 24, "expires_in": 3600}
 TOKEN |= {"token_type": "Bearer"}
@@ -102,6 +102,10 @@ async def _client(stage: Stage, rounds: Rounds) -> None:
     await rounds.add("acme/health")
 
 
+async def _ending(stage: Stage, rounds: Rounds) -> None:
+    await rounds.add("acme/tracker")
+
+
 async def _changed(stage: Stage, rounds: Rounds) -> None:
     stage.rain += 1
     await stage.sync(rounds, "acme/weather")
@@ -142,6 +146,7 @@ BEFORE: dict[str, Callable[[Stage, Rounds], Awaitable[None]]] = {
     "retry": _failed,
     "resume": _paused,
     "cancel": _running,
+    "relink": _ending,
     "authorize-begin": _client,
     "data": _changed,
     "quarantine": _held,
