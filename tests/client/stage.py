@@ -104,6 +104,7 @@ async def _client(stage: Stage, rounds: Rounds) -> None:
 
 async def _ending(stage: Stage, rounds: Rounds) -> None:
     await rounds.add("acme/tracker")
+    await stage.until(rounds, "acme/tracker", SyncSucceeded)
 
 
 async def _changed(stage: Stage, rounds: Rounds) -> None:

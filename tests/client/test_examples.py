@@ -1,6 +1,8 @@
 """Does every example that a method of the client shows run as it stands, and do what it says?"""
 
 import re
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from inspect import cleandoc
 from textwrap import indent
@@ -11,9 +13,9 @@ import pytest
 from daemon.client import Rounds
 from daemon.control.sentences import THEMES
 from events.syncs import SyncSucceeded
-from tests.cli.world import WAIT_S
+from tests.cli.world import WAIT_S, world
 from tests.client.stage import stage
-from tests.client.writing import method_name
+from tests.client.writing import ROOT, method_name
 
 pytestmark = pytest.mark.requirement("D10")
 
@@ -87,3 +89,17 @@ def test_every_example_runs(theme, backend):
         seen = anyio.run(run, backend=backend)
     assert seen >= LEAVES[theme], LEAVES[theme] - seen
     assert told
+
+
+def test_the_example_of_the_readme_runs_as_it_is_pasted():
+    (program,) = FENCED.findall((ROOT / "README.md").read_text())
+    with world("acme/weather") as made:
+        made.start()
+        run = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            capture_output=True, text=True, timeout=WAIT_S, check=False,
+            env=made.environment(PYTHONPATH=str(ROOT)), cwd=ROOT,
+        )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("1 connections\n")
+    assert run.stdout.endswith("acme/weather SyncSucceeded\n")
