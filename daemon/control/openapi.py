@@ -140,7 +140,8 @@ def _present(schema: dict[str, Any]) -> dict[str, Any]:
     if len(left) != 1:
         return schema
     rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
-    return rest | left[0]
+    rest.update(left[0])
+    return rest
 
 
 def _sentences(message: type[Struct]) -> str:
