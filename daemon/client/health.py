@@ -6,6 +6,7 @@ Written by `python -m tests.client.writing` from the operations: change those.
 from typing import Literal
 
 from daemon.client.asker import Asker, Moment
+from daemon.control.history_messages import History, HistoryQuery
 from daemon.control.rotation_messages import (
     Enqueue,
     HealthAnalysis,
@@ -88,6 +89,38 @@ class HealthOperations(Asker):
             OfProvider(tenant=tenant, provider=provider),
             HealthScore,
             at=at,
+        )
+
+    async def get_sync_health_history(
+        self,
+        *,
+        connection: str | None = None,
+        stream: str | None = None,
+        tenant: str | None = None,
+        provider: str | None = None,
+        days: int = 30,
+        by: Literal["day", "hour"] = "day",
+    ) -> History:
+        """Look at what syncs, records, calls and tokens came to, day by day.
+
+        Of a connection, a stream of it, a tenant, a provider; of the fleet where none is named.
+
+        ```python
+        for row in (await rounds.get_sync_health_history(tenant="acme", days=7)).rows:
+            print(row.start, row.succeeded, row.failed, row.records)
+        ```
+        """
+        return await self._get(
+            "get-sync-health-history",
+            HistoryQuery(
+                connection=connection,
+                stream=stream,
+                tenant=tenant,
+                provider=provider,
+                days=days,
+                by=by,
+            ),
+            History,
         )
 
     async def get_next_rotation_provider(

@@ -22,6 +22,7 @@ HEALTH = {
     "analyze-sync-health": "Look at each connection's health, and at what its score is made of.",
     "check-health": "Look at the figures of a tenant's connections, of all providers or of one.",
     "calculate-connection-health-score": "Look at the score of a tenant's connection, 0 to 100.",
+    "get-sync-health-history": "Look at what syncs, records, calls and tokens came to, day by day.",
     "get-next-rotation-provider": "Look at which of a tenant's providers goes next, and when.",
     "process-queue": "Wait until all that is due now has ended, and count how it did.",
     "schedule-rotation": "Look at the event that planned a tenant's next turn, and at its time.",

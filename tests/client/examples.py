@@ -57,6 +57,10 @@ EXAMPLES = {
         for each in (await rounds.analyze_sync_health(tenant="acme")).connections:
             print(each.connection, each.condition, each.success_rate)
         """,
+    "get-sync-health-history": """
+        for row in (await rounds.get_sync_health_history(tenant="acme", days=7)).rows:
+            print(row.start, row.succeeded, row.failed, row.records)
+        """,
     "check-health": """
         metrics = (await rounds.check_health("acme", provider="weather")).health_metrics
         print(metrics[0].total_syncs, metrics[0].uptime_percentage)
