@@ -180,7 +180,7 @@ def _problem(answer: bytes) -> Failed:
         problem = msgspec.json.decode(answer, type=Problem)
     except msgspec.DecodeError:
         return NotUnderstood(asking.OTHER_VERSION)
-    return Refused(problem.code, problem.message, problem.retry_after_s)
+    return Refused.by(problem)
 
 
 def _target(name: str, query: dict[str, str]) -> str:

@@ -1,5 +1,9 @@
 """What may go wrong with a question to the daemon, and whose turn is it then?"""
 
+from typing import Self
+
+from daemon.control.messages import Problem
+
 
 class Failed(Exception):
     """No answer. The sentence says what happened, and what to do."""
@@ -19,6 +23,11 @@ class Refused(Failed):
         super().__init__(message)
         self.code = code
         self.retry_after_s = retry_after_s
+
+    @classmethod
+    def by(cls, problem: Problem) -> Self:
+        """As the daemon said it."""
+        return cls(problem.code, problem.message, problem.retry_after_s)
 
 
 class NotRunning(Failed):
