@@ -7,10 +7,12 @@ from typing import Literal
 
 from daemon.client.asker import Asker, Moment
 from daemon.control.history_messages import History, HistoryQuery
+from daemon.control.queue_messages import QueueHealth
 from daemon.control.rotation_messages import (
     Enqueue,
     HealthAnalysis,
     HealthMetrics,
+    HealthQuery,
     HealthScore,
     NextRotation,
     OfProvider,
@@ -23,6 +25,7 @@ from daemon.control.rotation_messages import (
     TenantProvider,
     Whose,
 )
+from daemon.control.status_messages import SyncHealthStatus
 
 
 class HealthOperations(Asker):
@@ -43,11 +46,16 @@ class HealthOperations(Asker):
         )
 
     async def analyze_sync_health(
-        self, *, tenant: str | None = None, provider: str | None = None, at: Moment | None = None
+        self,
+        *,
+        tenant: str | None = None,
+        provider: str | None = None,
+        first: int | None = None,
+        at: Moment | None = None,
     ) -> HealthAnalysis:
         """Look at each connection's health, and at what its score is made of.
 
-        One tenant's, of them one provider's; without a tenant everybody's.
+        As `Whose`; where these are more than `first`, so many of them, the worst ones.
 
         ```python
         for each in (await rounds.analyze_sync_health(tenant="acme")).connections:
@@ -55,7 +63,10 @@ class HealthOperations(Asker):
         ```
         """
         return await self._get(
-            "analyze-sync-health", Whose(tenant=tenant, provider=provider), HealthAnalysis, at=at
+            "analyze-sync-health",
+            HealthQuery(tenant=tenant, provider=provider, first=first),
+            HealthAnalysis,
+            at=at,
         )
 
     async def check_health(self, tenant: str, *, provider: str | None = None) -> HealthMetrics:
@@ -121,6 +132,36 @@ class HealthOperations(Asker):
                 by=by,
             ),
             History,
+        )
+
+    async def get_sync_health_status(
+        self, tenant: str, *, at: Moment | None = None
+    ) -> SyncHealthStatus:
+        """Look at how a tenant's part is: its word, reasons, score, sources.
+
+        ```python
+        tenant = await rounds.get_sync_health_status("acme")
+        print(tenant.health, tenant.score, tenant.last_sync)
+        ```
+        """
+        return await self._get(
+            "get-sync-health-status", TenantName(tenant=tenant), SyncHealthStatus, at=at
+        )
+
+    async def get_queue_health_metrics(
+        self, *, tenant: str | None = None, provider: str | None = None, at: Moment | None = None
+    ) -> QueueHealth:
+        """Look at how the queue of syncs does, and that of writes.
+
+        One tenant's, of them one provider's; without a tenant everybody's.
+
+        ```python
+        queue = await rounds.get_queue_health_metrics(tenant="acme")
+        print(queue.depth, queue.pending, queue.oldest_age_s)
+        ```
+        """
+        return await self._get(
+            "get-queue-health-metrics", Whose(tenant=tenant, provider=provider), QueueHealth, at=at
         )
 
     async def get_next_rotation_provider(

@@ -10,6 +10,8 @@ from daemon.control.messages import (
     ConnectionAnswer,
     ConnectionName,
     Connections,
+    ConnectionsQuery,
+    Done,
     Events,
     LogQuery,
     LogStats,
@@ -18,6 +20,7 @@ from daemon.control.messages import (
     Status,
 )
 from daemon.control.provider_messages import Providers
+from daemon.control.read_model_messages import ReadModelState
 from daemon.control.replay_messages import Difference, DiffQuery
 from daemon.control.rotation_messages import Schedule, Whose
 from daemon.control.snapshot_messages import SnapshotList, SnapshotTaken
@@ -35,25 +38,33 @@ class LookOperations(Asker):
         """
         return await self._get("status", Nothing(), Status, at=at)
 
-    async def queue(self, *, at: Moment | None = None) -> Queue:
+    async def queue(
+        self, *, tenant: str | None = None, provider: str | None = None, at: Moment | None = None
+    ) -> Queue:
         """Look at what runs, what is due, and what comes next.
+
+        One tenant's, of them one provider's; without a tenant everybody's.
 
         ```python
         for item in (await rounds.queue()).items:
             print(item.connection, item.status, item.next_start)
         ```
         """
-        return await self._get("queue", Nothing(), Queue, at=at)
+        return await self._get("queue", Whose(tenant=tenant, provider=provider), Queue, at=at)
 
-    async def connections(self, *, at: Moment | None = None) -> Connections:
+    async def connections(
+        self, *, first: int | None = None, at: Moment | None = None
+    ) -> Connections:
         """Look at every connection.
+
+        All connections; where there are more than `first`, so many of them, the most urgent ones.
 
         ```python
         answer = await rounds.connections()
         print([each.connection for each in answer.connections if each.condition != "healthy"])
         ```
         """
-        return await self._get("connections", Nothing(), Connections, at=at)
+        return await self._get("connections", ConnectionsQuery(first=first), Connections, at=at)
 
     async def connection(self, connection: str, *, at: Moment | None = None) -> ConnectionAnswer:
         """Look at one connection, with its streams.
@@ -160,6 +171,25 @@ class LookOperations(Asker):
             Difference,
             seconds=asking.PAST_S,
         )
+
+    async def read_model(self) -> ReadModelState:
+        """Look at the read model: which file it is, and up to which event it goes.
+
+        ```python
+        model = await rounds.read_model()
+        print(model.path, model.position, model.upto)
+        ```
+        """
+        return await self._get("read-model", Nothing(), ReadModelState)
+
+    async def read_model_rebuild(self) -> Done:
+        """Fill the read model anew from the log.
+
+        ```python
+        print((await rounds.read_model_rebuild()).message)
+        ```
+        """
+        return await self._post("read-model-rebuild", Nothing(), Done)
 
     async def snapshots(self) -> SnapshotList:
         """List the snapshots that a start can begin at.

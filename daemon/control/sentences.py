@@ -14,6 +14,8 @@ LOOK = {
     "log": "Read events of the log.",
     "log-stats": "Look at how large the log is, and how many events there are of each type.",
     "diff": "Compare two moments: what differs between them.",
+    "read-model": "Look at the read model: which file it is, and up to which event it goes.",
+    "read-model-rebuild": "Fill the read model anew from the log.",
     "snapshots": "List the snapshots that a start can begin at.",
     "snapshot-take": "Take a snapshot now.",
 }
@@ -23,6 +25,8 @@ HEALTH = {
     "check-health": "Look at the figures of a tenant's connections, of all providers or of one.",
     "calculate-connection-health-score": "Look at the score of a tenant's connection, 0 to 100.",
     "get-sync-health-history": "Look at what syncs, records, calls and tokens came to, day by day.",
+    "get-sync-health-status": "Look at how a tenant's part is: its word, reasons, score, sources.",
+    "get-queue-health-metrics": "Look at how the queue of syncs does, and that of writes.",
     "get-next-rotation-provider": "Look at which of a tenant's providers goes next, and when.",
     "process-queue": "Wait until all that is due now has ended, and count how it did.",
     "schedule-rotation": "Look at the event that planned a tenant's next turn, and at its time.",

@@ -42,6 +42,13 @@ EXAMPLES = {
         differs = await rounds.diff("1", connection="acme/weather")
         print([(each.path, each.after) for each in differs.fields])
         """,
+    "read-model": """
+        model = await rounds.read_model()
+        print(model.path, model.position, model.upto)
+        """,
+    "read-model-rebuild": """
+        print((await rounds.read_model_rebuild()).message)
+        """,
     "snapshots": """
         print([each.snapshot for each in (await rounds.snapshots()).snapshots])
         """,
@@ -60,6 +67,14 @@ EXAMPLES = {
     "get-sync-health-history": """
         for row in (await rounds.get_sync_health_history(tenant="acme", days=7)).rows:
             print(row.start, row.succeeded, row.failed, row.records)
+        """,
+    "get-sync-health-status": """
+        tenant = await rounds.get_sync_health_status("acme")
+        print(tenant.health, tenant.score, tenant.last_sync)
+        """,
+    "get-queue-health-metrics": """
+        queue = await rounds.get_queue_health_metrics(tenant="acme")
+        print(queue.depth, queue.pending, queue.oldest_age_s)
         """,
     "check-health": """
         metrics = (await rounds.check_health("acme", provider="weather")).health_metrics
