@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from daemon import places
 from daemon.cli.ending import Ended, Exit, refused
+from daemon.control import asking
+from daemon.control.asking import ANSWER_S, PAST_S, PATIENT_S
 from daemon.control.messages import Problem, Status
 
-ANSWER_S = 30.0  # the daemon answers from memory, or after one write to a disk that may be slow
-PATIENT_S = 6 * 3600.0  # or after a sync that is waited for, or a stream of many millions of rows
-PAST_S = 600.0  # what was true then may have to be worked out from a long log
+__all__ = ["ANSWER_S", "PAST_S", "PATIENT_S", "Client", "Unheard", "reach", "read"]
 T = TypeVar("T")
 Again: TypeAlias = Callable[[int], dict[str, str | int | None]]
 
@@ -92,9 +92,7 @@ class Client:
     def _broken_off(self) -> Ended:
         """Nothing comes of a question, though the daemon may be there. Raises Ended if not."""
         self.now()
-        return Ended(
-            Exit.FAILED, "the daemon broke off what it told; its log may say why; try again"
-        )
+        return Ended(Exit.FAILED, asking.BROKEN_OFF)
 
     def _ask(
         self, method: str, target: str, body: bytes | None, seconds: float = ANSWER_S
@@ -108,9 +106,7 @@ class Client:
             response = connection.getresponse()
             answer = response.read()
         except TimeoutError:
-            raise Unheard(
-                Exit.TIMED_OUT, f"the daemon did not answer within {seconds:g} s; try again"
-            ) from None
+            raise Unheard(Exit.TIMED_OUT, asking.late(seconds)) from None
         except (OSError, http.client.HTTPException):
             raise self._gone(Unheard if handed_over else Ended) from None
         finally:
@@ -124,9 +120,7 @@ class Client:
         return opened or _connected(self._path)
 
     def _gone(self, ended: type[Ended] = Ended) -> Ended:
-        return ended(
-            Exit.NOT_RUNNING, f"the daemon at {self._path} went away; start it with `roundsd`"
-        )
+        return ended(Exit.NOT_RUNNING, asking.gone(self._path))
 
 
 class _Connection(http.client.HTTPConnection):
@@ -154,16 +148,9 @@ def reach(named: Path | None) -> Client:
         except OSError:
             continue
     if closed:
-        raise Ended(
-            Exit.NOT_ALLOWED,
-            f"you may not use the socket {closed}; ask the daemon's owner, or root",
-        )
-    places_tried = ", ".join(str(path) for path in candidates)
-    raise Ended(
-        Exit.NOT_RUNNING,
-        f"the daemon is not running (no socket at {places_tried}); start it with `roundsd`, "
-        "or name its socket with --socket",
-    )
+        raise Ended(Exit.NOT_ALLOWED, asking.closed(closed))
+    named_it = ", or name its socket with --socket"
+    raise Ended(Exit.NOT_RUNNING, asking.absent(candidates) + named_it)
 
 
 def read(answer: bytes, type_: type[T]) -> T:
@@ -171,11 +158,7 @@ def read(answer: bytes, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(answer, type=type_)
     except msgspec.DecodeError as error:
-        raise Ended(
-            Exit.FAILED,
-            f"the daemon's answer is not understood ({error}); restart roundsd, so that both "
-            "are of one version",
-        ) from None
+        raise Ended(Exit.FAILED, asking.misread(error)) from None
 
 
 def _target(name: str, query: dict[str, str | int | None]) -> str:
@@ -198,8 +181,4 @@ def _problem(answer: bytes) -> Ended:
     try:
         return refused(msgspec.json.decode(answer, type=Problem))
     except msgspec.DecodeError:
-        return Ended(
-            Exit.FAILED,
-            "the daemon does not know this request; restart roundsd, so that both are of one "
-            "version",
-        )
+        return Ended(Exit.FAILED, asking.OTHER_VERSION)

@@ -42,6 +42,7 @@ PLACES = {
     "snapshot": "daemon.cli.snapshot:snapshot",
     "call": "daemon.cli.call:call",
     "config": "daemon.cli.config:config",
+    "openapi": "daemon.cli.openapi:openapi",
     "vault": "daemon.cli.vault:vault",
     "completion": "daemon.cli.completion:completion",
     "demo": "daemon.cli.demo:demo",

@@ -64,7 +64,7 @@ def application(desk: Desk, role: Role) -> Starlette:
     places = trio.CapacityLimiter(LARGE_MAX)
     routes = [_operation(desk, role, operation, places) for operation in OPERATIONS]
     routes += [_stream(desk, role, stream) for stream in STREAMS]
-    document = openapi.document(OPERATIONS, STREAMS, desk.version)
+    document = openapi.document(OPERATIONS, STREAMS, desk.version, STATUS)
 
     async def describe(request: Request) -> Response:
         try:
