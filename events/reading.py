@@ -12,6 +12,9 @@ from events.envelope import Recorded
 OpenLog: TypeAlias = sqlite3.Connection
 """A log that is open, for those who have no business with SQLite itself."""
 
+Share: TypeAlias = tuple[int, int]
+"""Which one, counted from 0, of how many that all subjects are divided into."""
+
 READ_EVENTS = 1000
 """How many events one read returns at most."""
 
@@ -46,6 +49,12 @@ class Reader:
             rows = self.connection.execute(_READ_SUBJECT, (subject, after, limit))
         return [decode(row) for row in rows]
 
+    def share(self, after: int, upto: int, share: Share, *, limit: int) -> list[Recorded]:
+        """Of the events after a number, up to another one, those of this share of all subjects."""
+        place, of = share
+        rows = self.connection.execute(_READ_SHARE, (after, upto, of, place, limit))
+        return [decode(row) for row in rows]
+
     def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
         if subject is None:
             rows = self.connection.execute(_LAST_ALL, (limit,))
@@ -69,6 +78,7 @@ class Reader:
 _READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
 _READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
 _READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
+_READ_SHARE = f"{_READ} WHERE seq > ? AND seq <= ? AND subject % ? = ? ORDER BY seq LIMIT ?"
 _LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
 _LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
 _BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"

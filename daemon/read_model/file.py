@@ -110,12 +110,24 @@ class ReadModel:
             if not self._draft:
                 self._prune(position)
 
-    def finish(self, block: str) -> None:
-        """Make of a draft a file that is whole, on disk; its last event lies in that block."""
+    def take_in(self, path: Path) -> None:
+        """Add what another draft has, of other connections."""
+        with opening.told():
+            at = self.position().at
+            self.connection.execute("ATTACH ? AS other", (str(path),))
+            with self._writing():
+                sums.take_in(self.connection)
+                (other,) = self.connection.execute("SELECT at FROM other.position").fetchone()
+                latest = max(other, iso(at) if at else "")
+                self.connection.execute("UPDATE position SET at = ?", (latest,))
+            self.connection.execute("DETACH other")
+
+    def finish(self, seq: int, block: str) -> None:
+        """Make of a draft a file that is whole, on disk, up to an event, which is in that block."""
         with opening.told():
             self._draft = False
             with self._writing():
-                self.connection.execute("UPDATE position SET block = ?", (block,))
+                self.connection.execute("UPDATE position SET seq = ?, block = ?", (seq, block))
                 _run(self.connection, schema.INDEXES)
                 self._prune(self.position())
             self.connection.execute("PRAGMA synchronous = FULL")

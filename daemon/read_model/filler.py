@@ -9,7 +9,7 @@ import structlog
 import trio
 
 from daemon import own_process
-from daemon.read_model.filling import DRAFT
+from daemon.read_model.filling import DRAFTS
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ async def filled(state: Path, upto: int, code: str, tell: Callable[[int], None])
         log.warning("read-model-not-filled", reason=reason)
         return None
     log.info("read-model-filled", upto=upto)
-    return state / DRAFT
+    return state / DRAFTS[0]
 
 
 async def _hear(process: trio.Process, tell: Callable[[int], None]) -> None:

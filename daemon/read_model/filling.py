@@ -3,12 +3,14 @@
     roundsd ─ state, upto ─► reads `log`, writes `read.draft` ─ how far, a line each ─► roundsd
 
 It is told nothing but where the log lies: how things stand, and what people call it, is written
-by the daemon afterwards, once the draft has taken the file's place. One thread decodes and folds,
-while the other writes what came of the batch before.
+by the daemon afterwards, once the draft has taken the file's place. Two processes, where there are
+two processors, take every other subject each; of each, one thread decodes and folds, while the
+other writes what came of the batch before.
 """
 
 import gc
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from queue import Queue
 
+from daemon import own_process
 from daemon.own_process import ROOT
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel
@@ -24,14 +27,14 @@ from daemon.read_model.opening import ReadModelFull, ReadModelUnusable, remove
 from daemon.read_model.rows import Rows
 from events import fingerprint
 from events.envelope import Recorded
-from events.reading import Reader
+from events.reading import Reader, Share
 
 BATCH_EVENTS = 20_000
 PAGE_EVENTS = 5_000
 BATCHES_WAITING = 1  # folded, and not written yet: memory for two of them is enough
 NICE = 5  # behind whatever answers
-NAME, DRAFT = "read", "read.draft"
-"""The file in the state directory, and the one that becomes it."""
+NAME, DRAFTS = "read", ("read.draft", "read.draft2")
+"""The file in the state directory, and those that become it."""
 
 PACKAGES = ("daemon/read_model", "daemon/decide", "projections", "events")
 
@@ -90,36 +93,71 @@ def _try(call: Callable[[], None], failed: list[BaseException]) -> None:
             failed.append(error)
 
 
-def batches(reader: Reader, upto: int) -> Iterator[list[Recorded]]:
-    """All events up to that one; ends with whoever asked."""
+def batches(reader: Reader, upto: int, share: Share) -> Iterator[list[Recorded]]:
+    """The events up to that one whose subjects are this share's; ends with whoever asked."""
     after, parent = 0, os.getppid()
-    while after < upto and os.getppid() == parent:
+    while after < upto:
+        if os.getppid() != parent:
+            raise SystemExit(1)
         batch: list[Recorded] = []
         while after < upto and len(batch) < BATCH_EVENTS:
-            page = reader.read(after, limit=min(PAGE_EVENTS, upto - after))
-            assert page, "what is durable can be read"
+            page = reader.share(after, upto, share, limit=PAGE_EVENTS)
             batch += page
-            after = page[-1].seq
-        yield batch
+            after = page[-1].seq if len(page) == PAGE_EVENTS else upto
+        if batch:
+            yield batch
 
 
 def main() -> None:
+    """Fill a draft; what of it another process fills is taken in at the end."""
     state, upto, wanted = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     if version() != wanted:
         sys.exit("rounds was upgraded while it ran: restart roundsd")
-    os.nice(NICE)
     gc.disable()  # what is made here holds no cycles
     sys.setswitchinterval(0.0005)
-
-    def tell(seq: int) -> None:
-        print(seq, flush=True)  # noqa: T201 (it is how the daemon hears of it)
-
-    remove(state / DRAFT)
-    model = ReadModel(state / DRAFT, wanted, draft=True)
+    if len(sys.argv) > 4:  # the other process's part
+        _fill_draft(state, DRAFTS[1], (1, 2), _say_nothing).close()
+        return
+    os.nice(NICE)
+    if len(os.sched_getaffinity(0)) == 1:
+        model = _fill_draft(state, DRAFTS[0], (0, 1), _say)
+    else:
+        model = _fill_together(state)
     with closing(Reader(state / "log")) as reader:
-        fill(model, batches(reader, upto), tell)
         block = reader.block_of(upto)
-    model.finish(block.hex() if block else "")
+    model.finish(upto, block.hex() if block else "")
+
+
+def _fill_together(state: Path) -> ReadModel:
+    """Each of two processes folds the events of every other subject; sums add up."""
+    command = [*own_process.command("daemon.read_model.filling", *sys.argv[1:]), "other"]
+    with subprocess.Popen(command) as other:  # noqa: S603 (it is ourselves)
+        try:
+            model = _fill_draft(state, DRAFTS[0], (0, 2), _say)
+        except BaseException:
+            other.kill()
+            raise
+        if other.wait():
+            sys.exit(f"the other process ended with {other.returncode}")
+    model.take_in(state / DRAFTS[1])
+    remove(state / DRAFTS[1])
+    return model
+
+
+def _fill_draft(state: Path, name: str, share: Share, tell: Callable[[int], None]) -> ReadModel:
+    remove(state / name)
+    model = ReadModel(state / name, sys.argv[3], draft=True)
+    with closing(Reader(state / "log")) as reader:
+        fill(model, batches(reader, int(sys.argv[2]), share), tell)
+    return model
+
+
+def _say(seq: int) -> None:
+    print(seq, flush=True)  # noqa: T201 (it is how the daemon hears of it)
+
+
+def _say_nothing(_: int) -> None:
+    """One of two says how far both are."""
 
 
 if __name__ == "__main__":

@@ -131,11 +131,10 @@ def _weighed(name: str, length: int) -> str:
 
 
 def _durations(length: int) -> str:
+    """By the day they are kept as such."""
+    table = "duration_day" if length >= DAY_S else "duration_hour"
     where = "WHERE subject = :subject AND start >= :since AND start <= :now"
-    hours = f"SELECT start, bucket, syncs FROM duration_hour {where}"
-    days = f"SELECT start, bucket, syncs FROM duration_day {where}"
-    found = f"{hours} UNION ALL {days}" if length >= DAY_S else hours
-    return f"SELECT start / {length} * {length}, bucket, sum(syncs) FROM ({found}) GROUP BY 1, 2"
+    return f"SELECT start, bucket, syncs FROM {table} {where}"
 
 
 def _bound(asked: Asked) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """How does what a batch adds come into the hours, and how do old hours become days?"""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 
 from daemon.read_model.rows import Rows
@@ -26,17 +27,46 @@ def _add(table: str, key: str, names: tuple[str, ...]) -> str:
     )
 
 
-_ADD_HOUR = _add("hour", "subject, start", FIGURES)
-_ADD_DURATION = _add("duration_hour", "subject, start, bucket", ("syncs",))
-_ADD_STREAM = _add("stream_hour", "connection, stream, start", STREAM_FIGURES)
+ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass")
+KEYS = {
+    "hour": ("subject, start", FIGURES),
+    "day": ("subject, start", FIGURES),
+    "stream_hour": ("connection, stream, start", STREAM_FIGURES),
+    "stream_day": ("connection, stream, start", STREAM_FIGURES),
+    "duration_hour": ("subject, start, bucket", ("syncs",)),
+    "duration_day": ("subject, start, bucket", ("syncs",)),
+}
+"""Of the tables that add up: the key, and what is added."""
+
+_ADD = {table: _add(table, key, names) for table, (key, names) in KEYS.items()}
 
 
 def add(connection: sqlite3.Connection, rows: Rows) -> None:
     """Add a batch's. Part of the caller's transaction."""
     many = connection.executemany
-    many(_ADD_HOUR, ((*key, *figures) for key, figures in rows.hours.items()))
-    many(_ADD_DURATION, ((*key, syncs) for key, syncs in rows.durations.items()))
-    many(_ADD_STREAM, ((*key, *figures) for key, figures in rows.streams.items()))
+    many(_ADD["hour"], ((*key, *figures) for key, figures in rows.hours.items()))
+    many(_ADD["duration_hour"], ((*key, n) for key, n in rows.durations.items()))
+    many(_ADD["duration_day"], ((*key, n) for key, n in _by_day(rows).items()))
+    many(_ADD["stream_hour"], ((*key, *figures) for key, figures in rows.streams.items()))
+
+
+def take_in(connection: sqlite3.Connection) -> None:
+    """Add what the attached `other` has, which has no row of the same event."""
+    for table in ONE_BY_ONE:
+        connection.execute(f"INSERT INTO {table} SELECT * FROM other.{table}")
+    for table, (key, names) in KEYS.items():
+        connection.execute(
+            f"INSERT INTO {table} SELECT * FROM other.{table} WHERE true "
+            f"ON CONFLICT ({key}) DO UPDATE SET {_adds(names)}"
+        )
+
+
+def _by_day(rows: Rows) -> Counter[tuple[int, int, int]]:
+    """Durations by the day as well: a month of hours has too many buckets to be summed up."""
+    found: Counter[tuple[int, int, int]] = Counter()
+    for (subject, start, bucket), syncs in rows.durations.items():
+        found[subject, start // DAY_S * DAY_S, bucket] += syncs
+    return found
 
 
 _DAY = f"start / {DAY_S} * {DAY_S}"
@@ -50,12 +80,6 @@ _FOLD = (
     f"INSERT INTO day (subject, start, {_NAMES}) "
     f"SELECT subject, {_DAY}, {_FOLDS} FROM hour WHERE start < ?1 GROUP BY 1, 2 "
     f"ON CONFLICT (subject, start) DO UPDATE SET {_adds(FIGURES)}"
-)
-_FOLD_DURATION = (
-    "INSERT INTO duration_day (subject, start, bucket, syncs) "
-    f"SELECT subject, {_DAY}, bucket, sum(syncs) FROM duration_hour "
-    "WHERE start < ?1 GROUP BY 1, 2, 3 "
-    "ON CONFLICT (subject, start, bucket) DO UPDATE SET syncs = syncs + excluded.syncs"
 )
 _FOLD_STREAM = (
     f"INSERT INTO stream_day (connection, stream, start, {_STREAM_NAMES}) "
@@ -85,7 +109,6 @@ def fold(connection: sqlite3.Connection, before: int) -> None:
     """Make days of the hours before that second, which begins a day."""
     connection.execute(_FOLD, (before,))
     connection.execute("DELETE FROM hour WHERE start < ?", (before,))
-    connection.execute(_FOLD_DURATION, (before,))
     connection.execute("DELETE FROM duration_hour WHERE start < ?", (before,))
     connection.execute(_FOLD_STREAM, (before,))
     connection.execute("DELETE FROM stream_hour WHERE start < ?", (before,))

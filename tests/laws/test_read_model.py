@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from daemon.read_model import changed, history, standing
+from daemon.read_model import changed, filling, history, standing
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.history import DAY_S, Asked
@@ -74,6 +74,23 @@ def in_portions(written, cut, most=20):
 def test_portions_and_restarts_make_no_difference(life, cut):
     written, _ = live(life)
     assert rows(in_portions(written, cut)) == rows(at_once(written))
+
+
+def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
+    """Each has every other subject; what one has is taken in by the other."""
+    written = weeks(5, 4000)
+    drafts = [ReadModel(tmp_path / str(place), "one", draft=True) for place in range(2)]
+    for place, draft in enumerate(drafts):
+        some = [each for each in written if each.subject % 2 == place]
+        portions = iter([some[:700], some[700:]])
+        filling.fill(draft, portions, lambda _: None)
+    drafts[1].close()
+    drafts[0].take_in(tmp_path / "1")
+    drafts[0].finish(len(written), "b1")
+    found, whole = ReadModel(tmp_path / "0", "one"), at_once(written)
+    assert rows(found) == rows(whole)
+    assert found.position() == replace(whole.position(), block="b1")
+    found.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
