@@ -1,7 +1,7 @@
 """How is a log opened by those who only read it, without what it takes to write one?"""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -49,10 +49,16 @@ class Reader:
             rows = self.connection.execute(_READ_SUBJECT, (subject, after, limit))
         return [decode(row) for row in rows]
 
-    def share(self, after: int, upto: int, share: Share, *, limit: int) -> list[Recorded]:
-        """Of the events after a number, up to another one, those of this share of all subjects."""
-        place, of = share
-        rows = self.connection.execute(_READ_SHARE, (after, upto, of, place, limit))
+    def share(
+        self, after: int, upto: int, share: Share, *, also: Sequence[str], limit: int
+    ) -> list[Recorded]:
+        """Of the events after a number, up to another one, those of this share of all subjects.
+
+        And those that have one of these tags, whose ever they are.
+        """
+        tags = ", ".join("?" * len(also))
+        sql = _READ_SHARE.format(tags=tags)
+        rows = self.connection.execute(sql, (after, upto, share[1], share[0], *also, limit))
         return [decode(row) for row in rows]
 
     def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
@@ -78,7 +84,10 @@ class Reader:
 _READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
 _READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
 _READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
-_READ_SHARE = f"{_READ} WHERE seq > ? AND seq <= ? AND subject % ? = ? ORDER BY seq LIMIT ?"
+_READ_SHARE = (
+    f"{_READ} WHERE seq > ? AND seq <= ? AND (subject % ? = ? OR type IN ({{tags}})) "
+    "ORDER BY seq LIMIT ?"
+)
 _LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
 _LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
 _BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from daemon.read_model import failed, retries
+from daemon.read_model import details, failed, passes, retries
 from daemon.read_model.rows import Member, Row, Rows
 from daemon.read_model.timestamps import iso, seconds
 from events.codec import EPOCH
@@ -40,8 +39,10 @@ QUIET = frozenset({AllowanceTaken, AllowanceRecounted, CallerAllowanceTaken, Cal
 class Facts:
     """Folds events in the order of the log; `take` gives what they came to since the last time."""
 
-    def __init__(self, members: dict[int, Member]) -> None:
+    def __init__(self, members: dict[int, Member], said: dict[int, int] | None = None) -> None:
+        """`said` is what tenants said of details (see `details`)."""
         self.members = members
+        self._said = said or {}
         self._rows = Rows()
         self._kept: dict[int, tuple[int, tuple[list[int], ...]]] = {}
         self._at, self._iso, self._start = EPOCH, iso(EPOCH), 0  # when the event was, in its forms
@@ -58,23 +59,39 @@ class Facts:
             self._start = seconds(recorded.at) // hours.HOUR_S * hours.HOUR_S
         if type(event) is ConnectionAdded:
             self._add(recorded, event)
+        elif type(event) in details.OF_CONSENT:
+            self._consent(recorded)
         member = self.members.get(subject)
         if member is None:
             if type(event) is PassEnded:
-                self._rows.passes.append(_pass(recorded, event, self._iso))
+                self._rows.passes.append(passes.row(recorded, event, self._iso))
             return
         part = PARTS.get(type(event)) or _part(type(event))
         if part.occurs:
             row = (recorded.seq, subject, member.tenant, member.provider, part.tag, self._iso)
             self._rows.occurrences.append(row)
-        if part.adds is not None:
-            part.adds(self._hours(subject, member), event, recorded.at)
-            self._count_stream(subject, event)
+        kept = details.may_be_kept(self._said, member.tenant)
+        counted = event if kept or part.adds is None else details.without(event)
+        if part.adds is not None and counted is not None:
+            part.adds(self._hours(subject, member), counted, recorded.at)
+            self._count_stream(subject, counted)
         if part.fails:
             self._rows.failures += failed.rows(recorded, member, self._iso)
         if part.changes is not None:
             part.changes(self, recorded, event, member)
             self._rows.members.add(subject)
+
+    def _consent(self, recorded: Recorded) -> None:
+        """Of who does not consent any more the details go."""
+        details.note(self._said, recorded)
+        self._rows.said = {**self._said}
+        under: dict[int, list[int]] = {recorded.subject: []} if recorded.subject else {}
+        for connection, member in self.members.items():
+            if recorded.subject in {FLEET, member.tenant}:
+                under.setdefault(member.tenant, []).append(connection)
+        for tenant, connections in under.items():
+            if not details.may_be_kept(self._said, tenant):
+                details.forget(self._rows, tenant, connections)
 
     # -- connections come, move, and go ---------------------------------------
 
@@ -279,22 +296,3 @@ def _part(of: type[Fact]) -> Part:
 def _above(subject: int, member: Member) -> tuple[int, int, int, int]:
     """Whose hours are whose: a connection, its tenant, its provider, the fleet."""
     return subject, member.tenant, member.provider, FLEET
-
-
-def _pass(recorded: Recorded, event: PassEnded, at: str) -> Row:
-    errors = {str(each.connection): each.cause.value for each in event.errors}
-    return (
-        recorded.seq,
-        recorded.subject or None,
-        iso(event.begun),
-        at,
-        event.duration_ms,
-        event.total,
-        event.successful,
-        event.failed,
-        event.others,
-        event.refreshes,
-        event.days,
-        event.records,
-        msgspec.json.encode(errors).decode(),
-    )

@@ -81,6 +81,10 @@ class ReadModel:
         rows = self.connection.execute(f"SELECT connection, {', '.join(names)} FROM member")
         return {row[0]: Member(**dict(zip(names, row[1:], strict=True))) for row in rows}
 
+    def said(self) -> dict[int, int]:
+        """What tenants said of details; what is believed of others under 0."""
+        return dict(self.connection.execute("SELECT subject, granted FROM consent"))
+
     def is_there(self) -> bool:
         """Whether the file is the one that lies there: somebody may have deleted it."""
         if self.path is None:
@@ -160,6 +164,10 @@ class ReadModel:
 
     def _insert(self, rows: Rows, members: Mapping[int, Member]) -> None:
         many = self.connection.executemany
+        for subject in rows.forgotten:
+            sums.forget_details(self.connection, subject)
+        if rows.said is not None:
+            many(_insert("consent", 2, "INSERT OR REPLACE"), rows.said.items())
         known = ((each, *msgspec.structs.astuple(members[each])) for each in rows.members)
         many(_insert("member", 10, "INSERT OR REPLACE"), known)
         many(_insert("turn", 18), rows.turns.values())
@@ -200,7 +208,7 @@ class ReadModel:
         execute, hours = self.connection.execute, _day(position.at - HOURS_KEPT)
         if execute("SELECT 1 FROM hour WHERE start < ? LIMIT 1", (hours,)).fetchone():
             sums.fold(self.connection, hours)
-            sums.forget(self.connection, _day(position.at - DAYS_KEPT))
+            sums.forget_days(self.connection, _day(position.at - DAYS_KEPT))
         cut = iso(position.at - HAPPENED_KEPT)[:13]  # by whole hours
         oldest = execute("SELECT at FROM occurrence ORDER BY seq LIMIT 1").fetchone()
         if oldest is None or oldest[0] >= cut:

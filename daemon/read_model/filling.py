@@ -21,6 +21,7 @@ from queue import Queue
 
 from daemon import own_process
 from daemon.own_process import ROOT
+from daemon.read_model.details import TAGS
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable, remove
@@ -101,7 +102,7 @@ def batches(reader: Reader, upto: int, share: Share) -> Iterator[list[Recorded]]
             raise SystemExit(1)
         batch: list[Recorded] = []
         while after < upto and len(batch) < BATCH_EVENTS:
-            page = reader.share(after, upto, share, limit=PAGE_EVENTS)
+            page = reader.share(after, upto, share, also=TAGS, limit=PAGE_EVENTS)
             batch += page
             after = page[-1].seq if len(page) == PAGE_EVENTS else upto
         if batch:

@@ -22,7 +22,11 @@ class Member(Struct, kw_only=True):
 
 
 class Rows(Struct, kw_only=True):
-    """What a batch of events comes to. Lists are rows to insert; the others change older ones."""
+    """What a batch of events comes to. Lists are rows to insert; the others change older ones.
+
+    `said` is what tenants said of details, where somebody did; those of `forgotten` subjects go
+    before all else is written.
+    """
 
     members: set[int] = field(default_factory=set)
     turns: dict[int, list[Any]] = field(default_factory=dict)
@@ -35,3 +39,5 @@ class Rows(Struct, kw_only=True):
     hours: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     streams: dict[tuple[int, str, int], list[int]] = field(default_factory=dict)
     durations: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    said: dict[int, int] | None = None
+    forgotten: set[int] = field(default_factory=set)

@@ -38,6 +38,10 @@ CREATE TABLE member (
     retry      INTEGER,           -- the one that is pending, or runs
     message    TEXT NOT NULL      -- what the last failure said
 ) STRICT;
+CREATE TABLE consent (
+    subject INTEGER PRIMARY KEY,  -- a tenant; 0 for those who said nothing
+    granted INTEGER NOT NULL
+) STRICT;
 CREATE TABLE account (
     connection       INTEGER PRIMARY KEY,
     tenant           INTEGER NOT NULL,

@@ -158,7 +158,7 @@ class Scribe:
             model = await self._opened()
         self._model = model
         self._position = await self._run(model.position)
-        self._facts = Facts(await self._run(model.members))
+        self._facts = Facts(await self._run(model.members), await self._run(model.said))
         self._read_upto = self._position.seq
         whole = self._position.whole
         self._changed = Changed() if whole else changed.everything(self._journal.world)

@@ -4,6 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 
+from daemon.read_model import details
 from daemon.read_model.rows import Rows
 from projections.hours import FIGURES, STREAM_FIGURES
 
@@ -52,6 +53,7 @@ def add(connection: sqlite3.Connection, rows: Rows) -> None:
 
 def take_in(connection: sqlite3.Connection) -> None:
     """Add what the attached `other` has, which has no row of the same event."""
+    connection.execute("INSERT OR REPLACE INTO consent SELECT * FROM other.consent")
     for table in ONE_BY_ONE:
         connection.execute(f"INSERT INTO {table} SELECT * FROM other.{table}")
     for table, (key, names) in KEYS.items():
@@ -59,6 +61,15 @@ def take_in(connection: sqlite3.Connection) -> None:
             f"INSERT INTO {table} SELECT * FROM other.{table} WHERE true "
             f"ON CONFLICT ({key}) DO UPDATE SET {_adds(names)}"
         )
+
+
+def forget_details(connection: sqlite3.Connection, subject: int) -> None:
+    """Let go of a subject's details."""
+    zero = ", ".join(f"{name} = 0" for name in details.FIGURES)
+    for table in ("hour", "day"):
+        connection.execute(f"UPDATE {table} SET {zero} WHERE subject = ?", (subject,))
+    for table in ("stream_hour", "stream_day"):
+        connection.execute(f"DELETE FROM {table} WHERE connection = ?", (subject,))
 
 
 def _by_day(rows: Rows) -> Counter[tuple[int, int, int]]:
@@ -114,7 +125,7 @@ def fold(connection: sqlite3.Connection, before: int) -> None:
     connection.execute("DELETE FROM stream_hour WHERE start < ?", (before,))
 
 
-def forget(connection: sqlite3.Connection, before: int) -> None:
+def forget_days(connection: sqlite3.Connection, before: int) -> None:
     """Forget the days before that second, which begins a day, but for how they left things."""
     connection.execute(_FORGET, (before,))
     for table in ("day", "duration_day", "stream_day"):

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from daemon.read_model import changed, filling, history, standing
+from daemon.read_model import changed, details, filling, history, standing
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.history import DAY_S, Asked
 from daemon.read_model.timestamps import iso, seconds
-from events import schema, versions
+from events import consent, schema, versions
 from events.schema import FLEET
 from projections import health
 from projections import world as worlds
@@ -23,7 +23,7 @@ from projections.world import World
 from tests.benchmarks.history import history as weeks
 from tests.laws.test_journal import live, lives
 
-HAPPENED = ("member", "turn", "occurrence", "failure", "retry", "pass", "hour", "day",
+HAPPENED = ("member", "consent", "turn", "occurrence", "failure", "retry", "pass", "hour", "day",
             "stream_hour", "stream_day", "duration_hour", "duration_day")  # fmt: skip
 STANDS = ("account", "stream", "tenant", "name")
 dice = st.randoms(use_true_random=False)
@@ -64,7 +64,7 @@ def in_portions(written, cut, most=20):
         write(model, facts, rest[:size])
         rest = rest[size:]
         if cut.random() < 0.4:
-            facts = Facts(model.members())
+            facts = Facts(model.members(), model.said())
     return model
 
 
@@ -76,12 +76,72 @@ def test_portions_and_restarts_make_no_difference(life, cut):
     assert rows(in_portions(written, cut)) == rows(at_once(written))
 
 
+def with_consents(written, seed):
+    """The same, but that now and then a tenant says something, or all are believed otherwise."""
+    cut = random.Random(seed)
+    return [_with_tenants(_or_consent(each, cut)) for each in written]
+
+
+def _or_consent(each, cut):
+    """Takes the place of what no row of these tables depends on."""
+    if not isinstance(each.event, schema.SyncScheduled) or cut.random() > 0.03:
+        return each
+    subject, event = cut.choice(
+        [
+            (each.subject + 1000, consent.ConsentWithdrawn()),
+            (each.subject + 1000, consent.ConsentGranted()),
+            (FLEET, consent.MonitoringSet(consent=cut.choice([*consent.Believed]))),
+        ]
+    )
+    return replace(each, subject=subject, event=event)
+
+
+def _with_tenants(each):
+    """Tenants of their own numbers, which have another share than their connections may have."""
+    if isinstance(each.event, schema.ConnectionAdded):
+        return replace(each, event=replace(each.event, tenant=each.subject + 1000))
+    return each
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9])
+@pytest.mark.requirement("D7")
+def test_of_who_does_not_consent_no_details_are_left(seed):
+    """In whatever portions; what came after consent was given again is there."""
+    written = with_consents(weeks(3, 2500, seed), seed)
+    whole = at_once(written)
+    assert rows(in_portions(written, random.Random(seed), 60)) == rows(whole)
+    said, kept, believed = {}, Counter(), True
+    for each in written:
+        match each.event:
+            case consent.MonitoringSet(consent=how):
+                believed = how is consent.Believed.ASSUMED
+            case consent.ConsentGranted() | consent.ConsentWithdrawn():
+                said[each.subject] = isinstance(each.event, consent.ConsentGranted)
+        for subject in (2, 3, 4):
+            if not said.get(subject + 1000, believed):
+                kept[subject] = 0
+        if isinstance(each.event, schema.RecordsCaptured) and said.get(
+            each.subject + 1000, believed
+        ):
+            kept[each.subject] += each.event.added
+    for subject in (2, 3, 4):
+        for table, key in (("hour", "subject"), ("stream_hour", "connection")):
+            sql = f"SELECT coalesce(sum(added), 0) FROM {table} WHERE {key} = ?"
+            assert whole.connection.execute(sql, (subject,)).fetchone() == (kept[subject],)
+    assert sum(kept.values()) > 0
+
+
 def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
     """Each has every other subject; what one has is taken in by the other."""
-    written = weeks(5, 4000)
+    written = with_consents(weeks(5, 4000), 1)
     drafts = [ReadModel(tmp_path / str(place), "one", draft=True) for place in range(2)]
+    of_consent = tuple(details.OF_CONSENT)
     for place, draft in enumerate(drafts):
-        some = [each for each in written if each.subject % 2 == place]
+        some = [
+            each
+            for each in written
+            if each.subject % 2 == place or isinstance(each.event, of_consent)
+        ]
         portions = iter([some[:700], some[700:]])
         filling.fill(draft, portions, lambda _: None)
     drafts[1].close()

@@ -1,0 +1,65 @@
+"""Of whom may details be kept, and what is left of an event without them?
+
+Details are how many records came when: by the hour of a connection and its tenant, and all of a
+stream's. What syncs came to, calls, tokens and failures are what operating needs. Sums of a
+provider and of the fleet are nobody's.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from daemon.read_model.rows import Rows
+from events.consent import Believed, ConsentGranted, ConsentWithdrawn, MonitoringSet
+from events.envelope import Recorded
+from events.fact import Fact
+from events.schema import FLEET, RecordsCaptured, RecordsRefused, SyncSucceeded
+from events.versions import RecordsQuarantined
+from projections.hours import AT
+
+OF_CONSENT = frozenset({MonitoringSet, ConsentGranted, ConsentWithdrawn})
+TAGS = tuple(str(each.__struct_config__.tag) for each in OF_CONSENT)
+FIGURES = ("records", "added", "changed", "removed")
+"""Those of an hour that are details."""
+
+_PLACES = tuple(AT[name] for name in FIGURES)
+
+
+def note(said: dict[int, int], recorded: Recorded) -> None:
+    """Remember what a tenant said, or what is believed of those who said nothing (0)."""
+    match recorded.event:
+        case MonitoringSet(consent=consent):
+            said[FLEET] = int(consent is Believed.ASSUMED)
+        case ConsentGranted():
+            said[recorded.subject] = 1
+        case ConsentWithdrawn():
+            said[recorded.subject] = 0
+
+
+def may_be_kept(said: dict[int, int], tenant: int) -> bool:
+    return bool(said.get(tenant, said.get(FLEET, 1)))
+
+
+def without(event: Fact) -> Fact | None:
+    """What is left of it to be counted; None where that is nothing."""
+    match event:
+        case RecordsCaptured():
+            return None
+        case SyncSucceeded():
+            return replace(event, records=0)
+        case RecordsRefused() | RecordsQuarantined():
+            return replace(event, fetched=0)
+        case _:
+            return event
+
+
+def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
+    """Of what is not written yet, and, once it is, of what was written before."""
+    whose = {tenant, *connections}
+    rows.forgotten.update(whose)
+    for (subject, _), figures in rows.hours.items():
+        if subject in whose:
+            for place in _PLACES:
+                figures[place] = 0
+    for key in [key for key in rows.streams if key[0] in whose]:
+        del rows.streams[key]
