@@ -57,6 +57,11 @@ def test_every_operation_says_what_it_does_and_for_whom(document):
         assert media == ("text/event-stream" if item in STREAMS else "application/json")
 
 
+def test_no_two_messages_have_the_same_name(document):
+    """Else tools see a module's path in both, and a program breaks once there is a second one."""
+    assert not [each for each in document["components"]["schemas"] if each.startswith("daemon.")]
+
+
 def test_every_code_of_a_refusal_is_named(document):
     problem = document["components"]["schemas"]["Problem"]["properties"]
     assert set(problem["code"]["enum"]) == set(STATUS)
