@@ -91,7 +91,7 @@ class SourcesOperations(Asker):
         A source to add, or to change: what is not given is its pattern's, or stays as it was.
 
         ```python
-        await rounds.source_set("alice/uploads", late_after="14d")
+        await rounds.source_set("alice/uploads", late_after="21d")
         ```
         """
         return await self._post(

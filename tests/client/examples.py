@@ -156,7 +156,7 @@ EXAMPLES = {
         await rounds.source_add("alice/uploads", pattern=Pattern.MANUAL)
         """,
     "source-set": """
-        await rounds.source_set("alice/uploads", late_after="14d")
+        await rounds.source_set("alice/uploads", late_after="21d")
         """,
     "source-token": """
         given = await rounds.source_token("alice/uploads")
