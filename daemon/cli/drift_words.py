@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.cli import times
 from daemon.control.drift_messages import DriftAnswer, StreamAlarms, StreamDrift
-from daemon.store.shapes import FieldShift
+from daemon.shape import FieldShift
 from projections.arrivals import Step
 from projections.baseline import ENOUGH, LEVEL, Baseline, Season
 from projections.drift import ALARMS, RECENT, SIGMA, Verdict, Word

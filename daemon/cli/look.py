@@ -12,18 +12,14 @@ from daemon.cli import (
     ending_words,
     held_words,
     outbox,
-    queue_health,
     rows,
     screen,
-    tenant_status,
     times,
     when,
 )
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.whose import query, whose
 from daemon.control.messages import Connections, Queue, QueueItem, Status
-from daemon.control.queue_messages import QueueHealth
-from daemon.control.status_messages import SyncHealthStatus
 
 SHOWN = 20  # connections on the status screen: it is to be seen without scrolling
 
@@ -53,9 +49,7 @@ def status(socket: Path | None, tenant: str | None, at: str | None, as_json: boo
         if as_json:
             screen.document(told)
             return
-        sources = client.read(told, SyncHealthStatus)
-        asof.say(at, sources.seq, sources.now)
-        tenant_status.show(sources)
+        _sources(told, at)
         return
     answer = daemon.get("status", **then)
     if as_json:
@@ -75,6 +69,15 @@ def status(socket: Path | None, tenant: str | None, at: str | None, as_json: boo
         screen.show(rows.connections(shown, now.now))
         _mention(found.of - len(shown), at)
         rows.say_troubles(shown)
+
+
+def _sources(told: bytes, at: str | None) -> None:
+    from daemon.cli import tenant_status  # late: `status` alone needs neither
+    from daemon.control.status_messages import SyncHealthStatus
+
+    sources = client.read(told, SyncHealthStatus)
+    asof.say(at, sources.seq, sources.now)
+    tenant_status.show(sources)
 
 
 @click.command(
@@ -100,9 +103,7 @@ def queue(
         screen.document(answer)
         return
     if health:
-        figures = client.read(answer, QueueHealth)
-        asof.say(at, figures.seq, figures.now)
-        queue_health.show(figures)
+        _figures(answer, at)
         return
     found = client.read(answer, Queue)
     now = found.now
@@ -181,3 +182,12 @@ def _start(item: QueueItem, now: datetime) -> str:
     if item.next_start is None:
         return ""
     return "due" if item.next_start <= now else times.relative(item.next_start, now)
+
+
+def _figures(told: bytes, at: str | None) -> None:
+    from daemon.cli import queue_health
+    from daemon.control.queue_messages import QueueHealth
+
+    figures = client.read(told, QueueHealth)
+    asof.say(at, figures.seq, figures.now)
+    queue_health.show(figures)

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from daemon.cli import held_words, screen, times
-from daemon.control.queue_messages import KeptView, QueueHealth, QueuePart, WaitsView, WritesHealth
+from daemon.control.queue_messages import (
+    BlockedView,
+    QueueHealth,
+    QueuePart,
+    WaitsView,
+    WritesHealth,
+)
 
 
 def show(found: QueueHealth) -> None:
@@ -87,7 +93,7 @@ def _parts(what: str, parts: Mapping[str, QueuePart], now: datetime) -> screen.P
     return table
 
 
-def _say(what: str, each: KeptView, now: datetime) -> None:
+def _say(what: str, each: BlockedView, now: datetime) -> None:
     more = each.count - len(each.names)
     names = ", ".join(each.names) + (f" and {more:,} more" if more > 0 else "")
     until = f"; the first until {times.second(each.until, now)}" if each.until else ""

@@ -15,8 +15,14 @@ from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.source import name
-from daemon.control.source_messages import Metrics, MetricsWish, Report, ReportsWish, Taken
-from daemon.decide.reporting import BATCH_MAX
+from daemon.control.source_messages import (
+    BATCH_MAX,
+    Metrics,
+    MetricsWish,
+    Report,
+    ReportsWish,
+    Taken,
+)
 from events.sources import Health, Platform
 
 LINE_BYTES_MAX = 16 * 1024  # a report is some 300

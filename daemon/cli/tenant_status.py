@@ -4,7 +4,7 @@ from datetime import datetime
 
 from daemon.cli import held_words, screen, times
 from daemon.cli.health import COLOURS, say_reasons
-from daemon.control.status_messages import SourceView, SyncHealthStatus
+from daemon.control.status_messages import SyncHealthStatus, TenantSource
 
 WELL = ("healthy", "unknown")
 """Of these nothing more is to be said: the table does."""
@@ -22,7 +22,7 @@ def show(found: SyncHealthStatus) -> None:
         screen.show(screen.pairs(*((source, "; ".join(why)) for source, why in ill.items())))
 
 
-def _ill(sources: list[SourceView]) -> dict[str, list[str]]:
+def _ill(sources: list[TenantSource]) -> dict[str, list[str]]:
     """Why some are less than well; a stream does not say again what its connection says."""
     whole = {each.connection: each.why for each in sources if each.stream is None}
     found = {
@@ -43,7 +43,7 @@ def _score(found: SyncHealthStatus) -> str:
     return f"score {found.score} (the mean of {found.counted:,}; the lowest is {found.lowest})"
 
 
-def _table(sources: list[SourceView], now: datetime) -> screen.Part:
+def _table(sources: list[TenantSource], now: datetime) -> screen.Part:
     table = screen.table(
         "source",
         "score",
@@ -74,7 +74,7 @@ def _table(sources: list[SourceView], now: datetime) -> screen.Part:
     return table
 
 
-def _next(source: SourceView, now: datetime) -> str:
+def _next(source: TenantSource, now: datetime) -> str:
     if source.state == "running":
         return "running"
     if source.held_by is not None:

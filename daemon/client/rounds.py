@@ -2,17 +2,23 @@
 
 from daemon.client.act import ActOperations
 from daemon.client.connections import ConnectionsOperations
+from daemon.client.consent import ConsentOperations
 from daemon.client.data import DataOperations
 from daemon.client.follow import Follow
 from daemon.client.gateway import GatewayOperations
 from daemon.client.health import HealthOperations
 from daemon.client.look import LookOperations
 from daemon.client.settings import SettingsOperations
+from daemon.client.sources import SourcesOperations
+from daemon.client.trouble import TroubleOperations
 
 
 class Rounds(
     LookOperations,
     HealthOperations,
+    TroubleOperations,
+    ConsentOperations,
+    SourcesOperations,
     ActOperations,
     SettingsOperations,
     ConnectionsOperations,

@@ -27,8 +27,8 @@ from daemon.control.drift_messages import (
 )
 from daemon.decide import condition
 from daemon.past import NoSuchMoment, PastUnavailable
+from daemon.shape import Shape
 from daemon.store import shapes
-from daemon.store.shapes import Shape
 from events.terms import Caller
 from projections import arrivals, baseline, freshness, policy
 from projections import drift as drifts

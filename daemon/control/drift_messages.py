@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from daemon.store.shapes import Shape
+from daemon.shape import Shape
 from projections.arrivals import Reshaped, Step
 from projections.drift import Verdict, Word
 from projections.freshness import Freshness

@@ -9,7 +9,7 @@ from typing import Any
 from daemon.control import whose
 from daemon.control.desk import Desk
 from daemon.control.queue_messages import (
-    KeptView,
+    BlockedView,
     QueueHealth,
     QueuePart,
     WaitsView,
@@ -126,14 +126,14 @@ def _waits(of: Waits) -> WaitsView:
     )
 
 
-def _blocked(desk: Desk, kept: dict[str, Kept]) -> list[KeptView]:
+def _blocked(desk: Desk, kept: dict[str, Kept]) -> list[BlockedView]:
     """What keeps most of them first."""
     views = []
     for why, each in sorted(kept.items(), key=lambda item: (-item[1].count, item[0])):
         sentence, command = CLEARS[why]
         names = [desk.vault.name(subject) for subject in each.examples]
         views.append(
-            KeptView(
+            BlockedView(
                 held_by=why,
                 count=each.count,
                 until=each.until,

@@ -27,7 +27,7 @@ class WaitsView(Struct, frozen=True, kw_only=True):
     longest_s: float | None
 
 
-class KeptView(Struct, frozen=True, kw_only=True):
+class BlockedView(Struct, frozen=True, kw_only=True):
     """What keeps `count` of them: why, what clears it, `until` when the first one is let go.
 
     None: until somebody does something about it, or a place is free. `names` are the first few.
@@ -50,7 +50,7 @@ class WritesHealth(Struct, frozen=True, kw_only=True):
     bytes: int
     oldest_at: datetime | None
     oldest_age_s: float | None
-    blocked: list[KeptView]
+    blocked: list[BlockedView]
 
 
 class QueueHealth(Struct, frozen=True, kw_only=True):
@@ -77,5 +77,5 @@ class QueueHealth(Struct, frozen=True, kw_only=True):
     waited: WaitsView
     by_type: dict[str, QueuePart]
     by_priority: dict[str, QueuePart]
-    blocked: list[KeptView]
+    blocked: list[BlockedView]
     writes: WritesHealth

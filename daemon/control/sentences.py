@@ -36,6 +36,31 @@ HEALTH = {
     "enqueue-sync-with-failover": "Queue a sync of that type; what fails is tried again, or failed "
     "over, as settings say.",
 }
+TROUBLE = {
+    "issues": "Look at what is wrong: since when, what shows it, and the command that helps.",
+    "detect-sync-issues": "Look for what is wrong with a tenant's connections as things are now.",
+    "drift": "Look at how far what came, and how old it is, is off what is usual.",
+    "drift-backtest": "Look at which days would have alarmed under other thresholds.",
+    "calculate-data-drift": "Look at how many percent a tenant's data is off what was expected.",
+}
+CONSENT = {
+    "consent": "Look at whether a tenant consents to detailed monitoring, and who says so.",
+    "consent-grant": "Write down that a tenant consents: details are kept from now on.",
+    "consent-withdraw": "Write down that a tenant consents no more: no details are kept.",
+    "audit-reads": "Look at who was told of a tenant, or of anybody, and when.",
+}
+SOURCES = {
+    "sources": "Look at what reports from outside: who is late, and what waits there.",
+    "source": "Look at one source, with what it reported day by day.",
+    "source-add": "Add a source, which reports from outside, by its pattern.",
+    "source-set": "Change what is expected of a source.",
+    "source-token": "Give a source a new token, which is told this once; an old one ends.",
+    "source-remove": "Remove a source; its token ends.",
+    "report": "Report for a source: all of it is taken, each report once, or nothing.",
+    "update-sync-health-metrics": "Report figures of a tenant's source.",
+    "update-connection-health-status": "Report how a tenant's data of a type was found to be.",
+    "update-connection-health": "Report how a sync went that somebody outside made.",
+}
 ACT = {
     "sync": "Sync a connection now.",
     "sync-all": "Sync all connections now, or a tenant's, or a provider's, and sum them up.",
@@ -94,6 +119,9 @@ FOLLOW = {
 THEMES = {
     "look": LOOK,
     "health": HEALTH,
+    "trouble": TROUBLE,
+    "consent": CONSENT,
+    "sources": SOURCES,
     "act": ACT,
     "settings": SETTINGS,
     "connections": CONNECTIONS,

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from daemon.decide.reporting import BATCH_MAX
 from events.sources import Health, Pattern, Platform
 
 COUNT_MAX = 10**12  # whatever is counted: 1,440 of these a day still fit a number of the log
 DURATION_MS_MAX = 86_400_000  # a day: what takes longer is told in parts
+BATCH_MAX = 250  # reports at once: at worst some 50 ms of the loop, where months are full
 REPORTS_BYTES_MAX = 256 * 1024  # BATCH_MAX reports of some 1,000 bytes
 
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]

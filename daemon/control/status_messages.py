@@ -11,7 +11,7 @@ from msgspec import Struct
 from daemon.control.rotation_messages import ReasonView
 
 
-class SourceView(Struct, frozen=True, kw_only=True):
+class TenantSource(Struct, frozen=True, kw_only=True):
     """One source of a tenant's data: a connection, or a stream of one, which follows it.
 
     `score` is from 0 to 100, None before any sync has come to it; the tenant's is made of those
@@ -60,4 +60,4 @@ class SyncHealthStatus(Struct, frozen=True, kw_only=True):
     counted: int
     lowest: str | None
     last_sync: datetime | None
-    sources: list[SourceView]
+    sources: list[TenantSource]

@@ -11,7 +11,7 @@ from typing import Any
 from daemon.control import health, source_words, views, whose
 from daemon.control.desk import Desk
 from daemon.control.rotation_messages import TenantName, Whose
-from daemon.control.status_messages import SourceView, SyncHealthStatus
+from daemon.control.status_messages import SyncHealthStatus, TenantSource
 from daemon.control.whose import Known
 from daemon.decide import condition, hindrance, sources
 from daemon.decide.turn import turn_of
@@ -26,7 +26,7 @@ async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> Sy
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
     found = await whose.chosen(desk, wish.tenant)
     whole = await health.get_sync_system_health(desk, Whose(tenant=wish.tenant), by)
-    views_: list[SourceView] = []
+    views_: list[TenantSource] = []
     async for each in whose.unhurried(found):
         views_ += _of_connection(desk, each, now)
     scored = [
@@ -46,7 +46,7 @@ async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> Sy
     )
 
 
-def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[SourceView]:
+def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[TenantSource]:
     """Itself, then its streams."""
     (subject, known), world = of, desk.journal.world
     at, name = world.providers.get(known.provider), desk.vault.name(subject)
@@ -60,7 +60,7 @@ def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[SourceView]
         "held_by": held.why if held else None,
         "held_until": held.until if held else None,
     }
-    yield SourceView(
+    yield TenantSource(
         source=name,
         kind="connection",
         stream=None,
@@ -82,11 +82,11 @@ def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[SourceView]
 
 def _of_stream(
     desk: Desk, of: Known, name: str, now: datetime, shared: dict[str, Any]
-) -> SourceView:
+) -> TenantSource:
     (subject, known), world = of, desk.journal.world
     at, stream = world.providers.get(known.provider), known.streams.get(name, NEW)
     own = policy.stream_interval(world, subject, name)
-    return SourceView(
+    return TenantSource(
         source=f"{shared['connection']} {name}",
         kind="stream",
         stream=name,

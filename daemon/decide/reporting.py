@@ -38,7 +38,6 @@ AHEAD_MAX = timedelta(minutes=5)  # what clocks that are set over the network ar
 AGE_MAX = timedelta(days=30)  # a phone that lay in a drawer for a month still tells of it
 KEPT = AGE_MAX + timedelta(days=1)  # so that what may be taken is of a day that is remembered
 REPORTS_A_DAY_MAX = 1440  # one a minute: who has more to tell sums it up before
-BATCH_MAX = 250  # reports at once: at worst some 50 ms of the loop, where months are full
 SOURCES_MAX = 100  # of one tenant, so that all of them can be looked at together
 
 

@@ -26,8 +26,7 @@ from daemon.control.desk import Desk, Refused, seconds
 from daemon.control.http_server import serve
 from daemon.control.messages import Problem
 from daemon.control.server import STATUS
-from daemon.control.source_messages import REPORTS_BYTES_MAX, Report
-from daemon.decide.reporting import BATCH_MAX
+from daemon.control.source_messages import BATCH_MAX, REPORTS_BYTES_MAX, Report
 from daemon.host_lock import InUse
 from daemon.ingest.pace import Pace
 from daemon.source_file import Address, IngestSettings

@@ -6,30 +6,10 @@ stand in an event.
 """
 
 import sqlite3
-from typing import Literal
 
-from msgspec import Struct
-
+from daemon.shape import FieldShift, Shape
 from daemon.store import profiles
 from daemon.store.profiles import SHOWN_MAX, Known
-
-
-class FieldShift(Struct, frozen=True, kw_only=True):
-    """One field. A type is empty where it was none, or several."""
-
-    field: str
-    how: Literal["appeared", "gone", "retyped"]
-    before: str = ""
-    after: str = ""
-
-
-class Shape(Struct, frozen=True, kw_only=True):
-    """What differs between the versions `before` and `after`: some of it, of so many `shifts`."""
-
-    before: int
-    after: int
-    shifts: int
-    shown: list[FieldShift]
 
 
 def shape(

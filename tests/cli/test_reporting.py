@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.decide.reporting import BATCH_MAX
+from daemon.control.source_messages import BATCH_MAX
 from tests.cli.world import world
 
 PHONE = "alice/phone-calls"

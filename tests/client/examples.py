@@ -107,6 +107,83 @@ EXAMPLES = {
         queued = await rounds.enqueue_sync_with_failover("acme", "weather", sync_type="manual")
         print(queued.priority)
         """,
+    # trouble
+    "issues": """
+        for each in (await rounds.issues(tenant="acme")).issues:
+            print(each.severity, each.name, each.sentence, each.command)
+        """,
+    "detect-sync-issues": """
+        found = await rounds.detect_sync_issues("acme", 48, provider="weather")
+        print([each.sentence for each in found.issues])
+        """,
+    "drift": """
+        for each in (await rounds.drift("acme/weather", stream="days")).streams:
+            print(each.stream, each.verdict.word if each.verdict else "nothing came yet")
+        """,
+    "drift-backtest": """
+        tried = await rounds.drift_backtest("acme/weather", days=90, threshold=5)
+        print([(each.stream, each.judged, each.runs) for each in tried.streams])
+        """,
+    "calculate-data-drift": """
+        data = await rounds.calculate_data_drift("acme", "weather/days")
+        print([(each.stream, each.drift_percentage) for each in data.drifts])
+        """,
+    # consent
+    "consent": """
+        consent = await rounds.consent("acme")
+        print(consent.monitored, consent.said, consent.words)
+        """,
+    "consent-grant": """
+        await rounds.consent_grant("acme", words="signed on paper, kept with the contract")
+        """,
+    "consent-withdraw": """
+        print((await rounds.consent_withdraw("acme", words="by phone")).message)
+        """,
+    "audit-reads": """
+        told = await rounds.audit_reads(tenant="acme", limit=20)
+        print([(each.at, each.uid, each.operations) for each in told.reads])
+        """,
+    # sources
+    "sources": """
+        for each in (await rounds.sources(tenant="alice")).sources:
+            print(each.source, each.punctuality, each.queue_depth)
+        """,
+    "source": """
+        answer = await rounds.source("alice/phone-calls")
+        print(answer.source.due_at, [(each.day, each.records) for each in answer.days])
+        """,
+    "source-add": """
+        await rounds.source_add("alice/uploads", pattern=Pattern.MANUAL)
+        """,
+    "source-set": """
+        await rounds.source_set("alice/uploads", late_after="21d")
+        """,
+    "source-token": """
+        given = await rounds.source_token("alice/uploads")
+        print(len(given.token), "characters, which are told this once")
+        """,
+    "source-remove": """
+        await rounds.source_remove("alice/uploads")
+        """,
+    "report": """
+        metrics = Metrics(records=12, errors=0, queue_depth=3)
+        told = Report(at=datetime.now(UTC), key="batch-7", metrics=metrics)
+        print((await rounds.report("alice/phone-calls", [told])).message)
+        """,
+    "update-sync-health-metrics": """
+        taken = await rounds.update_sync_health_metrics(
+            "alice", "phone-calls", Metrics(syncs=1, records=40), key="batch-8"
+        )
+        print(taken.new, taken.known)
+        """,
+    "update-connection-health-status": """
+        await rounds.update_connection_health_status(
+            "alice", "phone-calls", Health.DEGRADED, item_count=3
+        )
+        """,
+    "update-connection-health": """
+        await rounds.update_connection_health("alice", "phone-calls", True, duration_ms=840)
+        """,
     # act
     "sync": """
         done = await rounds.sync("acme/weather")

@@ -7,6 +7,7 @@ from typing import Any
 from daemon.client import Rounds
 from events.fact import Fact
 from events.outbox import WriteInDoubt, WriteSettled
+from events.sources import Pattern
 from events.syncs import RecordsRefused, SyncFailed, SyncStarted, SyncSucceeded
 from events.versions import RecordsQuarantined
 from tests.cli.world import DAYS, World, world
@@ -132,6 +133,10 @@ async def _queued(stage: Stage, rounds: Rounds) -> None:
         assert (answer.status, answer.source) == (202, "outbox")
 
 
+async def _reporting(stage: Stage, rounds: Rounds) -> None:
+    await rounds.source_add("alice/phone-calls", pattern=Pattern.ANDROID)
+
+
 async def _in_doubt(stage: Stage, rounds: Rounds) -> None:
     stage.written = (500, {})
     await rounds.breaker_close(provider="orders")
@@ -144,6 +149,7 @@ async def _in_doubt_again(stage: Stage, rounds: Rounds) -> None:
 
 
 BEFORE: dict[str, Callable[[Stage, Rounds], Awaitable[None]]] = {
+    "issues": _failed,
     "retry": _failed,
     "resume": _paused,
     "cancel": _running,
@@ -152,6 +158,7 @@ BEFORE: dict[str, Callable[[Stage, Rounds], Awaitable[None]]] = {
     "data": _changed,
     "quarantine": _held,
     "quarantine-drop": _held,
+    "sources": _reporting,
     "outbox": _queued,
     "outbox-delivered": _in_doubt,
     "outbox-drop": _in_doubt_again,

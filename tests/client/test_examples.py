@@ -12,6 +12,8 @@ import pytest
 
 from daemon.client import Rounds
 from daemon.control.sentences import THEMES
+from daemon.control.source_messages import Metrics, Report
+from events.sources import Health, Pattern
 from events.syncs import SyncSucceeded
 from tests.cli.world import WAIT_S, world
 from tests.client.stage import stage
@@ -23,6 +25,15 @@ FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 LEAVES = {
     "look": set(),
     "health": {"SyncRequested"},
+    "trouble": {"SyncFailed"},
+    "consent": {"ConsentGranted", "ConsentWithdrawn"},
+    "sources": {
+        "SourceAdded",
+        "SourceChanged",
+        "SourceTokenSet",
+        "ReportReceived",
+        "SourceRemoved",
+    },
     "act": {
         "PassBegun",
         "ConnectionPaused",
@@ -64,6 +75,10 @@ def test_every_example_runs(theme, backend):
         return f"http://127.0.0.1:8723/callback?code=granted&state={state}"
 
     names = {
+        "Health": Health,
+        "Metrics": Metrics,
+        "Pattern": Pattern,
+        "Report": Report,
         "SyncSucceeded": SyncSucceeded,
         "UTC": UTC,
         "date": date,

@@ -35,6 +35,8 @@ print(other, time.perf_counter() - begun, *sorted(set(sys.modules) - before))
 OURS = {
     *("daemon", "daemon.client", "daemon.control", "daemon.duration", "daemon.exchange"),
     *("daemon.places", "daemon.secret", "daemon.control.asking", "daemon.control.messages"),
+    *("daemon.shape", "projections", "projections.arrivals", "projections.baseline"),
+    *("projections.drift", "projections.freshness"),  # verdicts are told as they were judged
 }
 
 

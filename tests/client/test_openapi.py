@@ -13,14 +13,15 @@ from daemon.control.operations import OPERATIONS, STREAMS
 from daemon.control.sentences import DOES
 from daemon.control.server import STATUS
 from tests import npm as npm_packages
-from tests.cli.world import world
+from tests.cli.world import WAIT_S, world
+from tests.e2e.daemon import ROOT
 
 pytestmark = pytest.mark.requirement("D10")
 
 NODE_LOCK = Path(__file__).parent / "node/package-lock.json"
 NODE_MAJOR_MIN = 20
 COMPILE_S = 180.0
-OPTIONS = ("--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--skipLibCheck")
+OPTIONS = ("--strict", "--target", "es2022", "--module", "nodenext", "--skipLibCheck")
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,11 @@ def test_every_operation_says_what_it_does_and_for_whom(document):
         assert media == ("text/event-stream" if item in STREAMS else "application/json")
 
 
+def test_no_two_messages_have_the_same_name(document):
+    """Else tools see a module's path in both, and a program breaks once there is a second one."""
+    assert not [each for each in document["components"]["schemas"] if each.startswith("daemon.")]
+
+
 def test_every_code_of_a_refusal_is_named(document):
     problem = document["components"]["schemas"]["Problem"]["properties"]
     assert set(problem["code"]["enum"]) == set(STATUS)
@@ -70,8 +76,8 @@ def test_no_parameter_of_a_query_is_null(document):
 
 
 @pytest.fixture(scope="module")
-def typescript(document, tmp_path_factory):
-    """A folder with the types that npm's `openapi-typescript` makes; what compiles a file there."""
+def folder(document, tmp_path_factory):
+    """A folder with the types that npm's `openapi-typescript` makes."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("openapi-typescript needs Node and npm: install both to run these tests")
@@ -83,15 +89,19 @@ def typescript(document, tmp_path_factory):
     (folder / "node_modules").symlink_to(modules)
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "rounds.json").write_text(json.dumps(document))
-    made = _run(
-        folder, node, "openapi-typescript/bin/cli.js", "rounds.json", "--output", "rounds.ts"
-    )
+    made = _run(folder, "openapi-typescript/bin/cli.js", "rounds.json", "--output", "rounds.ts")
     assert made.returncode == 0, made.stdout + made.stderr
+    return folder
 
-    def compiled(text):
+
+@pytest.fixture(scope="module")
+def typescript(folder):
+    """What compiles a file there, to `call.js` where options say so."""
+
+    def compiled(text, *options):
         """What the compiler complains of, a line each."""
         (folder / "call.ts").write_text(text)
-        done = _run(folder, node, "typescript/bin/tsc", *OPTIONS, "call.ts")
+        done = _run(folder, "typescript/bin/tsc", *OPTIONS, *(options or ["--noEmit"]), "call.ts")
         complaints = [each for each in done.stdout.splitlines() if "error TS" in each]
         assert bool(done.returncode) == bool(complaints), done.stdout + done.stderr
         return complaints
@@ -99,9 +109,9 @@ def typescript(document, tmp_path_factory):
     return compiled
 
 
-def _run(folder, node, script, *words):
+def _run(folder, script, *words):
     return subprocess.run(
-        [node, f"node_modules/{script}", *words],
+        ["node", f"node_modules/{script}", *words],
         cwd=folder, capture_output=True, text=True, timeout=COMPILE_S, check=False,
     )  # fmt: skip
 
@@ -154,3 +164,18 @@ def test_a_call_that_is_wrong_does_not(typescript, right, wrong, complaint):
     assert right in CALL
     complaints = typescript(CALL.replace(right, wrong))
     assert any(complaint in each for each in complaints), complaints
+
+
+def test_what_the_readme_shows_compiles_and_runs_as_it_is_pasted(folder, typescript):
+    readme = (ROOT / "README.md").read_text()
+    (pasted,) = re.findall(r"```ts\n(.*?)```", readme, re.DOTALL)
+    assert typescript(pasted, "--outDir", ".") == []
+    with world("acme/weather") as made:
+        made.start()
+        run = subprocess.run(
+            ["node", "call.js"],
+            cwd=folder, env=made.environment(), capture_output=True, text=True,
+            timeout=WAIT_S, check=False,
+        )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines()[1:] == ["sync requested"]

@@ -11,7 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo, fields
 
-from daemon.control.operations import OPERATIONS, Operation
+from daemon.control.operation import Operation
+from daemon.control.operations import OPERATIONS
 from daemon.control.sentences import THEME, THEMES
 from tests.client.examples import EXAMPLES
 
@@ -25,6 +26,9 @@ FOLLOWED = "follow"
 HEADS = {
     "look": "How is the fleet looked at, and what happened in it?",
     "health": "How are health and rotation asked about, under the documents' names?",
+    "trouble": "How is it asked what is wrong, and what differs from what is usual?",
+    "consent": "How is it written down who consents to details, and asked who was told of whom?",
+    "sources": "How does what is outside report, and how are its reports looked at?",
     "act": "How is something done now: synced, paused, fetched again?",
     "settings": "How are settings and breakers looked at, and set?",
     "connections": "How do connections come, move, go, and get at somebody's account?",

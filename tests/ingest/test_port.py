@@ -9,8 +9,8 @@ import trio
 
 from daemon import commands
 from daemon.control import reporting, sourcing
-from daemon.control.source_messages import REPORTS_BYTES_MAX, Report, SourceName
-from daemon.decide.reporting import AGE_MAX, BATCH_MAX
+from daemon.control.source_messages import BATCH_MAX, REPORTS_BYTES_MAX, Report, SourceName
+from daemon.decide.reporting import AGE_MAX
 from daemon.ingest import pace
 from daemon.ingest.pace import Pace
 from daemon.ingest.port import BODY_S

@@ -1,0 +1,155 @@
+"""How is it asked what is wrong, and what differs from what is usual?
+
+Written by `python -m tests.client.writing` from the operations: change those.
+"""
+
+from daemon.client.asker import Asker, Moment
+from daemon.control.drift_messages import (
+    DataDrift,
+    DriftAnswer,
+    DriftBacktest,
+    DriftQuery,
+    OfSource,
+)
+from daemon.control.issue_messages import DetectQuery, IssueList, IssuesQuery
+from events.issues import IssueKind, Severity
+
+
+class TroubleOperations(Asker):
+    async def issues(
+        self,
+        *,
+        tenant: str | None = None,
+        provider: str | None = None,
+        kind: IssueKind | None = None,
+        severity: Severity | None = None,
+        closed: bool = False,
+        at: Moment | None = None,
+    ) -> IssueList:
+        """Look at what is wrong: since when, what shows it, and the command that helps.
+
+        Everything, or what concerns a tenant, or one of its connections; of one kind or severity.
+
+        With `closed` those that were closed last are there as well.
+
+        ```python
+        for each in (await rounds.issues(tenant="acme")).issues:
+            print(each.severity, each.name, each.sentence, each.command)
+        ```
+        """
+        return await self._get(
+            "issues",
+            IssuesQuery(
+                tenant=tenant, provider=provider, kind=kind, severity=severity, closed=closed
+            ),
+            IssueList,
+            at=at,
+        )
+
+    async def detect_sync_issues(
+        self,
+        tenant: str,
+        threshold_hours: float,
+        *,
+        provider: str | None = None,
+        at: Moment | None = None,
+    ) -> IssueList:
+        """Look for what is wrong with a tenant's connections as things are now.
+
+        A tenant's connections, or one; what is older than the threshold is stale.
+
+        ```python
+        found = await rounds.detect_sync_issues("acme", 48, provider="weather")
+        print([each.sentence for each in found.issues])
+        ```
+        """
+        return await self._get(
+            "detect-sync-issues",
+            DetectQuery(tenant=tenant, threshold_hours=threshold_hours, provider=provider),
+            IssueList,
+            at=at,
+        )
+
+    async def drift(
+        self,
+        connection: str,
+        *,
+        stream: str | None = None,
+        days: int = 70,
+        threshold: float | None = None,
+        percent: float | None = None,
+        at: Moment | None = None,
+    ) -> DriftAnswer:
+        """Look at how far what came, and how old it is, is off what is usual.
+
+        Of a connection, or one stream of it, by what came in the last so many days.
+
+        `threshold` and `percent` stand for the settings `drift_threshold` and `drift_percent`.
+
+        ```python
+        for each in (await rounds.drift("acme/weather", stream="days")).streams:
+            print(each.stream, each.verdict.word if each.verdict else "nothing came yet")
+        ```
+        """
+        return await self._get(
+            "drift",
+            DriftQuery(
+                connection=connection,
+                stream=stream,
+                days=days,
+                threshold=threshold,
+                percent=percent,
+            ),
+            DriftAnswer,
+            at=at,
+        )
+
+    async def drift_backtest(
+        self,
+        connection: str,
+        *,
+        stream: str | None = None,
+        days: int = 70,
+        threshold: float | None = None,
+        percent: float | None = None,
+        at: Moment | None = None,
+    ) -> DriftBacktest:
+        """Look at which days would have alarmed under other thresholds.
+
+        Of a connection, or one stream of it, by what came in the last so many days.
+
+        `threshold` and `percent` stand for the settings `drift_threshold` and `drift_percent`.
+
+        ```python
+        tried = await rounds.drift_backtest("acme/weather", days=90, threshold=5)
+        print([(each.stream, each.judged, each.runs) for each in tried.streams])
+        ```
+        """
+        return await self._get(
+            "drift-backtest",
+            DriftQuery(
+                connection=connection,
+                stream=stream,
+                days=days,
+                threshold=threshold,
+                percent=percent,
+            ),
+            DriftBacktest,
+            at=at,
+        )
+
+    async def calculate_data_drift(
+        self, tenant: str, source: str, *, at: Moment | None = None
+    ) -> DataDrift:
+        """Look at how many percent a tenant's data is off what was expected.
+
+        A tenant's data from a provider, or from `provider/stream`.
+
+        ```python
+        data = await rounds.calculate_data_drift("acme", "weather/days")
+        print([(each.stream, each.drift_percentage) for each in data.drifts])
+        ```
+        """
+        return await self._get(
+            "calculate-data-drift", OfSource(tenant=tenant, source=source), DataDrift, at=at
+        )
