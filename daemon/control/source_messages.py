@@ -137,6 +137,7 @@ class SourceView(Struct, frozen=True, kw_only=True):
     """A source. `punctuality` is fresh, due or late; it is late since, or from, `late_at`.
 
     `reported_at` is the last report's own time, `latest` what it said. `queue_depth` and `oldest`
+    are those of the last report that told of its queue, at `queue_at`.
     """
 
     source: str
