@@ -107,13 +107,13 @@ class Scribe:
             self._let_go()
 
     async def fresh(self) -> bool:
-        """Wait until all that is durable now is in it, for `FRESH_S` at most: whether it is."""
+        """Wait until all events that are durable now are in it, for `FRESH_S` at most."""
         wanted = self._journal.head.seq
         with trio.move_on_after(FRESH_S):
-            while self._position.seq < wanted or not self._position.whole:
+            while self._position.seq < wanted:
                 self._hurried.set()
                 await self._written.wait()
-        return self._position.seq >= wanted and self._position.whole
+        return self._position.seq >= wanted
 
     def begin_anew(self) -> None:
         """Delete the file, and fill another one; `progress` says how far that is."""
@@ -138,7 +138,7 @@ class Scribe:
             if not self._changed:
                 await self._journal.head.beyond(self._position.seq)
             await self._write_up()
-            if not self._changed:
+            if len(self._changed.connections) < SUBJECTS_MAX:
                 with trio.move_on_after(PAUSE_S if self._path else UNSEEN_S):
                     await self._hurried.wait()
             self._hurried = trio.Event()
@@ -199,12 +199,13 @@ class Scribe:
         assert model is not None, "it is open while it is followed"
         if not await self._run(model.is_there):
             raise ReadModelUnusable("it was deleted")
+        while self._read_upto < journal.head.seq - BATCH_EVENTS:
+            await self._read(self._read_upto + BATCH_EVENTS, {})
+            await self._write(model, file.NOTHING_STANDS)
+        await self._read(journal.head.seq, {})
         stands, taken = await self._standing()
         upto = journal.world.seq
         await journal.head.beyond(upto - 1)
-        while self._read_upto < upto - BATCH_EVENTS:
-            await self._read(self._read_upto + BATCH_EVENTS, taken)
-            await self._write(model, file.NOTHING_STANDS)
         await self._read(upto, taken)
         await self._write(model, stands)
         self._written.set()
