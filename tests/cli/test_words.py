@@ -240,7 +240,7 @@ def test_the_other_connection_that_an_event_speaks_of_is_named():
         SettingsDeclared(settings=Settings(fallback=4)): "settings declared: fallback acme/other",
     }
     for event, said in about.items():
-        told = msgspec.structs.replace(view(12, event), names={4: "acme/other"})
+        told = msgspec.structs.replace(view(12, event), names={2: "acme", 4: "acme/other", 5: "globex"})
         assert words.sentence(told).endswith(said)
 
 
