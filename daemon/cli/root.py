@@ -13,6 +13,7 @@ PLACES = {
     "schedule": "daemon.cli.schedule:schedule",
     "health": "daemon.cli.health:health",
     "history": "daemon.cli.history:history",
+    "failures": "daemon.cli.failures:failures",
     "issues": "daemon.cli.issues:issues",
     "drift": "daemon.cli.drift:drift",
     "explain": "daemon.cli.explain:explain",

@@ -6,6 +6,7 @@ Written by `python -m tests.client.writing` from the operations: change those.
 from typing import Literal
 
 from daemon.client.asker import Asker, Moment
+from daemon.control.failure_messages import Failures, FailuresQuery
 from daemon.control.history_messages import History, HistoryQuery
 from daemon.control.queue_messages import QueueHealth
 from daemon.control.rotation_messages import (
@@ -100,6 +101,24 @@ class HealthOperations(Asker):
             OfProvider(tenant=tenant, provider=provider),
             HealthScore,
             at=at,
+        )
+
+    async def get_retry_analytics(
+        self, *, tenant: str | None = None, connection: str | None = None, days: int = 30
+    ) -> Failures:
+        """Look at what failures cost by class, and what retries saved or wasted.
+
+        Of a tenant, or of one connection. Name one of them.
+
+        ```python
+        for each in (await rounds.get_retry_analytics(tenant="acme")).classes:
+            print(each.cause, each.failed, each.saved, each.wasted)
+        ```
+        """
+        return await self._get(
+            "get-retry-analytics",
+            FailuresQuery(tenant=tenant, connection=connection, days=days),
+            Failures,
         )
 
     async def get_sync_health_history(

@@ -44,7 +44,7 @@ async def get_sync_health_history(desk: Desk, wish: HistoryQuery, by: Caller) ->
     try:
         seq, bins = await desk.reading.ask(partial(history.read, asked, wish.stream))
     except ReadModelUnusable:
-        raise _not_there(desk) from None
+        raise not_there(desk) from None
     whole = history.total(bins)
     answer = History(seq=seq, now=now, of=of, by=wish.by)
     if wish.stream is not None:
@@ -66,13 +66,13 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
             raise Refused("not-found", f"{wish.connection} has no stream {wish.stream}")
         return subject, "/".join(filter(None, (wish.connection, wish.stream)))
     if wish.tenant is not None:
-        return _enrolled(desk, "tenant", wish.tenant), wish.tenant
+        return enrolled(desk, "tenant", wish.tenant), wish.tenant
     if wish.provider is not None:
-        return _enrolled(desk, "provider", wish.provider), wish.provider
+        return enrolled(desk, "provider", wish.provider), wish.provider
     return FLEET, "fleet"
 
 
-def _enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:
+def enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:
     subject = desk.vault.subject(kind, name)
     world = desk.journal.world
     if subject is None or (subject not in world.tenants and subject not in world.providers):
@@ -90,7 +90,7 @@ def _has(desk: Desk, subject: int, stream: str) -> bool:
     return stream in names
 
 
-def _not_there(desk: Desk) -> Refused:
+def not_there(desk: Desk) -> Refused:
     progress = desk.reading.scribe.progress
     share = 100 * progress.seq // max(1, progress.upto)
     words = f"the read model is being made anew from the log ({share} % of it); try again shortly"

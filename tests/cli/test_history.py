@@ -159,6 +159,19 @@ def test_what_cannot_be_shown_is_said(daemon, words, code, sentence):
     assert sentence in typed.err
 
 
+@pytest.mark.requirement("B13")
+def test_failures_say_which_class_costs_most_and_what_retries_were_worth(daemon):
+    total = history(daemon)["total"]
+    found = daemon.rounds("failures", "acme", "--json").document
+    (server,) = found["classes"]
+    assert (server["cause"], server["failed"]) == ("server", total["failed"])
+    assert server["wasted"] == total["retries"] - total["retries_succeeded"]
+    typed = daemon.rounds("failures", "acme/broken")
+    assert typed.out.startswith("acme/broken, the last 30 days: server cost most; of ")
+    assert daemon.rounds("failures", "globex").out == "globex: nothing failed in the last 30 days\n"
+    assert daemon.rounds("failures", "nobody").code == 3
+
+
 # -- SQL ------------------------------------------------------------------------------------------
 
 

@@ -68,6 +68,10 @@ EXAMPLES = {
         for row in (await rounds.get_sync_health_history(tenant="acme", days=7)).rows:
             print(row.start, row.succeeded, row.failed, row.records)
         """,
+    "get-retry-analytics": """
+        for each in (await rounds.get_retry_analytics(tenant="acme")).classes:
+            print(each.cause, each.failed, each.saved, each.wasted)
+        """,
     "get-sync-health-status": """
         tenant = await rounds.get_sync_health_status("acme")
         print(tenant.health, tenant.score, tenant.last_sync)

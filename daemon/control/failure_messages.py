@@ -1,0 +1,46 @@
+"""What is said over the control socket of what failures cost, and what retries were worth?"""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+DAYS_MAX = 90  # as long as what happened is kept one by one
+
+
+class FailuresQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a tenant, or of one connection. Name one of them."""
+
+    tenant: str | None = None
+    connection: str | None = None
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 30
+
+
+class FailureCost(Struct, frozen=True, kw_only=True):
+    """One class: syncs that failed with it, those of them that were no retries, how long they took.
+
+    Of the `retries` that followed, so many `saved` a sync before its next turn, on average
+    `recovered_s` after it had failed; so many failed again, which took `wasted_ms`; the others are
+    open, or were taken back.
+    """
+
+    cause: str
+    failed: int
+    first: int
+    failed_ms: int
+    retries: int
+    saved: int
+    wasted: int
+    open: int
+    wasted_ms: int
+    recovered_s: float | None
+
+
+class Failures(Struct, frozen=True, kw_only=True):
+    """Every class that there was, the most frequent first. Up to event `seq`."""
+
+    seq: int
+    now: datetime
+    of: str
+    days: int
+    classes: list[FailureCost]

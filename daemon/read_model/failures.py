@@ -1,0 +1,84 @@
+"""What did failures cost, by their class, and what did trying again save, or waste?"""
+
+import sqlite3
+from datetime import datetime
+
+from msgspec import Struct
+
+from daemon.read_model.timestamps import iso
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """Of a tenant, or of one connection of it alone, since then."""
+
+    tenant: int
+    connection: int | None
+    since: datetime
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """Of one class: syncs that failed, those of them that were no retries, and how long they took.
+
+    Of the retries that followed so many succeeded (saved), failed (wasted) and are still open, and
+    so long those took that failed. What was saved was so after `recovered_s` on average.
+    """
+
+    cause: str
+    failed: int = 0
+    first: int = 0
+    failed_ms: int = 0
+    retries: int = 0
+    saved: int = 0
+    wasted: int = 0
+    open: int = 0
+    wasted_ms: int = 0
+    recovered_s: float | None = None
+
+
+def read(asked: Asked, connection: sqlite3.Connection) -> tuple[int, list[Cost]]:
+    """Up to which event, and every class that there was, the dearest first."""
+    bound = {"tenant": asked.tenant, "connection": asked.connection, "since": iso(asked.since)}
+    connection.execute("BEGIN")  # one moment for all that is read
+    try:
+        (seq,) = connection.execute("SELECT seq FROM position").fetchone()
+        failed = {row[0]: row[1:] for row in connection.execute(_FAILED, bound)}
+        retried = {row[0]: row[1:] for row in connection.execute(_RETRIED, bound)}
+    finally:
+        connection.execute("COMMIT")
+    found = [
+        _cost(cause, failed.get(cause, (0, 0, 0)), retried.get(cause, (0, 0, 0, 0, 0, None)))
+        for cause in {**failed, **retried}
+    ]
+    return seq, sorted(found, key=lambda each: (-each.failed, -each.failed_ms, each.cause))
+
+
+_WHOSE = "tenant = :tenant AND (:connection IS NULL OR connection = :connection)"
+_FAILED = f"""
+SELECT cause, count(*), sum(attempt = 0), coalesce(sum(duration_ms), 0) FROM turn
+WHERE {_WHOSE} AND status = 'failed' AND due >= :since GROUP BY cause
+"""
+_RETRIED = f"""
+SELECT cause, count(*), sum(status = 'completed'), sum(status = 'failed'),
+    sum(status IN ('pending', 'processing')), sum(iif(status = 'failed', duration_ms, 0)),
+    avg(iif(status = 'completed', (julianday(ended) - julianday(created)) * 86400.0, NULL))
+FROM retry WHERE {_WHOSE} AND created >= :since GROUP BY cause
+"""
+
+
+def _cost(
+    cause: str,
+    failed: tuple[int, int, int],
+    retried: tuple[int, int, int, int, int, float | None],
+) -> Cost:
+    return Cost(
+        cause=cause,
+        failed=failed[0],
+        first=failed[1],
+        failed_ms=failed[2],
+        retries=retried[0],
+        saved=retried[1],
+        wasted=retried[2],
+        open=retried[3],
+        wasted_ms=retried[4],
+        recovered_s=retried[5],
+    )
