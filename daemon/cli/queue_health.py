@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from daemon.cli import held_words, screen, times
+from daemon.cli import held_words, screen, source_facts, times
 from daemon.control.queue_messages import (
     BlockedView,
     QueueHealth,
@@ -31,6 +31,9 @@ def show(found: QueueHealth) -> None:
         screen.show(_parts("type", found.by_type, now))
         screen.line()
         screen.show(_parts("priority", found.by_priority, now))
+    if found.reported:
+        screen.line()
+        screen.show(source_facts.table(found.reported, now))
     for what, blocked in (("kept", found.blocked), ("writes kept", found.writes.blocked)):
         for each in blocked:
             _say(what, each, now)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, asof, client, screen, source_facts, times, when
+from daemon.cli import arguments, asof, client, screen, source_facts, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended
 from daemon.cli.lazy import LazyGroup
@@ -27,7 +27,6 @@ PLACES = {
     "token": "daemon.cli.source:token",
     "remove": "daemon.cli.source:remove",
 }
-COLOURS = {"fresh": "", "due": "", "late": "red"}
 DAYS_SHOWN = 7
 
 
@@ -94,20 +93,7 @@ def list_(socket: Path | None, tenant: str | None, at: str | None, as_json: bool
         none = "there were no sources then" if at else "there are no sources yet"
         screen.line(none if at else f"{none}; `rounds source add` adds one")
         return
-    columns = ("source", "pattern", "state", "last report", "queued", "oldest", "last said")
-    table = screen.table(*columns, right=("queued",), folds=("source", "last said"))
-    for each in found.sources:
-        table.add_row(
-            each.source,
-            str(each.pattern),
-            each.punctuality,
-            times.relative(each.reported_at, found.now) if each.reported_at else "never",
-            "" if each.queue_depth is None else f"{each.queue_depth:,}",
-            times.relative(each.oldest, found.now) if each.oldest else "",
-            source_facts.said(each),
-            style=COLOURS[each.punctuality],
-        )
-    screen.show(table)
+    screen.show(source_facts.table(found.sources, found.now))
 
 
 @click.command(epilog=examples("rounds source show alice/phone-calls"))

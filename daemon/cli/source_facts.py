@@ -1,8 +1,13 @@
 """How does a source stand, in words and figures?"""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from daemon.cli import screen, source_words, times
 from daemon.control.source_messages import DaySums, SourceAnswer, SourceView
 from events.sources import Expectation, Figures
+
+COLOURS = {"fresh": "", "due": "", "late": "red"}
 
 
 def facts(found: SourceAnswer, *, then: bool) -> list[tuple[str, str]]:
@@ -21,6 +26,24 @@ def facts(found: SourceAnswer, *, then: bool) -> list[tuple[str, str]]:
     if of.queue_depth is not None:
         rows.append(("queued", queue(of, found)))
     return rows
+
+
+def table(sources: Sequence[SourceView], now: datetime) -> screen.Part:
+    """A row each: whether it is late, and what it reported last."""
+    columns = ("source", "pattern", "state", "last report", "queued", "oldest", "last said")
+    made = screen.table(*columns, right=("queued",), folds=("source", "last said"))
+    for each in sources:
+        made.add_row(
+            each.source,
+            str(each.pattern),
+            each.punctuality,
+            times.relative(each.reported_at, now) if each.reported_at else "never",
+            "" if each.queue_depth is None else f"{each.queue_depth:,}",
+            times.relative(each.oldest, now) if each.oldest else "",
+            said(each),
+            style=COLOURS[each.punctuality],
+        )
+    return made
 
 
 def expectation(of: SourceView) -> Expectation:

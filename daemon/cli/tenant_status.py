@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from daemon.cli import held_words, screen, times
+from daemon.cli import held_words, screen, source_facts, times
 from daemon.cli.health import COLOURS, say_reasons
 from daemon.control.status_messages import SyncHealthStatus, TenantSource
 
@@ -16,6 +16,9 @@ def show(found: SyncHealthStatus) -> None:
     say_reasons(found.reasons)
     screen.line()
     screen.show(_table(found.sources, found.now))
+    if found.reported:
+        screen.line()
+        screen.show(source_facts.table(found.reported, found.now))
     ill = _ill(found.sources)
     if ill:
         screen.line()

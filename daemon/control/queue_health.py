@@ -1,12 +1,12 @@
 """How does the queue do: how much waits, since when, kept by what, and what clears that?
 
-A queue of another kind, as of what phones report, is one field more beside that of writes.
+Beside it stand the queues of writes, and those that a tenant's sources outside report of.
 """
 
 from datetime import datetime
 from typing import Any
 
-from daemon.control import whose
+from daemon.control import sourcing, whose
 from daemon.control.desk import Desk
 from daemon.control.queue_messages import (
     BlockedView,
@@ -59,7 +59,12 @@ async def get_queue_health_metrics(desk: Desk, wish: Whose, by: Caller) -> Queue
     world, now, sum_ = desk.journal.world, desk.journal.clock.now(), Backlog()
     seq, lines = world.seq, dict[str, Kept]()
     named = wish.tenant is not None or wish.provider is not None
-    found = await whose.chosen(desk, wish.tenant, wish.provider) if named else whose.of(desk, None)
+    outside = sourcing.outside(desk, wish.tenant) if wish.tenant and not wish.provider else []
+    found = (
+        await whose.chosen_or(desk, wish.tenant, wish.provider, none=bool(outside))
+        if named
+        else whose.of(desk, None)
+    )
     async for subject, _ in whose.unhurried(found):
         backlog.add(sum_, world, subject, now)
     async for subject in whose.unhurried(_writing(desk, found, named=named)):
@@ -87,6 +92,7 @@ async def get_queue_health_metrics(desk: Desk, wish: Whose, by: Caller) -> Queue
             blocked=_blocked(desk, lines),
             **_oldest(writes.oldest, now),
         ),
+        reported=[each for each in outside if each.queue_depth is not None],
         **_figures(sum_.whole, now),
     )
 

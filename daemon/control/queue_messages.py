@@ -7,6 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from daemon.control.source_messages import SourceView
+
 
 class QueuePart(Struct, frozen=True, kw_only=True):
     """Of one sync type, or of one priority. The oldest is the one that has been pending longest."""
@@ -59,7 +61,8 @@ class QueueHealth(Struct, frozen=True, kw_only=True):
     `pending` are the syncs whose time has come and that have not started, `processing` those that
     run, `retrying` the next attempts that lie ahead; `depth` is all of these. Those `aside` are
     paused or to be authorised, and in no queue. `waits` is of the pending, `waited` of the syncs
-    that ended last, one a connection.
+    that ended last, one a connection. `reported` are the queues of the tenant's sources outside, of
+    those that told of one; without a tenant they are left out.
     """
 
     seq: int
@@ -79,3 +82,4 @@ class QueueHealth(Struct, frozen=True, kw_only=True):
     by_priority: dict[str, QueuePart]
     blocked: list[BlockedView]
     writes: WritesHealth
+    reported: list[SourceView] = []

@@ -138,6 +138,14 @@ def find(desk: Desk, name: str) -> tuple[int, Source]:
     return subject, known
 
 
+def outside(desk: Desk, tenant: str) -> list[SourceView]:
+    """All that report for a tenant, by their names; none of who is not there."""
+    subject, world = desk.vault.subject("tenant", tenant), desk.journal.world
+    known = world.tenants.get(subject, Tenant()) if subject is not None else Tenant()
+    found = [view(desk, each, world.sources[each]) for each in known.sources]
+    return sorted(found, key=lambda each: each.source)
+
+
 def view(desk: Desk, subject: int, known: Source) -> SourceView:
     world, now = desk.journal.world, desk.journal.clock.now()
     standing, expected = punctuality.standing(known, world, now), known.expectation

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from daemon.control.rotation_messages import ReasonView
+from daemon.control.source_messages import SourceView
 
 
 class TenantSource(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class SyncHealthStatus(Struct, frozen=True, kw_only=True):
 
     `score` is the mean of the `counted` connections that are not paused and have ended a sync, each
     of which counts once; None where there are none. `lowest` is the one with the least of them.
+    `reported` are the sources that report their own figures from outside, which have no score.
     """
 
     seq: int
@@ -61,3 +63,4 @@ class SyncHealthStatus(Struct, frozen=True, kw_only=True):
     lowest: str | None
     last_sync: datetime | None
     sources: list[TenantSource]
+    reported: list[SourceView] = []

@@ -1,19 +1,20 @@
 """How is each source of a tenant, and the tenant as a whole?
 
-What is answered comes from the tenant's own connections, however many others there are. A source
-of another kind is one view more in the list, and one score more where it counts.
+What is answered comes from the tenant's own connections, however many others there are, and from
+what reports for it from outside. That has no score: nobody here has seen how it does.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from daemon.control import health, source_words, views, whose
+from daemon.control import health, source_words, sourcing, views, whose
 from daemon.control.desk import Desk
-from daemon.control.rotation_messages import TenantName, Whose
+from daemon.control.rotation_messages import ReasonView, TenantName, Whose
 from daemon.control.status_messages import SyncHealthStatus, TenantSource
 from daemon.control.whose import Known
 from daemon.decide import condition, hindrance, sources
+from daemon.decide.condition import Condition
 from daemon.decide.turn import turn_of
 from events.terms import Caller
 from projections import health as counting
@@ -24,8 +25,9 @@ from projections.streams import NEW, checked_at
 async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> SyncHealthStatus:
     """Of one tenant. Raises Refused (not-found)."""
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
-    found = await whose.chosen(desk, wish.tenant)
-    whole = await health.get_sync_system_health(desk, Whose(tenant=wish.tenant), by)
+    outside = sourcing.outside(desk, wish.tenant)
+    found = await whose.chosen_or(desk, wish.tenant, none=bool(outside))
+    word, reasons = await _whole(desk, wish.tenant, found, by)
     views_: list[TenantSource] = []
     async for each in whose.unhurried(found):
         views_ += _of_connection(desk, each, now)
@@ -36,14 +38,25 @@ async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> Sy
         seq=seq,
         now=now,
         tenant=wish.tenant,
-        health=whole.health,
-        reasons=whole.reasons,
+        health=word,
+        reasons=reasons,
         score=sources.overall([score for score, _ in scored]),
         counted=len(scored),
         lowest=min(scored)[1] if scored else None,
         last_sync=max((each.last_sync for each in views_ if each.last_sync), default=None),
         sources=views_,
+        reported=outside,
     )
+
+
+async def _whole(
+    desk: Desk, tenant: str, found: list[Known], by: Caller
+) -> tuple[str, list[ReasonView]]:
+    """Its connections in one word; of who has none, nothing is known."""
+    if not found:
+        return Condition.UNKNOWN, []
+    whole = await health.get_sync_system_health(desk, Whose(tenant=tenant), by)
+    return whole.health, whole.reasons
 
 
 def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[TenantSource]:

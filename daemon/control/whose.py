@@ -39,6 +39,15 @@ async def chosen(desk: Desk, tenant: str | None, provider: str | None = None) ->
     return await in_order(desk, found)
 
 
+async def chosen_or(
+    desk: Desk, tenant: str | None, provider: str | None = None, *, none: bool
+) -> list[Known]:
+    """The same, where there may be `none`, since something else is there. Raises Refused."""
+    if none and tenant is not None and not of(desk, tenant):
+        return []
+    return await chosen(desk, tenant, provider)
+
+
 async def one(desk: Desk, tenant: str, provider: str) -> Known:
     """The one of that name, else the only one there. Raises Refused."""
     found = await chosen(desk, tenant, provider)

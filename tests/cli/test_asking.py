@@ -37,8 +37,8 @@ def daemon():
 def test_a_tenants_status_says_how_each_source_is_and_why(daemon):
     out = daemon.rounds("status", "acme").out
     assert out.startswith("acme: degraded, score 67 (the mean of 3; the lowest is acme/broken)\n")
-    assert re.search(r"acme/weather +100 +healthy +30 +[0-9.]+ \w+ ago +fresh", out)
-    assert re.search(r"\n  days +100 +healthy +30 +[0-9.]+ \w+ ago +fresh", out)
+    assert re.search(r"acme/weather +100 +healthy +30 +([0-9.]+ \w+ ago|just now) +fresh", out)
+    assert re.search(r"\n  days +100 +healthy +30 +([0-9.]+ \w+ ago|just now) +fresh", out)
     assert re.search(r"acme/broken +0 +\w+ +0 +never +never", out)
     assert "0 % of 1 sync succeeded; less 10 for 1 failure in a row; less 20 for no success" in out
     assert "globex" not in out

@@ -228,3 +228,22 @@ def test_the_log_tells_of_sources_in_plain_lines(daemon):
     )
     assert "source added by " in out
     assert "reported by " in out
+
+
+@pytest.mark.requirement("D1")
+@pytest.mark.requirement("D6")
+def test_what_a_phone_reports_stands_beside_the_tenants_own(daemon):
+    """In its status, and, where it told of a queue, in that of the queue."""
+    assert daemon.rounds("source", "add", "acme/beside", "--pattern", "android").code == 0
+    words = ("acme/beside", "--key", "beside-1", "--records", "7", "--queue-depth", "3")
+    assert daemon.rounds("report", *words).code == 0
+    status = daemon.rounds("call", "get-sync-health-status", "tenant=acme").document
+    (told,) = [each for each in status["reported"] if each["source"] == "acme/beside"]
+    assert (told["queue_depth"], told["punctuality"]) == (3, "fresh")
+    queue = daemon.rounds("call", "get-queue-health-metrics", "tenant=acme").document
+    assert "acme/beside" in [each["source"] for each in queue["reported"]]
+    for line in (["status", "acme"], ["queue", "acme", "--health"]):
+        shown = daemon.rounds(*line).out
+        assert "acme/beside" in shown
+        assert "7 records" in shown
+    assert daemon.rounds("call", "get-queue-health-metrics").document["reported"] == []
