@@ -8,7 +8,7 @@ a person. Going back writes the difference to what was as a new version: history
               └──────────────────────── RestoreAbandoned ────────────────┘
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -155,6 +155,7 @@ class EndingRestored(Struct, frozen=True, kw_only=True):
     cause: FailureClass | None = None
     message: str = ""
     whole: bool = False
+    waited: timedelta | None = None
 
 
 class StateRestored(Struct, frozen=True, kw_only=True):

@@ -102,6 +102,7 @@ def state_of(known: Connection, streams: Collection[str]) -> StateRestored:
             cause=last.cause,
             message=last.message,
             whole=last.whole,
+            waited=last.waited,
         )
         if last
         else None,

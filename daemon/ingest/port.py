@@ -179,14 +179,20 @@ async def _body(request: Request) -> bytearray:
 
 def _unknown() -> Response:
     problem = Problem(code="not-allowed", message="no source has this token")
-    answer = _json(401, problem)
+    answer = _last(_json(401, problem))
     answer.headers["www-authenticate"] = "Bearer"
     return answer
 
 
 def _problem(code: str, message: str, retry_after_s: int | None = None) -> Response:
     problem = Problem(code=code, message=message, retry_after_s=retry_after_s)
-    return _json(STATUS[code], problem, retry_after_s)
+    return _last(_json(STATUS[code], problem, retry_after_s))
+
+
+def _last(answer: Response) -> Response:
+    """Nothing more is heard on this connection: what was sent with the request was not all read."""
+    answer.headers["connection"] = "close"
+    return answer
 
 
 def _json(status: int, answer: Struct, retry_after_s: int | None = None) -> Response:

@@ -29,6 +29,7 @@ MANY = 100_000
 MANY_DAYS = WEATHER + AIRPORTS
 STATE_FILES = {
     "log", "log.mark", "data", "cache", "vault", "vault.key", "ballast", "vault.ballast", "lock",
+    "read", "read-wal", "read-shm",
 }  # fmt: skip
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 COUNTED = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"

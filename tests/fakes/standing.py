@@ -41,4 +41,5 @@ def desk_of(world: World, now: datetime) -> Any:
         version="1",
         providers={},
         progress=lambda _: None,
+        sees=None,
     )

@@ -126,4 +126,4 @@ def test_a_question_about_all_lets_everybody_else_have_their_turns(call, wish, n
             nursery.cancel_scope.cancel()
 
     trio.run(scene)
-    assert turns >= many // LOOKS
+    assert turns >= many // LOOKS - 1  # whose turn comes first is drawn
