@@ -10,7 +10,6 @@ from daemon.control.desk import Desk, Refused
 from daemon.control.failure_messages import FailureCost, Failures, FailuresQuery
 from daemon.read_model import failures
 from daemon.read_model.failures import Asked
-from daemon.read_model.opening import ReadModelUnusable
 from events.terms import Caller
 
 
@@ -19,11 +18,7 @@ async def show(desk: Desk, wish: FailuresQuery, by: Caller) -> Failures:
     tenant, connection, of = _whose(desk, wish)
     now = desk.journal.clock.now()
     asked = Asked(tenant=tenant, connection=connection, since=now - timedelta(days=wish.days))
-    await desk.reading.scribe.fresh()
-    try:
-        seq, found = await desk.reading.ask(partial(failures.read, asked))
-    except ReadModelUnusable:
-        raise history.not_there(desk) from None
+    seq, found = await history.ask(desk, partial(failures.read, asked))
     classes = [FailureCost(**asdict(each)) for each in found]
     return Failures(seq=seq, now=now, of=of, days=wish.days, classes=classes)
 

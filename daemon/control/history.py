@@ -1,8 +1,9 @@
 """How did everything, or something, do in the last hours and days?"""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec.structs import fields, replace
 
@@ -17,13 +18,15 @@ from daemon.control.history_messages import (
 from daemon.decide import condition
 from daemon.read_model import history
 from daemon.read_model.history import DAY_S, Asked, Bin
-from daemon.read_model.opening import ReadModelUnusable
+from daemon.read_model.opening import Connection, ReadModelUnusable
 from daemon.read_model.timestamps import seconds
 from events.codec import EPOCH
 from events.schema import FLEET
 from events.terms import Caller, FailureClass
 from projections import sketch, uptime
 from projections.hours import CLASSES, FIGURES, HOUR_S
+
+T = TypeVar("T")
 
 COUNTED = tuple(each.name for each in fields(HistoryRow) if each.name in FIGURES)
 """What a row says as it was counted."""
@@ -40,11 +43,7 @@ async def get_sync_health_history(desk: Desk, wish: HistoryQuery, by: Caller) ->
     if wish.by == "hour":
         first = (seconds(now) // HOUR_S + 1) * HOUR_S - wish.days * DAY_S
     asked = Asked(subject=subject, since=first, now=seconds(now), length=length)
-    await desk.reading.scribe.fresh()
-    try:
-        seq, bins = await desk.reading.ask(partial(history.read, asked, wish.stream))
-    except ReadModelUnusable:
-        raise not_there(desk) from None
+    seq, bins = await ask(desk, partial(history.read, asked, wish.stream))
     whole = history.total(bins)
     answer = History(seq=seq, now=now, of=of, by=wish.by)
     if wish.stream is not None:
@@ -90,7 +89,16 @@ def _has(desk: Desk, subject: int, stream: str) -> bool:
     return stream in names
 
 
-def not_there(desk: Desk) -> Refused:
+async def ask(desk: Desk, question: Callable[[Connection], T]) -> T:
+    """What the read model answers, with all that was durable before. Raises Refused."""
+    await desk.reading.scribe.fresh()
+    try:
+        return await desk.reading.ask(question)
+    except ReadModelUnusable:
+        raise _not_there(desk) from None
+
+
+def _not_there(desk: Desk) -> Refused:
     progress = desk.reading.scribe.progress
     share = 100 * progress.seq // max(1, progress.upto)
     words = f"the read model is being made anew from the log ({share} % of it); try again shortly"

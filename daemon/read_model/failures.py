@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from daemon.read_model import opening
 from daemon.read_model.timestamps import iso
 
 
@@ -38,13 +39,9 @@ class Cost(Struct, frozen=True, kw_only=True):
 def read(asked: Asked, connection: sqlite3.Connection) -> tuple[int, list[Cost]]:
     """Up to which event, and every class that there was, the dearest first."""
     bound = {"tenant": asked.tenant, "connection": asked.connection, "since": iso(asked.since)}
-    connection.execute("BEGIN")  # one moment for all that is read
-    try:
-        (seq,) = connection.execute("SELECT seq FROM position").fetchone()
+    with opening.at_once(connection) as seq:
         failed = {row[0]: row[1:] for row in connection.execute(_FAILED, bound)}
         retried = {row[0]: row[1:] for row in connection.execute(_RETRIED, bound)}
-    finally:
-        connection.execute("COMMIT")
     found = [
         _cost(cause, failed.get(cause, (0, 0, 0)), retried.get(cause, (0, 0, 0, 0, 0, None)))
         for cause in {**failed, **retried}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from daemon.read_model import opening
 from projections import uptime
 from projections.hours import FIGURES, HOUR_S, STREAM_FIGURES
 from projections.uptime import Span
@@ -39,14 +40,10 @@ class Bin(Struct, frozen=True, kw_only=True):
 
 def read(asked: Asked, stream: str | None, connection: sqlite3.Connection) -> tuple[int, list[Bin]]:
     """The bins, of a stream where one is named, and up to which event they are."""
-    connection.execute("BEGIN")  # one moment for all that is read
-    try:
-        (seq,) = connection.execute("SELECT seq FROM position").fetchone()
+    with opening.at_once(connection) as seq:
         if stream is not None:
             return seq, stream_bins(connection, asked, stream)
         return seq, bins(connection, asked)
-    finally:
-        connection.execute("COMMIT")
 
 
 def bins(connection: sqlite3.Connection, asked: Asked) -> list[Bin]:

@@ -6,8 +6,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from events.writer import FULL
+
+Connection: TypeAlias = sqlite3.Connection
+"""An open file, for those who have no business with SQLite itself."""
 
 MODE = 0o640  # all tenants are in it: for the daemon's user, and a group that operators are in
 BUSY_MS = 5000  # a reader that makes a checkpoint wait for longer is not waited for
@@ -19,6 +23,17 @@ class ReadModelUnusable(Exception):
 
 class ReadModelFull(Exception):
     """There is no room on the disk. What was not written is written once there is."""
+
+
+@contextmanager
+def at_once(connection: Connection) -> Iterator[int]:
+    """One moment for all that is read meanwhile: up to which event that is."""
+    connection.execute("BEGIN")
+    try:
+        (seq,) = connection.execute("SELECT seq FROM position").fetchone()
+        yield seq
+    finally:
+        connection.execute("COMMIT")
 
 
 def remove(path: Path) -> None:
