@@ -1,8 +1,8 @@
 """How are requests taken from a listening socket, so that no client can hold the daemon up?
 
-Hypercorn speaks HTTP; this is its Trio server with four things added: the peer's credentials reach
-the application, a client that stops reading is dropped, connections are counted, and what is sent
-of a request that was answered before its end is thrown away.
+Hypercorn speaks HTTP; this is its Trio server with five things added: the peer's credentials reach
+the application, a client that stops reading is dropped, connections are counted, what is sent of a
+request that was answered before its end is thrown away, and nobody is cut off who still sends.
 """
 
 import select
@@ -26,6 +26,9 @@ CONNECTIONS_MAX = 64
 SEND_S = 10.0  # a client that takes nothing for so long is gone
 BODY_BYTES_MAX = 64 * 1024
 KEEP_ALIVE_S = 30.0
+LINGER_S = 2.0  # for a client to read our last answer, and to stop sending
+LINGER_BYTES_MAX = 8 * 1024 * 1024  # whoever sends more than that after it will not listen
+RECEIVED_MAX = 64 * 1024  # at once
 REFUSE_S = 1.0
 BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n"
@@ -54,12 +57,48 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 class _Peer(TCPServer):
     """One client's connection."""
 
+    def __init__(self, *known: Any) -> None:
+        super().__init__(*known)
+        self._listening = trio.CancelScope()
+        self._ended = False
+
     async def _read_data(self) -> None:
-        """Read until the client is gone; then nothing waits for its next request any more."""
-        await super()._read_data()
+        """Read until the client is gone; then nothing waits for its next request any more.
+
+        What comes after our end is thrown away: closed before that, the kernel would reset the
+        connection, and a client that still sends would lose our last answer.
+        """
+        unheard = 0
+        with self._listening:
+            while unheard < LINGER_BYTES_MAX and (data := await self._received()) is not None:
+                if self._ended:
+                    unheard += len(data)
+                else:
+                    await self.protocol.handle(RawData(data))
+                if not data:
+                    break
+        await self.protocol.handle(Closed())
         await self.idle_task.stop()
 
+    async def _received(self) -> bytes | None:
+        """Nothing at the client's end of the stream, None where it is gone."""
+        try:
+            return bytes(await self.stream.receive_some(RECEIVED_MAX))
+        except GONE:
+            return None
+
+    async def _end(self) -> None:
+        """Close our end, and give the client a while to read what we said and close its own."""
+        self._ended = True
+        self._listening.deadline = trio.current_time() + LINGER_S
+        with suppress(*GONE):
+            await self.stream.send_eof()
+        await self.protocol.handle(Closed())
+
     async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, Closed):
+            await self._end()
+            return
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return

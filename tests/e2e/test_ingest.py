@@ -142,6 +142,23 @@ async def test_the_port_knows_no_operation_and_the_socket_no_token(home, port):
 JSON = {"content-type": "application/json"}
 
 
+async def test_who_goes_on_sending_after_a_refusal_hears_it(home, port):
+    """As a proxy does that sends a whole body before it listens: nothing is reset under it."""
+    configured(home, port)
+    head = f"POST /v1/report HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-length: 4000000\r\n"
+    head += "content-type: application/json\r\n"
+    async with running(home) as daemon:
+        known = f"authorization: Bearer {await token(daemon)}\r\n"
+        for more, status in ((known, b"413"), ("", b"401")):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(f"{head}{more}\r\n".encode())
+                with trio.fail_after(WAIT_S):
+                    for _ in range(40):
+                        await stream.send_all(b"{" * 100_000)
+                        await daemon.ask("status")  # by now it has answered, and closed its end
+                    assert b"".join([part async for part in stream])[9:12] == status
+
+
 async def test_there_is_no_port_where_nobody_asked_for_one(home, port):
     home.configure(sources={PHONE: {"pattern": "android"}})
     async with running(home):
