@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
-from daemon.store import profiles, rows, told, views, windows
+from daemon.store import measures, profiles, rows, told, views, windows
 from daemon.store.quarantine import Offer
 from daemon.store.told import Told
+from projections.value_sketch import Measures
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -55,15 +56,16 @@ def put(
     *,
     offer: Offer | None = None,
     fields: Iterable[str] = (),
+    measured: Measures | None = None,
 ) -> None:
     """Keep it of a version, and of one that was compared what accepting that changes.
 
-    `fields` are those that its view has no columns for yet.
+    `fields` are those that its view has no columns for yet; its values were `measured` so.
     """
     connection.execute(
         "INSERT INTO version "
-        "(stream, version, rows, digest, cursor, types, profile, told, offer, fields) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(stream, version, rows, digest, cursor, types, profile, told, offer, fields, measures) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stream,
             version,
@@ -75,6 +77,7 @@ def put(
             told.written(kept.told),
             msgspec.json.encode(offer).decode() if offer else None,
             msgspec.json.encode([*fields]).decode() if fields else None,
+            measures.written(measured),
         ),
     )
 
@@ -119,6 +122,7 @@ def accept(connection: sqlite3.Connection, stream: int, version: int) -> None:
     provider, name, fields = connection.execute(_FIELDS, names).fetchone()
     views.note_fields(connection, provider, name, msgspec.json.decode(fields or "[]"))
     views.refresh(connection, provider, name)
+    measures.keep(connection, stream, version)
     for statement in _ACCEPT:
         connection.execute(statement, names)
 
@@ -162,7 +166,10 @@ _ACCEPT = (
     "UPDATE stream SET head = :version WHERE id = :stream",
     "DELETE FROM staged WHERE stream = :stream AND version = :version",
     "DELETE FROM moved WHERE stream = :stream AND version = :version",
-    "UPDATE version SET offer = NULL, fields = NULL WHERE stream = :stream AND version = :version",
+    """
+    UPDATE version SET offer = NULL, fields = NULL, measures = NULL
+    WHERE stream = :stream AND version = :version
+    """,
 )
 
 _DROP = (
