@@ -5,17 +5,8 @@ from collections.abc import Iterator, Sequence
 from daemon.cli import times
 from daemon.control.drift_messages import FieldAlarms
 from projections.drift import SIGMA
-from projections.value_drift import (
-    LOT_ROWS,
-    LOT_VERSIONS,
-    LOTS_ENOUGH,
-    POINTS,
-    VERSIONS_ENOUGH,
-    FieldVerdict,
-    Figure,
-    ValueWord,
-    What,
-)
+from projections.value_drift import LOT_ROWS, LOT_VERSIONS, VERSIONS_ENOUGH, FieldVerdict
+from projections.value_figures import LOTS_ENOUGH, POINTS, Figure, ValueWord, What
 
 SHOWN = 20  # alarms of a field, the last ones: who has more needs another threshold first
 FIGURES = {

@@ -16,7 +16,8 @@ from daemon.store import measures
 from projections import value_drift
 from projections.drift import Rule
 from projections.streams import NEW
-from projections.value_drift import RECENT, FieldVerdict, ValueWord, Written
+from projections.value_drift import RECENT, FieldVerdict, Written
+from projections.value_figures import ValueWord
 
 
 async def of_last(

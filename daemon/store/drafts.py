@@ -198,16 +198,9 @@ def compare(
             else None,
             told=draft.told,
         )
-        watch = draft.watch if draft.profiled else ()
-        heads.put(
-            connection,
-            draft.stream,
-            draft.version,
-            kept,
-            offer=offer,
-            fields=fields,
-            measured=measures.measure(connection, names, watch, draft.secret),
-        )
+        heads.put(connection, draft.stream, draft.version, kept, offer=offer, fields=fields)
+        if draft.profiled:
+            measures.measure(connection, names, draft.watch, draft.secret)
     return _difference(offer, len(broken))
 
 

@@ -9,7 +9,6 @@ from msgspec import Struct
 from daemon.store import measures, profiles, rows, told, views, windows
 from daemon.store.quarantine import Offer
 from daemon.store.told import Told
-from projections.value_sketch import Measures
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -56,16 +55,15 @@ def put(
     *,
     offer: Offer | None = None,
     fields: Iterable[str] = (),
-    measured: Measures | None = None,
 ) -> None:
     """Keep it of a version, and of one that was compared what accepting that changes.
 
-    `fields` are those that its view has no columns for yet; its values were `measured` so.
+    `fields` are those that its view has no columns for yet.
     """
     connection.execute(
         "INSERT INTO version "
-        "(stream, version, rows, digest, cursor, types, profile, told, offer, fields, measures) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(stream, version, rows, digest, cursor, types, profile, told, offer, fields) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stream,
             version,
@@ -77,7 +75,6 @@ def put(
             told.written(kept.told),
             msgspec.json.encode(offer).decode() if offer else None,
             msgspec.json.encode([*fields]).decode() if fields else None,
-            measures.written(measured),
         ),
     )
 

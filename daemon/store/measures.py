@@ -8,7 +8,7 @@ that hangs on no order. Held and refused rows are in none that is kept.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,14 +24,21 @@ VERSIONS_MAX = 400  # of a stream: a year of days, to judge earlier versions by
 def measure(
     connection: sqlite3.Connection,
     names: Mapping[str, int],
-    watch: Iterable[str],
+    watch: Sequence[str],
     secret: bytes,
-) -> Measures | None:
-    """Of what is staged of a `stream`, as that `version`; None where nothing is to be kept."""
+) -> None:
+    """Note what is staged of a `stream` beside that `version`, which was compared."""
     if not watch:
-        return None
+        return
     some = [msgspec.json.decode(body) for (body,) in connection.execute(_SAMPLE, names)]
-    return Measures(fields={each: _sketch(each, some, secret) for each in watch}) if some else None
+    if some:
+        fields = {each: _sketch(each, some, secret) for each in watch}
+        _note(connection, names, Measures(fields=fields))
+
+
+def went_back(connection: sqlite3.Connection, names: Mapping[str, int], of: int) -> None:
+    """Note beside a `version` of a `stream` that it is what version `of` was, and wrote nothing."""
+    _note(connection, names, Measures(back=of))
 
 
 def keep(connection: sqlite3.Connection, stream: int, version: int) -> None:
@@ -49,14 +56,15 @@ def kept(
     return [(version, msgspec.json.decode(text, type=Measures)) for version, text in rows]
 
 
-def written(measures: Measures | None) -> str | None:
-    return None if measures is None else msgspec.json.encode(measures).decode()
-
-
 def forget(connection: sqlite3.Connection, subjects: Iterable[int]) -> None:
     """Keep nothing of the values in the records of these connections."""
     for statement in _FORGET:
         connection.executemany(statement, [(each,) for each in subjects])
+
+
+def _note(connection: sqlite3.Connection, names: Mapping[str, int], measures: Measures) -> None:
+    text = msgspec.json.encode(measures).decode()
+    connection.execute(_NOTE, {**names, "measures": text})
 
 
 def _sketch(field: str, records: Iterable[Any], secret: bytes) -> Sketch:
@@ -90,6 +98,8 @@ _SAMPLE = f"""
     SELECT body FROM staged WHERE stream = :stream AND version = :version AND body IS NOT NULL
     ORDER BY digest LIMIT {SAMPLE_ROWS_MAX}
 """
+
+_NOTE = "UPDATE version SET measures = :measures WHERE stream = :stream AND version = :version"
 
 _KEEP = (
     """

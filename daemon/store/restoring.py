@@ -18,11 +18,10 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, heads, rows, versions
+from daemon.store import drafts, heads, measures, rows, versions
 from daemon.store.drafts import Draft
 from daemon.store.heads import Head
 from daemon.store.versions import NotKept
-from projections.value_sketch import Measures
 
 STEP_ROWS = 5000  # looked at in one transaction: others get the store in between
 NOTHING = 0
@@ -93,7 +92,8 @@ def conclude(connection: sqlite3.Connection, draft: Draft, of: int) -> Restored:
         raise NotTheSame(
             f"version {of} had {was.count} rows, and {total} were put together, or others than then"
         )
-    heads.put(connection, draft.stream, draft.version, was, measured=Measures(back=of))
+    heads.put(connection, draft.stream, draft.version, was)
+    measures.went_back(connection, names, of)
     return Restored(rows=total, digest=digest.hex(), added=added, changed=changed, removed=removed)
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from projections import value_drift
+from projections import value_drift, value_figures
 from projections.drift import Rule
-from projections.value_drift import LOTS_MAX, VERSIONS_ENOUGH, ValueWord, What
+from projections.value_drift import LOTS_MAX, VERSIONS_ENOUGH
+from projections.value_figures import ValueWord, What
 from projections.value_sketch import HASHES_MAX, Measures
 from tests.policy.valuing import sketch
 
@@ -127,8 +128,8 @@ def test_what_has_been_so_once_before_is_told_again():
 
 
 def test_what_has_been_otherwise_ever_since_it_was_seen_does_not_come_back():
-    assert value_drift._stretches([2, 2, 2], 2) == 0
-    assert value_drift._stretches([2, 0, 2, 2, 0, -2, 1, 0], 2) == 2
+    assert value_figures._stretches([2, 2, 2], 2) == 0
+    assert value_figures._stretches([2, 0, 2, 2, 0, -2, 1, 0], 2) == 2
 
 
 # -- what is there, and of which kind -------------------------------------------------------------
