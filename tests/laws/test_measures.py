@@ -95,7 +95,7 @@ def test_neither_the_order_of_rows_nor_of_pages_changes_what_is_kept(rows, dice,
 
 def test_it_is_of_what_was_written_and_of_nothing_twice(store):
     accepted(store, 5, [*ROWS, *ROWS])  # each key comes twice
-    accepted(store, 9, [*ROWS[:20], row(20, km=7000), row(99, place=None)])
+    accepted(store, 9, [*ROWS[:20], row(20, km=7000), {"id": 99, "km": 5.0, "at": None}])
     accepted(store, 12, ROWS[:20])
     (first, of_first), (second, of_second) = kept(store)
     assert (first, second) == (5, 9), "what wrote nothing has no values"
