@@ -17,7 +17,7 @@ from daemon import selector
 from projections import value_sketch
 from projections.value_sketch import HASH_BYTES, Measures, Sketch
 
-SAMPLE_ROWS_MAX = 1000  # of a version: 1 % of a share, at some 5 us a row and field
+SAMPLE_ROWS_MAX = 1000  # of a version: 1 % of a share, at some 15 us a row and field
 VERSIONS_MAX = 400  # of a stream: a year of days, to judge earlier versions by
 
 
