@@ -56,6 +56,7 @@ async def find(
         secret=secret,
         follows=told.cursor,
     )
+    draft.watch = stream.watch
     position = await storage.position(subject, name, provider)
     cursor = position.cursor
     anew = begins_anew(stream, cursor, draft.was, now)

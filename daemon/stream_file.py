@@ -48,6 +48,9 @@ WindowFormat = Literal[TimeFormat, "civil_date"]
 """`civil_date` is an object of the numbers year, month and day, as Google's APIs want it."""
 
 
+WATCHED_MAX = 16  # fields of a stream: each is reckoned with whenever records are compared
+
+
 class Cursor(Table, frozen=True, kw_only=True):
     """The greatest `field` of all records is sent as `param` the next time; `initial` the first.
 
@@ -92,7 +95,8 @@ class Stream(Table, frozen=True, kw_only=True):
 
     `interval` is its own, where the connection's is not right for it. With `waits_for` it is left
     out while that stream, or the "connection" as a whole, is not healthy. `total` (JMESPath) is
-    where an answer says how many records there are, on all its pages together.
+    where an answer says how many records there are, on all its pages together. `watch` (JMESPath
+    of a record) are fields whose values are likened to those that came before.
     """
 
     path: UrlPath
@@ -106,6 +110,7 @@ class Stream(Table, frozen=True, kw_only=True):
     empty: Reaction = Reaction.ROLLBACK
     guards: Guards = Guards()
     total: Text | None = None
+    watch: Annotated[tuple[Text, ...], Meta(max_length=WATCHED_MAX)] = ()
     paging: Paging = NoPaging()
     cursor: Cursor | None = None
     window: Window | None = None
@@ -125,6 +130,7 @@ class Stream(Table, frozen=True, kw_only=True):
             raise ValueError(f"headers may not set {reserved[0]}; credentials go under [auth]")
         if self.total is not None:
             check_expression("total", self.total)
+        self._check_watch()
         self._check_guards()
         self._check_body()
         self._check_window()
@@ -134,6 +140,12 @@ class Stream(Table, frozen=True, kw_only=True):
     def placeholders(self) -> set[str]:
         """Return the names of all placeholders that its requests hold."""
         return placeholders([self.path, self.params, self.headers])
+
+    def _check_watch(self) -> None:
+        for index, each in enumerate(self.watch):
+            check_expression(f"watch[{index}]", each)
+            if each in self.watch[:index]:
+                raise ValueError(f"watch names {each} twice")
 
     def _check_guards(self) -> None:
         """What would never doubt anything is a mistake."""

@@ -33,7 +33,9 @@ class Home(InProcess):
         self.file = ProviderFile(
             name="health",
             base_url="https://health.example",
-            streams={"steps": Stream(path="/steps", primary_key=("id",))},
+            streams={
+                "steps": Stream(path="/steps", primary_key=("id",), watch=("secretive_field",))
+            },
         )
 
     async def send(self, request):
@@ -45,10 +47,11 @@ class Home(InProcess):
         return replace(found, settings=replace(found.settings, monitoring=monitoring))
 
     def kept(self):
-        """Which versions have something kept of what their records look like."""
+        """Which versions have something kept of what their records look like, or hold."""
         found = self.store.ask(
             lambda connection: connection.execute(
-                "SELECT version FROM version WHERE profile IS NOT NULL"
+                "SELECT version FROM version WHERE profile IS NOT NULL "
+                "UNION SELECT version FROM measured"
             ).fetchall()
         )
         return [version for (version,) in found]

@@ -1,10 +1,11 @@
 """Are the provider files that come with the program good, and is each of them tried?"""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from daemon import configuration, provider_file
+from daemon import configuration, provider_file, selector
 from daemon.auth_file import OAuth2
 from tests.conversations import conversation
 
@@ -40,6 +41,17 @@ def test_credentials_go_over_tls_alone(path):
     if isinstance(file.auth, OAuth2):
         urls += filter(None, (file.auth.token_url, file.auth.authorize_url))
     assert all(url.startswith("https://") for url in urls)
+
+
+@each_file
+def test_what_is_watched_is_there_in_what_the_provider_answers(path):
+    file = provider_file.load(path)
+    outcomes = [each.outcome.records for each in conversation.load(path.stem).syncs]
+    for name, stream in file.streams.items():
+        rows = [row for each in outcomes for row in json.loads(each.get(name, "[]"))]
+        for field in stream.watch:
+            values = [selector.select(field, row) for row in rows]
+            assert any(isinstance(each, int | float | str) for each in values), (name, field)
 
 
 def test_all_of_them_can_be_in_force_at_once(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, asof, client, drift_words, screen, when
+from daemon.cli import arguments, asof, client, drift_words, screen, value_words, when
 from daemon.cli.arguments import as_json, examples
 from daemon.control.drift_messages import (
     DAYS,
@@ -68,10 +68,11 @@ def drift(
     """Say how far what CONNECTION brings is off what it usually brings.
 
     For each stream: how many new records were expected in the last whole day (or hour, where it is
-    synced hourly), how many came, and since when that is so; and whether its newest data is older
-    than usual at this hour of the week. The terms of a verdict stand below it (of a steady one,
-    with --stream). Too far off is more than drift_threshold spreads and more
-    than drift_percent percent (`rounds policy set CONNECTION drift_percent=25`).
+    synced hourly), how many came, and since when that is so; whether its newest data is older than
+    usual at this hour of the week; and whether the fields that its provider's file says to watch
+    have the values that they usually have. The terms of a verdict stand below it (of a steady one,
+    with --stream). Too far off is more than drift_threshold spreads and more than drift_percent
+    percent (`rounds policy set CONNECTION drift_percent=25`).
     """
     daemon = client.reach(socket)
     answer = daemon.get(
@@ -99,13 +100,15 @@ def drift(
 def show(found: DriftAnswer, *, all_terms: bool = False) -> None:
     """A line a stream, and below it the terms of what is not as usual, or of each."""
     screen.show(_table(found))
-    _say_terms([each for each in found.streams if all_terms or not _is_usual(each)], found)
+    unusual = [each for each in found.streams if all_terms or not _is_usual(each)]
+    _say_terms(unusual, found, all_terms=all_terms)
 
 
 def _is_usual(of: StreamDrift) -> bool:
     late = of.freshness is not None and of.freshness.late
     steady = of.verdict is None or of.verdict.word is Word.STEADY
-    return steady and not late and not of.reshaped and not (of.shape and of.shape.shifts)
+    reshaped = of.reshaped or (of.shape and of.shape.shifts)
+    return steady and not late and not reshaped and not value_words.is_any_shifted(of.fields)
 
 
 def show_backtest(found: DriftBacktest) -> None:
@@ -121,6 +124,8 @@ def show_backtest(found: DriftBacktest) -> None:
             screen.show(_alarms(each, found.zone))
         if len(each.alarms) > SHOWN:
             screen.line(f"the last {SHOWN} of {len(each.alarms):,}; all of them: --json")
+        for line in value_words.sum_up(each.fields):
+            screen.line(line)
 
 
 def _typed(number: float | None) -> str | None:
@@ -150,14 +155,15 @@ def _table(found: DriftAnswer) -> screen.Part:
 
 def _style(of: StreamDrift) -> str:
     late = of.freshness is not None and of.freshness.late
-    if late or (of.verdict is not None and of.verdict.word in ALARMS):
+    alarms = of.verdict is not None and of.verdict.word in ALARMS
+    if late or alarms or value_words.is_any_shifted(of.fields):
         return "red"
     return "yellow" if of.reshaped or (of.shape is not None and of.shape.shifts) else ""
 
 
-def _say_terms(streams: Sequence[StreamDrift], found: DriftAnswer) -> None:
+def _say_terms(streams: Sequence[StreamDrift], found: DriftAnswer, *, all_terms: bool) -> None:
     for each in streams:
-        lines = [*drift_words.why(each, found)]
+        lines = [*drift_words.why(each, found, all_terms=all_terms)]
         if lines:
             screen.line()
             screen.show(screen.pairs(*((each.stream if not n else "", line) for n, line in lines)))

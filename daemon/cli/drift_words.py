@@ -1,10 +1,11 @@
 """How is a verdict on what a stream brought told, with the terms that it was made of?"""
 
+import itertools
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from daemon.cli import times
+from daemon.cli import times, value_words
 from daemon.control.drift_messages import DriftAnswer, StreamAlarms, StreamDrift
 from daemon.shape import FieldShift
 from projections.arrivals import Step
@@ -72,9 +73,10 @@ def sum_up(of: StreamAlarms) -> str:
     return f"{head}, {of.judged:,} judged; {times.count(of.runs, 'alarm')}{often}"
 
 
-def why(of: StreamDrift, found: DriftAnswer) -> Iterator[tuple[int, str]]:
-    """Its terms, numbered lines of them."""
-    yield from enumerate(_why(of, found))
+def why(of: StreamDrift, found: DriftAnswer, *, all_terms: bool) -> Iterator[tuple[int, str]]:
+    """Its terms, numbered lines of them; also those of watched fields that are as usual, or not."""
+    values = value_words.why(of.fields, found.threshold, found.percent, all_terms=all_terms)
+    yield from enumerate(itertools.chain(_why(of, found), values))
 
 
 def _why(of: StreamDrift, found: DriftAnswer) -> Iterator[str]:

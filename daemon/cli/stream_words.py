@@ -62,6 +62,7 @@ def facts(
         "mode": MODES[stream.mode],
         **(_cursor(stream.cursor) if stream.cursor else {}),
         **guard_facts.of(stream),
+        **({"watched": ", ".join(stream.watch)} if stream.watch else {}),
         **({"timeout": f"{stream.timeout_s:g} s an answer"} if stream.timeout_s else {}),
     }
 

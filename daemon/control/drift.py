@@ -13,7 +13,7 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemon.control import whose
+from daemon.control import value_drift, whose
 from daemon.control.desk import Desk, Refused
 from daemon.control.drift_messages import (
     DataDrift,
@@ -78,16 +78,19 @@ async def drift(desk: Desk, wish: DriftQuery, by: Caller) -> DriftAnswer:
     scene = await _scene(desk, wish, subject)
     found = [await _stream(scene, each) for each in scene.streams]
     shaped = [replace(each, shape=await _shape(desk, scene, each.stream)) for each in found]
-    return DriftAnswer(**_head(scene), streams=shaped)
+    since = await _begin(desk, scene.since)
+    told = await value_drift.of_last(desk, subject, shaped, since, scene.rule)
+    return DriftAnswer(**_head(scene), streams=told)
 
 
 async def drift_backtest(desk: Desk, wish: DriftQuery, by: Caller) -> DriftBacktest:
     """Every period that there was, judged by what lay before it: what would have alarmed."""
     subject, _ = desk.find(wish.connection)
     scene = await _scene(desk, wish, subject)
-    return DriftBacktest(
-        **_head(scene), streams=[await _alarms(scene, each) for each in scene.streams]
-    )
+    found = [await _alarms(scene, each) for each in scene.streams]
+    since = await _begin(desk, scene.since)
+    told = await value_drift.of_each(desk, subject, found, since, scene.rule)
+    return DriftBacktest(**_head(scene), streams=told)
 
 
 async def calculate_data_drift(desk: Desk, wish: OfSource, by: Caller) -> DataDrift:

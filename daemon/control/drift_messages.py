@@ -13,6 +13,7 @@ from daemon.shape import Shape
 from projections.arrivals import Reshaped, Step
 from projections.drift import Verdict, Word
 from projections.freshness import Freshness
+from projections.value_drift import FieldVerdict
 
 DAYS = 70  # what one day's verdict can be made of: eight weeks, and the two that make their levels
 DAYS_MAX = 400  # a year, and what its first days are judged by
@@ -48,6 +49,8 @@ class StreamDrift(Struct, frozen=True, kw_only=True):
     `verdict` and `freshness` are None where nothing has come yet. `reshaped` are the answers of
     that time which had lost fields, or had them of another type, the newest last. `shape` is how
     fields differ that all records have, between the oldest version of that time and the last one.
+    `fields` are those whose values the provider's file says to `watch`, as the last version wrote
+    them.
     """
 
     stream: str
@@ -57,6 +60,7 @@ class StreamDrift(Struct, frozen=True, kw_only=True):
     freshness: Freshness | None
     reshaped: list[Reshaped] = []
     shape: Shape | None = None
+    fields: list[FieldVerdict] = []
 
 
 class DriftAnswer(Struct, frozen=True, kw_only=True):
@@ -68,6 +72,19 @@ class DriftAnswer(Struct, frozen=True, kw_only=True):
     threshold: float
     percent: float
     streams: list[StreamDrift]
+
+
+class FieldAlarms(Struct, frozen=True, kw_only=True):
+    """When a watched field's values would have alarmed: of so many versions, so many were judged.
+
+    A run of versions is one alarm of the `runs`.
+    """
+
+    field: str
+    versions: int
+    judged: int
+    alarms: list[FieldVerdict]
+    runs: int
 
 
 class StreamAlarms(Struct, frozen=True, kw_only=True):
@@ -83,6 +100,7 @@ class StreamAlarms(Struct, frozen=True, kw_only=True):
     alarms: list[Verdict]
     runs: int
     a_month: float | None
+    fields: list[FieldAlarms] = []
 
 
 class DriftBacktest(Struct, frozen=True, kw_only=True):

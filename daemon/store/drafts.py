@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemon.store import heads, profiles, rows, views, windows
+from daemon.store import heads, measures, profiles, rows, views, windows
 from daemon.store.profiles import Groups, Profile
 from daemon.store.quarantine import Offer
 from daemon.store.told import Told
@@ -32,7 +32,8 @@ class Draft(Struct, kw_only=True):
     `batches` are by day in a window stream: those that count as completely fetched, once all is
     compared. Any other stream has one, under None. Its records are `told` apart and followed by
     those fields; the version in force `was`, where that is known. Only where it is `profiled` is
-    anything kept of what its records look like, or compared with that.
+    anything kept of what its records look like, or compared with that; so it is with the values of
+    fields that are on `watch` (JMESPath).
     """
 
     stream: int
@@ -45,6 +46,7 @@ class Draft(Struct, kw_only=True):
     told: Told | None = None
     was: Told | None = None
     profiled: bool = True
+    watch: tuple[str, ...] = ()
     batches: dict[str | None, Batch] = {}
 
     @property
@@ -197,6 +199,8 @@ def compare(
             told=draft.told,
         )
         heads.put(connection, draft.stream, draft.version, kept, offer=offer, fields=fields)
+        if draft.profiled:
+            measures.measure(connection, names, draft.watch, draft.secret)
     return _difference(offer, len(broken))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
-from daemon.store import profiles, rows, told, views, windows
+from daemon.store import measures, profiles, rows, told, views, windows
 from daemon.store.quarantine import Offer
 from daemon.store.told import Told
 
@@ -119,6 +119,7 @@ def accept(connection: sqlite3.Connection, stream: int, version: int) -> None:
     provider, name, fields = connection.execute(_FIELDS, names).fetchone()
     views.note_fields(connection, provider, name, msgspec.json.decode(fields or "[]"))
     views.refresh(connection, provider, name)
+    measures.keep(connection, stream, version)
     for statement in _ACCEPT:
         connection.execute(statement, names)
 
@@ -162,7 +163,10 @@ _ACCEPT = (
     "UPDATE stream SET head = :version WHERE id = :stream",
     "DELETE FROM staged WHERE stream = :stream AND version = :version",
     "DELETE FROM moved WHERE stream = :stream AND version = :version",
-    "UPDATE version SET offer = NULL, fields = NULL WHERE stream = :stream AND version = :version",
+    """
+    UPDATE version SET offer = NULL, fields = NULL, measures = NULL
+    WHERE stream = :stream AND version = :version
+    """,
 )
 
 _DROP = (

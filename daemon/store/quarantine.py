@@ -173,9 +173,10 @@ _HOLD = (
     """,
     """
     INSERT INTO quarantine (
-        stream, version, base, rows, digest, cursor, types, profile, told, offer, fields
+        stream, version, base, rows, digest, cursor, types, profile, told, offer, fields, measures
     )
-    SELECT stream, version, head, rows, digest, cursor, types, profile, told, offer, fields
+    SELECT stream, version, head, rows, digest, cursor, types, profile, told, offer, fields,
+        measures
     FROM version JOIN stream ON stream.id = version.stream
     WHERE stream = :stream AND version = :version
     """,
@@ -200,8 +201,10 @@ _STAGE = (
     SELECT stream, :version, key, day FROM besideheld WHERE stream = :stream
     """,
     """
-    INSERT INTO version (stream, version, rows, digest, cursor, types, profile, told, offer, fields)
-    SELECT stream, :version, rows, digest, cursor, types, profile, told, offer, fields
+    INSERT INTO version (
+        stream, version, rows, digest, cursor, types, profile, told, offer, fields, measures
+    )
+    SELECT stream, :version, rows, digest, cursor, types, profile, told, offer, fields, measures
     FROM quarantine WHERE stream = :stream
     """,
 )

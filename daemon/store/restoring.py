@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from daemon.store import drafts, heads, rows, versions
+from daemon.store import drafts, heads, measures, rows, versions
 from daemon.store.drafts import Draft
 from daemon.store.heads import Head
 from daemon.store.versions import NotKept
@@ -93,6 +93,7 @@ def conclude(connection: sqlite3.Connection, draft: Draft, of: int) -> Restored:
             f"version {of} had {was.count} rows, and {total} were put together, or others than then"
         )
     heads.put(connection, draft.stream, draft.version, was)
+    measures.went_back(connection, names, of)
     return Restored(rows=total, digest=digest.hex(), added=added, changed=changed, removed=removed)
 
 

@@ -75,6 +75,13 @@ def know_days_beside(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def measure_watched_fields(db: sqlite_utils.Database) -> None:
+    """Reads no record: what was written before is not measured."""
+    for statement in tables.MEASURED:
+        db.execute(statement)
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open, or make, the one writing connection of the store; in memory where `path` is None."""
     try:

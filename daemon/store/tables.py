@@ -204,6 +204,20 @@ BESIDE = (
     "ALTER TABLE quarantine ADD COLUMN fields TEXT",
 )
 
+MEASURED = (
+    # JSON: the values of watched fields in what it wrote, until it is in force (see `measured`).
+    "ALTER TABLE version ADD COLUMN measures TEXT",
+    "ALTER TABLE quarantine ADD COLUMN measures TEXT",
+    """
+    CREATE TABLE measured (
+        stream   INTEGER NOT NULL,
+        version  INTEGER NOT NULL,  -- that came into force, and may not be kept any more
+        measures TEXT NOT NULL,
+        PRIMARY KEY (stream, version)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 TEMPORARY = (
     "CREATE TEMP TABLE page (key TEXT PRIMARY KEY, digest BLOB, body TEXT) WITHOUT ROWID",
     """

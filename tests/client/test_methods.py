@@ -37,6 +37,7 @@ OURS = {
     *("daemon.places", "daemon.secret", "daemon.control.asking", "daemon.control.messages"),
     *("daemon.shape", "projections", "projections.arrivals", "projections.baseline"),
     *("projections.drift", "projections.freshness"),  # verdicts are told as they were judged
+    *("projections.value_drift", "projections.value_figures", "projections.value_sketch"),
 }
 
 
