@@ -57,9 +57,11 @@ def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
     """Of what is not written yet, and, once it is, of what was written before."""
     whose = {tenant, *connections}
     rows.forgotten.update(whose)
-    for (subject, _), figures in rows.hours.items():
-        if subject in whose:
-            for place in _PLACES:
-                figures[place] = 0
-    for key in [key for key in rows.streams if key[0] in whose]:
-        del rows.streams[key]
+    for sums in (rows.hours, rows.days):
+        for (subject, _), figures in sums.items():
+            if subject in whose:
+                for place in _PLACES:
+                    figures[place] = 0
+    for streams in (rows.streams, rows.stream_days):
+        for key in [key for key in streams if key[0] in whose]:
+            del streams[key]

@@ -10,6 +10,7 @@ much, a process of its own does it. Whatever fails here stops nobody else.
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from daemon.read_model import changed, file, filler, filling, opening, standing
 from daemon.read_model.changed import Changed
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
+from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
 from daemon.store.storage import Run
 from events.codec import UnreadableEvent
@@ -53,15 +55,24 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class Scribe:
-    """`path` is the file, in memory without one; `name` says what people call a subject."""
+    """`path` is the file, in memory without one; `name` says what people call a subject.
+
+    Retries that have ended stay in it for `retries_kept`.
+    """
 
     def __init__(
-        self, journal: Journal, name: Callable[[int], str], path: Path | None, run: Run
+        self,
+        journal: Journal,
+        name: Callable[[int], str],
+        path: Path | None,
+        run: Run,
+        retries_kept: timedelta = RETRIES_KEPT,
     ) -> None:
         self._journal = journal
         self._name = name
         self._path = path
         self._run = run
+        self._retries_kept = retries_kept
         self._code = filling.version()
         self._model: ReadModel | None = None
         self._facts = Facts({})
@@ -167,7 +178,8 @@ class Scribe:
 
     async def _opened(self) -> ReadModel:
         """The file as it lies there, or an empty one. Raises ReadModelUnusable."""
-        model = await self._run(partial(ReadModel, self._path, self._code))
+        kept = self._retries_kept
+        model = await self._run(partial(ReadModel, self._path, self._code, retries_kept=kept))
         position = model.position()
         ahead = position.seq > self._journal.head.seq
         if ahead or position.block != self._block(position.seq):
@@ -185,7 +197,8 @@ class Scribe:
         def tell(seq: int) -> None:
             self._anew = seq
 
-        draft = await filler.filled(path.parent, self._journal.head.seq, self._code, tell)
+        upto, kept = self._journal.head.seq, self._retries_kept
+        draft = await filler.filled(path.parent, upto, self._code, kept, tell)
         if draft is None:
             await self._run(partial(opening.remove, path))
         else:

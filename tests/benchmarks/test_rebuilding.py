@@ -18,7 +18,7 @@ def test_a_rebuilt_read_model_has_every_sync(tmp_path):
     rebuilding.rebuild(tmp_path, EVENTS)
     now = to_microseconds(rebuilding.END)
     right = questions.told(long_log.read(tmp_path), TENANT, now, 400, 24)
-    with closing(sqlite3.connect(tmp_path / filling.DRAFT)) as model:
+    with closing(sqlite3.connect(tmp_path / filling.DRAFTS[0])) as model:
         assert model.execute("SELECT seq FROM position").fetchone() == (EVENTS,)
         found = model.execute(
             "SELECT sum(succeeded), sum(failed), sum(records) FROM hour WHERE subject = ?",

@@ -13,6 +13,7 @@ from daemon.read_model import changed, details, failures, filling, history, stan
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.history import DAY_S, Asked
+from daemon.read_model.keeping import EVERYTHING, Kept
 from daemon.read_model.timestamps import iso, seconds
 from events import consent, schema, versions
 from events.schema import FLEET
@@ -143,10 +144,11 @@ def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
             if each.subject % 2 == place or isinstance(each.event, of_consent)
         ]
         portions = iter([some[:700], some[700:]])
-        filling.fill(draft, portions, lambda _: None)
+        filling.fill(draft, portions, EVERYTHING, lambda _: None)
     drafts[1].close()
     drafts[0].take_in(tmp_path / "1")
-    drafts[0].finish(len(written), "b1")
+    latest = max(each.at for each in written)
+    drafts[0].finish(Position(seq=len(written), block="b1", at=latest))
     found, whole = ReadModel(tmp_path / "0", "one"), at_once(written)
     assert rows(found) == rows(whole)
     assert found.position() == replace(whole.position(), block="b1")
