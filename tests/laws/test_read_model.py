@@ -13,7 +13,7 @@ from daemon.read_model import changed, details, failures, filling, history, stan
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.history import DAY_S, Asked
-from daemon.read_model.keeping import EVERYTHING, Kept
+from daemon.read_model.keeping import EVERYTHING
 from daemon.read_model.timestamps import iso, seconds
 from events import consent, schema, versions
 from events.schema import FLEET

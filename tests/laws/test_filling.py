@@ -1,0 +1,56 @@
+"""A read model that is filled at once is what following the log, and forgetting, leaves."""
+
+import random
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from daemon.read_model import filling
+from daemon.read_model.file import Position, ReadModel
+from events import schema
+from events.reading import Reader
+from tests.benchmarks import long_log, past
+from tests.laws.test_read_model import in_portions, rows, with_consents
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def eventful(events, days, seed):
+    """A log in which clocks step, syncs never end, connections move, and tenants change their mind."""
+    cut, end = random.Random(seed), BEGIN + timedelta(days=days)
+    step, found = timedelta(0), []
+    for each in past.recorded(past.anonymous(events, BEGIN, end, tenants=2, seed=seed)):
+        if cut.random() < 0.003:
+            step = timedelta(hours=cut.choice([0, 0, -30, -2, 5, 40]))
+        event = each.event
+        if isinstance(event, schema.SyncScheduled) and cut.random() < 0.02:
+            event = schema.ConnectionRelinked(provider=cut.choice([1, 2]), before=1)
+        if isinstance(event, schema.SyncSucceeded) and cut.random() < 0.01:
+            event = schema.DaemonStopped()
+        found.append(replace(each, at=each.at + step, event=event))
+    return with_consents(found, seed) if seed % 2 else found
+
+
+@pytest.mark.parametrize("seed", [11, 13, 14])
+@pytest.mark.requirement("B8")
+def test_filled_at_once_it_is_what_following_leaves(tmp_path, seed):
+    """Although most of what happened, and most hours, are never written there."""
+    written = eventful(17_000, 150, seed)
+    long_log.write(tmp_path, written)
+    drafts = [ReadModel(tmp_path / str(place), "one", draft=True) for place in range(2)]
+    with closing(Reader(tmp_path / "log")) as reader:
+        kept, at = filling.kept(reader, len(written))
+        assert len(written) / 5 < kept.happened < len(written), "much is older than is kept"
+        for place, draft in enumerate(drafts):
+            shared = filling.batches(reader, len(written), (place, 2), kept.happened)
+            filling.fill(draft, shared, kept, lambda _: None)
+    drafts[1].close()
+    drafts[0].take_in(tmp_path / "1")
+    drafts[0].finish(Position(seq=len(written), at=at))
+    found = ReadModel(tmp_path / "0", "one")
+    followed = in_portions(written, random.Random(seed), 500)
+    assert rows(found) == rows(followed)
+    assert found.position() == followed.position()
+    found.close()
