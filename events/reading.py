@@ -109,8 +109,7 @@ _READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
 _READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
 _READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
 _READ_SHARE = (
-    f"{_READ} WHERE seq > ? AND seq <= ? AND (subject % ? = ? OR {{others}}) "
-    "ORDER BY seq LIMIT ?"
+    f"{_READ} WHERE seq > ? AND seq <= ? AND (subject % ? = ? OR {{others}}) ORDER BY seq LIMIT ?"
 )
 _LATEST = "SELECT max(at) FROM event WHERE seq <= ?"
 _FIRST_SINCE = "SELECT seq FROM event WHERE at >= ? AND seq <= ? ORDER BY seq LIMIT 1"

@@ -103,9 +103,7 @@ class Counting:
         for (subject, start), figures in sums.items():
             for each in self._above(subject):
                 before = into.get((each, start))
-                into[each, start] = (
-                    [*figures] if before is None else [*map(add, before, figures)]
-                )
+                into[each, start] = [*figures] if before is None else [*map(add, before, figures)]
         sums.clear()
 
     def _above(self, subject: int) -> tuple[int, int, int, int]:

@@ -17,7 +17,7 @@ from events.schema import FLEET, RecordsCaptured, RecordsRefused, SyncSucceeded
 from events.versions import RecordsQuarantined
 from projections.hours import AT
 
-OF_CONSENT = frozenset({MonitoringSet, ConsentGranted, ConsentWithdrawn})
+OF_CONSENT: frozenset[type[Fact]] = frozenset({MonitoringSet, ConsentGranted, ConsentWithdrawn})
 TAGS = tuple(str(each.__struct_config__.tag) for each in OF_CONSENT)
 FIGURES = ("records", "added", "changed", "removed")
 """Those of an hour that are details."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 from msgspec import Struct
 
@@ -21,7 +21,6 @@ from events.schema import (
     ConnectionAdded,
     ConnectionRelinked,
     ConnectionRemoved,
-    Event,
     PassEnded,
     RetriesEnded,
     RetryMoved,
@@ -69,7 +68,7 @@ class Facts:
         event, subject = recorded.event, recorded.subject
         self._at, self._whole = recorded.at, recorded.seq >= self._first
         self._counting.enter(recorded.at)
-        part = PARTS.get(type(event)) or _part(type(event))
+        part = PARTS.get(type(event)) or part_of(type(event))
         if part.makes is not None:
             part.makes(self, recorded, event)
         member = self.members.get(subject)
@@ -279,7 +278,7 @@ class Part(Struct, frozen=True, kw_only=True):
 PARTS: dict[type[Fact], Part] = {}
 
 
-def _part(of: type[Fact]) -> Part:
+def part_of(of: type[Fact]) -> Part:
     found = PARTS[of] = Part(
         tag=str(of.__struct_config__.tag),
         occurs=of not in QUIET,
@@ -289,15 +288,4 @@ def _part(of: type[Fact]) -> Part:
         adds=hours.ADDS.get(of),
         changes=_CHANGES.get(of),
     )
-    return found
-
-
-def unread(*, summed: bool) -> list[str]:
-    """The tags of events that make no difference here; where all is but `summed`, of more."""
-    found = []
-    for each in get_args(Event):
-        part = _part(each)
-        read = [part.makes, part.adds, part.changes]
-        if not any(read) and (summed or not (part.occurs or part.tells)):
-            found.append(part.tag)
     return found

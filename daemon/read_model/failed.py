@@ -17,6 +17,7 @@ from events.schema import (
 )
 from events.terms import StreamFailure
 
+
 class Of(Protocol):
     """The connection that failed: whose it is, and as which attempt it runs."""
 

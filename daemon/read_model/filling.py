@@ -19,12 +19,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from queue import Queue
+from typing import get_args
 
 from daemon import own_process
 from daemon.own_process import ROOT
 from daemon.read_model import keeping
 from daemon.read_model.details import TAGS
-from daemon.read_model.facts import Facts, unread
+from daemon.read_model.facts import Facts, part_of
 from daemon.read_model.file import Position, ReadModel
 from daemon.read_model.keeping import EVERYTHING, Kept
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable, remove
@@ -32,6 +33,7 @@ from daemon.read_model.rows import Rows
 from events import fingerprint
 from events.envelope import Recorded
 from events.reading import Reader, Share
+from events.schema import Event
 
 BATCH_EVENTS = 20_000
 PAGE_EVENTS = 5_000
@@ -131,6 +133,17 @@ def batches(reader: Reader, upto: int, share: Share, first: int) -> Iterator[lis
             batch += page
         if batch:
             yield batch
+
+
+def unread(*, summed: bool) -> list[str]:
+    """The tags of events that make no difference; where all is but `summed`, of more of them."""
+    found = []
+    for each in get_args(Event):
+        of = part_of(each)
+        read = [of.makes, of.adds, of.changes]
+        if not any(read) and (summed or not (of.occurs or of.tells)):
+            found.append(of.tag)
+    return found
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from daemon.read_model.timestamps import SECOND, seconds
+from daemon.read_model.timestamps import seconds
 
 HAPPENED_KEPT = timedelta(days=90)
 """For so long what happened is kept one by one; the log keeps it for ever."""

@@ -95,7 +95,7 @@ VIEWS = {
     "connection_events": ("Events of connections", "What happened; the log has all of it."),
     "provider_accounts": ("Accounts", "Every connection, and whether it is active."),
     "sync_connection_health": ("Health of streams", "One row a connection and stream."),
-    "sync_retry_queue": ("Retries", "Pending ones, and for a week those that have ended."),
+    "sync_retry_queue": ("Retries", "Pending ones, and for a while those that have ended."),
     "sync_failure_logs": ("Failures", "Every failed sync, day, call, refresh and write."),
     "sync_metadata": ("Streams", "How far each has come."),
     "sync_metrics": ("Passes", "What the syncs of an interval, or of one command, came to."),

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import structlog
 import trio
-from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.journal import Journal
@@ -26,6 +25,7 @@ from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
+from daemon.read_model.progress import Progress
 from daemon.store.storage import Run
 from events.codec import UnreadableEvent
 
@@ -40,18 +40,6 @@ FAILED_S = 30.0  # at least, between two attempts of which each failed
 FRESH_S = 2.0  # who asks waits for so long for what was recorded before
 
 log = structlog.get_logger()
-
-
-class Progress(Struct, frozen=True, kw_only=True):
-    """Up to which event the file goes, and up to which it should; whether it is being made anew.
-
-    It is `whole` where how things stand is in it, too, of everything.
-    """
-
-    seq: int
-    upto: int
-    whole: bool
-    anew: bool
 
 
 class Scribe:
@@ -82,6 +70,8 @@ class Scribe:
         self._hurried = trio.Event()
         self._written = trio.Event()
         self._anew: int | None = None
+        self._behind_since: float | None = None  # trio's time
+        self._trouble = ""
         self._life = trio.CancelScope()
         self.opened = 0  # how often the file became another one: readers open it again
 
@@ -95,22 +85,32 @@ class Scribe:
         anew = self._anew
         seq = self._position.seq if anew is None else anew
         whole = self._position.whole and anew is None
-        upto = self._journal.head.seq
-        return Progress(seq=seq, upto=upto, whole=whole, anew=anew is not None)
+        since, now = self._behind_since, trio.current_time()
+        return Progress(
+            seq=seq,
+            upto=self._journal.head.seq,
+            whole=whole,
+            anew=anew is not None,
+            behind_s=0.0 if since is None else now - since,
+            trouble=self._trouble,
+        )
 
     async def run(self) -> None:
         """Follow the log, until cancelled."""
         try:
             while True:
                 since = trio.current_time()
+                self._lag(since)
                 try:
                     with trio.CancelScope() as self._life:
                         await self._follow()
                     await self._remove()
                     continue
                 except ReadModelFull:
+                    self._trouble = "the disk is full: free some space"
                     log.warning("read-model-behind", reason="the disk is full")
                 except ReadModelUnusable as error:
+                    self._trouble = str(error)
                     log.warning("read-model-unusable", reason=str(error))
                 self._let_go()
                 await trio.sleep_until(since + FAILED_S)
@@ -132,6 +132,11 @@ class Scribe:
             self._anew = 0
             self._life.cancel()
 
+    def _lag(self, since: float) -> None:
+        """From then on something is lacking, if it is not already."""
+        if self._behind_since is None:
+            self._behind_since = since
+
     async def _remove(self) -> None:
         """Let go of the file, and take it away."""
         log.info("read-model-anew", reason="somebody asked for it")
@@ -148,7 +153,9 @@ class Scribe:
         while True:
             if not self._changed:
                 await self._journal.head.beyond(self._position.seq)
+            self._lag(trio.current_time())
             await self._write_up()
+            self._behind_since, self._trouble = None, ""
             if len(self._changed.connections) < SUBJECTS_MAX:
                 with trio.move_on_after(PAUSE_S if self._path else UNSEEN_S):
                     await self._hurried.wait()

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from daemon.read_model import filling
+from daemon.read_model import failures, filling, keeping
 from daemon.read_model.file import Position, ReadModel
+from daemon.read_model.timestamps import iso
 from events import schema
 from events.reading import Reader
 from tests.benchmarks import long_log, past
@@ -18,7 +19,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def eventful(events, days, seed):
-    """A log in which clocks step, syncs never end, connections move, and tenants change their mind."""
+    """In it clocks step, syncs never end, connections move, and tenants change their minds."""
     cut, end = random.Random(seed), BEGIN + timedelta(days=days)
     step, found = timedelta(0), []
     for each in past.recorded(past.anonymous(events, BEGIN, end, tenants=2, seed=seed)):
@@ -53,4 +54,23 @@ def test_filled_at_once_it_is_what_following_leaves(tmp_path, seed):
     followed = in_portions(written, random.Random(seed), 500)
     assert rows(found) == rows(followed)
     assert found.position() == followed.position()
+    _has_recent_retries_alone(found, written, at)
     found.close()
+
+
+def _has_recent_retries_alone(model, written, at):
+    """One by one, of those that have ended; in what they cost all of three months are counted."""
+    oldest = iso(at - keeping.RETRIES_KEPT)
+    found = model.connection.execute("SELECT ended FROM retry WHERE ended IS NOT NULL").fetchall()
+    assert all(ended >= oldest for (ended,) in found)
+    scheduled = [each for each in written if isinstance(each.event, schema.RetryScheduled)]
+    since = keeping.happened_from(at)
+    lately = {each.seq for each in scheduled if each.at >= since}
+    assert len(lately) > len(found), "the log has more of them"
+    costs = [
+        failures.read(failures.Asked(tenant=tenant, connection=None, since=since), model.connection)
+        for (tenant,) in model.connection.execute("SELECT DISTINCT tenant FROM member")
+    ]
+    counted = [each for _, whole in costs for each in whole]
+    assert sum(each.retries for each in counted) == len(lately)
+    assert sum(each.saved for each in counted) > 0
