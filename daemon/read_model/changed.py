@@ -1,13 +1,13 @@
 """Of which subjects does an event change how things stand in the read model?"""
 
 import itertools
-from collections.abc import Iterable
 
 from msgspec import Struct, field
 
 from events.envelope import Recorded
 from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
 from events.schema import FLEET, ConnectionAdded, ConnectionRelinked, ProviderDeclared
+from projections import under
 from projections.world import World
 
 OF_MANY = (SettingsDeclared, SettingsSet, SettingsReset, PolicySet, ProviderDeclared)
@@ -56,21 +56,13 @@ def note(changed: Changed, world: World, recorded: Recorded, since: int = 0) -> 
 
 
 def _note_below(changed: Changed, world: World, subject: int) -> None:
+    """Who was removed is not among them: nothing that is said above concerns them any more."""
     if subject in world.connections:
         changed.connections[subject] = None
     elif subject == FLEET:
         changed.connections.update(dict.fromkeys(world.connections))
         changed.tenants.update(dict.fromkeys(world.tenants))
     else:
-        changed.connections.update(dict.fromkeys(_of(world, subject)))
+        changed.connections.update(dict.fromkeys(under.connections(world.under, subject)))
         if subject in world.tenants:
             changed.tenants[subject] = None
-
-
-def _of(world: World, subject: int) -> Iterable[int]:
-    """The connections of a tenant, or to a provider: rare enough to look at all."""
-    return [
-        each
-        for each, known in world.connections.items()
-        if subject in {known.tenant, known.provider}
-    ]

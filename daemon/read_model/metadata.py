@@ -72,7 +72,7 @@ COLUMNS = {
     "newest_day": "The newest day that came whole",
     "failed_days": "Days that are still owed, a JSON array",
     "version": "The version of its records that is in force",
-    "interval_seconds": "The connection's interval",
+    "interval_seconds": "The connection's interval; 0 once it was removed",
     "users_processed": "Syncs of the pass",
     "successful": "Of those, the ones that succeeded",
     "failed": "Of those, the ones that failed",

@@ -24,7 +24,7 @@ def account(world: World, subject: int) -> Row:
     """The row of a connection, in the order of the table's columns."""
     known, changed = world.connections[subject], world.at
     assert changed is not None, "what is known was recorded some time"
-    at, counters, grant = world.providers.get(known.provider), known.health, known.grant
+    at, counters, grant = _provider(world, known), known.health, known.grant
     trouble, fresh = condition.trouble(known), _fresh(known, changed)
     success = counters.last_success
     return (
@@ -32,7 +32,7 @@ def account(world: World, subject: int) -> Row:
         known.tenant,
         known.provider,
         _status(known),
-        policy.of_connection(world, subject).interval // SECOND,
+        0 if known.removed else policy.of_connection(world, subject).interval // SECOND,
         counters.total,
         counters.successful,
         counters.failed,
@@ -66,7 +66,7 @@ def streams(world: World, subject: int) -> list[Row]:
     """The rows of its streams, those of the provider's file first."""
     known, changed = world.connections[subject], world.at
     assert changed is not None, "what is known was recorded some time"
-    at, fresh = world.providers.get(known.provider), _fresh(known, changed)
+    at, fresh = _provider(world, known), _fresh(known, changed)
     return [_stream(subject, known, at, name, fresh) for name in condition.names(known, at)]
 
 
@@ -89,6 +89,11 @@ def tenant(world: World, subject: int) -> Row:
         int(rules.notification_enabled),
         iso(changed),
     )
+
+
+def _provider(world: World, known: Connection) -> Provider | None:
+    """What its file says is nothing to a connection that was removed."""
+    return None if known.removed else world.providers.get(known.provider)
 
 
 def _fresh(known: Connection, otherwise: datetime) -> datetime:

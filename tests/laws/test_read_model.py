@@ -16,6 +16,8 @@ from daemon.read_model.history import DAY_S, Asked
 from daemon.read_model.keeping import EVERYTHING
 from daemon.read_model.timestamps import iso, seconds
 from events import consent, schema, versions
+from events.envelope import Recorded
+from events.policy import Settings, SettingsSet
 from events.schema import FLEET
 from projections import health
 from projections import world as worlds
@@ -366,6 +368,33 @@ def test_rows_of_what_changed_are_the_rows_of_all(life, cut):
     whole.write(Position(seq=world.seq), None, {}, stands(world, changed.everything(world)))
     tables = ("account", "stream", "tenant")
     assert rows(model, tables) == rows(whole, tables)
+
+
+class Unwalked(dict):
+    """Can be asked for one, and not for all."""
+
+    def __iter__(self):
+        raise AssertionError("nothing walks over all connections")
+
+    items = keys = values = __iter__
+
+
+@given(lives)
+@settings(max_examples=20)
+def test_what_is_said_of_one_tenant_or_provider_looks_at_its_own(life):
+    """However many connections others have; those that were removed are left as they are."""
+    _, world = live(life)
+    known, world.connections = world.connections, Unwalked(world.connections)
+    for subject in {*world.tenants, *world.providers}:
+        found = changed.Changed()
+        event = SettingsSet(settings=Settings(interval=timedelta(hours=2)))
+        said = Recorded(seq=world.seq, at=world.at, subject=subject, event=event)
+        changed.note(found, world, said)
+        assert set(found.connections) == {
+            each
+            for each, of in known.items()
+            if subject in {of.tenant, of.provider} and not of.removed
+        }
 
 
 @given(lives)
