@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from daemon.read_model import reports
 from daemon.read_model.rows import Rows
 from events.consent import Believed, ConsentGranted, ConsentWithdrawn, MonitoringSet
 from events.envelope import Recorded
@@ -57,6 +58,7 @@ def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
     """Of what is not written yet, and, once it is, of what was written before."""
     whose = {tenant, *connections}
     rows.forgotten.update(whose)
+    reports.forget_details(rows, tenant)
     for sums in (rows.hours, rows.days):
         for (subject, _), figures in sums.items():
             if subject in whose:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemon.read_model import details, failed, passes, retries, turns
+from daemon.read_model import details, failed, passes, reports, retries, turns
 from daemon.read_model.counting import Counting
 from daemon.read_model.keeping import EVERYTHING, Kept
 from daemon.read_model.rows import Member, Row, Rows
@@ -32,6 +32,7 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
+from events.sources import ReportReceived, SourceAdded
 from projections import hours
 
 QUIET = frozenset({AllowanceTaken, AllowanceRecounted, CallerAllowanceTaken, CallMade})
@@ -46,13 +47,15 @@ class Facts:
         members: dict[int, Member],
         said: dict[int, int] | None = None,
         kept: Kept = EVERYTHING,
+        reporters: dict[int, int] | None = None,
     ) -> None:
-        """`said` is what tenants said of details (see `details`).
+        """`said` is what tenants said of details (see `details`), `reporters` whose sources are.
 
         What is older than what is `kept` makes no rows of its own, but for what is open yet.
         """
         self.members = members
         self._said = said or {}
+        self._reporters = reporters or {}
         self._rows = Rows()
         self._first = kept.happened
         self._counting = Counting(members, kept.hours)
@@ -101,8 +104,6 @@ class Facts:
             self._iso_of, self._iso_is = self._at, iso(self._at)
         return self._iso_is
 
-    # -- whatever its subject -------------------------------------------------
-
     def consent(self, recorded: Recorded, _: Fact) -> None:
         """Of who does not consent any more the details go."""
         details.note(self._said, recorded)
@@ -112,9 +113,21 @@ class Facts:
         for connection, member in self.members.items():
             if recorded.subject in {FLEET, member.tenant}:
                 under.setdefault(member.tenant, []).append(connection)
+        for tenant in self._reporters.values():
+            if recorded.subject in {FLEET, tenant}:
+                under.setdefault(tenant, [])
         for tenant, connections in under.items():
             if not details.may_be_kept(self._said, tenant):
                 details.forget(self._rows, tenant, connections)
+
+    def add_source(self, recorded: Recorded, event: SourceAdded) -> None:
+        self._reporters[recorded.subject] = event.tenant
+        self._rows.reporters[recorded.subject] = event.tenant
+
+    def report(self, recorded: Recorded, event: ReportReceived) -> None:
+        tenant = self._reporters[recorded.subject]
+        kept = details.may_be_kept(self._said, tenant)
+        reports.count(self._rows, recorded.subject, tenant, event, details=kept)
 
     def end_pass(self, recorded: Recorded, event: PassEnded) -> None:
         self._rows.passes.append(passes.row(recorded, event, self._iso()))
@@ -124,8 +137,6 @@ class Facts:
             tenant=event.tenant, provider=event.provider, added=self._iso()
         )
         self._rows.members.add(recorded.subject)
-
-    # -- connections move, and go ---------------------------------------------
 
     def remove(self, recorded: Recorded, _: ConnectionRemoved, member: Member) -> None:
         self._turn(recorded.subject, member, None)
@@ -140,8 +151,6 @@ class Facts:
         self._counting.spread(self._rows)  # to the provider that it had until now
         member.provider = event.provider
         self._turn(recorded.subject, member, was)
-
-    # -- syncs ----------------------------------------------------------------
 
     def start(self, recorded: Recorded, event: SyncStarted, member: Member) -> None:
         row = turns.started(recorded, event, member, self._iso())
@@ -185,8 +194,6 @@ class Facts:
             row = turns.skipped(recorded, event, member, self._iso())
             self._rows.turns[recorded.seq] = row
 
-    # -- retries --------------------------------------------------------------
-
     def schedule_retry(self, recorded: Recorded, event: RetryScheduled, member: Member) -> None:
         retries.schedule(self._rows, recorded, event, member, self._iso())
 
@@ -195,8 +202,6 @@ class Facts:
 
     def end_retries(self, _: Recorded, _event: RetriesEnded, member: Member) -> None:
         self._end_retry(member, "cancelled")
-
-    # -- parts of the above ---------------------------------------------------
 
     def _end(self, recorded: Recorded, sync: int, outcome: Row) -> None:
         status, duration_ms, records, cause, message, reason = outcome
@@ -260,6 +265,8 @@ _MAKES: Mapping[type[Fact], Callable[[Facts, Recorded, Any], None]] = {
     **dict.fromkeys(details.OF_CONSENT, Facts.consent),
     ConnectionAdded: Facts.add,
     PassEnded: Facts.end_pass,
+    SourceAdded: Facts.add_source,
+    ReportReceived: Facts.report,
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from daemon.read_model import opening, schema, sums, views
+from daemon.read_model import opening, outside, reports, schema, sums, views
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import MODE, ReadModelUnusable
 from daemon.read_model.pruning import prune
@@ -33,13 +33,18 @@ class Position(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """How things stand with some subjects: their rows. Of `connections` all streams are given."""
+    """How things stand with some subjects: their rows. Of `connections` all streams are given.
+
+    Of `reporters` those that may report have a row in `sources`.
+    """
 
     connections: tuple[int, ...] = ()
     accounts: tuple[Row, ...] = ()
     streams: tuple[Row, ...] = ()
     tenants: tuple[Row, ...] = ()
     names: tuple[Row, ...] = ()
+    reporters: tuple[int, ...] = ()
+    sources: tuple[Row, ...] = ()
 
 
 NOTHING_STANDS = Standing()
@@ -86,6 +91,10 @@ class ReadModel:
     def said(self) -> dict[int, int]:
         """What tenants said of details; what is believed of others under 0."""
         return dict(self.connection.execute("SELECT subject, granted FROM consent"))
+
+    def reporters(self) -> dict[int, int]:
+        """Whose each source is that reports from outside."""
+        return dict(self.connection.execute("SELECT source, tenant FROM reporter"))
 
     def is_there(self) -> bool:
         """Whether the file is the one that lies there: somebody may have deleted it."""
@@ -154,8 +163,8 @@ class ReadModel:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise ReadModelUnusable("it is no read model of rounds")
             with self._writing():
-                _run(connection, schema.TABLES)
-                _run(connection, views.VIEWS)
+                for script in (schema.TABLES, outside.TABLES, views.VIEWS, outside.VIEWS):
+                    _run(connection, script)
                 if not self._draft:
                     _run(connection, schema.INDEXES)
                 row = (1, self._code, 0, "", "", 0, self._retries_kept // SECOND)
@@ -169,6 +178,7 @@ class ReadModel:
         many = self.connection.executemany
         for subject in rows.forgotten:
             sums.forget_details(self.connection, subject)
+        reports.forget_written(self.connection, rows.forgotten)
         if rows.said is not None:
             many(_insert("consent", 2, "INSERT OR REPLACE"), rows.said.items())
         known = ((each, *msgspec.structs.astuple(members[each])) for each in rows.members)
@@ -189,6 +199,7 @@ class ReadModel:
         )
         many(_insert("pass", 13), rows.passes)
         sums.add(self.connection, rows)
+        reports.add(self.connection, rows.reporters, rows.reports)
 
     def _stand(self, standing: Standing) -> None:
         many = self.connection.executemany
@@ -198,6 +209,8 @@ class ReadModel:
         many(_insert("account", 37), standing.accounts)
         many(_insert("stream", 14), standing.streams)
         many(_insert("tenant", 12, "INSERT OR REPLACE"), standing.tenants)
+        many("DELETE FROM source WHERE source = ?", ((each,) for each in standing.reporters))
+        many(_insert("source", 15), standing.sources)
 
     def _move(self, position: Position) -> None:
         at = iso(position.at) if position.at else ""

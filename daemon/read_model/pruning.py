@@ -7,7 +7,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from daemon.read_model import keeping, sums
-from daemon.read_model.timestamps import iso
+from daemon.read_model.timestamps import iso, seconds
 
 
 def prune(
@@ -26,6 +26,7 @@ def prune(
     connection.execute(_SUM_RETRIES, (iso(at - retries_kept),))
     connection.execute(_FORGET_RETRIES, (iso(at - retries_kept),))
     connection.execute("DELETE FROM retry_hour WHERE start < ?", (iso(cut),))
+    connection.execute("DELETE FROM report_hour WHERE start < ?", (seconds(cut),))
 
 
 def _prune_sums(connection: sqlite3.Connection, at: datetime, before: datetime | None) -> None:

@@ -176,7 +176,11 @@ class Scribe:
             model = await self._opened()
         self._model = model
         self._position = await self._run(model.position)
-        self._facts = Facts(await self._run(model.members), await self._run(model.said))
+        self._facts = Facts(
+            await self._run(model.members),
+            await self._run(model.said),
+            reporters=await self._run(model.reporters),
+        )
         self._read_upto = self._position.seq
         whole = self._position.whole
         self._changed = Changed() if whole else changed.everything(self._journal.world)
@@ -244,12 +248,15 @@ class Scribe:
                 await trio.lowlevel.checkpoint()
         tenants = changed.take(changes.tenants, SUBJECTS_MAX)
         names = changed.take(changes.names, SUBJECTS_MAX)
+        sources = changed.take(changes.sources, SUBJECTS_MAX)
         stands = Standing(
             connections=tuple(connections),
             accounts=tuple(accounts),
             streams=tuple(streams),
             tenants=tuple(standing.tenant(world, each) for each in tenants),
             names=tuple((each, self._name(each)) for each in names),
+            reporters=tuple(sources),
+            sources=tuple(row for each in sources if (row := standing.source(world, each))),
         )
         return stands, taken
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from daemon.decide import condition
+from daemon.decide import condition, punctuality, reporting
 from daemon.read_model.rows import Row
 from daemon.read_model.timestamps import SECOND, iso, maybe
+from events.sources import Figures
 from events.terms import Kind
 from projections import connection, health, policy
 from projections.connection import Connection
@@ -87,6 +88,34 @@ def tenant(world: World, subject: int) -> Row:
         rules.quiet_hours_end.isoformat("minutes") if quiet else None,
         rules.timezone,
         int(rules.notification_enabled),
+        iso(changed),
+    )
+
+
+def source(world: World, subject: int) -> Row | None:
+    """The row of a source that reports from outside; of one that may not any more there is none."""
+    known, changed = reporting.living(world, subject), world.at
+    assert changed is not None, "what is known was recorded some time"
+    if known is None:
+        return None
+    due = punctuality.standing(known, world, FAR)
+    latest, queue = known.latest, known.queue
+    told = latest.figures if latest else Figures()
+    return (
+        subject,
+        known.tenant,
+        known.expectation.pattern.value,
+        told.platform.value if told.platform else None,
+        told.health.value if told.health else None,
+        iso(known.added),
+        iso(due.due_at),
+        iso(due.late_at),
+        maybe(latest.at) if latest else None,
+        told.records,
+        told.errors,
+        queue.figures.queue_depth if queue else None,
+        maybe(queue.figures.oldest) if queue else None,
+        maybe(queue.at) if queue else None,
         iso(changed),
     )
 

@@ -30,7 +30,7 @@ def _add(table: str, key: str, names: tuple[str, ...]) -> str:
 RECOVERED_MS = "CAST(round((julianday(ended) - julianday(created)) * 86400000.0) AS INTEGER)"
 """After how long what a retry saved was so."""
 
-ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass")
+ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass", "reporter", "report_hour")
 KEYS = {
     "hour": ("subject, start", FIGURES),
     "day": ("subject, start", FIGURES),

@@ -27,7 +27,8 @@ from tests.benchmarks.history import history as weeks
 from tests.laws.test_journal import live, lives
 
 HAPPENED = ("member", "consent", "turn", "occurrence", "failure", "retry", "pass", "hour", "day",
-            "stream_hour", "stream_day", "duration_hour", "duration_day")  # fmt: skip
+            "stream_hour", "stream_day", "duration_hour", "duration_day", "retry_hour", "reporter",
+            "report_hour")  # fmt: skip
 STANDS = ("account", "stream", "tenant", "name")
 dice = st.randoms(use_true_random=False)
 
@@ -67,7 +68,7 @@ def in_portions(written, cut, most=20):
         write(model, facts, rest[:size])
         rest = rest[size:]
         if cut.random() < 0.4:
-            facts = Facts(model.members(), model.said())
+            facts = Facts(model.members(), model.said(), reporters=model.reporters())
     return model
 
 
@@ -348,6 +349,8 @@ def stands(world, found):
         streams=tuple(row for each in found.connections for row in standing.streams(world, each)),
         tenants=tuple(standing.tenant(world, each) for each in found.tenants),
         names=tuple((each, f"n{each}") for each in found.names),
+        reporters=tuple(found.sources),
+        sources=tuple(row for each in found.sources if (row := standing.source(world, each))),
     )
 
 
