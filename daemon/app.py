@@ -259,7 +259,14 @@ def _history(
 
 def _read_model(parts: Parts, journal: Journal, nursery: trio.Nursery) -> Reading:
     """Who asks what can be asked in SQL; somebody writes that."""
-    scribe = Scribe(journal, parts.vault.name, parts.read, parts.run_scribe or parts.run)
+    settings = parts.configuration.settings.read_model
+    scribe = Scribe(
+        journal,
+        parts.vault.name,
+        parts.read,
+        parts.run_scribe or parts.run,
+        retries_kept=duration(settings.retries_kept),
+    )
     reading = Reading(scribe, parts.read, parts.run_reading or parts.run)
     nursery.start_soon(scribe.run)
     nursery.start_soon(reading.run)

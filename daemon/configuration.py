@@ -23,6 +23,7 @@ from daemon.host_settings import (
     FilePath,
     MonitoringSettings,
     OurClient,
+    ReadModelSettings,
     TokenSettings,
 )
 from daemon.policy_file import PolicyTable, PolicyTables
@@ -67,6 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tokens: TokenSettings = TokenSettings()
     cache: CacheSettings = CacheSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    read_model: ReadModelSettings = ReadModelSettings()
     policy: PolicyTables = PolicyTables()
     access: AccessSettings = AccessSettings()
     providers: dict[str, OurClient] = {}

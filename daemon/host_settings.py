@@ -34,6 +34,12 @@ class MonitoringSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     consent: Literal["assumed", "required"] = "assumed"
 
 
+class ReadModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long retries that have ended stay in the SQL file one by one."""
+
+    retries_kept: Duration = "7d"
+
+
 class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For how long a token must still be good when a sync begins, else it is refreshed first."""
 

@@ -50,6 +50,11 @@ def decode(row: Row, upcasts: Mapping[str, Upcast] = UPCASTS) -> Recorded:
     return Recorded(seq=seq, at=EPOCH + at * MICROSECOND, subject=subject, event=event)
 
 
+def opening(tag: str) -> bytes:
+    """With what each body begins that has this tag: it always comes first."""
+    return f'{{"type":"{tag}"'.encode()
+
+
 def to_microseconds(at: datetime) -> int:
     return (at - EPOCH) // MICROSECOND
 

@@ -3,10 +3,12 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from events.codec import decode
+from events import codec
+from events.codec import EPOCH, MICROSECOND, decode, to_microseconds
 from events.envelope import Recorded
 
 OpenLog: TypeAlias = sqlite3.Connection
@@ -50,16 +52,38 @@ class Reader:
         return [decode(row) for row in rows]
 
     def share(
-        self, after: int, upto: int, share: Share, *, also: Sequence[str], limit: int
-    ) -> list[Recorded]:
-        """Of the events after a number, up to another one, those of this share of all subjects.
+        self,
+        after: int,
+        upto: int,
+        share: Share,
+        *,
+        also: Sequence[str],
+        without: Sequence[str],
+        limit: int,
+    ) -> tuple[list[Recorded], int]:
+        """Of `limit` events after a number, up to another one, those of this share of all subjects.
 
-        And those that have one of these tags, whose ever they are.
+        And those that have one of the tags `also`, whose ever they are; but none `without`, which
+        costs no decoding. Beside them stands the last number that was looked at.
         """
-        tags = ", ".join("?" * len(also))
-        sql = _READ_SHARE.format(tags=tags)
-        rows = self.connection.execute(sql, (after, upto, share[1], share[0], *also, limit))
-        return [decode(row) for row in rows]
+        others = " OR ".join("body GLOB ?" for _ in also)
+        globs = [f"{codec.opening(tag).decode()}*" for tag in also]
+        sql = _READ_SHARE.format(others=others)
+        bound = (after, upto, share[1], share[0], *globs, limit)
+        rows = self.connection.execute(sql, bound).fetchall()
+        passed = tuple(codec.opening(tag) for tag in without)
+        found = [decode(row) for row in rows if not row[3].startswith(passed)]
+        return found, rows[-1][0] if len(rows) == limit else upto
+
+    def latest(self, upto: int) -> datetime | None:
+        """The latest time of all events up to that one."""
+        (at,) = self.connection.execute(_LATEST, (upto,)).fetchone()
+        return None if at is None else EPOCH + at * MICROSECOND
+
+    def first_since(self, at: datetime, upto: int) -> int:
+        """The first event of that time or a later one; the one after `upto` where there is none."""
+        found = self.connection.execute(_FIRST_SINCE, (to_microseconds(at), upto)).fetchone()
+        return found[0] if found else upto + 1
 
     def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
         if subject is None:
@@ -85,9 +109,10 @@ _READ = "SELECT seq, at, subject, CAST(body AS BLOB) FROM event"
 _READ_ALL = f"{_READ} WHERE seq > ? ORDER BY seq LIMIT ?"
 _READ_SUBJECT = f"{_READ} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?"
 _READ_SHARE = (
-    f"{_READ} WHERE seq > ? AND seq <= ? AND (subject % ? = ? OR type IN ({{tags}})) "
-    "ORDER BY seq LIMIT ?"
+    f"{_READ} WHERE seq > ? AND seq <= ? AND (subject % ? = ? OR {{others}}) ORDER BY seq LIMIT ?"
 )
+_LATEST = "SELECT max(at) FROM event WHERE seq <= ?"
+_FIRST_SINCE = "SELECT seq FROM event WHERE at >= ? AND seq <= ? ORDER BY seq LIMIT 1"
 _LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
 _LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
 _BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"

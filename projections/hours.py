@@ -1,10 +1,10 @@
-"""What does an event add to the figures of its hour?
+"""What does an event add to the figures of its connection's hour, or day?
 
 Figures only add up: an hour is the sum of its events, a day the sum of its hours, a tenant the sum
 of its connections. So they come out the same in whatever portions, and by whom, they are counted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -28,9 +28,6 @@ from events.versions import RecordsQuarantined
 
 Figures: TypeAlias = list[int]
 """Of an hour, in the order of FIGURES, or of STREAM_FIGURES where they are a stream's."""
-
-Hours: TypeAlias = Sequence[Figures]
-"""Those that an event belongs to: its connection's, and those above."""
 
 CLASSES = tuple(f"failed_{each.value.replace('-', '_')}" for each in FailureClass)
 """How many syncs failed of each class."""
@@ -97,26 +94,28 @@ def nothing() -> Figures:
     return [0] * len(FIGURES)
 
 
-def add_retry(to: Hours, event: SyncSucceeded | SyncFailed) -> None:
+def add_retry(to: Figures, event: SyncSucceeded | SyncFailed) -> None:
     """Add what it was as a retry: what it saved, or wasted."""
-    for hour in to:
-        hour[RETRIES] += 1
-        hour[RETRIES_SUCCEEDED] += isinstance(event, SyncSucceeded)
-        hour[RETRIES_MS] += event.duration_ms
+    to[RETRIES] += 1
+    to[RETRIES_SUCCEEDED] += isinstance(event, SyncSucceeded)
+    to[RETRIES_MS] += event.duration_ms
 
 
-def add_turn(to: Hours, second: int, *, up: int, known: int) -> None:
-    """Add that so many more connections are up, and known to be up or down, from that second on.
+def add_turn(to: Figures, left_s: int, *, up: int, known: int) -> None:
+    """Add that so many more connections are up, and known to be up or down.
 
-    A weight is how many seconds of the hour that makes. With the sum of all changes before it, it
-    says for how long how many were up in that hour: see `uptime`.
+    They are from then on: for `left_s` seconds of the hour, or day. A weight is how many seconds of
+    it that makes. With the sum of all changes before it, it says for how long how many were up in
+    it: see `uptime`.
     """
-    left = HOUR_S - second
-    for hour in to:
-        hour[UP] += up
-        hour[UP_WEIGHT] += up * left
-        hour[KNOWN] += known
-        hour[KNOWN_WEIGHT] += known * left
+    to[UP] += up
+    to[UP_WEIGHT] += up * left_s
+    to[KNOWN] += known
+    to[KNOWN_WEIGHT] += known * left_s
+
+
+OF_STREAM = frozenset({RecordsCaptured, RecordsRefused, RecordsQuarantined})
+"""What adds to the hour of one stream, too."""
 
 
 def of_stream(event: Fact) -> tuple[str, Figures] | None:
@@ -131,92 +130,79 @@ def of_stream(event: Fact) -> tuple[str, Figures] | None:
             return None
 
 
-def _succeeded(to: Hours, event: SyncSucceeded, _: datetime) -> None:
-    for hour in to:
-        hour[SUCCEEDED] += 1
-        hour[SYNC_MS] += event.duration_ms
-        hour[RECORDS] += event.records
+def _succeeded(to: Figures, event: SyncSucceeded, _: datetime) -> None:
+    to[SUCCEEDED] += 1
+    to[SYNC_MS] += event.duration_ms
+    to[RECORDS] += event.records
     _add_calls(to, event.calls)
 
 
-def _failed(to: Hours, event: SyncFailed, _: datetime) -> None:
+def _failed(to: Figures, event: SyncFailed, _: datetime) -> None:
     of_class = CLASS_AT[event.cause]
-    for hour in to:
-        hour[FAILED] += 1
-        hour[of_class] += 1
-        hour[SYNC_MS] += event.duration_ms
+    to[FAILED] += 1
+    to[of_class] += 1
+    to[SYNC_MS] += event.duration_ms
     _add_calls(to, event.calls)
 
 
-def _add_calls(to: Hours, calls: tuple[CallTotal, ...]) -> None:
+def _add_calls(to: Figures, calls: tuple[CallTotal, ...]) -> None:
     for each in calls:
-        for hour in to:
-            hour[CALLS] += each.calls
-            hour[CALL_MS] += each.duration_ms
-            hour[BYTES] += each.bytes
+        to[CALLS] += each.calls
+        to[CALL_MS] += each.duration_ms
+        to[BYTES] += each.bytes
 
 
-def _cancelled(to: Hours, event: SyncCancelled, _: datetime) -> None:
-    for hour in to:
-        hour[CANCELLED] += not event.replaced
+def _cancelled(to: Figures, event: SyncCancelled, _: datetime) -> None:
+    to[CANCELLED] += not event.replaced
 
 
-def _interrupted(to: Hours, _event: SyncInterrupted, _: datetime) -> None:
-    for hour in to:
-        hour[INTERRUPTED] += 1
+def _interrupted(to: Figures, _event: SyncInterrupted, _: datetime) -> None:
+    to[INTERRUPTED] += 1
 
 
-def _skipped(to: Hours, event: SyncSkipped, _: datetime) -> None:
-    for hour in to:
-        hour[SKIPPED] += event.count
+def _skipped(to: Figures, event: SyncSkipped, _: datetime) -> None:
+    to[SKIPPED] += event.count
 
 
-def _captured(to: Hours, event: RecordsCaptured, _: datetime) -> None:
+def _captured(to: Figures, event: RecordsCaptured, _: datetime) -> None:
     added, changed, removed = event.added, event.changed, event.removed
-    for hour in to:
-        hour[ADDED] += added
-        hour[CHANGED] += changed
-        hour[REMOVED] += removed
+    to[ADDED] += added
+    to[CHANGED] += changed
+    to[REMOVED] += removed
 
 
-def _refused(to: Hours, _event: Fact, _: datetime) -> None:
-    for hour in to:
-        hour[REFUSED] += 1
+def _refused(to: Figures, _event: Fact, _: datetime) -> None:
+    to[REFUSED] += 1
 
 
-def _call_failed(to: Hours, event: CallFailed, _: datetime) -> None:
-    for hour in to:
-        hour[CALLS_FAILED] += 1
-        hour[CALL_MS] += event.duration_ms
-        hour[BYTES] += event.bytes
+def _call_failed(to: Figures, event: CallFailed, _: datetime) -> None:
+    to[CALLS_FAILED] += 1
+    to[CALL_MS] += event.duration_ms
+    to[BYTES] += event.bytes
 
 
-def _call_made(to: Hours, event: CallMade, _: datetime) -> None:
+def _call_made(to: Figures, event: CallMade, _: datetime) -> None:
     place = CALLS if event.cause is None else CALLS_FAILED
-    for hour in to:
-        hour[place] += 1
-        hour[CALL_MS] += event.duration_ms
-        hour[BYTES] += event.bytes
+    to[place] += 1
+    to[CALL_MS] += event.duration_ms
+    to[BYTES] += event.bytes
 
 
-def _refreshed(to: Hours, _event: TokenRefreshed, _: datetime) -> None:
-    for hour in to:
-        hour[REFRESHES] += 1
+def _refreshed(to: Figures, _event: TokenRefreshed, _: datetime) -> None:
+    to[REFRESHES] += 1
 
 
-def _refresh_failed(to: Hours, _event: RefreshFailed, _: datetime) -> None:
-    for hour in to:
-        hour[REFRESHES_FAILED] += 1
+def _refresh_failed(to: Figures, _event: RefreshFailed, _: datetime) -> None:
+    to[REFRESHES_FAILED] += 1
 
 
-def _held(to: Hours, event: LimitHeld, at: datetime) -> None:
+def _held(to: Figures, event: LimitHeld, at: datetime) -> None:
     waited = max(0, (event.until - at) // timedelta(seconds=1))
-    for hour in to:
-        hour[WAITS] += 1
-        hour[WAIT_S] += waited
+    to[WAITS] += 1
+    to[WAIT_S] += waited
 
 
-ADDS: Mapping[type[Fact], Callable[[Hours, Any, datetime], None]] = {
+ADDS: Mapping[type[Fact], Callable[[Figures, Any, datetime], None]] = {
     SyncSucceeded: _succeeded,
     SyncFailed: _failed,
     SyncCancelled: _cancelled,
@@ -231,4 +217,4 @@ ADDS: Mapping[type[Fact], Callable[[Hours, Any, datetime], None]] = {
     RefreshFailed: _refresh_failed,
     LimitHeld: _held,
 }
-"""What each type of event of a connection adds to some hours by itself, recorded then."""
+"""What each type of event of a connection adds to an hour by itself, recorded then."""

@@ -48,7 +48,9 @@ def show(socket: Path | None, as_json: bool) -> None:
         return
     found = client.read(answer, ReadModelState)
     screen.line(found.path)
-    screen.line(_state(found), "yellow" if found.anew else None)
+    screen.line(_state(found), "yellow" if found.anew or found.trouble else None)
+    if found.trouble:
+        screen.line(f"it cannot be written: {found.trouble}; it is tried again by itself", "red")
 
 
 @click.command(epilog=examples("rounds sql rebuild"))

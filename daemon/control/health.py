@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from daemon.control import views, whose
+from daemon.control import read_model, views, whose
 from daemon.control.desk import Desk
 from daemon.control.rotation_messages import (
     ConnectionHealth,
@@ -40,6 +40,10 @@ WORDS = {
         f"rounds itself died, and was started again, {{}} times within {LATELY}",
     ),
     Reason.CLOCK: (f"the host's clock jumped within {LATELY}", ""),
+    Reason.READ_MODEL: (
+        "the read model has lacked what happened since a minute ago: SQL and history are old",
+        "the read model has lacked what happened since {} minutes ago: SQL and history are old",
+    ),
     Reason.BREAKERS: ("1 breaker is open", "{} breakers are open"),
     Reason.TO_BE_AUTHORISED: (
         "1 connection waits to be authorised",
@@ -80,6 +84,7 @@ COMMANDS = {
     Reason.LOG_BEHIND: "rounds log stats",
     Reason.RESTARTS: "journalctl -u roundsd",
     Reason.CLOCK: "timedatectl",
+    Reason.READ_MODEL: "rounds sql show",
     Reason.BREAKERS: "rounds breaker list",
     Reason.TO_BE_AUTHORISED: "rounds connection authorize {}",
     Reason.PERSON: "rounds connection show {}",
@@ -107,7 +112,7 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
     async for subject, known in whose.unhurried(found):
         system.add(sum_, subject, known, world.providers.get(known.provider), now)
         system.add_writes(sum_, subject, world.outboxes.get(subject, ()))
-    system.add_host(sum_, world.fleet, now, behind=_is_behind(desk))
+    system.add_host(sum_, world.fleet, now, behind=_is_behind(desk), unread=read_model.unread(desk))
     holds = sorted(desk.journal.holds)
     full = [_full(desk, holds)] if holds else []
     helps = OF_ONE if wish.provider and len(found) == 1 else COMMANDS

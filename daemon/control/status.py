@@ -10,10 +10,10 @@ from datetime import datetime
 import trio
 from msgspec import Struct
 
-from daemon.control import ending, outbox, whose
+from daemon.control import ending, outbox, read_model, whose
 from daemon.control.desk import Desk
 from daemon.control.messages import Nothing, Status
-from daemon.decide import hindrance, prospects
+from daemon.decide import hindrance, prospects, system
 from daemon.decide.prospects import Prospects
 from daemon.decide.turn import turn_of
 from events.envelope import Recorded
@@ -26,6 +26,8 @@ HOLDS = {
     "vault": "the disk is full: a new token cannot be stored; free some space",
     "data": "the disk is full: records cannot be stored, nothing new starts; free some space",
 }
+
+READ_MODEL = "the read model is behind the log: SQL and history are old; see `rounds sql show`"
 
 
 class _Starts(Struct, kw_only=True):
@@ -66,12 +68,17 @@ async def status(desk: Desk, _: Nothing, by: Caller) -> Status:
         succeeded=world.fleet.succeeded if desk.sees is None else succeeded,
         failed=world.fleet.failed if desk.sees is None else total - succeeded,
         next_start=starts.next,
-        trouble=[HOLDS[file] for file in sorted(desk.journal.holds)],
+        trouble=[*(HOLDS[file] for file in sorted(desk.journal.holds)), *_read_model(desk)],
         unauthorised=unauthorised,
         held=starts.late,
         writes=await outbox.counted_all(desk),
         retiring=ending.all_(desk),
     )
+
+
+def _read_model(desk: Desk) -> list[str]:
+    """The same of what can be done without for a while."""
+    return [READ_MODEL] if system.is_late(read_model.unread(desk)) else []
 
 
 async def _starts(desk: Desk, found: Prospects, now: datetime) -> _Starts:

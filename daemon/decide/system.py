@@ -26,6 +26,7 @@ from projections.streams import NEW
 OVERDUE = timedelta(minutes=5)  # the documents' cron looked that often: later was late there too
 UNHEALTHY_SHARE = 0.5  # one bad account of many is no reason to call the whole unhealthy
 LATELY = timedelta(hours=1)  # what happened to the host before that is history
+READ_LATE = timedelta(minutes=1)  # made anew, a million events take it some ten seconds
 DEATHS = 3  # of a process in that time: one may be chance, or somebody's kill
 EXAMPLES_MAX = 5  # whom a reason names; its count says how many there are
 
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     LOG_BEHIND = "log-behind"
     RESTARTS = "restarts"
     CLOCK = "clock-stepped"
+    READ_MODEL = "read-model-behind"
     BREAKERS = "breakers-open"
     TO_BE_AUTHORISED = "to-be-authorised"
     PERSON = "waiting-for-a-person"
@@ -95,8 +97,13 @@ def add_providers(sum_: Sum, providers: Mapping[int, Provider], now: datetime) -
         _note_breaker(sum_, subject, at.breaker, now)
 
 
-def add_host(sum_: Sum, fleet: Fleet, now: datetime, *, behind: bool) -> None:
-    """And at the host's own troubles, which are everybody's. `behind` is the log's writer."""
+def add_host(
+    sum_: Sum, fleet: Fleet, now: datetime, *, behind: bool, unread: timedelta = timedelta(0)
+) -> None:
+    """And at the host's own troubles, which are everybody's.
+
+    `behind` is the log's writer; for `unread` the read model has lacked what the log has.
+    """
     deaths = sum(_is_lately(at, now) for at in fleet.deaths)
     stepped = fleet.stepped is not None and _is_lately(fleet.stepped, now)
     if behind:
@@ -105,6 +112,8 @@ def add_host(sum_: Sum, fleet: Fleet, now: datetime, *, behind: bool) -> None:
         sum_.reasons[Reason.RESTARTS] = Found(count=deaths)
     if stepped:
         sum_.reasons[Reason.CLOCK] = Found(count=1)
+    if is_late(unread):
+        sum_.reasons[Reason.READ_MODEL] = Found(count=unread // timedelta(minutes=1))
 
 
 def word(sum_: Sum, holds: Collection[str]) -> Condition:
@@ -114,6 +123,11 @@ def word(sum_: Sum, holds: Collection[str]) -> Condition:
     if holds or (unhealthy and unhealthy >= UNHEALTHY_SHARE * told):
         return Condition.UNHEALTHY
     return Condition.DEGRADED if sum_.reasons else Condition.HEALTHY
+
+
+def is_late(unread: timedelta) -> bool:
+    """Whether the read model has lacked for too long what the log has."""
+    return unread >= READ_LATE
 
 
 def is_overdue(known: Connection, at: Provider | None, now: datetime) -> bool:

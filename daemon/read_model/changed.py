@@ -1,13 +1,14 @@
 """Of which subjects does an event change how things stand in the read model?"""
 
 import itertools
-from collections.abc import Iterable
 
 from msgspec import Struct, field
 
 from events.envelope import Recorded
 from events.policy import PolicySet, SettingsDeclared, SettingsReset, SettingsSet
 from events.schema import FLEET, ConnectionAdded, ConnectionRelinked, ProviderDeclared
+from events.sources import SourceAdded
+from projections import under
 from projections.world import World
 
 OF_MANY = (SettingsDeclared, SettingsSet, SettingsReset, PolicySet, ProviderDeclared)
@@ -20,16 +21,18 @@ class Changed(Struct, kw_only=True):
     connections: dict[int, None] = field(default_factory=dict)
     tenants: dict[int, None] = field(default_factory=dict)
     names: dict[int, None] = field(default_factory=dict)
+    sources: dict[int, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.connections or self.tenants or self.names)
+        return bool(self.connections or self.tenants or self.names or self.sources)
 
 
 def everything(world: World) -> Changed:
     return Changed(
         connections=dict.fromkeys(world.connections),
         tenants=dict.fromkeys(world.tenants),
-        names=dict.fromkeys([*world.providers, *world.tenants, *world.connections]),
+        names=dict.fromkeys([*world.providers, *world.tenants, *world.connections, *world.sources]),
+        sources=dict.fromkeys(world.sources),
     )
 
 
@@ -48,6 +51,11 @@ def note(changed: Changed, world: World, recorded: Recorded, since: int = 0) -> 
         _note_below(changed, world, subject)
     elif recorded.seq > since and subject in world.connections:
         changed.connections[subject] = None
+    elif subject in world.sources:
+        changed.sources[subject] = None
+    if isinstance(event, SourceAdded):
+        changed.tenants[event.tenant] = None
+        changed.names.update(dict.fromkeys([subject, event.tenant]))
     if isinstance(event, ConnectionAdded):
         changed.tenants[event.tenant] = None
         changed.names.update(dict.fromkeys([subject, event.tenant, event.provider]))
@@ -56,21 +64,15 @@ def note(changed: Changed, world: World, recorded: Recorded, since: int = 0) -> 
 
 
 def _note_below(changed: Changed, world: World, subject: int) -> None:
+    """Who was removed is not among them: nothing that is said above concerns them any more."""
     if subject in world.connections:
         changed.connections[subject] = None
     elif subject == FLEET:
         changed.connections.update(dict.fromkeys(world.connections))
         changed.tenants.update(dict.fromkeys(world.tenants))
+        changed.sources.update(dict.fromkeys(world.sources))
     else:
-        changed.connections.update(dict.fromkeys(_of(world, subject)))
+        changed.connections.update(dict.fromkeys(under.connections(world.under, subject)))
         if subject in world.tenants:
             changed.tenants[subject] = None
-
-
-def _of(world: World, subject: int) -> Iterable[int]:
-    """The connections of a tenant, or to a provider: rare enough to look at all."""
-    return [
-        each
-        for each, known in world.connections.items()
-        if subject in {known.tenant, known.provider}
-    ]
+            changed.sources.update(dict.fromkeys(world.tenants[subject].sources))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from daemon.read_model import reports
 from daemon.read_model.rows import Rows
 from events.consent import Believed, ConsentGranted, ConsentWithdrawn, MonitoringSet
 from events.envelope import Recorded
@@ -17,7 +18,7 @@ from events.schema import FLEET, RecordsCaptured, RecordsRefused, SyncSucceeded
 from events.versions import RecordsQuarantined
 from projections.hours import AT
 
-OF_CONSENT = frozenset({MonitoringSet, ConsentGranted, ConsentWithdrawn})
+OF_CONSENT: frozenset[type[Fact]] = frozenset({MonitoringSet, ConsentGranted, ConsentWithdrawn})
 TAGS = tuple(str(each.__struct_config__.tag) for each in OF_CONSENT)
 FIGURES = ("records", "added", "changed", "removed")
 """Those of an hour that are details."""
@@ -57,9 +58,12 @@ def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
     """Of what is not written yet, and, once it is, of what was written before."""
     whose = {tenant, *connections}
     rows.forgotten.update(whose)
-    for (subject, _), figures in rows.hours.items():
-        if subject in whose:
-            for place in _PLACES:
-                figures[place] = 0
-    for key in [key for key in rows.streams if key[0] in whose]:
-        del rows.streams[key]
+    reports.forget_details(rows, tenant)
+    for sums in (rows.hours, rows.days):
+        for (subject, _), figures in sums.items():
+            if subject in whose:
+                for place in _PLACES:
+                    figures[place] = 0
+    for streams in (rows.streams, rows.stream_days):
+        for key in [key for key in streams if key[0] in whose]:
+            del streams[key]

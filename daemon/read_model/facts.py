@@ -1,14 +1,16 @@
 """Which rows does an event make, or change, of what happened and what it sums up to?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from daemon.read_model import details, failed, passes, retries
+from daemon.read_model import details, failed, passes, reports, retries, turns
+from daemon.read_model.counting import Counting
+from daemon.read_model.keeping import EVERYTHING, Kept
 from daemon.read_model.rows import Member, Row, Rows
-from daemon.read_model.timestamps import iso, seconds
+from daemon.read_model.timestamps import iso
 from events.codec import EPOCH
 from events.envelope import Recorded
 from events.fact import Fact
@@ -30,7 +32,8 @@ from events.schema import (
     SyncStarted,
     SyncSucceeded,
 )
-from projections import hours, sketch
+from events.sources import ReportReceived, SourceAdded
+from projections import hours
 
 QUIET = frozenset({AllowanceTaken, AllowanceRecounted, CallerAllowanceTaken, CallMade})
 """Bookkeeping and calls: the log has each, `hour` their sums, a list of occurrences neither."""
@@ -39,94 +42,118 @@ QUIET = frozenset({AllowanceTaken, AllowanceRecounted, CallerAllowanceTaken, Cal
 class Facts:
     """Folds events in the order of the log; `take` gives what they came to since the last time."""
 
-    def __init__(self, members: dict[int, Member], said: dict[int, int] | None = None) -> None:
-        """`said` is what tenants said of details (see `details`)."""
+    def __init__(
+        self,
+        members: dict[int, Member],
+        said: dict[int, int] | None = None,
+        kept: Kept = EVERYTHING,
+        reporters: dict[int, int] | None = None,
+    ) -> None:
+        """`said` is what tenants said of details (see `details`), `reporters` whose sources are.
+
+        What is older than what is `kept` makes no rows of its own, but for what is open yet.
+        """
         self.members = members
         self._said = said or {}
+        self._reporters = reporters or {}
         self._rows = Rows()
-        self._kept: dict[int, tuple[int, tuple[list[int], ...]]] = {}
-        self._at, self._iso, self._start = EPOCH, iso(EPOCH), 0  # when the event was, in its forms
+        self._first = kept.happened
+        self._counting = Counting(members, kept.hours)
+        self._at, self._iso_of, self._iso_is = EPOCH, EPOCH, iso(EPOCH)
+        self._whole = True
 
     def take(self) -> Rows:
+        self._counting.spread(self._rows)
         rows, self._rows = self._rows, Rows()
-        self._kept.clear()
         return rows
 
     def fold(self, recorded: Recorded) -> None:
         event, subject = recorded.event, recorded.subject
-        if recorded.at != self._at:
-            self._at, self._iso = recorded.at, iso(recorded.at)
-            self._start = seconds(recorded.at) // hours.HOUR_S * hours.HOUR_S
-        if type(event) is ConnectionAdded:
-            self._add(recorded, event)
-        elif type(event) in details.OF_CONSENT:
-            self._consent(recorded)
+        self._at, self._whole = recorded.at, recorded.seq >= self._first
+        self._counting.enter(recorded.at)
+        part = PARTS.get(type(event)) or part_of(type(event))
+        if part.makes is not None:
+            part.makes(self, recorded, event)
         member = self.members.get(subject)
         if member is None:
-            if type(event) is PassEnded:
-                self._rows.passes.append(passes.row(recorded, event, self._iso))
             return
-        part = PARTS.get(type(event)) or _part(type(event))
-        if part.occurs:
-            row = (recorded.seq, subject, member.tenant, member.provider, part.tag, self._iso)
-            self._rows.occurrences.append(row)
-        kept = details.may_be_kept(self._said, member.tenant)
-        counted = event if kept or part.adds is None else details.without(event)
-        if part.adds is not None and counted is not None:
-            part.adds(self._hours(subject, member), counted, recorded.at)
-            self._count_stream(subject, counted)
-        if part.fails:
-            self._rows.failures += failed.rows(recorded, member, self._iso)
+        if part.adds is not None:
+            self._count(part, subject, event, member)
+        if self._whole:
+            if part.occurs:
+                row = (recorded.seq, subject, member.tenant, member.provider, part.tag, self._iso())
+                self._rows.occurrences.append(row)
+            if part.tells is not None and (told := part.tells(event, member.attempt)):
+                self._rows.failures += failed.rows(recorded, member, self._iso(), told)
         if part.changes is not None:
             part.changes(self, recorded, event, member)
             self._rows.members.add(subject)
 
-    def _consent(self, recorded: Recorded) -> None:
+    def _count(self, part: "Part", subject: int, event: Fact, member: Member) -> None:
+        assert part.adds is not None, "it was asked before"
+        kept = not self._said or details.may_be_kept(self._said, member.tenant)
+        counted = event if kept else details.without(event)
+        if counted is not None:
+            part.adds(self._counting.figures(subject), counted, self._at)
+            if part.streams:
+                self._counting.of_stream(subject, counted)
+
+    def _iso(self) -> str:
+        """When the event was."""
+        if self._iso_of is not self._at:
+            self._iso_of, self._iso_is = self._at, iso(self._at)
+        return self._iso_is
+
+    def consent(self, recorded: Recorded, _: Fact) -> None:
         """Of who does not consent any more the details go."""
         details.note(self._said, recorded)
+        self._counting.spread(self._rows)
         self._rows.said = {**self._said}
         under: dict[int, list[int]] = {recorded.subject: []} if recorded.subject else {}
         for connection, member in self.members.items():
             if recorded.subject in {FLEET, member.tenant}:
                 under.setdefault(member.tenant, []).append(connection)
+        for tenant in self._reporters.values():
+            if recorded.subject in {FLEET, tenant}:
+                under.setdefault(tenant, [])
         for tenant, connections in under.items():
             if not details.may_be_kept(self._said, tenant):
                 details.forget(self._rows, tenant, connections)
 
-    # -- connections come, move, and go ---------------------------------------
+    def add_source(self, recorded: Recorded, event: SourceAdded) -> None:
+        self._reporters[recorded.subject] = event.tenant
+        self._rows.reporters[recorded.subject] = event.tenant
 
-    def _add(self, recorded: Recorded, event: ConnectionAdded) -> None:
+    def report(self, recorded: Recorded, event: ReportReceived) -> None:
+        tenant = self._reporters[recorded.subject]
+        kept = details.may_be_kept(self._said, tenant)
+        reports.count(self._rows, recorded.subject, tenant, event, details=kept)
+
+    def end_pass(self, recorded: Recorded, event: PassEnded) -> None:
+        self._rows.passes.append(passes.row(recorded, event, self._iso()))
+
+    def add(self, recorded: Recorded, event: ConnectionAdded) -> None:
         self.members[recorded.subject] = Member(
-            tenant=event.tenant, provider=event.provider, added=self._iso
+            tenant=event.tenant, provider=event.provider, added=self._iso()
         )
         self._rows.members.add(recorded.subject)
 
     def remove(self, recorded: Recorded, _: ConnectionRemoved, member: Member) -> None:
         self._turn(recorded.subject, member, None)
         self._end_retry(member, "cancelled")
-        member.removed = self._iso
+        member.removed = self._iso()
 
     def relink(self, recorded: Recorded, event: ConnectionRelinked, member: Member) -> None:
         """Its new provider takes it over as it is."""
         was = member.up
         self._turn(recorded.subject, member, None)
         self._end_retry(member, "cancelled")
+        self._counting.spread(self._rows)  # to the provider that it had until now
         member.provider = event.provider
-        self._kept.pop(recorded.subject, None)
         self._turn(recorded.subject, member, was)
 
-    # -- syncs ----------------------------------------------------------------
-
     def start(self, recorded: Recorded, event: SyncStarted, member: Member) -> None:
-        row: list[Any] = [
-            recorded.seq,
-            recorded.subject,
-            member.tenant,
-            member.provider,
-            event.kind.value,
-        ]
-        row += ["running", iso(event.due), self._iso, None, event.attempt, event.priority]
-        row += [None, None, None, None, None, event.request, None]
+        row = turns.started(recorded, event, member, self._iso())
         self._rows.turns[recorded.seq] = row
         member.sync, member.attempt = recorded.seq, event.attempt
         if event.attempt:
@@ -159,20 +186,16 @@ class Facts:
         if event.retry is None:
             self._end_running(member, "cancelled")
         elif member.attempt:
-            retries.move(self._rows, member, self._iso)
+            retries.move(self._rows, member, self._iso())
         member.sync = None
 
     def skip(self, recorded: Recorded, event: SyncSkipped, member: Member) -> None:
-        kind = "scheduled" if event.request is None else "manual"
-        row: list[Any] = [recorded.seq, recorded.subject, member.tenant, member.provider, kind]
-        row += ["skipped", iso(event.due), None, self._iso, 0, None, None, None, None, None]
-        row += [event.reason.value, event.request, recorded.seq]
-        self._rows.turns[recorded.seq] = row
-
-    # -- retries --------------------------------------------------------------
+        if self._whole:
+            row = turns.skipped(recorded, event, member, self._iso())
+            self._rows.turns[recorded.seq] = row
 
     def schedule_retry(self, recorded: Recorded, event: RetryScheduled, member: Member) -> None:
-        retries.schedule(self._rows, recorded, event, member, self._iso)
+        retries.schedule(self._rows, recorded, event, member, self._iso())
 
     def move_retry(self, _: Recorded, event: RetryMoved, member: Member) -> None:
         retries.move(self._rows, member, iso(event.due))
@@ -180,40 +203,38 @@ class Facts:
     def end_retries(self, _: Recorded, _event: RetriesEnded, member: Member) -> None:
         self._end_retry(member, "cancelled")
 
-    # -- parts of the above ---------------------------------------------------
-
     def _end(self, recorded: Recorded, sync: int, outcome: Row) -> None:
         status, duration_ms, records, cause, message, reason = outcome
-        at, row = self._iso, self._rows.turns.get(sync)
+        row = self._rows.turns.get(sync)
+        if not self._whole and row is not None:
+            del self._rows.turns[sync]  # it began before that, too
+            return
+        at = self._iso()
         if row is None:
             change = (status, at, duration_ms, records, cause, message, reason, recorded.seq, sync)
             self._rows.turns_ended.append(change)
             return
-        row[5], row[8] = status, at
-        row[11:16] = duration_ms, records, cause, message, reason
-        row[17] = recorded.seq
+        row[turns.STATUS], row[turns.ENDED], row[turns.ENDED_IN] = status, at, recorded.seq
+        row[turns.OUTCOME] = duration_ms, records, cause, message, reason
 
     def _count_sync(
         self, recorded: Recorded, event: SyncSucceeded | SyncFailed, member: Member
     ) -> None:
         subject = recorded.subject
         if member.attempt and member.sync == event.sync:
-            hours.add_retry(self._hours(subject, member), event)
+            hours.add_retry(self._counting.figures(subject), event)
             word = "completed" if isinstance(event, SyncSucceeded) else "failed"
             self._end_running(member, word, event.duration_ms)
         member.sync = None
-        bucket, durations = sketch.bucket(event.duration_ms), self._rows.durations
-        for each in _above(subject, member):
-            key = (each, self._start, bucket)
-            durations[key] = durations.get(key, 0) + 1
+        self._counting.duration(subject, event.duration_ms)
 
     def _end_retry(self, member: Member, status: str) -> None:
-        retries.end(self._rows, member, status, self._iso)
+        retries.end(self._rows, member, status, self._iso())
 
     def _end_running(self, member: Member, status: str, duration_ms: int | None = None) -> None:
         """The same where it runs, and is not just pending."""
         if member.attempt:
-            retries.end(self._rows, member, status, self._iso, duration_ms)
+            retries.end(self._rows, member, status, self._iso(), duration_ms)
 
     def _turn(self, subject: int, member: Member, up: int | None) -> None:
         """It is up from here on, or down, or nobody knows."""
@@ -221,37 +242,8 @@ class Facts:
         if was == up:
             return
         known = (up is not None) - (was is not None)
-        to, second = self._hours(subject, member), seconds(self._at) - self._start
-        hours.add_turn(to, second, up=(up or 0) - (was or 0), known=known)
+        self._counting.turn(subject, up=(up or 0) - (was or 0), known=known)
         member.up = up
-
-    def _hours(self, subject: int, member: Member) -> tuple[list[int], ...]:
-        """The hours that the event is counted in: its connection's, and those above."""
-        start = self._start
-        kept = self._kept.get(subject)
-        if kept is not None and kept[0] == start:
-            return kept[1]
-        found = tuple(self._hour(each, start) for each in _above(subject, member))
-        self._kept[subject] = (start, found)
-        return found
-
-    def _hour(self, subject: int, start: int) -> list[int]:
-        found = self._rows.hours.get((subject, start))
-        if found is None:
-            found = self._rows.hours[subject, start] = hours.nothing()
-        return found
-
-    def _count_stream(self, subject: int, event: Fact) -> None:
-        counted = hours.of_stream(event)
-        if counted is None:
-            return
-        stream, figures = counted
-        key = (subject, stream, self._start)
-        found = self._rows.streams.get(key)
-        if found is None:
-            self._rows.streams[key] = figures
-        else:
-            found[:] = [a + b for a, b in zip(found, figures, strict=True)]
 
 
 _CHANGES: Mapping[type[Fact], Callable[[Facts, Recorded, Any, Member], None]] = {
@@ -269,30 +261,38 @@ _CHANGES: Mapping[type[Fact], Callable[[Facts, Recorded, Any, Member], None]] = 
 }
 
 
+_MAKES: Mapping[type[Fact], Callable[[Facts, Recorded, Any], None]] = {
+    **dict.fromkeys(details.OF_CONSENT, Facts.consent),
+    ConnectionAdded: Facts.add,
+    PassEnded: Facts.end_pass,
+    SourceAdded: Facts.add_source,
+    ReportReceived: Facts.report,
+}
+
+
 class Part(Struct, frozen=True, kw_only=True):
-    """What becomes of a type of event of a connection."""
+    """What becomes of a type of event: whatever its subject (`makes`), or of a connection."""
 
     tag: str
     occurs: bool
-    fails: bool
-    adds: Callable[[hours.Hours, Any, datetime], None] | None
+    streams: bool
+    makes: Callable[[Facts, Recorded, Any], None] | None
+    tells: Callable[[Any, int], Sequence[Row]] | None
+    adds: Callable[[hours.Figures, Any, datetime], None] | None
     changes: Callable[[Facts, Recorded, Any, Member], None] | None
 
 
 PARTS: dict[type[Fact], Part] = {}
 
 
-def _part(of: type[Fact]) -> Part:
+def part_of(of: type[Fact]) -> Part:
     found = PARTS[of] = Part(
         tag=str(of.__struct_config__.tag),
         occurs=of not in QUIET,
-        fails=of in failed.TELLS,
+        streams=of in hours.OF_STREAM,
+        makes=_MAKES.get(of),
+        tells=failed.TELLS.get(of),
         adds=hours.ADDS.get(of),
         changes=_CHANGES.get(of),
     )
     return found
-
-
-def _above(subject: int, member: Member) -> tuple[int, int, int, int]:
-    """Whose hours are whose: a connection, its tenant, its provider, the fleet."""
-    return subject, member.tenant, member.provider, FLEET

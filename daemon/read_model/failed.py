@@ -1,9 +1,11 @@
 """Which rows of the failure log does an event make?"""
 
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from daemon.read_model.rows import Row
 from events.envelope import Recorded
+from events.fact import Fact
 from events.outbox import WriteFailed
 from events.schema import (
     ActorCrashed,
@@ -15,11 +17,6 @@ from events.schema import (
 )
 from events.terms import StreamFailure
 
-TELLS = frozenset(
-    {SyncSucceeded, SyncFailed, CallFailed, CallMade, RefreshFailed, WriteFailed, ActorCrashed}
-)
-"""What can tell of something that went wrong."""
-
 
 class Of(Protocol):
     """The connection that failed: whose it is, and as which attempt it runs."""
@@ -29,43 +26,65 @@ class Of(Protocol):
     attempt: int
 
 
-def rows(recorded: Recorded, of: Of, at: str) -> list[Row]:
+def rows(recorded: Recorded, of: Of, at: str, told: Sequence[Row]) -> list[Row]:
     """One for each thing that went wrong, in the order of the table's columns."""
     return [
-        (recorded.seq, part, recorded.subject, of.tenant, of.provider, at, *told)
-        for part, told in enumerate(_told(recorded, of.attempt))
+        (recorded.seq, part, recorded.subject, of.tenant, of.provider, at, *each)
+        for part, each in enumerate(told)
     ]
 
 
-def _told(recorded: Recorded, attempt: int) -> list[Row]:
-    """Operation, sync, attempt, stream, day, cause, message, status."""
-    match recorded.event:
-        case SyncSucceeded(sync=sync, failures=failures):
-            return [_of_stream(each, sync, attempt) for each in failures]
-        case SyncFailed(sync=sync, failures=failures) as event:
-            whole = ("sync", sync, attempt, "", None, event.cause.value, event.message, None)
-            return [_of_stream(each, sync, attempt) for each in failures] or [whole]
-        case CallFailed() as event:
-            cause = event.cause.value
-            return [
-                (event.endpoint, event.sync, attempt, event.stream, None, cause, "", event.status)
-            ]
-        case CallMade(cause=cause) as event if cause is not None:
-            return [
-                (event.endpoint, None, event.attempt - 1, "", None, cause.value, "", event.status)
-            ]
-        case RefreshFailed() as event:
-            cause, said = event.cause.value, event.message
-            return [("refresh", event.sync, attempt, "", None, cause, said, event.status)]
-        case WriteFailed() as event:
-            return [("write", None, 0, "", None, event.cause.value, event.message, event.status)]
-        case ActorCrashed(error=error):
-            return [("actor", None, attempt, "", None, "internal", error, None)]
-        case _:
-            return []
+def _partly(event: SyncSucceeded, attempt: int) -> list[Row]:
+    return [_of_stream(each, event.sync, attempt) for each in event.failures]
+
+
+def _wholly(event: SyncFailed, attempt: int) -> list[Row]:
+    cause = event.cause.value
+    whole = ("sync", event.sync, attempt, "", None, cause, event.message, None)
+    return [_of_stream(each, event.sync, attempt) for each in event.failures] or [whole]
+
+
+def _call(event: CallFailed, attempt: int) -> list[Row]:
+    cause, stream = event.cause.value, event.stream
+    return [(event.endpoint, event.sync, attempt, stream, None, cause, "", event.status)]
+
+
+def _made(event: CallMade, _: int) -> list[Row]:
+    if event.cause is None:
+        return []
+    cause, attempt = event.cause.value, event.attempt - 1
+    return [(event.endpoint, None, attempt, "", None, cause, "", event.status)]
+
+
+def _refresh(event: RefreshFailed, attempt: int) -> list[Row]:
+    cause, said = event.cause.value, event.message
+    return [("refresh", event.sync, attempt, "", None, cause, said, event.status)]
+
+
+def _write(event: WriteFailed, _: int) -> list[Row]:
+    return [("write", None, 0, "", None, event.cause.value, event.message, event.status)]
+
+
+def _crash(event: ActorCrashed, attempt: int) -> list[Row]:
+    return [("actor", None, attempt, "", None, "internal", event.error, None)]
 
 
 def _of_stream(each: StreamFailure, sync: int, attempt: int) -> Row:
     day = each.day.isoformat() if each.day else None
     cause, said = each.cause.value, each.message
     return ("sync", sync, attempt, each.stream, day, cause, said, each.status)
+
+
+TELLS: Mapping[type[Fact], Callable[[Any, int], Sequence[Row]]] = {
+    SyncSucceeded: _partly,
+    SyncFailed: _wholly,
+    CallFailed: _call,
+    CallMade: _made,
+    RefreshFailed: _refresh,
+    WriteFailed: _write,
+    ActorCrashed: _crash,
+}
+"""What each can tell of that went wrong, of its connection's attempt of that number.
+
+Operation, sync, attempt, stream, day, cause, message, status.
+"""

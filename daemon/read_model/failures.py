@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from daemon.read_model import opening
+from daemon.read_model import opening, sums
 from daemon.read_model.timestamps import iso
 
 
@@ -37,8 +37,16 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 
 def read(asked: Asked, connection: sqlite3.Connection) -> tuple[int, list[Cost]]:
-    """Up to which event, and every class that there was, the dearest first."""
-    bound = {"tenant": asked.tenant, "connection": asked.connection, "since": iso(asked.since)}
+    """Up to which event, and every class that there was, the dearest first.
+
+    Of retries that ended long ago the sums of whole hours are left: the first counts as a whole.
+    """
+    bound = {
+        "tenant": asked.tenant,
+        "connection": asked.connection,
+        "since": iso(asked.since),
+        "hour": iso(asked.since.replace(minute=0, second=0, microsecond=0)),
+    }
     with opening.at_once(connection) as seq:
         failed = {row[0]: row[1:] for row in connection.execute(_FAILED, bound)}
         retried = {row[0]: row[1:] for row in connection.execute(_RETRIED, bound)}
@@ -55,10 +63,17 @@ SELECT cause, count(*), sum(attempt = 0), coalesce(sum(duration_ms), 0) FROM tur
 WHERE {_WHOSE} AND status = 'failed' AND due >= :since GROUP BY cause
 """
 _RETRIED = f"""
-SELECT cause, count(*), sum(status = 'completed'), sum(status = 'failed'),
-    sum(status IN ('pending', 'processing')), sum(iif(status = 'failed', duration_ms, 0)),
-    avg(iif(status = 'completed', (julianday(ended) - julianday(created)) * 86400.0, NULL))
-FROM retry WHERE {_WHOSE} AND created >= :since GROUP BY cause
+SELECT cause, sum(retries), sum(saved), sum(wasted), sum(open), sum(wasted_ms),
+    iif(sum(saved), sum(recovered_ms) / 1000.0 / sum(saved), NULL)
+FROM (
+    SELECT cause, 1 AS retries, status = 'completed' AS saved, status = 'failed' AS wasted,
+        status IN ('pending', 'processing') AS open,
+        iif(status = 'failed', duration_ms, 0) AS wasted_ms,
+        iif(status = 'completed', {sums.RECOVERED_MS}, 0) AS recovered_ms
+    FROM retry WHERE {_WHOSE} AND created >= :since
+    UNION ALL SELECT cause, retries, saved, wasted, 0, wasted_ms, recovered_ms
+    FROM retry_hour WHERE {_WHOSE} AND start >= :hour
+) GROUP BY cause
 """
 
 

@@ -12,19 +12,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from daemon.read_model import opening, schema, sums, views
+from daemon.read_model import opening, outside, reports, schema, sums, views
+from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import MODE, ReadModelUnusable
+from daemon.read_model.pruning import prune
 from daemon.read_model.rows import Member, Row, Rows
-from daemon.read_model.timestamps import SECOND, iso, seconds
-
-HAPPENED_KEPT = timedelta(days=90)
-"""For so long what happened is kept one by one; the log keeps it for ever."""
-
-HOURS_KEPT = timedelta(days=62)
-"""For so long sums are kept by the hour, eight weeks and a few days; then by the day."""
-
-DAYS_KEPT = timedelta(days=3 * 366)
-RETRIES_KEPT = timedelta(days=7)
+from daemon.read_model.timestamps import SECOND, iso
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -40,13 +33,18 @@ class Position(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """How things stand with some subjects: their rows. Of `connections` all streams are given."""
+    """How things stand with some subjects: their rows. Of `connections` all streams are given.
+
+    Of `reporters` those that may report have a row in `sources`.
+    """
 
     connections: tuple[int, ...] = ()
     accounts: tuple[Row, ...] = ()
     streams: tuple[Row, ...] = ()
     tenants: tuple[Row, ...] = ()
     names: tuple[Row, ...] = ()
+    reporters: tuple[int, ...] = ()
+    sources: tuple[Row, ...] = ()
 
 
 NOTHING_STANDS = Standing()
@@ -56,12 +54,21 @@ class ReadModel:
     """The file at `path`, in memory where that is None. `code` tells whose rows these are.
 
     A `draft` is filled at once, and worth nothing before it is whole: no journal is kept for it.
+    Retries that have ended are kept for `retries_kept`.
     """
 
-    def __init__(self, path: Path | None, code: str, *, draft: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        code: str,
+        *,
+        retries_kept: timedelta = RETRIES_KEPT,
+        draft: bool = False,
+    ) -> None:
         """Raises ReadModelUnusable, and ReadModelFull."""
         self.path = path
         self._code = code
+        self._retries_kept = retries_kept
         self._draft = draft
         with opening.told():
             self.connection = opening.connect(path, draft=draft)
@@ -84,6 +91,10 @@ class ReadModel:
     def said(self) -> dict[int, int]:
         """What tenants said of details; what is believed of others under 0."""
         return dict(self.connection.execute("SELECT subject, granted FROM consent"))
+
+    def reporters(self) -> dict[int, int]:
+        """Whose each source is that reports from outside."""
+        return dict(self.connection.execute("SELECT source, tenant FROM reporter"))
 
     def is_there(self) -> bool:
         """Whether the file is the one that lies there: somebody may have deleted it."""
@@ -110,30 +121,28 @@ class ReadModel:
             if rows is not None:
                 self._insert(rows, members)
             self._stand(standing)
+            before = self.position().at
             self._move(position)
-            if not self._draft:
-                self._prune(position)
+            if position.at is not None and not self._draft:
+                prune(self.connection, position.seq, position.at, self._retries_kept, before)
 
     def take_in(self, path: Path) -> None:
         """Add what another draft has, of other connections."""
         with opening.told():
-            at = self.position().at
             self.connection.execute("ATTACH ? AS other", (str(path),))
             with self._writing():
                 sums.take_in(self.connection)
-                (other,) = self.connection.execute("SELECT at FROM other.position").fetchone()
-                latest = max(other, iso(at) if at else "")
-                self.connection.execute("UPDATE position SET at = ?", (latest,))
             self.connection.execute("DETACH other")
 
-    def finish(self, seq: int, block: str) -> None:
-        """Make of a draft a file that is whole, on disk, up to an event, which is in that block."""
+    def finish(self, position: Position) -> None:
+        """Make of a draft a file that is whole, on disk, up to a position."""
         with opening.told():
             self._draft = False
             with self._writing():
-                self.connection.execute("UPDATE position SET seq = ?, block = ?", (seq, block))
+                self._move(position)
+                if position.at is not None:
+                    prune(self.connection, position.seq, position.at, self._retries_kept)
                 _run(self.connection, schema.INDEXES)
-                self._prune(self.position())
             self.connection.execute("PRAGMA synchronous = FULL")
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.close()
@@ -144,18 +153,21 @@ class ReadModel:
             "SELECT count(*) FROM sqlite_master WHERE name = 'position'"
         ).fetchone()[0]
         if found:
-            codes = connection.execute("SELECT code FROM position").fetchall()
-            if codes != [(self._code,)]:
+            kept_s = self._retries_kept // SECOND
+            found = connection.execute("SELECT code, retries_kept_s FROM position").fetchone()
+            if found is None or found[0] != self._code:
                 raise ReadModelUnusable("another version of rounds wrote it")
+            if found[1] != kept_s:
+                raise ReadModelUnusable(f"retries that have ended are now kept for {kept_s} s")
         else:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise ReadModelUnusable("it is no read model of rounds")
             with self._writing():
-                _run(connection, schema.TABLES)
-                _run(connection, views.VIEWS)
+                for script in (schema.TABLES, outside.TABLES, views.VIEWS, outside.VIEWS):
+                    _run(connection, script)
                 if not self._draft:
                     _run(connection, schema.INDEXES)
-                row = (1, self._code, 0, "", "", 0, RETRIES_KEPT // SECOND)
+                row = (1, self._code, 0, "", "", 0, self._retries_kept // SECOND)
                 connection.execute(_insert("position", len(row)), row)
         if self.path is not None:
             self.path.chmod(MODE)
@@ -166,6 +178,7 @@ class ReadModel:
         many = self.connection.executemany
         for subject in rows.forgotten:
             sums.forget_details(self.connection, subject)
+        reports.forget_written(self.connection, rows.forgotten)
         if rows.said is not None:
             many(_insert("consent", 2, "INSERT OR REPLACE"), rows.said.items())
         known = ((each, *msgspec.structs.astuple(members[each])) for each in rows.members)
@@ -186,6 +199,7 @@ class ReadModel:
         )
         many(_insert("pass", 13), rows.passes)
         sums.add(self.connection, rows)
+        reports.add(self.connection, rows.reporters, rows.reports)
 
     def _stand(self, standing: Standing) -> None:
         many = self.connection.executemany
@@ -195,28 +209,13 @@ class ReadModel:
         many(_insert("account", 37), standing.accounts)
         many(_insert("stream", 14), standing.streams)
         many(_insert("tenant", 12, "INSERT OR REPLACE"), standing.tenants)
+        many("DELETE FROM source WHERE source = ?", ((each,) for each in standing.reporters))
+        many(_insert("source", 15), standing.sources)
 
     def _move(self, position: Position) -> None:
         at = iso(position.at) if position.at else ""
         row = (position.seq, position.block, at, int(position.whole))
         self.connection.execute("UPDATE position SET seq = ?, block = ?, at = ?, whole = ?", row)
-
-    def _prune(self, position: Position) -> None:
-        """Forget what is older than is kept, by the log's own time."""
-        if position.at is None:
-            return
-        execute, hours = self.connection.execute, _day(position.at - HOURS_KEPT)
-        if execute("SELECT 1 FROM hour WHERE start < ? LIMIT 1", (hours,)).fetchone():
-            sums.fold(self.connection, hours)
-            sums.forget_days(self.connection, _day(position.at - DAYS_KEPT))
-        cut = iso(position.at - HAPPENED_KEPT)[:13]  # by whole hours
-        oldest = execute("SELECT at FROM occurrence ORDER BY seq LIMIT 1").fetchone()
-        if oldest is None or oldest[0] >= cut:
-            return
-        first = execute("SELECT seq FROM occurrence WHERE at >= ? ORDER BY seq LIMIT 1", (cut,))
-        kept = (first.fetchone() or (position.seq + 1,))[0]
-        for statement in _FORGET:
-            execute(statement, (kept,))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -228,19 +227,6 @@ class ReadModel:
                 self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
-
-
-_FORGET = (
-    "DELETE FROM occurrence WHERE seq < ?",
-    "DELETE FROM failure WHERE seq < ?",
-    "DELETE FROM turn WHERE id < ? AND status <> 'running'",
-    "DELETE FROM retry WHERE id < ? AND status NOT IN ('pending', 'processing')",
-)
-
-
-def _day(at: datetime) -> int:
-    """When that day began, in seconds since 1970."""
-    return seconds(at) // sums.DAY_S * sums.DAY_S
 
 
 def _insert(table: str, columns: int, how: str = "INSERT") -> str:

@@ -1,6 +1,7 @@
 """How does the daemon have a read model filled at once, by a process of its own?"""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -10,19 +11,23 @@ import trio
 
 from daemon import own_process
 from daemon.read_model.filling import DRAFTS
+from daemon.read_model.timestamps import SECOND
 
 log = structlog.get_logger()
 
 
-async def filled(state: Path, upto: int, code: str, tell: Callable[[int], None]) -> Path | None:
+async def filled(
+    state: Path, upto: int, code: str, retries_kept: timedelta, tell: Callable[[int], None]
+) -> Path | None:
     """A draft that has all events up to that one, or None where none could be made.
 
     `tell` hears up to which event it goes meanwhile.
     """
     log.info("read-model-filling", upto=upto)
+    kept_s = retries_kept // SECOND
     run = partial(
         trio.run_process,
-        own_process.command("daemon.read_model.filling", str(state), str(upto), code),
+        own_process.command("daemon.read_model.filling", *map(str, [state, upto, code, kept_s])),
         stdin=b"",
         stdout=PIPE,
         check=False,

@@ -15,20 +15,25 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from queue import Queue
+from typing import get_args
 
 from daemon import own_process
 from daemon.own_process import ROOT
+from daemon.read_model import keeping
 from daemon.read_model.details import TAGS
-from daemon.read_model.facts import Facts
+from daemon.read_model.facts import Facts, part_of
 from daemon.read_model.file import Position, ReadModel
+from daemon.read_model.keeping import EVERYTHING, Kept
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable, remove
 from daemon.read_model.rows import Rows
 from events import fingerprint
 from events.envelope import Recorded
 from events.reading import Reader, Share
+from events.schema import Event
 
 BATCH_EVENTS = 20_000
 PAGE_EVENTS = 5_000
@@ -45,9 +50,11 @@ def version() -> str:
     return fingerprint.of_sources(ROOT / each for each in PACKAGES)
 
 
-def fill(model: ReadModel, batches: Iterator[list[Recorded]], tell: Callable[[int], None]) -> None:
+def fill(
+    model: ReadModel, batches: Iterator[list[Recorded]], kept: Kept, tell: Callable[[int], None]
+) -> None:
     """Fill an empty one. Raises ReadModelFull, ReadModelUnusable, and what reading raises."""
-    facts, at = Facts({}), None
+    facts = Facts({}, kept=kept)
     queue: Queue[tuple[Position, Rows] | None] = Queue(BATCHES_WAITING)
     failed: list[BaseException] = []
     writer = threading.Thread(target=_write, args=(model, facts, queue, failed))
@@ -56,8 +63,7 @@ def fill(model: ReadModel, batches: Iterator[list[Recorded]], tell: Callable[[in
         for batch in batches:
             for recorded in batch:
                 facts.fold(recorded)
-                at = recorded.at if at is None else max(at, recorded.at)
-            queue.put((Position(seq=batch[-1].seq, at=at), facts.take()))
+            queue.put((Position(seq=batch[-1].seq), facts.take()))
             tell(batch[-1].seq)
             if failed:
                 break
@@ -94,19 +100,50 @@ def _try(call: Callable[[], None], failed: list[BaseException]) -> None:
             failed.append(error)
 
 
-def batches(reader: Reader, upto: int, share: Share) -> Iterator[list[Recorded]]:
-    """The events up to that one whose subjects are this share's; ends with whoever asked."""
+def kept(reader: Reader, upto: int) -> tuple[Kept, datetime | None]:
+    """What is left of the events up to that one when all is done, and the latest time of them."""
+    at = reader.latest(upto)
+    if at is None:
+        return EVERYTHING, None
+    first = reader.first_since(keeping.happened_from(at), upto)
+    return Kept(happened=first, hours=keeping.hours_from(at)), at
+
+
+def batches(reader: Reader, upto: int, share: Share, first: int) -> Iterator[list[Recorded]]:
+    """The events up to that one whose subjects are this share's; ends with whoever asked.
+
+    Of those before `first` only sums are wanted.
+    """
     after, parent = 0, os.getppid()
+    sums, rest = unread(summed=True), unread(summed=False)
     while after < upto:
         if os.getppid() != parent:
             raise SystemExit(1)
         batch: list[Recorded] = []
         while after < upto and len(batch) < BATCH_EVENTS:
-            page = reader.share(after, upto, share, also=TAGS, limit=PAGE_EVENTS)
+            older = after < first - 1
+            page, after = reader.share(
+                after,
+                min(upto, first - 1) if older else upto,
+                share,
+                also=TAGS,
+                without=sums if older else rest,
+                limit=PAGE_EVENTS,
+            )
             batch += page
-            after = page[-1].seq if len(page) == PAGE_EVENTS else upto
         if batch:
             yield batch
+
+
+def unread(*, summed: bool) -> list[str]:
+    """The tags of events that make no difference; where all is but `summed`, of more of them."""
+    found = []
+    for each in get_args(Event):
+        of = part_of(each)
+        read = [of.makes, of.adds, of.changes]
+        if not any(read) and (summed or not (of.occurs or of.tells)):
+            found.append(of.tag)
+    return found
 
 
 def main() -> None:
@@ -116,7 +153,7 @@ def main() -> None:
         sys.exit("rounds was upgraded while it ran: restart roundsd")
     gc.disable()  # what is made here holds no cycles
     sys.setswitchinterval(0.0005)
-    if len(sys.argv) > 4:  # the other process's part
+    if len(sys.argv) > 5:  # the other process's part
         _fill_draft(state, DRAFTS[1], (1, 2), _say_nothing).close()
         return
     os.nice(NICE)
@@ -125,8 +162,8 @@ def main() -> None:
     else:
         model = _fill_together(state)
     with closing(Reader(state / "log")) as reader:
-        block = reader.block_of(upto)
-    model.finish(upto, block.hex() if block else "")
+        block, at = reader.block_of(upto), reader.latest(upto)
+    model.finish(Position(seq=upto, block=block.hex() if block else "", at=at))
 
 
 def _fill_together(state: Path) -> ReadModel:
@@ -146,10 +183,12 @@ def _fill_together(state: Path) -> ReadModel:
 
 
 def _fill_draft(state: Path, name: str, share: Share, tell: Callable[[int], None]) -> ReadModel:
+    upto, retries_kept = int(sys.argv[2]), timedelta(seconds=int(sys.argv[4]))
     remove(state / name)
-    model = ReadModel(state / name, sys.argv[3], draft=True)
+    model = ReadModel(state / name, sys.argv[3], retries_kept=retries_kept, draft=True)
     with closing(Reader(state / "log")) as reader:
-        fill(model, batches(reader, int(sys.argv[2]), share), tell)
+        left, _ = kept(reader, upto)
+        fill(model, batches(reader, upto, share, left.happened), left, tell)
     return model
 
 

@@ -24,6 +24,8 @@ class Member(Struct, kw_only=True):
 class Rows(Struct, kw_only=True):
     """What a batch of events comes to. Lists are rows to insert; the others change older ones.
 
+    `days` are of what is kept by the day alone, as `stream_days` are; `duration_days` has them all.
+    `reporters` are sources outside, by whose they are; `reports` by their hours (see `reports`).
     `said` is what tenants said of details, where somebody did; those of `forgotten` subjects go
     before all else is written.
     """
@@ -39,5 +41,10 @@ class Rows(Struct, kw_only=True):
     hours: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     streams: dict[tuple[int, str, int], list[int]] = field(default_factory=dict)
     durations: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    days: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    stream_days: dict[tuple[int, str, int], list[int]] = field(default_factory=dict)
+    duration_days: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    reporters: dict[int, int] = field(default_factory=dict)
+    reports: dict[tuple[int, int], list[Any]] = field(default_factory=dict)
     said: dict[int, int] | None = None
     forgotten: set[int] = field(default_factory=set)

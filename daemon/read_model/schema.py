@@ -19,7 +19,7 @@ CREATE TABLE position (
     block   TEXT NOT NULL,     -- the hash of the block that holds it: another log begins anew
     at      TEXT NOT NULL,     -- the latest time of any event so far
     whole   INTEGER NOT NULL,  -- 0 until how things stand is written of every subject
-    retries_kept_s INTEGER NOT NULL  -- for so long `sync_retry_queue` shows those that have ended
+    retries_kept_s INTEGER NOT NULL  -- for so long those that have ended are in `retry`
 ) STRICT;
 CREATE TABLE name (
     subject INTEGER PRIMARY KEY,
@@ -175,6 +175,18 @@ CREATE TABLE retry (
     sync        INTEGER,
     duration_ms INTEGER
 ) STRICT;
+CREATE TABLE retry_hour (  -- of those that have ended, and are no longer in `retry`
+    tenant       INTEGER NOT NULL,
+    start        TEXT NOT NULL,     -- the hour in which they were scheduled
+    connection   INTEGER NOT NULL,
+    cause        TEXT NOT NULL,
+    retries      INTEGER NOT NULL,
+    saved        INTEGER NOT NULL,
+    wasted       INTEGER NOT NULL,
+    wasted_ms    INTEGER NOT NULL,
+    recovered_ms INTEGER NOT NULL,  -- of those that saved something, from schedule to end
+    PRIMARY KEY (tenant, start, connection, cause)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE pass (
     id          INTEGER PRIMARY KEY,  -- the event that ended it
     provider    INTEGER,              -- NULL where somebody asked for it
@@ -233,6 +245,8 @@ CREATE INDEX turn_tenant ON turn (tenant, due);
 CREATE INDEX occurrence_tenant ON occurrence (tenant, at);
 CREATE INDEX failure_tenant ON failure (tenant, at);
 CREATE INDEX retry_tenant ON retry (tenant, created);
+CREATE INDEX retry_ended ON retry (ended) WHERE ended IS NOT NULL;
+CREATE INDEX retry_hour_start ON retry_hour (start);
 CREATE INDEX hour_start ON hour (start);
 CREATE INDEX stream_hour_start ON stream_hour (start);
 CREATE INDEX duration_hour_start ON duration_hour (start);

@@ -10,12 +10,12 @@ much, a process of its own does it. Whatever fails here stops nobody else.
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
-from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.journal import Journal
@@ -23,7 +23,9 @@ from daemon.read_model import changed, file, filler, filling, opening, standing
 from daemon.read_model.changed import Changed
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
+from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
+from daemon.read_model.progress import Progress
 from daemon.store.storage import Run
 from events.codec import UnreadableEvent
 
@@ -40,28 +42,25 @@ FRESH_S = 2.0  # who asks waits for so long for what was recorded before
 log = structlog.get_logger()
 
 
-class Progress(Struct, frozen=True, kw_only=True):
-    """Up to which event the file goes, and up to which it should; whether it is being made anew.
+class Scribe:
+    """`path` is the file, in memory without one; `name` says what people call a subject.
 
-    It is `whole` where how things stand is in it, too, of everything.
+    Retries that have ended stay in it for `retries_kept`.
     """
 
-    seq: int
-    upto: int
-    whole: bool
-    anew: bool
-
-
-class Scribe:
-    """`path` is the file, in memory without one; `name` says what people call a subject."""
-
     def __init__(
-        self, journal: Journal, name: Callable[[int], str], path: Path | None, run: Run
+        self,
+        journal: Journal,
+        name: Callable[[int], str],
+        path: Path | None,
+        run: Run,
+        retries_kept: timedelta = RETRIES_KEPT,
     ) -> None:
         self._journal = journal
         self._name = name
         self._path = path
         self._run = run
+        self._retries_kept = retries_kept
         self._code = filling.version()
         self._model: ReadModel | None = None
         self._facts = Facts({})
@@ -71,6 +70,8 @@ class Scribe:
         self._hurried = trio.Event()
         self._written = trio.Event()
         self._anew: int | None = None
+        self._behind_since: float | None = None  # trio's time
+        self._trouble = ""
         self._life = trio.CancelScope()
         self.opened = 0  # how often the file became another one: readers open it again
 
@@ -84,22 +85,32 @@ class Scribe:
         anew = self._anew
         seq = self._position.seq if anew is None else anew
         whole = self._position.whole and anew is None
-        upto = self._journal.head.seq
-        return Progress(seq=seq, upto=upto, whole=whole, anew=anew is not None)
+        since, now = self._behind_since, trio.current_time()
+        return Progress(
+            seq=seq,
+            upto=self._journal.head.seq,
+            whole=whole,
+            anew=anew is not None,
+            behind_s=0.0 if since is None else now - since,
+            trouble=self._trouble,
+        )
 
     async def run(self) -> None:
         """Follow the log, until cancelled."""
         try:
             while True:
                 since = trio.current_time()
+                self._lag(since)
                 try:
                     with trio.CancelScope() as self._life:
                         await self._follow()
                     await self._remove()
                     continue
                 except ReadModelFull:
+                    self._trouble = "the disk is full: free some space"
                     log.warning("read-model-behind", reason="the disk is full")
                 except ReadModelUnusable as error:
+                    self._trouble = str(error)
                     log.warning("read-model-unusable", reason=str(error))
                 self._let_go()
                 await trio.sleep_until(since + FAILED_S)
@@ -121,6 +132,11 @@ class Scribe:
             self._anew = 0
             self._life.cancel()
 
+    def _lag(self, since: float) -> None:
+        """From then on something is lacking, if it is not already."""
+        if self._behind_since is None:
+            self._behind_since = since
+
     async def _remove(self) -> None:
         """Let go of the file, and take it away."""
         log.info("read-model-anew", reason="somebody asked for it")
@@ -137,7 +153,9 @@ class Scribe:
         while True:
             if not self._changed:
                 await self._journal.head.beyond(self._position.seq)
+            self._lag(trio.current_time())
             await self._write_up()
+            self._behind_since, self._trouble = None, ""
             if len(self._changed.connections) < SUBJECTS_MAX:
                 with trio.move_on_after(PAUSE_S if self._path else UNSEEN_S):
                     await self._hurried.wait()
@@ -158,7 +176,11 @@ class Scribe:
             model = await self._opened()
         self._model = model
         self._position = await self._run(model.position)
-        self._facts = Facts(await self._run(model.members), await self._run(model.said))
+        self._facts = Facts(
+            await self._run(model.members),
+            await self._run(model.said),
+            reporters=await self._run(model.reporters),
+        )
         self._read_upto = self._position.seq
         whole = self._position.whole
         self._changed = Changed() if whole else changed.everything(self._journal.world)
@@ -167,7 +189,8 @@ class Scribe:
 
     async def _opened(self) -> ReadModel:
         """The file as it lies there, or an empty one. Raises ReadModelUnusable."""
-        model = await self._run(partial(ReadModel, self._path, self._code))
+        kept = self._retries_kept
+        model = await self._run(partial(ReadModel, self._path, self._code, retries_kept=kept))
         position = model.position()
         ahead = position.seq > self._journal.head.seq
         if ahead or position.block != self._block(position.seq):
@@ -185,7 +208,8 @@ class Scribe:
         def tell(seq: int) -> None:
             self._anew = seq
 
-        draft = await filler.filled(path.parent, self._journal.head.seq, self._code, tell)
+        upto, kept = self._journal.head.seq, self._retries_kept
+        draft = await filler.filled(path.parent, upto, self._code, kept, tell)
         if draft is None:
             await self._run(partial(opening.remove, path))
         else:
@@ -224,12 +248,15 @@ class Scribe:
                 await trio.lowlevel.checkpoint()
         tenants = changed.take(changes.tenants, SUBJECTS_MAX)
         names = changed.take(changes.names, SUBJECTS_MAX)
+        sources = changed.take(changes.sources, SUBJECTS_MAX)
         stands = Standing(
             connections=tuple(connections),
             accounts=tuple(accounts),
             streams=tuple(streams),
             tenants=tuple(standing.tenant(world, each) for each in tenants),
             names=tuple((each, self._name(each)) for each in names),
+            reporters=tuple(sources),
+            sources=tuple(row for each in sources if (row := standing.source(world, each))),
         )
         return stands, taken
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from daemon.decide import condition
+from daemon.decide import condition, punctuality, reporting
 from daemon.read_model.rows import Row
 from daemon.read_model.timestamps import SECOND, iso, maybe
+from events.sources import Figures
 from events.terms import Kind
 from projections import connection, health, policy
 from projections.connection import Connection
@@ -24,7 +25,7 @@ def account(world: World, subject: int) -> Row:
     """The row of a connection, in the order of the table's columns."""
     known, changed = world.connections[subject], world.at
     assert changed is not None, "what is known was recorded some time"
-    at, counters, grant = world.providers.get(known.provider), known.health, known.grant
+    at, counters, grant = _provider(world, known), known.health, known.grant
     trouble, fresh = condition.trouble(known), _fresh(known, changed)
     success = counters.last_success
     return (
@@ -32,7 +33,7 @@ def account(world: World, subject: int) -> Row:
         known.tenant,
         known.provider,
         _status(known),
-        policy.of_connection(world, subject).interval // SECOND,
+        0 if known.removed else policy.of_connection(world, subject).interval // SECOND,
         counters.total,
         counters.successful,
         counters.failed,
@@ -66,7 +67,7 @@ def streams(world: World, subject: int) -> list[Row]:
     """The rows of its streams, those of the provider's file first."""
     known, changed = world.connections[subject], world.at
     assert changed is not None, "what is known was recorded some time"
-    at, fresh = world.providers.get(known.provider), _fresh(known, changed)
+    at, fresh = _provider(world, known), _fresh(known, changed)
     return [_stream(subject, known, at, name, fresh) for name in condition.names(known, at)]
 
 
@@ -89,6 +90,39 @@ def tenant(world: World, subject: int) -> Row:
         int(rules.notification_enabled),
         iso(changed),
     )
+
+
+def source(world: World, subject: int) -> Row | None:
+    """The row of a source that reports from outside; of one that may not any more there is none."""
+    known, changed = reporting.living(world, subject), world.at
+    assert changed is not None, "what is known was recorded some time"
+    if known is None:
+        return None
+    due = punctuality.standing(known, world, FAR)
+    latest, queue = known.latest, known.queue
+    told = latest.figures if latest else Figures()
+    return (
+        subject,
+        known.tenant,
+        known.expectation.pattern.value,
+        told.platform.value if told.platform else None,
+        told.health.value if told.health else None,
+        iso(known.added),
+        iso(due.due_at),
+        iso(due.late_at),
+        maybe(latest.at) if latest else None,
+        told.records,
+        told.errors,
+        queue.figures.queue_depth if queue else None,
+        maybe(queue.figures.oldest) if queue else None,
+        maybe(queue.at) if queue else None,
+        iso(changed),
+    )
+
+
+def _provider(world: World, known: Connection) -> Provider | None:
+    """What its file says is nothing to a connection that was removed."""
+    return None if known.removed else world.providers.get(known.provider)
 
 
 def _fresh(known: Connection, otherwise: datetime) -> datetime:

@@ -1,21 +1,20 @@
 """How does what a batch adds come into the hours, and how do old hours become days?"""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable
 
 from daemon.read_model import details
+from daemon.read_model.keeping import DAY_S
 from daemon.read_model.rows import Rows
 from projections.hours import FIGURES, STREAM_FIGURES
-
-DAY_S = 86_400
 
 _NAMES = ", ".join(FIGURES)
 _STREAM_NAMES = ", ".join(STREAM_FIGURES)
 _STREAM_SUMS = ", ".join(f"sum({name})" for name in STREAM_FIGURES)
 
 
-def _adds(names: Iterable[str]) -> str:
+def adds(names: Iterable[str]) -> str:
+    """What a statement does with figures that are there already."""
     return ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
 
 
@@ -24,11 +23,14 @@ def _add(table: str, key: str, names: tuple[str, ...]) -> str:
     columns = (*key.split(", "), *names)
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
-        f"ON CONFLICT ({key}) DO UPDATE SET {_adds(names)}"
+        f"ON CONFLICT ({key}) DO UPDATE SET {adds(names)}"
     )
 
 
-ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass")
+RECOVERED_MS = "CAST(round((julianday(ended) - julianday(created)) * 86400000.0) AS INTEGER)"
+"""After how long what a retry saved was so."""
+
+ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass", "reporter", "report_hour")
 KEYS = {
     "hour": ("subject, start", FIGURES),
     "day": ("subject, start", FIGURES),
@@ -47,8 +49,10 @@ def add(connection: sqlite3.Connection, rows: Rows) -> None:
     many = connection.executemany
     many(_ADD["hour"], ((*key, *figures) for key, figures in rows.hours.items()))
     many(_ADD["duration_hour"], ((*key, n) for key, n in rows.durations.items()))
-    many(_ADD["duration_day"], ((*key, n) for key, n in _by_day(rows).items()))
+    many(_ADD["duration_day"], ((*key, n) for key, n in rows.duration_days.items()))
     many(_ADD["stream_hour"], ((*key, *figures) for key, figures in rows.streams.items()))
+    many(_ADD["day"], ((*key, *figures) for key, figures in rows.days.items()))
+    many(_ADD["stream_day"], ((*key, *figures) for key, figures in rows.stream_days.items()))
 
 
 def take_in(connection: sqlite3.Connection) -> None:
@@ -59,7 +63,7 @@ def take_in(connection: sqlite3.Connection) -> None:
     for table, (key, names) in KEYS.items():
         connection.execute(
             f"INSERT INTO {table} SELECT * FROM other.{table} WHERE true "
-            f"ON CONFLICT ({key}) DO UPDATE SET {_adds(names)}"
+            f"ON CONFLICT ({key}) DO UPDATE SET {adds(names)}"
         )
 
 
@@ -72,14 +76,6 @@ def forget_details(connection: sqlite3.Connection, subject: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE connection = ?", (subject,))
 
 
-def _by_day(rows: Rows) -> Counter[tuple[int, int, int]]:
-    """Durations by the day as well: a month of hours has too many buckets to be summed up."""
-    found: Counter[tuple[int, int, int]] = Counter()
-    for (subject, start, bucket), syncs in rows.durations.items():
-        found[subject, start // DAY_S * DAY_S, bucket] += syncs
-    return found
-
-
 _DAY = f"start / {DAY_S} * {DAY_S}"
 _FOLDED = {
     # From the end of its hour to the end of its day a change still weighs.
@@ -90,13 +86,13 @@ _FOLDS = ", ".join(f"sum({_FOLDED.get(name, name)})" for name in FIGURES)
 _FOLD = (
     f"INSERT INTO day (subject, start, {_NAMES}) "
     f"SELECT subject, {_DAY}, {_FOLDS} FROM hour WHERE start < ?1 GROUP BY 1, 2 "
-    f"ON CONFLICT (subject, start) DO UPDATE SET {_adds(FIGURES)}"
+    f"ON CONFLICT (subject, start) DO UPDATE SET {adds(FIGURES)}"
 )
 _FOLD_STREAM = (
     f"INSERT INTO stream_day (connection, stream, start, {_STREAM_NAMES}) "
     f"SELECT connection, stream, {_DAY}, {_STREAM_SUMS} FROM stream_hour "
     "WHERE start < ?1 GROUP BY 1, 2, 3 "
-    f"ON CONFLICT (connection, stream, start) DO UPDATE SET {_adds(STREAM_FIGURES)}"
+    f"ON CONFLICT (connection, stream, start) DO UPDATE SET {adds(STREAM_FIGURES)}"
 )
 _LEVELS = ("up_change", "known_change")
 _KEPT = ", ".join(
@@ -111,7 +107,7 @@ _FORGET = (
     f"INSERT INTO day (subject, start, {_NAMES}) "
     f"SELECT subject, ?1, {_KEPT} FROM day WHERE start < ?1 GROUP BY 1 "
     f"HAVING sum(up_change) <> 0 OR sum(known_change) <> 0 "
-    f"ON CONFLICT (subject, start) DO UPDATE SET {_adds(FIGURES)}"
+    f"ON CONFLICT (subject, start) DO UPDATE SET {adds(FIGURES)}"
 )
 """What is up when the first kept day begins, is up from its beginning on."""
 

@@ -6,7 +6,9 @@ a condition worsens, when a week has gone by without a success: `account` has bo
 the one that holds now.
 """
 
-NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+from daemon.read_model import outside
+from daemon.read_model.outside import NOW
+
 STALE = f"(account.stale_from IS NULL OR account.stale_from <= {NOW})"
 SCORE = f"iif({STALE}, account.score_stale, account.score_fresh)"
 CONDITION = f"iif({STALE}, account.condition_stale, account.condition_fresh)"
@@ -183,8 +185,10 @@ CREATE VIEW sync_connection_health AS SELECT
     stream.consecutive AS consecutive_failures,
     stream.captured_at AS last_success_time,
     stream.failed_at AS last_failure_time,
-    account.changed_at AS updated_at
-FROM stream JOIN account ON account.connection = stream.connection {_of("account")};
+    account.changed_at AS updated_at,
+    'stream' AS kind
+FROM stream JOIN account ON account.connection = stream.connection {_of("account")}
+{outside.IN_CONNECTION_HEALTH};
 
 CREATE VIEW sync_retry_queue AS SELECT
     retry.id AS id,
@@ -289,6 +293,8 @@ CREATE VIEW sync_health AS SELECT
     stream.consecutive AS error_count,
     stream.message AS last_error,
     account.next_start AS next_sync_at,
-    account.changed_at AS updated_at
-FROM stream JOIN account ON account.connection = stream.connection {_of("account")};
+    account.changed_at AS updated_at,
+    'stream' AS kind
+FROM stream JOIN account ON account.connection = stream.connection {_of("account")}
+{outside.IN_SYNC_HEALTH};
 """

@@ -20,7 +20,7 @@ import trio
 
 from daemon.clock import SystemClock
 from daemon.journal import Bridge, Journal
-from daemon.read_model import filling
+from daemon.read_model import filling, keeping
 from daemon.read_model.scribe import Scribe
 from daemon.replaying import replay
 from daemon.store.storage import OneThread
@@ -70,7 +70,9 @@ def figures(events: int = EVENTS, feeding_s: float = FEEDING_S) -> Iterator[Figu
 def rebuild(state: Path, events: int) -> None:
     """Fill a draft as the daemon has it filled, in a process of its own."""
     module = "daemon.read_model.filling"
-    command = [sys.executable, "-m", module, str(state), str(events), filling.version()]
+    kept_s = keeping.RETRIES_KEPT // timedelta(seconds=1)
+    told = [str(state), str(events), filling.version(), str(kept_s)]
+    command = [sys.executable, "-m", module, *told]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
 
 

@@ -270,3 +270,22 @@ def test_datasette_opens_it_with_what_it_means(daemon, tmp_path):
     )  # fmt: skip
     assert typed.returncode == 0, typed.stderr
     assert {each["connection"] for each in json.loads(typed.stdout)} == set(NAMES)
+
+
+@pytest.mark.requirement("D2")
+@pytest.mark.requirement("D6")
+def test_what_a_phone_reports_stands_beside_streams_with_its_queue(daemon):
+    assert daemon.rounds("source", "add", "alice/calls", "--pattern", "android").code == 0
+    at = daemon.rounds("status", "--json").document["now"]
+    figures = ("--records", "12", "--errors", "1", "--queue-depth", "3", "--oldest", at)
+    assert daemon.rounds("report", "alice/calls", "--at", at, "--key", "k", *figures).code == 0
+    [source] = ask(daemon, "SELECT * FROM sync_health WHERE user_id = 'alice'")
+    assert (source["source"], source["kind"]) == ("alice/calls", "reported")
+    assert (source["status"], source["health_score"]) == ("fresh", None)
+    assert (source["record_count"], source["error_count"]) == (12, 1)
+    [stream] = ask(daemon, "SELECT * FROM sync_connection_health WHERE user_id = 'alice'")
+    assert (stream["data_type"], stream["status"]) == ("calls", "unknown")
+    [hour] = ask(daemon, "SELECT * FROM reported_hours")
+    assert (hour["reports"], hour["queue_depth"]) == (1, 3)
+    assert hour["oldest_item_at"] is not None
+    assert ask(daemon, "SELECT queue_depth FROM reported_sources") == [{"queue_depth": 3}]

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from events.codec import UnreadableEvent, decode, encode
+from events.codec import UnreadableEvent, decode, encode, opening
 from events.envelope import Recorded
 from events.schema import DaemonStarted, SyncStarted
 from tests.events.facts import GOLDEN, TAGS, facts, instants
@@ -23,6 +23,14 @@ def test_what_was_written_once_is_read_with_every_value_it_had(line):
     """A line of the golden file changes by upcasting alone, never by an edit."""
     written = msgspec.json.decode(encode(decode((7, 1_000_001, 3, line)))[3])
     assert_holds(written, msgspec.json.decode(line))
+
+
+@pytest.mark.parametrize("line", LINES, ids=map(tag, LINES))
+def test_a_body_begins_with_its_tag(line):
+    """So that a reader who wants some tags alone need not decode the others."""
+    assert line.startswith(opening(tag(line)))
+    written = encode(decode((7, 1_000_001, 3, line)))[3]
+    assert written.startswith(opening(tag(line)))
 
 
 def assert_holds(written, golden):

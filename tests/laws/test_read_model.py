@@ -13,8 +13,11 @@ from daemon.read_model import changed, details, failures, filling, history, stan
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.history import DAY_S, Asked
+from daemon.read_model.keeping import EVERYTHING
 from daemon.read_model.timestamps import iso, seconds
 from events import consent, schema, versions
+from events.envelope import Recorded
+from events.policy import Settings, SettingsSet
 from events.schema import FLEET
 from projections import health
 from projections import world as worlds
@@ -24,7 +27,8 @@ from tests.benchmarks.history import history as weeks
 from tests.laws.test_journal import live, lives
 
 HAPPENED = ("member", "consent", "turn", "occurrence", "failure", "retry", "pass", "hour", "day",
-            "stream_hour", "stream_day", "duration_hour", "duration_day")  # fmt: skip
+            "stream_hour", "stream_day", "duration_hour", "duration_day", "retry_hour", "reporter",
+            "report_hour")  # fmt: skip
 STANDS = ("account", "stream", "tenant", "name")
 dice = st.randoms(use_true_random=False)
 
@@ -64,7 +68,7 @@ def in_portions(written, cut, most=20):
         write(model, facts, rest[:size])
         rest = rest[size:]
         if cut.random() < 0.4:
-            facts = Facts(model.members(), model.said())
+            facts = Facts(model.members(), model.said(), reporters=model.reporters())
     return model
 
 
@@ -143,10 +147,11 @@ def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
             if each.subject % 2 == place or isinstance(each.event, of_consent)
         ]
         portions = iter([some[:700], some[700:]])
-        filling.fill(draft, portions, lambda _: None)
+        filling.fill(draft, portions, EVERYTHING, lambda _: None)
     drafts[1].close()
     drafts[0].take_in(tmp_path / "1")
-    drafts[0].finish(len(written), "b1")
+    latest = max(each.at for each in written)
+    drafts[0].finish(Position(seq=len(written), block="b1", at=latest))
     found, whole = ReadModel(tmp_path / "0", "one"), at_once(written)
     assert rows(found) == rows(whole)
     assert found.position() == replace(whole.position(), block="b1")
@@ -344,6 +349,8 @@ def stands(world, found):
         streams=tuple(row for each in found.connections for row in standing.streams(world, each)),
         tenants=tuple(standing.tenant(world, each) for each in found.tenants),
         names=tuple((each, f"n{each}") for each in found.names),
+        reporters=tuple(found.sources),
+        sources=tuple(row for each in found.sources if (row := standing.source(world, each))),
     )
 
 
@@ -364,6 +371,33 @@ def test_rows_of_what_changed_are_the_rows_of_all(life, cut):
     whole.write(Position(seq=world.seq), None, {}, stands(world, changed.everything(world)))
     tables = ("account", "stream", "tenant")
     assert rows(model, tables) == rows(whole, tables)
+
+
+class Unwalked(dict):
+    """Can be asked for one, and not for all."""
+
+    def __iter__(self):
+        raise AssertionError("nothing walks over all connections")
+
+    items = keys = values = __iter__
+
+
+@given(lives)
+@settings(max_examples=20)
+def test_what_is_said_of_one_tenant_or_provider_looks_at_its_own(life):
+    """However many connections others have; those that were removed are left as they are."""
+    _, world = live(life)
+    known, world.connections = world.connections, Unwalked(world.connections)
+    for subject in {*world.tenants, *world.providers}:
+        found = changed.Changed()
+        event = SettingsSet(settings=Settings(interval=timedelta(hours=2)))
+        said = Recorded(seq=world.seq, at=world.at, subject=subject, event=event)
+        changed.note(found, world, said)
+        assert set(found.connections) == {
+            each
+            for each, of in known.items()
+            if subject in {of.tenant, of.provider} and not of.removed
+        }
 
 
 @given(lives)

@@ -201,6 +201,16 @@ def test_a_log_that_is_not_written_in_time_is_a_reason():
 
 
 @pytest.mark.requirement("B9")
+def test_a_read_model_that_lacks_too_much_is_a_reason():
+    found = Sum()
+    system.add_host(found, given().world.fleet, NOON, behind=False, unread=3 * MINUTE)
+    assert {each: of.count for each, of in found.reasons.items()} == {Reason.READ_MODEL: 3}
+    assert system.word(found, ()) is Condition.DEGRADED
+    assert system.is_late(system.READ_LATE)
+    assert not system.is_late(system.READ_LATE - SECOND)
+
+
+@pytest.mark.requirement("B9")
 def test_a_process_that_keeps_dying_is_a_reason_for_an_hour():
     died = lives(*(NOON - n * MINUTE for n in range(DEATHS, -1, -1)))
     assert host(*died).reasons[Reason.RESTARTS].count == DEATHS

@@ -1,0 +1,86 @@
+"""Is it told that the read model lacks what happened, and what of retries stays in it how long?"""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+import trio
+from msgspec.structs import replace
+
+from daemon import commands
+from daemon.control import health, read_model, status
+from daemon.control.messages import Nothing
+from daemon.control.rotation_messages import Whose
+from daemon.read_model.file import Position, ReadModel
+from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
+from daemon.read_model.scribe import FAILED_S
+from events.terms import Caller
+from tests.e2e.test_queue_in_process import Slow
+from tests.fakes.in_process import play
+
+BY = Caller(uid=1001, role="operator")
+
+
+class OnDisk(Slow):
+    """Its read model is a file, which cannot be written while there is a `fault`."""
+
+    def __init__(self, path):
+        super().__init__()
+        self._path, self.fault = path, None
+
+    def _parts(self, log):
+        return replace(super()._parts(log), read=self._path, run_scribe=self._write)
+
+    async def _write(self, call):
+        await trio.lowlevel.checkpoint()
+        if self.fault is not None:
+            raise self.fault
+        return call()
+
+
+@pytest.mark.requirement("B9")
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [(ReadModelFull(), "the disk is full"), (ReadModelUnusable("it is damaged"), "it is damaged")],
+)
+def test_a_read_model_that_lacks_what_happened_is_a_reason_until_it_has_it(tmp_path, fault, words):
+    async def scene():
+        here = OnDisk(tmp_path / "read")
+        async with here.life() as daemon:
+            desk = here.desk(daemon)
+            await trio.sleep(10)
+            assert (await read_model.show(desk, Nothing(), BY)).behind_s < 1
+            here.fault = fault
+            daemon.journal.execute(commands.Pause(subject=here.subject))
+            await trio.sleep(200)
+            found = await health.get_sync_system_health(desk, Whose(), BY)
+            reason = next(each for each in found.reasons if each.reason == "read-model-behind")
+            assert (reason.count, reason.command) == (3, "rounds sql show")
+            assert "3 minutes" in reason.sentence
+            assert (await status.status(desk, Nothing(), BY)).trouble == [status.READ_MODEL]
+            shown = await read_model.show(desk, Nothing(), BY)
+            assert words in shown.trouble
+            assert shown.behind_s > 180
+            here.fault = None
+            await trio.sleep(FAILED_S + 5)
+            found = await health.get_sync_system_health(desk, Whose(), BY)
+            assert not [each for each in found.reasons if each.reason == "read-model-behind"]
+            assert (await read_model.show(desk, Nothing(), BY)).trouble == ""
+
+    play(scene)
+
+
+@pytest.mark.requirement("B8")
+def test_for_how_long_retries_stay_can_be_set_and_the_file_follows_that(tmp_path):
+    """A file that was written while it was set otherwise is made anew from the log."""
+    path = tmp_path / "read"
+    ReadModel(path, "one", retries_kept=timedelta(days=7)).close()
+    with pytest.raises(ReadModelUnusable, match="kept for 86400 s"):
+        ReadModel(path, "one", retries_kept=timedelta(days=1))
+    path.unlink()
+    model = ReadModel(path, "one", retries_kept=timedelta(days=1))
+    assert model.position() == Position()
+    model.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT retries_kept_s FROM position").fetchone() == (86_400,)
