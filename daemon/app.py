@@ -28,6 +28,7 @@ from daemon.cache.cache import Cache
 from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
+from daemon.excerpts import Excerpts
 from daemon.gateway.courier import Courier
 from daemon.gateway.drafting import Means
 from daemon.gateway.gateway import Gateway
@@ -108,6 +109,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     past: Past
     restorer: Restorer
     quarantine: Quarantine
+    excerpts: Excerpts
     auditor: Auditor
     reading: Reading
     providers: Mapping[int, Provider]
@@ -125,7 +127,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.start_soon(journal.watch)
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(narrator.narrate, narrated)
-        quarantine = _kept(journal, storage, nursery)
+        quarantine, excerpts = _kept(journal, parts.vault, storage, nursery)
         begun = journal.execute(commands.Recover(version=parts.version))
         reconciling.miss(journal, missing)
         providers = _declared(parts, journal)
@@ -140,9 +142,10 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         means = Means(
             journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
         )
-        actor = _actor(parts, means, storage)
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
-        supervisor = Supervisor(journal, actor, nursery, parts.state)
+        supervisor = Supervisor(
+            journal, _actor(parts, means, storage, excerpts), nursery, parts.state
+        )
         snapshotter, past = _history(parts, journal, nursery, since)
         restorer = Restorer(
             journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
@@ -162,6 +165,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             past=past,
             restorer=restorer,
             quarantine=quarantine,
+            excerpts=excerpts,
             auditor=auditor,
             reading=_read_model(parts, journal, nursery),
             providers=providers,
@@ -195,7 +199,7 @@ def _keeper(parts: Parts, journal: Journal, providers: Mapping[int, Provider]) -
     return keeper
 
 
-def _actor(parts: Parts, means: Means, storage: Storage) -> Actor:
+def _actor(parts: Parts, means: Means, storage: Storage, excerpts: Excerpts) -> Actor:
     return Actor(
         means.journal,
         storage,
@@ -203,16 +207,21 @@ def _actor(parts: Parts, means: Means, storage: Storage) -> Actor:
         means.keeper,
         means.providers,
         limiter=means.limiter,
+        excerpts=excerpts,
         chance=parts.chance,
     )
 
 
-def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quarantine:
+def _kept(
+    journal: Journal, vault: Vault, storage: Storage, nursery: trio.Nursery
+) -> tuple[Quarantine, Excerpts]:
     """Who clears away what the data store need not keep, and who settles what it holds."""
+    excerpts = Excerpts(journal, vault, storage)
+    nursery.start_soon(excerpts.run)
     nursery.start_soon(Sweeper(journal, storage).run)
     nursery.start_soon(Pruner(journal, storage).run)
     nursery.start_soon(details.forget_unmonitored, journal, storage)
-    return Quarantine(journal, storage, nursery)
+    return Quarantine(journal, storage, nursery), excerpts
 
 
 def _limiter(journal: Journal, nursery: trio.Nursery) -> Limiter:
