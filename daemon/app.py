@@ -138,10 +138,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
-        limiter = _limiter(journal, nursery)
-        means = Means(
-            journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
-        )
+        means = _means(parts, journal, keeper, providers, nursery)
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
         supervisor = Supervisor(
             journal, _actor(parts, means, storage, excerpts), nursery, parts.state
@@ -174,7 +171,8 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         await restorer.stop()
         auditor.flush()
         await stop(journal, supervisor, postman, parts.configuration)
-        await _put_down(parts.cache, snapshotter)
+        await parts.cache.flush()  # what the next life need not work out again
+        await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
         narrator.end(journal, narrated)
 
@@ -224,10 +222,16 @@ def _kept(
     return Quarantine(journal, storage, nursery), excerpts
 
 
-def _limiter(journal: Journal, nursery: trio.Nursery) -> Limiter:
-    limiter = Limiter(journal)
+def _means(
+    parts: Parts,
+    journal: Journal,
+    keeper: Keeper,
+    providers: Mapping[int, Provider],
+    nursery: trio.Nursery,
+) -> Means:
+    limiter, vault = Limiter(journal), parts.vault
     nursery.start_soon(limiter.run)
-    return limiter
+    return Means(journal=journal, vault=vault, keeper=keeper, providers=providers, limiter=limiter)
 
 
 def _auditor(journal: Journal, nursery: trio.Nursery) -> Auditor:
@@ -286,12 +290,6 @@ async def stop(
     recorded = journal.execute(commands.Stop(interrupted=interrupted))
     with trio.move_on_after(LAST_COMMIT_S):
         await journal.durable(recorded)
-
-
-async def _put_down(cache: Cache, snapshotter: Snapshotter) -> None:
-    """What the next life need not work out again."""
-    await cache.flush()
-    await snapshotter.last(LAST_SNAPSHOT_S)
 
 
 async def _work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:

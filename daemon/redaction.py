@@ -8,10 +8,12 @@ It is looked at beyond where it is cut, so that what is cut there in the middle 
 import base64
 import binascii
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import quote, quote_plus
 
 from daemon import secret_names
 from daemon.secret import Secret
@@ -148,16 +150,27 @@ def _parts(value: str) -> Iterator[str]:
 
 
 def _spelt(secret: str) -> Iterator[str]:
-    """As it is, as a form writes it, byte by byte, in hex, and in base 64 wherever it stands."""
+    """As it is, byte by byte, escaped, in hex, and in base 64 wherever it stands.
+
+    What was escaped is mostly known by what it means; but a secret may look escaped itself.
+    """
     raw = secret.encode("utf-8", "surrogatepass")
-    yield secret
-    yield secret.replace(" ", "+")
-    yield raw.decode("latin-1")
-    yield raw.hex()
+    yield from (secret, raw.decode("latin-1"), raw.hex(), html.escape(secret), repr(secret))
+    for escape in (_in_form, _in_url, json.dumps):
+        once = escape(secret)
+        yield from (once, escape(once))
     for offset in range(3):  # what stands before it shifts it
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             whole = encode(bytes(offset) + raw).decode()
             yield whole[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
+
+
+def _in_form(text: str) -> str:
+    return quote_plus(text, errors="surrogatepass")
+
+
+def _in_url(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")
 
 
 # -- anybody's ------------------------------------------------------------------------------------

@@ -6,12 +6,6 @@ Written by `python -m tests.client.writing` from the operations: change those.
 from typing import Literal
 
 from daemon.client.asker import Asker, Moment
-from daemon.control.failure_log_messages import (
-    FailureAnswer,
-    FailureLog,
-    FailureLogQuery,
-    FailureName,
-)
 from daemon.control.failure_messages import Failures, FailuresQuery
 from daemon.control.history_messages import History, HistoryQuery
 from daemon.control.queue_messages import QueueHealth
@@ -33,7 +27,6 @@ from daemon.control.rotation_messages import (
     Whose,
 )
 from daemon.control.status_messages import SyncHealthStatus
-from events.terms import FailureClass
 
 
 class HealthOperations(Asker):
@@ -126,56 +119,6 @@ class HealthOperations(Asker):
             "get-retry-analytics",
             FailuresQuery(tenant=tenant, connection=connection, days=days),
             Failures,
-        )
-
-    async def failure_log(
-        self,
-        *,
-        tenant: str | None = None,
-        connection: str | None = None,
-        stream: str | None = None,
-        cause: FailureClass | None = None,
-        days: int = 30,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> FailureLog:
-        """Look at a tenant's or a connection's failures, one by one, the newest first.
-
-        Of a tenant, or of one connection: name one of them. Of a stream or a class alone.
-
-        `before` is what the last answer gave as `next`.
-
-        ```python
-        for each in (await rounds.failure_log(tenant="acme", cause="server")).failures:
-            print(each.event, each.request, each.status, each.message)
-        ```
-        """
-        return await self._get(
-            "failure-log",
-            FailureLogQuery(
-                tenant=tenant,
-                connection=connection,
-                stream=stream,
-                cause=cause,
-                days=days,
-                limit=limit,
-                before=before,
-            ),
-            FailureLog,
-        )
-
-    async def failure(self, connection: str, event: int) -> FailureAnswer:
-        """Look at one failure; operators and admins see what the provider said, redacted.
-
-        A failure of that connection, by the event that tells of it.
-
-        ```python
-        for each in (await rounds.failure_log(connection="acme/weather", limit=1)).failures:
-            print((await rounds.failure("acme/weather", each.event)).excerpts)
-        ```
-        """
-        return await self._get(
-            "failure", FailureName(connection=connection, event=event), FailureAnswer
         )
 
     async def get_sync_health_history(

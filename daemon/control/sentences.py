@@ -25,8 +25,6 @@ HEALTH = {
     "check-health": "Look at the figures of a tenant's connections, of all providers or of one.",
     "calculate-connection-health-score": "Look at the score of a tenant's connection, 0 to 100.",
     "get-retry-analytics": "Look at what failures cost by class, and what retries saved or wasted.",
-    "failure-log": "Look at a tenant's or a connection's failures, one by one, the newest first.",
-    "failure": "Look at one failure; operators and admins see what the provider said, redacted.",
     "get-sync-health-history": "Look at what syncs, records, calls and tokens came to, day by day.",
     "get-sync-health-status": "Look at how a tenant's part is: its word, reasons, score, sources.",
     "get-queue-health-metrics": "Look at how the queue of syncs does, and that of writes.",
@@ -40,6 +38,8 @@ HEALTH = {
     "over, as settings say.",
 }
 TROUBLE = {
+    "failure-log": "Look at a tenant's or a connection's failures, one by one, the newest first.",
+    "failure": "Look at one failure; operators and admins see what the provider said, redacted.",
     "issues": "Look at what is wrong: since when, what shows it, and the command that helps.",
     "detect-sync-issues": "Look for what is wrong with a tenant's connections as things are now.",
     "drift": "Look at how far what came, and how old it is, is off what is usual.",
