@@ -155,8 +155,8 @@ def _spelt(secret: str) -> Iterator[str]:
     What was escaped is mostly known by what it means; but a secret may look escaped itself.
     """
     raw = secret.encode("utf-8", "surrogatepass")
-    yield from (secret, raw.decode("latin-1"), raw.hex(), html.escape(secret), repr(secret))
-    for escape in (_in_form, _in_url, json.dumps):
+    yield from (secret, raw.decode("latin-1"), raw.hex(), html.escape(secret), repr(secret)[1:-1])
+    for escape in (_in_form, _in_url, _in_json):
         once = escape(secret)
         yield from (once, escape(once))
     for offset in range(3):  # what stands before it shifts it
@@ -167,6 +167,10 @@ def _spelt(secret: str) -> Iterator[str]:
 
 def _in_form(text: str) -> str:
     return quote_plus(text, errors="surrogatepass")
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
 def _in_url(text: str) -> str:

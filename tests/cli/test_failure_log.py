@@ -133,7 +133,13 @@ def test_no_file_and_no_log_line_holds_any_of_it(daemon):
             assert not [name for name, each in contents.items() if spelt in each], text
 
 
-def test_what_is_kept_goes_with_its_connection(daemon):
+def test_another_key_of_the_vault_changes_nothing_of_it(daemon):
+    (call, *_) = [each for each in listed(daemon) if each["status"] == 500 and each["excerpt"]]
+    assert daemon.rounds("vault", "rotate").code == 0
+    assert "Maintenance until noon" in shown(daemon, call["event"]).out
+
+
+def test_what_is_kept_goes_with_the_consent(daemon):
     (call, *_) = [each for each in listed(daemon) if each["status"] == 500 and each["excerpt"]]
     daemon.rounds("consent", "withdraw", "acme")
     typed = shown(daemon, call["event"], "--json").document
