@@ -15,6 +15,8 @@ from daemon.control.failure_log_messages import (
     FailureView,
 )
 
+WIDE = 140  # columns of a terminal: with fewer, what is said of a failure is seen with --event
+
 
 def listed(
     socket: Path | None, wish: dict[str, str | int | None], limit: int, *, as_json: bool
@@ -41,12 +43,18 @@ def listed(
     if not found:
         screen.line(f"{page.of}: no such failure in the last {span}")
         return
-    columns = ("event", "when", "connection", "request", "class", "status", "attempt", "took")
+    several, wide = page.of not in {each.connection for each in found}, screen.width() >= WIDE
     table = screen.table(
-        *columns, "what", right=("event", "status", "took"), folds=("connection", "request", "what")
+        *("event", "when", *(["connection"] if several else [])),
+        *("request", "class", "attempt", "took", *(["what"] if wide else [])),
+        right=("event", "took"),
+        folds=("connection", "request", "what"),
     )
     for each in found:
-        table.add_row(*_cells(each), each.message, style="" if each.excerpt else "dim")
+        whose = [each.connection] if several else []
+        when = times.relative(each.at, page.now)
+        what = [each.message] if wide else []
+        table.add_row(str(each.event), when, *whose, *_cells(each), *what)
     screen.show(table)
     if page.next is not None:
         screen.line(f"there are more: --limit {2 * limit}, or --days, --stream, --cause")
@@ -78,9 +86,8 @@ def _facts(failures: Sequence[FailureView], found: FailureAnswer) -> list[tuple[
         ("of", f"{first.connection}{_of_sync(first)}"),
     ]
     for each in failures:
-        status = "" if each.status is None else f" ({each.status})"
         message = f": {each.message}" if each.message else ""
-        facts.append((_where(each) or each.request, f"{each.cause}{status}{message}"))
+        facts.append((_where(each) or each.request, f"{_class(each)}{message}"))
     took = _took(first)
     return [*facts, *([("took", took)] if took else [])]
 
@@ -93,16 +100,17 @@ def _of_sync(failure: FailureView) -> str:
 
 
 def _cells(failure: FailureView) -> list[str]:
+    """Request, class, attempt, and how long it took."""
     return [
-        str(failure.event),
-        times.local(failure.at),
-        failure.connection,
         f"sync {_where(failure)}".strip() if failure.request == "sync" else failure.request,
-        failure.cause,
-        "" if failure.status is None else str(failure.status),
-        failure.kind or "" if not failure.attempt else f"retry {failure.attempt}",
+        _class(failure),
+        f"retry {failure.attempt}" if failure.attempt else failure.kind or "",
         _took(failure),
     ]
+
+
+def _class(failure: FailureView) -> str:
+    return failure.cause + ("" if failure.status is None else f" ({failure.status})")
 
 
 def _where(failure: FailureView) -> str:
