@@ -14,6 +14,7 @@ from daemon.calls import Calls
 from daemon.capture import Capturer, Progress, Source, failure
 from daemon.commands import Finish
 from daemon.decide.waiting import waits
+from daemon.excerpts import Excerpts
 from daemon.exchange import CallLost
 from daemon.journal import Journal
 from daemon.limiter import Limiter
@@ -42,6 +43,7 @@ class Actor:
         providers: Mapping[int, Provider],
         *,
         limiter: Limiter,
+        excerpts: Excerpts,
         time: Callable[[], float] = trio.current_time,
         chance: Callable[[], float],
     ) -> None:
@@ -55,6 +57,7 @@ class Actor:
         self._capturer = Capturer(journal, storage)
         self._providers = providers
         self._limiter = limiter
+        self._excerpts = excerpts
         self._time = time
         self._chance = chance
 
@@ -131,7 +134,9 @@ class Actor:
             subject=subject,
             sync=started.seq,
             file=provider.file,
-            calls=Calls(self._journal, self._keeper, provider, whose, self._limiter),
+            calls=Calls(
+                self._journal, self._keeper, provider, whose, self._limiter, excerpts=self._excerpts
+            ),
             credential=account.credential(self._vault, connection, subject),
             values=account.settings(self._vault, connection, subject, provider.file),
             digest_key=self._vault.digest_key(connection.tenant),

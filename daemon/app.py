@@ -28,6 +28,7 @@ from daemon.cache.cache import Cache
 from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
+from daemon.excerpts import Excerpts
 from daemon.gateway.courier import Courier
 from daemon.gateway.drafting import Means
 from daemon.gateway.gateway import Gateway
@@ -108,6 +109,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     past: Past
     restorer: Restorer
     quarantine: Quarantine
+    excerpts: Excerpts
     auditor: Auditor
     reading: Reading
     providers: Mapping[int, Provider]
@@ -125,7 +127,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         nursery.start_soon(journal.watch)
         narrated = journal.subscribe(world.seq)
         nursery.start_soon(narrator.narrate, narrated)
-        quarantine = _kept(journal, storage, nursery)
+        quarantine, excerpts = _kept(journal, parts.vault, storage, nursery)
         begun = journal.execute(commands.Recover(version=parts.version))
         reconciling.miss(journal, missing)
         providers = _declared(parts, journal)
@@ -136,13 +138,11 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         )
         apply.policies(journal, parts.vault, parts.configuration)
         await journal.durable(recorded or begun)
-        limiter = _limiter(journal, nursery)
-        means = Means(
-            journal=journal, vault=parts.vault, keeper=keeper, providers=providers, limiter=limiter
-        )
-        actor = _actor(parts, means, storage)
+        means = _means(parts, journal, keeper, providers, nursery)
         gateway, outbox, postman = _gateway(parts, means, storage, nursery)
-        supervisor = Supervisor(journal, actor, nursery, parts.state)
+        supervisor = Supervisor(
+            journal, _actor(parts, means, storage, excerpts), nursery, parts.state
+        )
         snapshotter, past = _history(parts, journal, nursery, since)
         restorer = Restorer(
             journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
@@ -162,6 +162,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             past=past,
             restorer=restorer,
             quarantine=quarantine,
+            excerpts=excerpts,
             auditor=auditor,
             reading=_read_model(parts, journal, nursery),
             providers=providers,
@@ -170,7 +171,8 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
         await restorer.stop()
         auditor.flush()
         await stop(journal, supervisor, postman, parts.configuration)
-        await _put_down(parts.cache, snapshotter)
+        await parts.cache.flush()  # what the next life need not work out again
+        await snapshotter.last(LAST_SNAPSHOT_S)
         nursery.cancel_scope.cancel()
         narrator.end(journal, narrated)
 
@@ -195,7 +197,7 @@ def _keeper(parts: Parts, journal: Journal, providers: Mapping[int, Provider]) -
     return keeper
 
 
-def _actor(parts: Parts, means: Means, storage: Storage) -> Actor:
+def _actor(parts: Parts, means: Means, storage: Storage, excerpts: Excerpts) -> Actor:
     return Actor(
         means.journal,
         storage,
@@ -203,22 +205,33 @@ def _actor(parts: Parts, means: Means, storage: Storage) -> Actor:
         means.keeper,
         means.providers,
         limiter=means.limiter,
+        excerpts=excerpts,
         chance=parts.chance,
     )
 
 
-def _kept(journal: Journal, storage: Storage, nursery: trio.Nursery) -> Quarantine:
+def _kept(
+    journal: Journal, vault: Vault, storage: Storage, nursery: trio.Nursery
+) -> tuple[Quarantine, Excerpts]:
     """Who clears away what the data store need not keep, and who settles what it holds."""
+    excerpts = Excerpts(journal, vault, storage)
+    nursery.start_soon(excerpts.run)
     nursery.start_soon(Sweeper(journal, storage).run)
     nursery.start_soon(Pruner(journal, storage).run)
     nursery.start_soon(details.forget_unmonitored, journal, storage)
-    return Quarantine(journal, storage, nursery)
+    return Quarantine(journal, storage, nursery), excerpts
 
 
-def _limiter(journal: Journal, nursery: trio.Nursery) -> Limiter:
-    limiter = Limiter(journal)
+def _means(
+    parts: Parts,
+    journal: Journal,
+    keeper: Keeper,
+    providers: Mapping[int, Provider],
+    nursery: trio.Nursery,
+) -> Means:
+    limiter, vault = Limiter(journal), parts.vault
     nursery.start_soon(limiter.run)
-    return limiter
+    return Means(journal=journal, vault=vault, keeper=keeper, providers=providers, limiter=limiter)
 
 
 def _auditor(journal: Journal, nursery: trio.Nursery) -> Auditor:
@@ -284,12 +297,6 @@ async def stop(
     recorded = journal.execute(commands.Stop(interrupted=interrupted))
     with trio.move_on_after(LAST_COMMIT_S):
         await journal.durable(recorded)
-
-
-async def _put_down(cache: Cache, snapshotter: Snapshotter) -> None:
-    """What the next life need not work out again."""
-    await cache.flush()
-    await snapshotter.last(LAST_SNAPSHOT_S)
 
 
 async def _work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:

@@ -1,9 +1,11 @@
 """How does one sync speak to its provider, with every call accounted for?"""
 
 import trio
+from msgspec.structs import replace
 
 from daemon.commands import NoteCall
 from daemon.decide import calling
+from daemon.excerpts import Excerpts
 from daemon.exchange import CallLost, Request, Response, malformed
 from daemon.failures import retry_after
 from daemon.journal import Journal
@@ -36,10 +38,13 @@ class Calls:
         provider: Provider,
         whose: Whose,
         limiter: Limiter,
+        *,
+        excerpts: Excerpts,
     ) -> None:
         assert whose.sync is not None, "these are a sync's calls"
         self.totals: dict[str, CallTotal] = {}
         self._journal = journal
+        self._excerpts = excerpts
         self._provider = provider
         self._subject = whose.connection
         self._sync = whose.sync
@@ -62,6 +67,7 @@ class Calls:
     async def send(self, request: Request) -> Response:
         """Exchange, waiting for what is not ready. Raises CallLost; each failure is an event."""
         asked = 0
+        request = replace(request, keeps_head=self._excerpts.wanted(self._subject))
         while True:
             self._last = None
             response = await self._way.send(request)
@@ -101,6 +107,7 @@ class Calls:
 
     def lost(self, request: Request, lost: CallLost) -> None:
         self._last = None  # a redirect that led here was answered well
+        said = self._excerpts.seal(self._subject, request, lost)
         call = CallFailed(
             sync=self._sync,
             stream=request.stream,
@@ -111,8 +118,11 @@ class Calls:
             duration_ms=lost.duration_ms,
             bytes=lost.bytes,
             retry_after=lost.retry_after,
+            excerpt="" if said is None else said.reference,
         )
-        self._journal.execute(NoteCall(subject=self._subject, call=call))
+        recorded = self._journal.execute(NoteCall(subject=self._subject, call=call))
+        if said is not None and recorded:
+            self._excerpts.keep(recorded[0], said)
 
 
 def _count(

@@ -1,7 +1,7 @@
 """How are details forgotten of tenants who do not consent to their being kept?
 
 These are what records look like, and what values watched fields have, kept beside each version of a
-stream to notice when that changes.
+stream to notice when that changes; and what providers said when calls failed.
 Nothing new is kept of such a tenant; what was is deleted when consent ends, and again at the start
 of a life, in case the last one died in between.
 """
@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from daemon.journal import Journal
-from daemon.store import measures, profiles
+from daemon.store import excerpts, measures, profiles
 from daemon.store.core import StoreFull
 from daemon.store.storage import Storage
 from projections import consent
@@ -38,6 +38,7 @@ async def forget(storage: Storage, subjects: Sequence[int]) -> bool:
         try:
             await storage.change(partial(profiles.forget, subjects=some))
             await storage.change(partial(measures.forget, subjects=some))
+            await storage.change(partial(excerpts.forget, subjects=some))
         except StoreFull:
             return False
         await trio.lowlevel.checkpoint()

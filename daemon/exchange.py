@@ -13,6 +13,7 @@ from events.terms import FailureClass
 UNCHANGED = 304
 CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 REFUSAL_BYTES_MAX = 64 * 1024  # an OAuth error is some hundred bytes
+HEAD_BYTES = 8 * 1024  # of an answer that was no use: more than is shown of it, in any encoding
 
 
 READS = frozenset({"GET", "HEAD"})
@@ -29,13 +30,13 @@ class Trail(Struct, frozen=True, kw_only=True):
 class Request(Struct, frozen=True, kw_only=True):
     """What is asked. Credentials travel apart from the rest; only the transport reveals them.
 
-    `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics;
-    `url` may hold what providers put into their links, and is fit for the wire alone. With
-    `spooled` the answer's body goes to a file, and a large one also where there is `records_at`,
-    the keys to a list whose entries can be read one at a time; with `keeps_refusal` so much of a
-    refusal's body as REFUSAL_BYTES_MAX is kept on the CallLost. `timeout_s` is for all of its
-    `trail` together; `cut_short` says that whoever asks gives it less time than is fair: that it
-    does not suffice is nobody's failure.
+    `endpoint` is the file's template (`GET /weather/days.json`), fit for events and metrics; `url`
+    may hold what providers put into their links, and is fit for the wire alone. With `spooled` the
+    answer's body goes to a file, and a large one also where there is `records_at`, the keys to a
+    list whose entries can be read one at a time; with `keeps_refusal` so much of a refusal's body
+    as REFUSAL_BYTES_MAX is kept on the CallLost, with `keeps_head` its first HEAD_BYTES.
+    `timeout_s` is for all of its `trail` together; `cut_short` says that whoever asks gives it less
+    time than is fair: that it does not suffice is nobody's failure.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Request(Struct, frozen=True, kw_only=True):
     spooled: bool = False
     records_at: tuple[str, ...] | None = None
     keeps_refusal: bool = False
+    keeps_head: bool = False
     cut_short: bool = False
     trail: Trail = Trail()
 
@@ -85,6 +87,21 @@ class Response(Struct, frozen=True, kw_only=True):
 NO_HEADERS: Mapping[str, str] = {}
 
 
+class Head(Struct, frozen=True, kw_only=True):
+    """How an answer that was no use began, and whether there was `more` of it.
+
+    The provider's words as they came, which may repeat our secrets: for `redaction` alone.
+    """
+
+    status: int
+    content_type: str
+    body: bytes
+    more: bool
+
+    def __repr__(self) -> str:
+        return f"Head({self.status}, {len(self.body)} bytes)"
+
+
 class CallLost(Exception):
     """The exchange brought nothing usable.
 
@@ -93,8 +110,8 @@ class CallLost(Exception):
     that the request may have reached the provider; `refusal` is the body of a refusal, where the
     request asked to keep it, and `headers` those that came with it (else those alone that announce
     the provider's end): the provider's words, to be looked at, and shown to nobody but the program
-    that asked. `attempts` counts the exchanges; it is `doubted` where an earlier one of the same
-    call may have arrived.
+    that asked. `head` is how the answer began, where one came. `attempts` counts the exchanges; it
+    is `doubted` where an earlier one of the same call may have arrived.
     """
 
     def __init__(
@@ -109,6 +126,7 @@ class CallLost(Exception):
         sent: bool = True,
         refusal: builtins.bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
+        head: Head | None = None,
         attempts: int = 1,
         doubted: bool = False,
     ) -> None:
@@ -122,6 +140,7 @@ class CallLost(Exception):
         self.sent = sent
         self.refusal = refusal
         self.headers = headers
+        self.head = head
         self.attempts = attempts
         self.doubted = doubted
 
@@ -145,6 +164,7 @@ class CallLost(Exception):
             sent=self.sent,
             refusal=self.refusal,
             headers=self.headers,
+            head=self.head,
             attempts=self.attempts,
             doubted=self.doubted,
         )
@@ -220,4 +240,19 @@ def lost(
         retry_after=retry_after,
         duration_ms=response.duration_ms,
         bytes=response.size,
+        head=head_of(response),
+    )
+
+
+def head_of(response: Response, *, more: bool = False) -> Head:
+    """How an answer begins; `more` says that it was not taken whole. Its file is read again."""
+    body, file = response.body, response.file
+    if file is not None and not file.closed:
+        file.seek(0)
+        body = file.read(HEAD_BYTES + 1)
+    return Head(
+        status=response.status,
+        content_type=response.headers.get("content-type", ""),
+        body=body[:HEAD_BYTES],
+        more=more or len(body) > HEAD_BYTES,
     )

@@ -20,6 +20,7 @@ from daemon.exchange import (
     Response,
     Send,
     Trail,
+    head_of,
 )
 from daemon.rate_file import Rate
 from events.terms import FailureClass
@@ -28,10 +29,13 @@ HOPS_MAX = 5  # a canonical host, a version, a slash and a locale are four
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def outcome(request: Request, answer: Response, *, rate: Rate, now: datetime) -> CallLost:
+def outcome(
+    request: Request, answer: Response, *, rate: Rate, now: datetime, whole: bool = True
+) -> CallLost:
     """Return what the answer comes to, Moved where a redirect may be followed.
 
-    `answer` has as much of a body as the request keeps of a refusal.
+    `answer` has as much of a body as the request keeps of a refusal, or of its head, which may not
+    be the `whole`.
     """
     if answer.status in REDIRECTS:
         onward = _onward(request, answer)
@@ -49,7 +53,8 @@ def outcome(request: Request, answer: Response, *, rate: Rate, now: datetime) ->
         status=answer.status,
         retry_after=hint if failures.heeds_hint(cause) else None,
         duration_ms=answer.duration_ms,
-        refusal=answer.body,
+        refusal=answer.body if request.keeps_refusal else b"",
+        head=head_of(answer, more=not whole) if request.keeps_head else None,
         headers=headers if request.keeps_refusal else announcement.kept(headers),
     )
 

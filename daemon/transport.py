@@ -15,14 +15,16 @@ import httpx
 import trio
 from msgspec import structs
 
-from daemon import addresses, body, failures, refusals, spool
+from daemon import addresses, body, failures, receiving, refusals, spool
 from daemon.exchange import (
+    HEAD_BYTES,
     REFUSAL_BYTES_MAX,
     UNCHANGED,
     CallLost,
     PoolStatistics,
     Request,
     Response,
+    head_of,
 )
 from daemon.pool import CONNECTIONS_MAX, Pool
 from daemon.provider_file import Limits
@@ -167,19 +169,11 @@ class Transport:
         answer = await self._wire.handle_async_request(_wire_request(request, silence_s))
         try:
             headers = {name.lower(): value for name, value in answer.headers.items()}
-            encoding = headers.get("content-encoding", "")
             unchanged = answer.status_code == UNCHANGED and request.is_conditional
             if not (200 <= answer.status_code < 300 or unchanged):
-                refusal = body.Body(REFUSAL_BYTES_MAX)
-                if request.keeps_refusal:
-                    await _receive(answer, refusal, encoding)
-                return refusals.outcome(
-                    request,
-                    _response(answer, headers, refusal, began),
-                    rate=self._rate,
-                    now=self._clock(),
-                )
-            await _receive(answer, content, encoding)
+                return await self._refused(request, answer, headers, began)
+            content.begin(headers.get("content-encoding", ""))
+            await receiving.receive(_stream(answer), content)
         finally:
             self._pool.part_with_mixed()
             await answer.aclose()
@@ -191,8 +185,22 @@ class Transport:
                 status=response.status,
                 duration_ms=response.duration_ms,
                 bytes=content.received,
+                head=head_of(response, more=True) if request.keeps_head else None,
             )
         return response
+
+    async def _refused(
+        self, request: Request, answer: httpx.Response, headers: dict[str, str], began: float
+    ) -> CallLost:
+        """What an answer outside 2xx comes to, with what the request keeps of its body."""
+        said, whole, stream = body.Body(REFUSAL_BYTES_MAX), True, _stream(answer)
+        said.begin(headers.get("content-encoding", ""))
+        if request.keeps_refusal:
+            await receiving.receive(stream, said)
+        elif request.keeps_head and answer.status_code not in refusals.REDIRECTS:
+            whole = await receiving.head(stream, said, HEAD_BYTES, httpx.HTTPError)
+        response = _response(answer, headers, said, began)
+        return refusals.outcome(request, response, rate=self._rate, now=self._clock(), whole=whole)
 
 
 def _response(
@@ -281,19 +289,9 @@ async def _parts(content: bytes) -> AsyncIterator[bytes]:
         yield content[start : start + PART_BYTES]
 
 
-async def _receive(answer: httpx.Response, content: body.Body, encoding: str) -> None:
-    """Feed the raw body, and stop at the first refusal.
-
-    Leaving the loop would strand httpx's generators half-way for the garbage collector;
-    cancelling the next read unwinds them, and closes the connection.
-    """
-    content.begin(encoding)
+def _stream(answer: httpx.Response) -> httpx.AsyncByteStream:
     assert isinstance(answer.stream, httpx.AsyncByteStream), "the wire is asynchronous"
-    with trio.CancelScope() as reading:
-        async for chunk in answer.stream:
-            content.feed(chunk)
-            if content.refusal is not None:
-                reading.cancel()
+    return answer.stream
 
 
 def _since(began: float) -> int:

@@ -160,10 +160,14 @@ class Vault:
 
     def digest_key(self, tenant: int) -> bytes:
         """The tenant's own key for digests, made on first use."""
-        kept = self.open(tenant, tenant, "digest")
+        return self.tenant_key(tenant, "digest")
+
+    def tenant_key(self, tenant: int, purpose: str) -> bytes:
+        """The tenant's own key for that, made on first use. Raises VaultFull, VaultUnusable."""
+        kept = self.open(tenant, tenant, purpose)
         if kept is None:
             kept = Secret(os.urandom(KEY_BYTES).hex())
-            self.seal(tenant, tenant, "digest", kept)
+            self.seal(tenant, tenant, purpose, kept)
         return bytes.fromhex(kept.reveal())
 
     def count(self) -> int:

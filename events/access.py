@@ -1,7 +1,8 @@
 """Which facts can be recorded about who was told of whom?
 
 Reading changes nothing, so nobody waits for these: what somebody asked within a minute is one event
-a tenant, or one for all whom the answers spoke of. A crash may lose its last minute.
+a tenant, or one for all whom the answers spoke of. A crash may lose its last minute. But who is
+shown what a provider said, is written down before.
 """
 
 from collections.abc import Mapping
@@ -29,4 +30,15 @@ class FleetRead(Fact, frozen=True, kw_only=True, tag="fleet-read"):
     tenants: tuple[int, ...] | None = None
 
 
-AccessEvent: TypeAlias = TenantRead | FleetRead
+class ExcerptRead(Fact, frozen=True, kw_only=True, tag="excerpt-read"):
+    """Somebody is shown what this tenant's provider said to that `connection`.
+
+    `failure` is the number of the event that tells what failed.
+    """
+
+    by: Caller
+    connection: int
+    failure: int
+
+
+AccessEvent: TypeAlias = TenantRead | FleetRead | ExcerptRead

@@ -155,7 +155,10 @@ class BackfillEnded(Fact, frozen=True, kw_only=True, tag="backfill-ended"):
 
 
 class CallFailed(Fact, frozen=True, kw_only=True, tag="call-failed"):
-    """One exchange with the provider went wrong. `endpoint` is the file's template, not the URL."""
+    """One exchange with the provider went wrong. `endpoint` is the file's template, not the URL.
+
+    `excerpt` refers to how its answer began, if that is kept: by a digest with the tenant's key.
+    """
 
     sync: int
     stream: str
@@ -166,6 +169,7 @@ class CallFailed(Fact, frozen=True, kw_only=True, tag="call-failed"):
     duration_ms: int = 0
     bytes: int = 0
     retry_after: timedelta | None = None
+    excerpt: str = ""
 
 
 class RecordsCaptured(Fact, frozen=True, kw_only=True, tag="records-captured"):

@@ -42,6 +42,7 @@ REST = {
     "timeout_s": 1,
     "threshold_hours": 5,
     "data_type": "phone",
+    "event": 3,
     "status": "healthy",
     "success": True,
     "metrics": {"records": 4620},
@@ -53,7 +54,7 @@ REST = {
 REFUSED = {"log-stats", "process-queue", "snapshots"}
 """Reads that concern all tenants."""
 
-NONE_THERE = {"outbox-write", "quarantine-version"}
+NONE_THERE = {"failure", "outbox-write", "quarantine-version"}
 """Reads of what the guest's own tenant has none of."""
 
 

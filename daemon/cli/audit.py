@@ -68,9 +68,15 @@ def reads(
             words.by(Caller(uid=each.uid, role=each.role)).removeprefix(" by "),
             each.role,
             "all" if each.tenants is None else access_words.several(each.tenants),
-            access_words.asked(each.operations),
+            _asked(each),
         )
     screen.show(table)
+
+
+def _asked(read: ReadView) -> str:
+    if read.failure is not None:
+        return f"what a provider said, {access_words.of(read.failure)}"
+    return access_words.asked(read.operations)
 
 
 def _read(daemon: Client, tenant: str | None, since: str, limit: int) -> list[ReadView]:

@@ -5,13 +5,20 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import client, screen, times
+from daemon.cli import client, failure_log, screen, times
 from daemon.cli.arguments import as_json, examples, known
+from daemon.cli.ending import Ended, Exit
 from daemon.control.failure_messages import DAYS_MAX, FailureCost, Failures
+from events.terms import FailureClass
 
 
 @click.command(
-    epilog=examples("rounds failures acme", "rounds failures acme/weather --days 7 --json")
+    epilog=examples(
+        "rounds failures acme",
+        "rounds failures acme/weather --days 7 --json",
+        "rounds failures acme/weather --list --cause server",
+        "rounds failures acme/weather --event 1204",
+    )
 )
 @click.argument("whose", metavar="TENANT[/PROVIDER...]", shell_complete=known)
 @click.option(
@@ -21,16 +28,57 @@ from daemon.control.failure_messages import DAYS_MAX, FailureCost, Failures
     show_default=True,
     help="How many days back.",
 )
+@click.option("--list", "lists", is_flag=True, help="One by one instead, the newest first.")
+@click.option("--stream", metavar="NAME", help="With --list: of this stream alone.")
+@click.option(
+    "--cause",
+    type=click.Choice([each.value for each in FailureClass]),
+    metavar="CLASS",
+    help="With --list: of this class alone.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="With --list: how many at most.",
+)
+@click.option(
+    "--event", type=click.IntRange(1), metavar="NUMBER", help="One, and what the provider said."
+)
 @as_json
 @click.pass_obj
-def failures(socket: Path | None, *, whose: str, days: int, as_json: bool) -> None:
+def failures(
+    socket: Path | None,
+    *,
+    whose: str,
+    days: int,
+    lists: bool,
+    stream: str | None,
+    cause: str | None,
+    limit: int,
+    event: int | None,
+    as_json: bool,
+) -> None:
     """Show which failures a tenant or a connection had, what they cost, and what retries saved.
 
     A retry saves a sync that would else have failed until its next turn; one that fails again was
-    wasted.
+    wasted. What a provider said, without secrets, is shown to operators and admins, and that it
+    was is written down.
     """
     named = "connection" if "/" in whose else "tenant"
     wish: dict[str, str | int | None] = {named: whose, "days": days}
+    if event is not None:
+        if named == "tenant":
+            raise Ended(Exit.USAGE, "name the connection whose failure it is: TENANT/PROVIDER")
+        failure_log.shown(socket, whose, event, as_json=as_json)
+        return
+    if lists:
+        wish |= {"stream": stream, "cause": cause}
+        failure_log.listed(socket, wish, limit, as_json=as_json)
+        return
+    if stream is not None or cause is not None:
+        raise Ended(Exit.USAGE, "--stream and --cause go with --list")
     answer = client.reach(socket).get("get-retry-analytics", **wish)
     if as_json:
         screen.document(answer)

@@ -11,11 +11,68 @@ from daemon.control.drift_messages import (
     DriftQuery,
     OfSource,
 )
+from daemon.control.failure_log_messages import (
+    FailureAnswer,
+    FailureLog,
+    FailureLogQuery,
+    FailureName,
+)
 from daemon.control.issue_messages import DetectQuery, IssueList, IssuesQuery
 from events.issues import IssueKind, Severity
+from events.terms import FailureClass
 
 
 class TroubleOperations(Asker):
+    async def failure_log(
+        self,
+        *,
+        tenant: str | None = None,
+        connection: str | None = None,
+        stream: str | None = None,
+        cause: FailureClass | None = None,
+        days: int = 30,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> FailureLog:
+        """Look at a tenant's or a connection's failures, one by one, the newest first.
+
+        Of a tenant, or of one connection: name one of them. Of a stream or a class alone.
+
+        `before` is what the last answer gave as `next`.
+
+        ```python
+        for each in (await rounds.failure_log(tenant="acme", cause="server")).failures:
+            print(each.event, each.request, each.status, each.message)
+        ```
+        """
+        return await self._get(
+            "failure-log",
+            FailureLogQuery(
+                tenant=tenant,
+                connection=connection,
+                stream=stream,
+                cause=cause,
+                days=days,
+                limit=limit,
+                before=before,
+            ),
+            FailureLog,
+        )
+
+    async def failure(self, connection: str, event: int) -> FailureAnswer:
+        """Look at one failure; operators and admins see what the provider said, redacted.
+
+        A failure of that connection, by the event that tells of it.
+
+        ```python
+        for each in (await rounds.failure_log(connection="acme/weather", limit=1)).failures:
+            print((await rounds.failure("acme/weather", each.event)).excerpts)
+        ```
+        """
+        return await self._get(
+            "failure", FailureName(connection=connection, event=event), FailureAnswer
+        )
+
     async def issues(
         self,
         *,

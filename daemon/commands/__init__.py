@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from daemon.commands.access import AccessCommand, NoteReads
+from daemon.commands.access import AccessCommand, NoteExcerpts, NoteReads
 from daemon.commands.consent import (
     ConsentCommand,
     GrantConsent,
@@ -168,6 +168,7 @@ __all__ = [
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
+    "NoteExcerpts",
     "NoteReads",
     "NoteSourceToken",
     "NoteSteps",

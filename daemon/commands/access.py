@@ -22,4 +22,12 @@ class NoteReads(Struct, frozen=True, kw_only=True):
     told: tuple[Told, ...]
 
 
-AccessCommand: TypeAlias = NoteReads
+class NoteExcerpts(Struct, frozen=True, kw_only=True):
+    """Somebody is about to be shown what this connection's provider said, in these failures."""
+
+    subject: int
+    events: tuple[int, ...]
+    by: Caller
+
+
+AccessCommand: TypeAlias = NoteReads | NoteExcerpts

@@ -6,7 +6,7 @@ from daemon.control import asof
 from daemon.control.audit_messages import ReadsQuery, ReadView, TenantReads
 from daemon.control.desk import Desk, Refused
 from daemon.past import NoSuchMoment, PastUnavailable
-from events.access import FleetRead, TenantRead
+from events.access import ExcerptRead, FleetRead, TenantRead
 from events.envelope import Recorded
 from events.log import READ_EVENTS
 from events.schema import FLEET
@@ -80,7 +80,7 @@ def _page(
 
 def _is_of(recorded: Recorded, wanted: frozenset[int] | None) -> bool:
     match recorded.event:
-        case TenantRead():
+        case TenantRead() | ExcerptRead():
             return True
         case FleetRead(tenants=tenants):
             return wanted is None or tenants is None or not wanted.isdisjoint(tenants)
@@ -90,6 +90,17 @@ def _is_of(recorded: Recorded, wanted: frozenset[int] | None) -> bool:
 
 def _view(desk: Desk, recorded: Recorded) -> ReadView:
     event = recorded.event
+    if isinstance(event, ExcerptRead):
+        return ReadView(
+            event=recorded.seq,
+            at=recorded.at,
+            since=recorded.at,
+            uid=event.by.uid,
+            role=event.by.role,
+            operations={"failure": 1},
+            tenants=[desk.vault.name(recorded.subject)],
+            failure=event.failure,
+        )
     assert isinstance(event, TenantRead | FleetRead), "it was just looked at"
     several = event.tenants if isinstance(event, FleetRead) else (recorded.subject,)
     if several is not None and desk.sees is not None:

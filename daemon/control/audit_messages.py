@@ -20,7 +20,8 @@ class ReadsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ReadView(Struct, frozen=True, kw_only=True):
     """What one caller asked from `since` to `at`, so many times by each operation.
 
-    `tenants` are those whom the answers spoke of; None where these were all.
+    `tenants` are those whom the answers spoke of; None where these were all. Of a `failure`, by its
+    event, the caller was shown what the provider said.
     """
 
     event: int
@@ -30,6 +31,7 @@ class ReadView(Struct, frozen=True, kw_only=True):
     role: str
     operations: dict[str, int]
     tenants: list[str] | None
+    failure: int | None = None
 
 
 class TenantReads(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,8 @@ GRANTED, WITHDRAWN = "consent-granted", "consent-withdrawn"
 FROM_NOW = "from now on details of {tenant} are kept"
 NO_MORE = (
     "from now on no details of {tenant} are kept, only what syncing goes by; what was kept of how "
-    "its records look is {gone}; the log keeps what it holds: nothing is ever taken out of it"
+    "its records look, and of what providers said, is {gone}; the log keeps what it holds: nothing "
+    "is ever taken out of it"
 )
 DELETED = "deleted"
 LEFT = "deleted once the disk, which is full, has room and rounds is started again"

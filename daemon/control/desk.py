@@ -19,6 +19,7 @@ from daemon.commands import DeclareProvider
 from daemon.configuration import Configuration
 from daemon.connect import declaration
 from daemon.control.messages import EventView
+from daemon.excerpts import Excerpts
 from daemon.gateway.gateway import Gateway
 from daemon.gateway.outbox import Outbox
 from daemon.journal import Journal
@@ -34,7 +35,7 @@ from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
-from events.access import FleetRead
+from events.access import ExcerptRead, FleetRead
 from events.envelope import Recorded
 from events.policy import Settings
 from events.schema import (
@@ -95,6 +96,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     past: Past
     restorer: Restorer
     quarantine: Quarantine
+    excerpts: Excerpts
     reading: Reading
     auditor: Auditor
     providers: Mapping[int, Provider]
@@ -131,6 +133,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             past=daemon.past,
             restorer=daemon.restorer,
             quarantine=daemon.quarantine,
+            excerpts=daemon.excerpts,
             reading=daemon.reading,
             auditor=daemon.auditor,
             providers=daemon.providers,
@@ -216,6 +219,8 @@ def _others(event: Event) -> list[int]:
             return [provider, before]
         case FleetRead(tenants=tuple() as tenants):
             return [*tenants]
+        case ExcerptRead(connection=connection):
+            return [connection]
         case PassEnded(errors=errors):
             return [each.connection for each in errors]
         case _:

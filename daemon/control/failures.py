@@ -15,7 +15,7 @@ from events.terms import Caller
 
 async def show(desk: Desk, wish: FailuresQuery, by: Caller) -> Failures:
     """Raises Refused."""
-    tenant, connection, of = _whose(desk, wish)
+    tenant, connection, of = whose(desk, wish.tenant, wish.connection)
     now = desk.journal.clock.now()
     asked = Asked(tenant=tenant, connection=connection, since=now - timedelta(days=wish.days))
     seq, found = await history.ask(desk, partial(failures.read, asked))
@@ -23,12 +23,15 @@ async def show(desk: Desk, wish: FailuresQuery, by: Caller) -> Failures:
     return Failures(seq=seq, now=now, of=of, days=wish.days, classes=classes)
 
 
-def _whose(desk: Desk, wish: FailuresQuery) -> tuple[int, int | None, str]:
-    """The tenant, the connection where it is one's alone, and what that is called."""
-    if (wish.tenant is None) == (wish.connection is None):
+def whose(desk: Desk, tenant: str | None, connection: str | None) -> tuple[int, int | None, str]:
+    """The tenant, the connection where it is one's alone, and what that is called. Raises Refused.
+
+    One of them is named.
+    """
+    if (tenant is None) == (connection is None):
         raise Refused("invalid", "name a tenant, or a connection: one of them")
-    if wish.connection is not None:
-        subject, known = desk.ever(wish.connection)
-        return known.tenant, subject, wish.connection
-    assert wish.tenant is not None, "one of them is named"
-    return history.enrolled(desk, "tenant", wish.tenant), None, wish.tenant
+    if connection is not None:
+        subject, known = desk.ever(connection)
+        return known.tenant, subject, connection
+    assert tenant is not None, "one of them is named"
+    return history.enrolled(desk, "tenant", tenant), None, tenant

@@ -12,6 +12,7 @@ from daemon.control import (
     difference,
     drift,
     explain,
+    failure_log,
     failures,
     gateway,
     health,
@@ -44,6 +45,7 @@ from daemon.control import consent_messages as c
 from daemon.control import data_messages as d
 from daemon.control import drift_messages as f
 from daemon.control import explain_messages as e
+from daemon.control import failure_log_messages as n
 from daemon.control import failure_messages as z
 from daemon.control import gateway_messages as g
 from daemon.control import history_messages as t
@@ -137,6 +139,8 @@ OPERATIONS = (
     past("analyze-sync-health", r.HealthQuery, r.HealthAnalysis, health.analyze_sync_health),
     get("get-sync-health-history", t.HistoryQuery, t.History, history.get_sync_health_history),
     get("get-retry-analytics", z.FailuresQuery, z.Failures, failures.show),
+    get("failure-log", n.FailureLogQuery, n.FailureLog, failure_log.listing),
+    get("failure", n.FailureName, n.FailureAnswer, failure_log.show),
     past("issues", i.IssuesQuery, i.IssueList, issues.show),
     past("detect-sync-issues", i.DetectQuery, i.IssueList, issues.detect_sync_issues),
     get("diff", q.DiffQuery, q.Difference, difference.diff),

@@ -138,7 +138,7 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
     if isinstance(command, Inspect):
         return issues.inspect(command, world, now)
     if isinstance(command, AccessCommand):
-        return access.note(command)
+        return access.decide(command, world)
     if isinstance(command, ConsentCommand):
         return consent.decide(command, world)
     if isinstance(command, NoteAnnouncement):

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from daemon.commands.access import NoteReads, Told
+from daemon.commands.access import AccessCommand, NoteExcerpts, NoteReads, Told
 from daemon.decide.decisions import Decisions
-from events.access import FleetRead, TenantRead
+from events.access import ExcerptRead, FleetRead, TenantRead
 from events.schema import FLEET
 from events.terms import Caller
+from projections.world import World
 
 ALONE_MAX = 100
 """Tenants of whom one caller's reads are an event each: a person looks at fewer in a minute. Of
@@ -16,7 +17,18 @@ more, as a program reads that goes through all, an event names many at once."""
 NAMED_MAX = 1000  # tenants that one event names: some kilobytes
 
 
-def note(command: NoteReads) -> Decisions:
+def decide(command: AccessCommand, world: World) -> Decisions:
+    match command:
+        case NoteReads():
+            return _note(command)
+        case NoteExcerpts(subject=subject, events=events, by=by):
+            tenant = world.connections[subject].tenant
+            return [
+                (tenant, ExcerptRead(by=by, connection=subject, failure=each)) for each in events
+            ]
+
+
+def _note(command: NoteReads) -> Decisions:
     callers = dict.fromkeys(each.by for each in command.told)
     return [
         decided

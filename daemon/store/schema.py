@@ -82,6 +82,12 @@ def measure_watched_fields(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def keep_excerpts(db: sqlite_utils.Database) -> None:
+    for statement in tables.EXCERPTS:
+        db.execute(statement)
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open, or make, the one writing connection of the store; in memory where `path` is None."""
     try:

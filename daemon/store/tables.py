@@ -218,6 +218,23 @@ MEASURED = (
     """,
 )
 
+EXCERPTS = (
+    """
+    CREATE TABLE excerpt (
+        connection INTEGER NOT NULL,
+        reference  TEXT NOT NULL,     -- a keyed digest of what was said
+        event      INTEGER NOT NULL,  -- the last one that refers to it
+        at         INTEGER NOT NULL,  -- when that was, in seconds since 1970
+        nonce      BLOB NOT NULL,
+        sealed     BLOB NOT NULL,     -- JSON, under the tenant's key for excerpts
+        PRIMARY KEY (connection, reference)
+    ) STRICT
+    """,
+    "CREATE INDEX excerptevent ON excerpt (connection, event)",
+    "CREATE INDEX excerptage ON excerpt (at)",
+    "CREATE INDEX excerptlast ON excerpt (event)",
+)
+
 TEMPORARY = (
     "CREATE TEMP TABLE page (key TEXT PRIMARY KEY, digest BLOB, body TEXT) WITHOUT ROWID",
     """

@@ -112,6 +112,14 @@ EXAMPLES = {
         print(queued.priority)
         """,
     # trouble
+    "failure-log": """
+        for each in (await rounds.failure_log(tenant="acme", cause="server")).failures:
+            print(each.event, each.request, each.status, each.message)
+        """,
+    "failure": """
+        for each in (await rounds.failure_log(connection="acme/weather", limit=1)).failures:
+            print((await rounds.failure("acme/weather", each.event)).excerpts)
+        """,
     "issues": """
         for each in (await rounds.issues(tenant="acme")).issues:
             print(each.severity, each.name, each.sentence, each.command)

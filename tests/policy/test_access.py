@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.commands import NoteReads
+from daemon.commands import NoteExcerpts, NoteReads
 from daemon.commands.access import Told
 from daemon.decide import access
-from events.access import FleetRead, TenantRead
+from events.access import ExcerptRead, FleetRead, TenantRead
 from events.schema import FLEET
 from events.terms import Caller
 from tests.policy.transcript import ADDED, DECLARED, NOON, ONE, PROVIDER, TENANT, given
@@ -73,3 +73,11 @@ def test_such_an_event_changes_nothing_that_is_true():
     scene.fold(TENANT, TenantRead(by=BY, since=NOON, operations={"status": 1}))
     scene.fold(FLEET, FleetRead(by=BY, since=NOON, operations={"status": 1}))
     assert (scene.world.tenants, scene.world.fleet) == (tenants, fleet)
+
+
+def test_who_is_shown_what_a_provider_said_is_an_event_for_each_failure():
+    wish = NoteExcerpts(subject=ONE, events=(7, 9), by=BY)
+    given(*PAST).when(wish).then(
+        (TENANT, ExcerptRead(by=BY, connection=ONE, failure=7)),
+        (TENANT, ExcerptRead(by=BY, connection=ONE, failure=9)),
+    )

@@ -15,7 +15,7 @@ from daemon.secret import Secret
 from events.terms import FailureClass
 from tests.policy.transcript import ONE
 from tests.rest.provider import SECRET, declared, http, ok, serving, then_reset, way
-from tests.rest.test_polling import Scene, Unlimited
+from tests.rest.test_polling import NothingKept, Scene, Unlimited
 from tests.rest.test_spool import held
 
 MIB = 1024 * 1024
@@ -63,7 +63,7 @@ class Fetch:
 def _calls(scene, file, wire):
     provider = Provider(file=file, send=wire.send, send_token=wire.send)
     whose = Whose(connection=ONE, sync=4)
-    return Calls(scene.journal, scene.tokens, provider, whose, Unlimited())
+    return Calls(scene.journal, scene.tokens, provider, whose, Unlimited(), excerpts=NothingKept())
 
 
 @pytest.fixture

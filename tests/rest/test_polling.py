@@ -57,6 +57,16 @@ class Tokens:
         return Access(generation=self.given, token=Secret(f"token {self.given}"))
 
 
+class NothingKept:
+    """Keeps nothing of what a provider says."""
+
+    def wanted(self, subject):
+        return False
+
+    def seal(self, subject, request, lost):
+        return None
+
+
 class Unlimited:
     """A limiter that lets every call go at once."""
 
@@ -83,7 +93,9 @@ class Scene:
         self.began = trio.current_time()
         provider = Provider(file=self.file, send=self.send, send_token=self.send)
         whose = Whose(connection=ONE, sync=4)
-        self.calls = Calls(self.journal, self.tokens, provider, whose, limiter)
+        self.calls = Calls(
+            self.journal, self.tokens, provider, whose, limiter, excerpts=NothingKept()
+        )
 
     async def send(self, request):
         self.asked.append((trio.current_time() - self.began, request))

@@ -1,0 +1,187 @@
+"""What went wrong, one failure after the other, and what did the provider say?
+
+What it said is for operators and admins, and who is shown it is written down before.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from daemon import commands, excerpts, failures
+from daemon.control import history
+from daemon.control.act import execute
+from daemon.control.desk import Desk, Refused
+from daemon.control.failure_log_messages import (
+    ExcerptView,
+    FailureAnswer,
+    FailureLog,
+    FailureLogQuery,
+    FailureName,
+    FailureView,
+)
+from daemon.control.failures import whose
+from daemon.read_model import failure_log
+from daemon.read_model.failure_log import Asked, Failure, Place
+from daemon.read_model.file import HAPPENED_KEPT
+from daemon.store.excerpts import KEPT_MAX
+from events.envelope import Recorded
+from events.gateway import CallMade
+from events.schema import CallFailed
+from events.terms import Caller
+from projections import consent
+
+PARTS_MAX = 1000  # things that one event is shown to tell of; a backfill may name as many days
+PAGES_MAX = 20  # of events read between a sync's beginning and its end
+SHOWN_MAX = 10  # excerpts in one answer: of the last calls of that many streams
+ROLES = ("operator", "admin")
+
+WITHHELD = "what the provider said is shown to operators and admins alone"
+NOT_MONITORED = (
+    "nothing of what the provider said is kept: the tenant does not consent to detailed monitoring"
+    " (`rounds consent show`)"
+)
+NO_ANSWER = "nothing that the provider said was kept of it: perhaps no answer came"
+GONE = (
+    f"what the provider said is not kept any more: it goes after {excerpts.AGE.days} days, after "
+    f"{KEPT_MAX} others, and when we end before it is written"
+)
+
+
+async def listing(desk: Desk, wish: FailureLogQuery, by: Caller) -> FailureLog:
+    """Raises Refused."""
+    tenant, connection, of = whose(desk, wish.tenant, wish.connection)
+    now = desk.journal.clock.now()
+    asked = Asked(
+        tenant=tenant,
+        connection=connection,
+        since=now - timedelta(days=wish.days),
+        limit=wish.limit + 1,
+        stream=wish.stream,
+        cause=wish.cause,
+        before=None if wish.before is None else Place(*map(int, wish.before.split("."))),
+    )
+    seq, found = await history.ask(desk, partial(failure_log.read, asked))
+    shown = found[: wish.limit]
+    return FailureLog(
+        seq=seq,
+        now=now,
+        of=of,
+        days=wish.days,
+        failures=[_view(desk, each) for each in shown],
+        next=f"{shown[-1].event}.{shown[-1].part}" if len(found) > len(shown) else None,
+    )
+
+
+async def show(desk: Desk, wish: FailureName, by: Caller) -> FailureAnswer:
+    """Raises Refused."""
+    subject, known = desk.ever(wish.connection)
+    now = desk.journal.clock.now()
+    asked = Asked(
+        tenant=known.tenant,
+        connection=subject,
+        since=now - HAPPENED_KEPT,
+        limit=PARTS_MAX,
+        event=wish.event,
+    )
+    seq, found = await history.ask(desk, partial(failure_log.read, asked))
+    if not found:
+        raise Refused(
+            "not-found",
+            f"event {wish.event} tells of no failure of {wish.connection} in the last "
+            f"{HAPPENED_KEPT.days} days; `rounds failures {wish.connection} --list` shows those",
+        )
+    answer = partial(
+        FailureAnswer, seq=seq, now=now, failures=[_view(desk, each) for each in found[::-1]]
+    )
+    if not consent.monitored(desk.journal.world, known.tenant):
+        return answer(excerpts=[], missing=NOT_MONITORED)
+    calls = [each for each in _calls(desk, subject, found) if _reference(each)]
+    if not calls:
+        return answer(excerpts=[], missing=NO_ANSWER)
+    if by.role not in ROLES:
+        return answer(excerpts=[], missing=WITHHELD)
+    views = await _read(desk, subject, calls, by)
+    return answer(excerpts=views, missing=GONE if len(views) < len(calls) else None)
+
+
+async def _read(desk: Desk, subject: int, calls: list[Recorded], by: Caller) -> list[ExcerptView]:
+    """What is still kept of them; that it is shown is on disk by then."""
+    kept = await desk.excerpts.read(subject, {_reference(each) for each in calls})
+    shown = [each for each in calls if _reference(each) in kept]
+    if shown:
+        events = tuple(each.seq for each in shown)
+        await execute(desk, commands.NoteExcerpts(subject=subject, events=events, by=by))
+    views = []
+    for each in shown:
+        said, event = kept[_reference(each)], each.event
+        assert isinstance(event, CallFailed), "others refer to none"
+        views.append(
+            ExcerptView(
+                event=each.seq,
+                request=event.endpoint,
+                status=said.status,
+                content_type=said.content_type,
+                text=said.text,
+                more=said.more,
+            )
+        )
+    return views
+
+
+def _calls(desk: Desk, subject: int, found: list[Failure]) -> list[Recorded]:
+    """The call that failed; of a sync the last one of each of its streams that failed."""
+    (first, *_) = found
+    event = _event(desk, first.event)
+    if isinstance(event.event, CallFailed):
+        return [event]
+    if first.operation != "sync" or first.sync is None:
+        return []
+    streams = {each.stream for each in found}
+    last = {
+        each.event.stream: each
+        for each in _between(desk, subject, first.sync, first.event)
+        if isinstance(each.event, CallFailed) and (each.event.stream in streams or "" in streams)
+    }
+    return sorted(last.values(), key=lambda each: each.seq)[-SHOWN_MAX:]
+
+
+def _between(desk: Desk, subject: int, after: int, last: int) -> Iterator[Recorded]:
+    for _ in range(PAGES_MAX):
+        page = desk.journal.log.read(after, subject=subject)
+        yield from (each for each in page if each.seq < last)
+        if not page or page[-1].seq >= last:
+            return
+        after = page[-1].seq
+
+
+def _view(desk: Desk, row: Failure) -> FailureView:
+    told = None if row.operation in {"sync", "write", "actor"} else _event(desk, row.event).event
+    ms = told.duration_ms if isinstance(told, CallFailed | CallMade) else None
+    message = row.message
+    if not message and row.status is not None and row.status >= 300:
+        message = failures.by_status(row.status)[1]
+    return FailureView(
+        event=row.event,
+        at=datetime.fromisoformat(row.at),
+        connection=desk.vault.name(row.connection),
+        request=row.operation,
+        cause=row.cause,
+        message=message,
+        status=row.status,
+        stream=row.stream,
+        day=None if row.day is None else date.fromisoformat(row.day),
+        kind=row.kind,
+        sync=row.sync,
+        attempt=row.attempt,
+        duration_ms=row.sync_ms if row.operation == "sync" else ms,
+        excerpt=isinstance(told, CallFailed) and bool(told.excerpt),
+    )
+
+
+def _event(desk: Desk, seq: int) -> Recorded:
+    (recorded,) = desk.journal.log.read(seq - 1, limit=1)
+    return recorded
+
+
+def _reference(call: Recorded) -> str:
+    return call.event.excerpt if isinstance(call.event, CallFailed) else ""
