@@ -96,6 +96,7 @@ BY_NAME: Mapping[str, Speaks] = {
             "quarantine-drop",
             "quarantine-version",
             "queue",
+            "recommend",
             "relink",
             "remove",
             "replay",
