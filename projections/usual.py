@@ -19,10 +19,11 @@ from projections.rhythm import EPOCH, Arrival
 A_DAY, NO_TIME = timedelta(days=1), timedelta(0)
 BIN = timedelta(minutes=30)  # finer than the least interval that is worth adapting
 BINS = A_DAY // BIN
+LEAST_WEIGHT = 1e-6  # of the newest: what weighs nothing at all could be placed nowhere
 STEPS = 8  # of self-consistency: what comes at one time of the day stands out after three
 HALF_LIFE = timedelta(days=5)  # so that a rhythm that changed is the usual one within two weeks
 LIKELY = 0.5  # arrivals expected: it is likelier that something came than that nothing did
-PEAK = 1.5  # times the mean: a half hour above it belongs to those when it usually comes
+PEAK = 2.0  # times the mean: a half hour above it belongs to those when it usually comes
 INTO_PEAK = 0.8  # of what comes in such hours: the rest is worth another look, not the wait
 POINTS = 48  # of one arrival: each half hour of the day in which it may have come
 NEGLIGIBLE = 0.001  # of all: such a point changes no mean by more than its minutes
@@ -50,7 +51,8 @@ def rates(arrivals: Sequence[Arrival], looked: datetime) -> Rates:
     """As of that last look; zeros where nothing ever came."""
     if not arrivals:
         return (0.0,) * BINS
-    weights = [0.5 ** (max(looked - each.found, NO_TIME) / HALF_LIFE) for each in arrivals]
+    newest = arrivals[-1].found
+    weights = [max(LEAST_WEIGHT, 0.5 ** ((newest - each.found) / HALF_LIFE)) for each in arrivals]
     told = [
         (weight, overlap(each))
         for weight, each in zip(weights, arrivals, strict=True)
@@ -67,7 +69,8 @@ def rates(arrivals: Sequence[Arrival], looked: datetime) -> Rates:
         density = [each / total for each in counts]
     seen = max(looked - arrivals[0].after, A_DAY) / HALF_LIFE
     days = HALF_LIFE / A_DAY / math.log(2) * (1 - 0.5**seen)
-    return tuple(each * sum(weights) / days for each in density)
+    now = sum(weights) * 0.5 ** (max(looked - newest, NO_TIME) / HALF_LIFE)
+    return tuple(each * now / days for each in density)
 
 
 def overlap(arrival: Arrival) -> Sequence[tuple[int, int]]:

@@ -34,6 +34,11 @@ def recommend(socket: Path | None, whose: str | None, at: str | None, as_json: b
     if not found.recommendations:
         screen.line("there are no connections yet; `rounds connection add` adds one")
         return
+    show(found)
+
+
+def show(found: Recommendations) -> None:
+    """A line a connection, all that was tried where it is one alone, and what to type."""
     screen.show(_table(found))
     if found.left_out:
         screen.line(f"and {found.left_out:,} connections more; name a tenant to see its own")

@@ -33,6 +33,11 @@ def schedule(socket: Path | None, whose: str | None, at: str | None, as_json: bo
     if not found.rows:
         screen.line("there are no connections yet; `rounds connection add` adds one")
         return
+    show(found)
+
+
+def show(found: Schedule) -> None:
+    """A line a connection, and who is next of each tenant."""
     screen.show(_table(found.rows, found.now))
     if found.next:
         screen.line()

@@ -19,6 +19,9 @@ ENOUGH_LOOKS = 14  # two a day for a week, or one for two
 ENOUGH_TIME = timedelta(days=7)  # each day of the week once
 EXPLORES_EVERY = 4  # looks: a third more calls at most, and each hour is seen within weeks
 BACK = timedelta(days=2)  # what was expected, and did not come, before that is not waited for
+SILENCE = timedelta(days=4)  # a long weekend; what is silent for longer ...
+SILENCE_SHARE = 8  # ... is looked for after that part of what goes beyond
+DOUBLED_MAX = 16  # times: beyond that any wait is the longest one
 NO_TIME = timedelta(0)
 GOLDEN = 0.6180339887498949  # multiples of it lie evenly in whatever is explored
 
@@ -64,6 +67,9 @@ def planned(
 ) -> Plan:
     """What follows the last of so many `looks`, None for a sync that was none."""
     plan = _expected(rates, found, rules, now)
+    if found is not None:  # in a long silence nothing is likely, however often it used to come
+        seldom = now + max(NO_TIME, now - found - SILENCE) / SILENCE_SHARE
+        plan = Plan(due=max(plan.due, seldom), why=plan.why, stretch=plan.stretch)
     if looks is not None and looks % EXPLORES_EVERY == 0:
         plan = _explored(plan, looks // EXPLORES_EVERY, rules, now)
     return Plan(due=_within(plan.due, rules, now), why=plan.why, stretch=plan.stretch)
@@ -85,7 +91,8 @@ def _expected(rates: Rates, found: datetime | None, rules: PolicySet, now: datet
         missed, last = missed + 1, ahead
         ahead = usual.comes(rates, max(ahead.until or ahead.due, ahead.due + rules.adaptive_least))
     if last is not None:
-        again = now + max(rules.adaptive_least * 2**missed, now - last.due)
+        wait = max(rules.adaptive_least * 2 ** min(missed, DOUBLED_MAX), now - last.due)
+        again = now + min(wait, most - now)
         if ahead is None or again < ahead.due:
             return Plan(due=again, why=Adaptation.LATE, stretch=last)
     if ahead is None:

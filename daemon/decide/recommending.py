@@ -38,6 +38,8 @@ ARRIVALS_ENOUGH = 5  # fewer may be chance, until four weeks have shown no more
 LONG_ENOUGH = timedelta(days=28)
 BETTER = 0.8  # of the delay, or of the syncs: less of a gain is not worth a word
 NO_WORSE = 1.02  # times the other one
+WORTH = 0.25  # of syncs times delay, which intervals alone cannot change: it knows when to look
+LATER = 1.0  # hours: so much later is not much, where that saves most of the syncs
 LOOKS_MAX = 2000  # that are tried of the adaptive way: more than its least interval has in weeks
 
 
@@ -213,7 +215,7 @@ def _way(scene: _Scene, name: str, syncs: float, delays: Sequence[timedelta]) ->
 
 
 def _better(today: Way, ways: Sequence[Way]) -> Way | None:
-    """Clearly better in one, and no worse in the other; the most of both."""
+    """Clearly better in one, and no, or not much, worse in the other; the most of both."""
     found = [each for each in ways if not each.beyond and _is_better(each, today)]
     return min(found, key=lambda each: each.syncs_a_day * _hours(each), default=None)
 
@@ -223,7 +225,8 @@ def _is_better(way: Way, today: Way) -> bool:
     delay, was = _hours(way), _hours(today)
     sooner = delay <= BETTER * was and syncs <= NO_WORSE * before
     fewer = syncs <= BETTER * before and delay <= NO_WORSE * was
-    return fewer or (sooner and way.delay is not None)
+    worth = syncs * delay <= WORTH * before * was and delay <= was + LATER
+    return fewer or (way.delay is not None and (sooner or worth))
 
 
 def _hours(way: Way) -> float:
