@@ -77,6 +77,9 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     token_before: Duration | None = None
     drift_threshold: Annotated[float, Meta(ge=1, le=100)] | None = None
     drift_percent: Annotated[float, Meta(ge=0, le=1000)] | None = None
+    adaptive: bool | None = None
+    adaptive_least: Duration | None = None
+    adaptive_most: Duration | None = None
 
     def __post_init__(self) -> None:
         if self.timezone is not None and not is_zone(self.timezone):

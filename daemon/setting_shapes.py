@@ -69,7 +69,16 @@ def _by_stream(given: dict[str, str]) -> dict[str, timedelta]:
     return {name: duration(text) for name, text in given.items()}
 
 
-_SPANS = ("interval", "versions_age", "stale_after", "gap_after", "overdue_after", "token_before")
+_SPANS = (
+    "interval",
+    "versions_age",
+    "stale_after",
+    "gap_after",
+    "overdue_after",
+    "token_before",
+    "adaptive_least",
+    "adaptive_most",
+)
 _PAUSES = (
     "retry_delay",
     "retry_delay_max",

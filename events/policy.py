@@ -7,7 +7,7 @@ connection, tenant, provider, fleet.
 """
 
 from collections.abc import Mapping
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -32,6 +32,38 @@ class Backoff(StrEnum):
     FIXED = "fixed"
 
 
+class Adaptation(StrEnum):
+    """What an adaptive turn follows from."""
+
+    LEARNING = "learning"
+    """Too little is known yet: the interval holds."""
+
+    USUAL = "usual"
+    """Something new will likely have come by then."""
+
+    LATE = "late"
+    """It should have come, and had not: looked for again, ever more seldom."""
+
+    EXPLORING = "exploring"
+    """Nothing is expected by then: a look whether that is still so."""
+
+    SELDOM = "seldom"
+    """Nothing is expected within the longest interval."""
+
+
+class Learnt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an adaptive turn lies where it does, and when something new is expected, if it is.
+
+    It was learnt from so many `looks`, of which the last `arrivals` that are kept found something.
+    """
+
+    why: Adaptation
+    since: datetime | None = None
+    until: datetime | None = None
+    looks: int = 0
+    arrivals: int = 0
+
+
 class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     """The settings that decisions read from here on.
 
@@ -45,6 +77,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     Of each stream the last `versions_kept` versions are kept, and all that were in force within
     `versions_age`. What a stream brings has drifted where it is off by more than `drift_threshold`
     spreads, and by more than `drift_percent` percent of what was expected.
+    Where turns are `adaptive`, they come when something new is expected, no sooner than
+    `adaptive_least` and no later than `adaptive_most` after the last; the greater of both holds.
     """
 
     interval: timedelta
@@ -98,6 +132,9 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
     token_before: timedelta = timedelta(days=7)
     drift_threshold: float = 7.0
     drift_percent: float = 40.0
+    adaptive: bool = False
+    adaptive_least: timedelta = timedelta(hours=1)
+    adaptive_most: timedelta = timedelta(days=1)
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -157,6 +194,9 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     token_before: timedelta | None = None
     drift_threshold: float | None = None
     drift_percent: float | None = None
+    adaptive: bool | None = None
+    adaptive_least: timedelta | None = None
+    adaptive_most: timedelta | None = None
 
 
 class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):

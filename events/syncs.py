@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from events.fact import Fact
+from events.policy import Learnt
 from events.terms import (
     BackfillEnd,
     Caller,
@@ -25,7 +26,8 @@ class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
     """The next scheduled sync is due then. `reason` says what moved it there.
 
     It lies `spread` before its slot, so that not all connections are due at once. Where streams
-    have intervals of their own, `streams` says when each of them is due.
+    have intervals of their own, `streams` says when each of them is due; an adaptive turn says what
+    was `learnt`.
     """
 
     due: datetime
@@ -33,6 +35,7 @@ class SyncScheduled(Fact, frozen=True, kw_only=True, tag="sync-scheduled"):
     spread: timedelta = timedelta(0)
     streams: Mapping[str, datetime] = {}
     by: Caller | None = None
+    learnt: Learnt | None = None
 
 
 class SyncRequested(Fact, frozen=True, kw_only=True, tag="sync-requested"):

@@ -74,6 +74,7 @@ class ScheduleReason(StrEnum):
     SETTINGS = "settings"
     ASKED = "asked"
     ROLLED_BACK = "rolled-back"
+    ADAPTIVE = "adaptive"
 
 
 class InterruptReason(StrEnum):

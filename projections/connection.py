@@ -10,9 +10,6 @@ from events.envelope import Recorded
 from events.limits import AllowanceRecounted, AllowanceTaken, LimitAdapted, LimitHeld
 from events.schema import (
     ActorCrashed,
-    AuthorisationBegun,
-    AuthorisationNeeded,
-    AuthorisationWaived,
     BackfillAdvanced,
     BackfillEnded,
     BackfillRequested,
@@ -24,18 +21,13 @@ from events.schema import (
     CallFailed,
     CallMade,
     ConnectionAdded,
-    ConnectionAuthorised,
     ConnectionChanged,
     ConnectionPaused,
     ConnectionRelinked,
     ConnectionRemoved,
     ConnectionResumed,
-    CredentialSet,
     RecordsCaptured,
     RecordsRefused,
-    RefreshFailed,
-    RefreshIntended,
-    RenewalScheduled,
     RetriesEnded,
     RetryMoved,
     RetryScheduled,
@@ -48,8 +40,6 @@ from events.schema import (
     SyncSkipped,
     SyncStarted,
     SyncSucceeded,
-    TokenInDoubt,
-    TokenRefreshed,
 )
 from events.versions import (
     AcceptanceStarted,
@@ -59,29 +49,29 @@ from events.versions import (
     RolledBack,
     VersionEvent,
 )
-from projections import allowance, backfill, breaker, ending, grant, health, run, schedule, streams
+from projections import (
+    allowance,
+    backfill,
+    breaker,
+    ending,
+    grant,
+    health,
+    rhythm,
+    run,
+    schedule,
+    streams,
+)
 from projections.allowance import Allowance
 from projections.backfill import Backfill
 from projections.breaker import Breaker
 from projections.ending import Ending
 from projections.grant import Grant, Phase
 from projections.health import Health
+from projections.rhythm import Rhythm
 from projections.run import Run
 from projections.schedule import Schedule
-from projections.streams import Streams
+from projections.streams import NEW, Streams
 
-OF_GRANT = (
-    RefreshIntended,
-    TokenRefreshed,
-    RefreshFailed,
-    TokenInDoubt,
-    AuthorisationNeeded,
-    AuthorisationWaived,
-    RenewalScheduled,
-    AuthorisationBegun,
-    ConnectionAuthorised,
-    CredentialSet,
-)
 OF_BREAKER = (
     CallFailed,
     CallMade,
@@ -121,6 +111,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     last: Ending | None = None
     former: Mapping[int, Streams] = {}
     restoring: int | None = None
+    rhythm: Rhythm = rhythm.NOTHING
 
 
 def added(event: ConnectionAdded) -> Connection:
@@ -138,7 +129,9 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
         case RecordsCaptured() | RecordsRefused() | RecordsQuarantined():
             regular = run.is_regular(connection.run) if connection.run else None
             after = streams.evolve(connection.streams, recorded, regular=regular)
-            return replace(connection, run=run.evolve(connection.run, recorded), streams=after)
+            first = not connection.streams.get(recorded.event.stream, NEW).version
+            begun = run.evolve(connection.run, recorded, first=first)
+            return replace(connection, run=begun, streams=after)
         case SyncScheduled() | SyncRequested() | SyncSkipped() | SyncCancelled(sync=None):
             return replace(connection, schedule=schedule.evolve(connection.schedule, recorded))
         case SyncStarted() as started:
@@ -180,7 +173,7 @@ def evolve(connection: Connection, recorded: Recorded) -> Connection:
 def _evolve_slice(connection: Connection, recorded: Recorded) -> Connection:
     """What concerns one of its slices alone."""
     event = recorded.event
-    if isinstance(event, OF_GRANT):
+    if isinstance(event, grant.READ):
         after = grant.evolve(connection.grant, recorded)
         return replace(connection, run=run.evolve(connection.run, recorded), grant=after)
     if isinstance(event, OF_BREAKER):
@@ -211,7 +204,8 @@ def _restoring(connection: Connection, recorded: Recorded) -> Connection:
                 last=ending.restored(state.last),
             )
     after = streams.evolve(connection.streams, recorded)
-    return replace(connection, restoring=None, streams=after)
+    known = rhythm.unsure(connection.rhythm) if after != connection.streams else connection.rhythm
+    return replace(connection, restoring=None, streams=after, rhythm=known)
 
 
 def next_start(connection: Connection) -> datetime | None:
@@ -249,6 +243,7 @@ def _added_again(connection: Connection, event: ConnectionAdded) -> Connection:
         allowance=connection.allowance,
         last=connection.last,
         former=connection.former,
+        rhythm=rhythm.unsure(connection.rhythm),
     )
 
 
@@ -272,6 +267,7 @@ def _moved(connection: Connection, event: ConnectionRelinked) -> Connection:
         allowance=Allowance(),
         last=None,
         former=former,
+        rhythm=rhythm.NOTHING,
     )
 
 
@@ -295,5 +291,6 @@ def _finished(
         health=health.evolve(connection.health, recorded),
         breaker=breaker.evolve(connection.breaker, recorded),
         streams=streams.ended(connection.streams, recorded, ran),
+        rhythm=rhythm.evolve(connection.rhythm, connection.run, event),
         last=ending.of(recorded, "succeeded" if succeeded else "failed", connection.run),
     )

@@ -32,6 +32,20 @@ from events.schema import (
 )
 from events.terms import NeedReason, RefreshReason
 
+READ = (
+    RefreshIntended,
+    TokenRefreshed,
+    RefreshFailed,
+    TokenInDoubt,
+    AuthorisationNeeded,
+    AuthorisationWaived,
+    RenewalScheduled,
+    AuthorisationBegun,
+    ConnectionAuthorised,
+    CredentialSet,
+)
+"""What tells of a grant."""
+
 
 class Phase(StrEnum):
     """NONE: there is no grant, and nobody has said that one is needed."""

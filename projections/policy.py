@@ -75,6 +75,11 @@ def stream_intervals(world: World, subject: int) -> dict[str, timedelta]:
     return {name: own for name, own in found.items() if own is not None and own != whole}
 
 
+def longest(rules: PolicySet) -> timedelta:
+    """How far off the next turn is at most, where a stream has no interval of its own."""
+    return max(rules.adaptive_least, rules.adaptive_most) if rules.adaptive else rules.interval
+
+
 def declared_interval(at: Provider, stream: str) -> timedelta | None:
     """What the provider's file says of a stream's interval."""
     declared = provider.stream(at, stream)

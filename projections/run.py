@@ -15,8 +15,8 @@ class Run(Struct, frozen=True, kw_only=True):
     """The sync that runs: the number of its SyncStarted, and what made it start.
 
     `asked` and `retried` are what was pending and is served by it; `attempt` is 0, or which retry
-    it is; `streams` are those that run, empty for all. So many `days` came so far, and so often was
-    the token refreshed.
+    it is; `streams` are those that run, empty for all. So many `days` came so far, so often was
+    the token refreshed, and `news` says that something new was found.
     """
 
     sync: int
@@ -32,13 +32,15 @@ class Run(Struct, frozen=True, kw_only=True):
     retried: Retry | None = None
     days: int = 0
     refreshes: int = 0
+    news: bool = False
 
 
-def evolve(run: Run | None, recorded: Recorded) -> Run | None:
-    """What a run has brought so far."""
+def evolve(run: Run | None, recorded: Recorded, *, first: bool = False) -> Run | None:
+    """What a run has brought so far. What a `first` load brings is not new."""
     match recorded.event:
-        case RecordsCaptured(days=days) if run and days:
-            return replace(run, days=run.days + len(days))
+        case RecordsCaptured(days=days) as event if run:
+            news = run.news or (not first and event.added + event.changed + event.removed > 0)
+            return replace(run, days=run.days + len(days), news=news)
         case TokenRefreshed() if run:
             return replace(run, refreshes=run.refreshes + 1)
         case _:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.policy import Learnt
 from events.schema import (
     ActorCrashed,
     RetriesEnded,
@@ -80,7 +81,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     `due` lies `spread` before its slot; the event of the number `planned` says so. Where streams
     have intervals of their own, `streams` says when each is due. A new due time ends a rest and a
-    hold that were decided before it.
+    hold that were decided before it. Of an adaptive turn it says what was `learnt`.
     """
 
     due: datetime | None = None
@@ -92,11 +93,12 @@ class Schedule(Struct, frozen=True, kw_only=True):
     hold: Hold | None = None
     wait: Wait | None = None
     rest_until: datetime | None = None
+    learnt: Learnt | None = None
 
 
 def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
     match recorded.event:
-        case SyncScheduled(due=due, spread=spread, streams=streams):
+        case SyncScheduled(due=due, spread=spread, streams=streams, learnt=learnt):
             return replace(
                 schedule,
                 due=due,
@@ -105,6 +107,7 @@ def evolve(schedule: Schedule, recorded: Recorded) -> Schedule:
                 streams=streams,
                 hold=None,
                 rest_until=None,
+                learnt=learnt,
             )
         case SyncStarted(attempt=attempt, request=request):
             return replace(

@@ -16,6 +16,7 @@ PLACES = {
     "failures": "daemon.cli.failures:failures",
     "issues": "daemon.cli.issues:issues",
     "drift": "daemon.cli.drift:drift",
+    "recommend": "daemon.cli.recommend:recommend",
     "explain": "daemon.cli.explain:explain",
     "sync": "daemon.cli.sync:sync",
     "backfill": "daemon.cli.past:backfill",

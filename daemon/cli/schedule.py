@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import asof, client, held_words, screen, times, when
+from daemon.cli import adaptive_words, asof, client, held_words, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.whose import query, whose
 from daemon.control.rotation_messages import NextProvider, Schedule, ScheduleRow
@@ -33,6 +33,11 @@ def schedule(socket: Path | None, whose: str | None, at: str | None, as_json: bo
     if not found.rows:
         screen.line("there are no connections yet; `rounds connection add` adds one")
         return
+    show(found)
+
+
+def show(found: Schedule) -> None:
+    """A line a connection, and who is next of each tenant."""
     screen.show(_table(found.rows, found.now))
     if found.next:
         screen.line()
@@ -56,13 +61,23 @@ def _table(rows: Sequence[ScheduleRow], now: datetime) -> screen.Part:
         table.add_row(
             each.connection,
             _start(each, now),
-            times.every(each.interval, each.stream_intervals),
+            _every(each),
             held_words.short(each.held_by, each.held_until, now),
             str(each.attempt or ""),
             _last(each, now),
             style=_colour(each),
         )
     return table
+
+
+def _every(row: ScheduleRow) -> str:
+    """An interval; or between which ones, and when something new usually comes."""
+    if row.adaptive is None:
+        return times.every(row.interval, row.stream_intervals)
+    least, most = times.exact(row.adaptive.least, 2), times.exact(row.adaptive.most, 2)
+    learnt = row.adaptive.learnt
+    why = f"; {adaptive_words.learnt(learnt)}" if learnt else "; adaptive"
+    return f"{least} to {most}{why}"
 
 
 def _start(row: ScheduleRow, now: datetime) -> str:

@@ -8,6 +8,7 @@ from daemon import guard_words
 from daemon.cli import (
     access_words,
     account_words,
+    adaptive_words,
     consent_words,
     ending_words,
     issue_words,
@@ -35,6 +36,7 @@ from events.limits import (
     StepsSummed,
 )
 from events.outbox import OutboxEvent
+from events.policy import Learnt
 from events.schema import (
     ActorCrashed,
     AuthorisationNeeded,
@@ -105,6 +107,7 @@ REASONS = {
     ScheduleReason.SETTINGS: " (settings changed)",
     ScheduleReason.ASKED: " (asked for)",
     ScheduleReason.ROLLED_BACK: " (decided anew, after it went back)",
+    ScheduleReason.ADAPTIVE: "",
 }
 
 
@@ -173,6 +176,8 @@ def sentence(view: EventView) -> str:
             return policy_words.fleet(event)
         case ProviderDeclared(streams=streams):
             return f"provider declared; streams: {', '.join(each.name for each in streams)}"
+        case SyncScheduled(due=due, learnt=Learnt() as learnt):
+            return f"next sync at {times.local(due)} ({adaptive_words.learnt(learnt)})"
         case SyncScheduled(due=due, reason=reason):
             return f"next sync at {times.local(due)}{REASONS[reason]}{by(event.by)}"
         case ActorCrashed(error=error, crashes=crashes, until=until):

@@ -18,6 +18,7 @@ from daemon.control.failure_log_messages import (
     FailureName,
 )
 from daemon.control.issue_messages import DetectQuery, IssueList, IssuesQuery
+from daemon.control.recommend_messages import Recommendations, RecommendQuery
 from events.issues import IssueKind, Severity
 from events.terms import FailureClass
 
@@ -125,6 +126,22 @@ class TroubleOperations(Asker):
             DetectQuery(tenant=tenant, threshold_hours=threshold_hours, provider=provider),
             IssueList,
             at=at,
+        )
+
+    async def recommend(
+        self, *, tenant: str | None = None, provider: str | None = None, at: Moment | None = None
+    ) -> Recommendations:
+        """Look at which interval would find new data sooner, or with fewer calls.
+
+        Of all, of a tenant, or of its connections to one provider.
+
+        ```python
+        for each in (await rounds.recommend(tenant="acme")).recommendations:
+            print(each.connection, each.word, each.command)
+        ```
+        """
+        return await self._get(
+            "recommend", RecommendQuery(tenant=tenant, provider=provider), Recommendations, at=at
         )
 
     async def drift(

@@ -22,7 +22,7 @@ from daemon.control.failure_log_messages import (
 from daemon.control.failures import whose
 from daemon.read_model import failure_log
 from daemon.read_model.failure_log import Asked, Failure, Place
-from daemon.read_model.file import HAPPENED_KEPT
+from daemon.read_model.keeping import HAPPENED_KEPT
 from daemon.store.excerpts import KEPT_MAX
 from events.envelope import Recorded
 from events.gateway import CallMade

@@ -12,6 +12,7 @@ from daemon.control.act import execute
 from daemon.control.desk import Desk, Refused
 from daemon.control.policy_messages import RetryWish
 from daemon.control.rotation_messages import (
+    AdaptiveTurns,
     Enqueue,
     NextProvider,
     NextRotation,
@@ -27,6 +28,7 @@ from daemon.control.rotation_messages import (
 )
 from daemon.control.whose import Known
 from daemon.decide import hindrance, succession
+from daemon.decide.rotation import own_intervals
 from daemon.decide.turn import turn_of
 from events.envelope import Recorded
 from events.schema import SyncFailed, SyncInterrupted, SyncRequested, SyncScheduled, SyncSucceeded
@@ -243,7 +245,18 @@ def _row(desk: Desk, of: Known, now: datetime) -> ScheduleRow:
         last=last.word if last else None,
         last_at=last.at if last else None,
         stream_intervals=policy.stream_intervals(world, subject),
+        adaptive=_adaptive(world, subject),
     )
+
+
+def _adaptive(world: World, subject: int) -> AdaptiveTurns | None:
+    """Not where streams have turns of their own."""
+    rules = policy.of_connection(world, subject)
+    if not rules.adaptive or own_intervals(world, subject):
+        return None
+    learnt = world.connections[subject].schedule.learnt
+    least, most = rules.adaptive_least, policy.longest(rules)
+    return AdaptiveTurns(least=least, most=most, learnt=learnt)
 
 
 def _next(desk: Desk, tenant: int, subjects: list[int], now: datetime) -> NextProvider:

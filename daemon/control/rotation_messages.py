@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from daemon.control.messages import StreamView
+from events.policy import Learnt
 
 TIMEOUT_S_MAX = 600.0  # ten minutes: a client that waits longer should follow the log
 
@@ -198,6 +199,14 @@ class HealthAnalysis(Struct, frozen=True, kw_only=True):
     of: int = 0
 
 
+class AdaptiveTurns(Struct, frozen=True, kw_only=True):
+    """The bounds of adaptive turns, and what was `learnt` when the next one was decided."""
+
+    least: timedelta
+    most: timedelta
+    learnt: Learnt | None
+
+
 class ScheduleRow(Struct, frozen=True, kw_only=True):
     """When a connection starts next, and what holds it back, if anything does, until when.
 
@@ -205,7 +214,7 @@ class ScheduleRow(Struct, frozen=True, kw_only=True):
     retry comes or runs. `last` is how its last sync ended. `held_by` is paused, to-be-authorised,
     breaker, disabled, quiet-hours or crashed; or what it waits for, which is no hold: fleet-full,
     provider-full, retries-full, probe, batch-pause, asked-to-wait, the last also while it runs.
-    `stream_intervals` are those that are not the connection's.
+    `stream_intervals` are those that are not the connection's; `adaptive` is where turns are that.
     """
 
     connection: str
@@ -220,6 +229,7 @@ class ScheduleRow(Struct, frozen=True, kw_only=True):
     last: str | None
     last_at: datetime | None
     stream_intervals: dict[str, timedelta] = {}
+    adaptive: AdaptiveTurns | None = None
 
 
 class Schedule(Struct, frozen=True, kw_only=True):

@@ -98,6 +98,7 @@ BY_NAME: Mapping[str, Speaks] = {
             "quarantine-drop",
             "quarantine-version",
             "queue",
+            "recommend",
             "relink",
             "remove",
             "replay",

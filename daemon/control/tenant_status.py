@@ -86,7 +86,7 @@ def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[TenantSourc
         items=sum(each.rows for each in known.streams.values()),
         consecutive_failures=counters.consecutive_failures,
         why=source_words.of_connection(known, now),
-        **_age(counters.last_success, policy.of_connection(world, subject).interval, now),
+        **_age(counters.last_success, policy.longest(policy.of_connection(world, subject)), now),
         **shared,
     )
     for stream in condition.names(known, at):
@@ -112,7 +112,9 @@ def _of_stream(
         items=stream.rows,
         consecutive_failures=condition.failures_of(known, name),
         why=source_words.of_stream(known, at, name, now),
-        **_age(stream.captured_at, own or policy.of_connection(world, subject).interval, now),
+        **_age(
+            stream.captured_at, own or policy.longest(policy.of_connection(world, subject)), now
+        ),
         **shared,
     )
 

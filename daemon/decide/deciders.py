@@ -14,6 +14,7 @@ from events.terms import FailureClass, Guard, HoldReason, RetriesEnd, ScheduleRe
 from events.versions import RecordsQuarantined, VersionsPruned
 
 TURNS = ("interval", "spread")
+ADAPTIVE = ("adaptive", "adaptive_least", "adaptive_most")
 RETRIES = (
     "max_retry_attempts",
     "retry_delay",
@@ -58,6 +59,8 @@ BY_NO_INTERVAL = frozenset(
 def of(event: Event) -> tuple[str, ...]:
     """By name; nothing where none had."""
     match event:
+        case SyncScheduled(reason=ScheduleReason.ADAPTIVE):
+            return ADAPTIVE
         case SyncScheduled(reason=reason):
             return () if reason in BY_NO_INTERVAL else TURNS
         case SyncDeferred(reason=reason):

@@ -87,7 +87,8 @@ def finish(command: Finish, world: World, now: datetime) -> Decisions:
             pass_=part_of(run),
         )
         followed = _blamed(subject, run, failures, world, now)
-    next_ = next_due(subject, world, now, command.waiting) if stands_for_due(run) else []
+    stands = stands_for_due(run)
+    next_ = next_due(subject, world, now, command.waiting, ending) if stands else []
     again = retry.after(command, run, world, now)
     summed = passes.slot_ended(subject, ending, world, now) if part_of(run) is None else []
     return [(subject, ending), *followed, *_heeded(command, world, now, next_), *again, *summed]

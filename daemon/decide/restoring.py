@@ -234,7 +234,7 @@ def _planned(subject: int, was: Connection, world: World, now: datetime) -> Deci
         name: max(earliest, _stepped(plan.streams.get(name, plan.due), interval, now))
         for name, interval in intervals.items()
     }
-    due = max(earliest, _stepped(plan.due, rules.interval, now))
+    due = max(earliest, _stepped(plan.due, policy.longest(rules), now))
     anew = SyncScheduled(
         due=min(streams.values(), default=due),
         reason=ScheduleReason.ROLLED_BACK,

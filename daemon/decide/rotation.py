@@ -2,18 +2,21 @@
 
 A turn is the one before plus the interval, stepped past now, with one skip that says how many were
 missed (requirement A4). Turns are spread: each connection's lie by a part of its interval of its
-own before those of its neighbours, and stay there.
+own before those of its neighbours, and stay there. An adaptive turn keeps to no slots: it
+is counted from the end of the one before.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from daemon.commands import Reconsider
-from daemon.decide import quiet, retry
+from daemon.decide import adaptive, quiet, retry
 from daemon.decide.decisions import Decisions
-from events.schema import SyncScheduled, SyncSkipped
+from events.policy import PolicySet
+from events.schema import Event, SyncScheduled, SyncSkipped
 from events.terms import HoldReason, ScheduleReason, SkipReason
-from projections import policy
+from projections import policy, rhythm
+from projections.connection import Connection
 from projections.schedule import NO_SPREAD, Schedule, is_held
 from projections.world import World
 
@@ -21,11 +24,17 @@ GOLDEN = 0.6180339887498949  # multiples of it spread evenly, however many there
 SECOND = timedelta(seconds=1)
 
 
-def next_due(subject: int, world: World, now: datetime, waiting: Collection[str] = ()) -> Decisions:
+def next_due(
+    subject: int,
+    world: World,
+    now: datetime,
+    waiting: Collection[str] = (),
+    ending: Event | None = None,
+) -> Decisions:
     """What follows a run that stood for a turn, in which some streams were left `waiting`.
 
     Nothing where the next turn still lies ahead (a manual sync ran before it), or where only a part
-    of what is due has run.
+    of what is due has run. `ending` is the run's, which is not folded yet.
     """
     known = world.connections[subject]
     plan, run = known.schedule, known.run
@@ -38,6 +47,8 @@ def next_due(subject: int, world: World, now: datetime, waiting: Collection[str]
     if run.streams:
         return []
     rules = policy.of_connection(world, subject)
+    if rules.adaptive:
+        return [(subject, _adaptive(subject, known, rules, now, ending))]
     spread = _spread(subject, rules.interval, rules.spread)
     first = plan.due + plan.spread + rules.interval - spread
     missed = _missed(first, rules.interval, now)
@@ -46,6 +57,16 @@ def next_due(subject: int, world: World, now: datetime, waiting: Collection[str]
         due=first + missed * rules.interval, reason=ScheduleReason.INTERVAL, spread=spread
     )
     return [*([(subject, skipped)] if missed else []), (subject, scheduled)]
+
+
+def _adaptive(
+    subject: int, known: Connection, rules: PolicySet, now: datetime, ending: Event | None
+) -> SyncScheduled:
+    """By what is learnt with this ending too: a look that failed tells nothing."""
+    seen = rhythm.evolve(known.rhythm, known.run, ending) if ending else known.rhythm
+    spread = _spread(subject, rules.adaptive_least, rules.spread)
+    explores = seen.looks > known.rhythm.looks
+    return adaptive.turn(seen, rules, now, spread=spread, explores=explores)
 
 
 def due_streams(world: World, subject: int, now: datetime) -> tuple[str, ...]:
@@ -102,11 +123,12 @@ def within(
         stepped = [] if due in before.streams.values() else [due]  # sooner than any, for a request
         first = min([*stepped, *streams.values()])
         return SyncScheduled(due=first, reason=reason, streams=streams)
-    interval = min(intervals.values(), default=rules.interval)
+    interval = min(intervals.values(), default=policy.longest(rules))
     sooner = bounded(due, interval)
     moved = _spread(subject, interval, rules.spread)
     spread = before.spread if sooner == due else moved
-    return SyncScheduled(due=sooner, reason=reason, spread=spread)
+    learnt = before.learnt if sooner == due else None
+    return SyncScheduled(due=sooner, reason=reason, spread=spread, learnt=learnt)
 
 
 def waits_until(plan: Schedule, now: datetime) -> datetime:

@@ -56,7 +56,7 @@ def gap(view: View, stream: str) -> timedelta:
 
 def flaps_within(view: View) -> timedelta:
     """How far back turns from up to down are counted."""
-    return max(FLAP_LEAST, FLAP_TURNS * view.rules.interval)
+    return max(FLAP_LEAST, FLAP_TURNS * policy.longest(view.rules))
 
 
 def of_stale(view: View, stream: str = "") -> Threshold:
@@ -104,4 +104,4 @@ def _of_stream(view: View, stream: str) -> timedelta | None:
 def _interval(view: View, stream: str) -> timedelta:
     """The interval in force; the streams' own may be another than their connection's."""
     own = policy.stream_interval(view.world, view.subject, stream) if stream else None
-    return own if own is not None else view.rules.interval
+    return own if own is not None else policy.longest(view.rules)

@@ -128,6 +128,10 @@ EXAMPLES = {
         found = await rounds.detect_sync_issues("acme", 48, provider="weather")
         print([each.sentence for each in found.issues])
         """,
+    "recommend": """
+        for each in (await rounds.recommend(tenant="acme")).recommendations:
+            print(each.connection, each.word, each.command)
+        """,
     "drift": """
         for each in (await rounds.drift("acme/weather", stream="days")).streams:
             print(each.stream, each.verdict.word if each.verdict else "nothing came yet")

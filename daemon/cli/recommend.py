@@ -1,0 +1,83 @@
+"""How often would connections best be synced?"""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from daemon.cli import asof, client, recommend_words, screen, when
+from daemon.cli.arguments import as_json, examples
+from daemon.cli.whose import query, whose
+from daemon.control.recommend_messages import Recommendation, Recommendations
+
+
+@click.command(
+    epilog=examples("rounds recommend", "rounds recommend acme/weather", "rounds recommend acme")
+)
+@whose
+@when.at
+@as_json
+@click.pass_obj
+def recommend(socket: Path | None, whose: str | None, at: str | None, as_json: bool) -> None:
+    """Say which interval would find new data sooner, or with fewer calls, and what to type.
+
+    That is tried on when something new really came, as far as syncs have seen: a sync that finds
+    something knows that it came since the one before. Nothing changes by it. Of one connection all
+    intervals that were tried are shown.
+    """
+    answer = client.reach(socket).get("recommend", **query(whose), **asof.query(at))
+    if as_json:
+        screen.document(answer)
+        return
+    found = client.read(answer, Recommendations)
+    asof.say(at, found.seq, found.now)
+    if not found.recommendations:
+        screen.line("there are no connections yet; `rounds connection add` adds one")
+        return
+    show(found)
+
+
+def show(found: Recommendations) -> None:
+    """A line a connection, all that was tried where it is one alone, and what to type."""
+    screen.show(_table(found))
+    if found.left_out:
+        screen.line(f"and {found.left_out:,} connections more; name a tenant to see its own")
+    if len(found.recommendations) == 1 and found.recommendations[0].ways:
+        screen.line()
+        screen.show(_ways(found.recommendations[0]))
+    if commands := [each.command for each in found.recommendations if each.command]:
+        screen.line()
+        for each in commands:
+            screen.line(f"    {each}")
+
+
+def _table(found: Recommendations) -> screen.Part:
+    table = screen.table(
+        "connection",
+        "syncs a day",
+        "found after",
+        "evidence",
+        "recommended",
+        right=("syncs a day",),
+        folds=("connection", "evidence", "recommended"),
+    )
+    for each in found.recommendations:
+        table.add_row(*_row(each, found.now), style="" if each.better else "dim")
+    return table
+
+
+def _row(of: Recommendation, now: datetime) -> tuple[str, ...]:
+    syncs = recommend_words.number(of.now.syncs_a_day) if of.now else ""
+    delay = recommend_words.delay(of.now) if of.now else ""
+    evidence = recommend_words.evidence(of, now)
+    return of.connection, syncs, delay, evidence, recommend_words.advice(of)
+
+
+def _ways(of: Recommendation) -> screen.Part:
+    right = ("syncs a day", "calls a day")
+    table = screen.table("tried", *right, "found after", "", right=right)
+    for each in (*([of.now] if of.now else []), *of.ways):
+        beyond = "more calls than its provider allows" if each.beyond else ""
+        style = "bold" if each == of.better else ""
+        table.add_row(each.name, *recommend_words.way(each), beyond, style=style)
+    return table

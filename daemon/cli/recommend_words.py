@@ -1,0 +1,61 @@
+"""How is it said how often one would best look for something new?"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from daemon.cli import times
+from daemon.control.recommend_messages import Recommendation, WayView
+
+
+def advice(of: Recommendation) -> str:
+    """In a few words."""
+    match of.word:
+        case "better" if of.better is not None and of.now is not None:
+            return f"{_named(of.better)}: {_gain(of.now, of.better)}"
+        case "nothing-better":
+            return "nothing better"
+        case "own-intervals":
+            return "its streams have intervals of their own"
+        case _:
+            return f"not enough known yet: {', '.join(_missing(of))}"
+
+
+def way(of: WayView) -> tuple[str, str, str]:
+    """Syncs a day, calls a day, and how long it takes until something new is found."""
+    return number(of.syncs_a_day), number(of.calls_a_day), delay(of)
+
+
+def delay(of: WayView) -> str:
+    return "" if of.delay is None else f"about {times.about(of.delay)}"
+
+
+def number(of: float) -> str:
+    return f"{of:,.0f}" if of >= 10 else f"{of:.1f}"
+
+
+def evidence(of: Recommendation, now: datetime) -> str:
+    if of.since is None:
+        return "no look yet"
+    looks = times.count(of.looks, "look")
+    return f"{of.arrivals:,} of {looks} since {times.clock(of.since, now)}"
+
+
+def _named(of: WayView) -> str:
+    return of.name if of.name == "adaptive" else f"interval={of.name}"
+
+
+def _gain(now: WayView, better: WayView) -> str:
+    syncs = f"{number(better.syncs_a_day)} syncs a day in place of {number(now.syncs_a_day)}"
+    if better.delay is None or now.delay is None:
+        return f"{syncs}; nothing new ever came"
+    found = f"found after {delay(better)} in place of {times.about(now.delay)}"
+    return f"{syncs}, {found}"
+
+
+def _missing(of: Recommendation) -> Iterator[str]:
+    if of.looks_left:
+        yield f"{times.count(of.looks_left, 'more look')} that follow another"
+    if of.arrivals_left:
+        yield f"{times.count(of.arrivals_left, 'more arrival')}, or four weeks without"
+    if of.known_at is not None:
+        yield f"not before {times.local(of.known_at)}"
