@@ -1,8 +1,8 @@
 """Of whom may details be kept, and what is left of an event without them?
 
 Details are how many records came when: by the hour of a connection and its tenant, and all of a
-stream's. What syncs came to, calls, tokens and failures are what operating needs. Sums of a
-provider and of the fleet are nobody's.
+stream's, its traces as well. What syncs came to, calls, tokens and failures are what operating
+needs. Sums of a provider and of the fleet are nobody's.
 """
 
 from collections.abc import Iterable
@@ -63,3 +63,4 @@ def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
                 figures[place] = 0
     for key in [key for key in rows.streams if key[0] in whose]:
         del rows.streams[key]
+    rows.traces = [row for row in rows.traces if row[0] not in whose]

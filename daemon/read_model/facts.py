@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemon.read_model import details, failed, passes, retries
+from daemon.read_model import details, failed, passes, retries, traces
 from daemon.read_model.rows import Member, Row, Rows
 from daemon.read_model.timestamps import iso, seconds
 from events.codec import EPOCH
@@ -31,6 +31,7 @@ from events.schema import (
     SyncSucceeded,
 )
 from projections import hours, sketch
+from projections.traces import TRACED
 
 QUIET = frozenset({AllowanceTaken, AllowanceRecounted, CallerAllowanceTaken, CallMade})
 """Bookkeeping and calls: the log has each, `hour` their sums, a list of occurrences neither."""
@@ -61,8 +62,7 @@ class Facts:
             self._add(recorded, event)
         elif type(event) in details.OF_CONSENT:
             self._consent(recorded)
-        member = self.members.get(subject)
-        if member is None:
+        if (member := self.members.get(subject)) is None:
             if type(event) is PassEnded:
                 self._rows.passes.append(passes.row(recorded, event, self._iso))
             return
@@ -75,6 +75,8 @@ class Facts:
         if part.adds is not None and counted is not None:
             part.adds(self._hours(subject, member), counted, recorded.at)
             self._count_stream(subject, counted)
+        if part.traced and kept:
+            self._rows.traces += traces.rows(recorded)
         if part.fails:
             self._rows.failures += failed.rows(recorded, member, self._iso)
         if part.changes is not None:
@@ -82,7 +84,8 @@ class Facts:
             self._rows.members.add(subject)
 
     def _consent(self, recorded: Recorded) -> None:
-        """Of who does not consent any more the details go."""
+        """Of who does not consent any more the details go; of who does again, all come from now."""
+        before = {**self._said}
         details.note(self._said, recorded)
         self._rows.said = {**self._said}
         under: dict[int, list[int]] = {recorded.subject: []} if recorded.subject else {}
@@ -92,6 +95,8 @@ class Facts:
         for tenant, connections in under.items():
             if not details.may_be_kept(self._said, tenant):
                 details.forget(self._rows, tenant, connections)
+            elif not details.may_be_kept(before, tenant):
+                self._rows.traces += [traces.kept_from(each, recorded) for each in connections]
 
     # -- connections come, move, and go ---------------------------------------
 
@@ -217,8 +222,7 @@ class Facts:
 
     def _turn(self, subject: int, member: Member, up: int | None) -> None:
         """It is up from here on, or down, or nobody knows."""
-        was = member.up
-        if was == up:
+        if (was := member.up) == up:
             return
         known = (up is not None) - (was is not None)
         to, second = self._hours(subject, member), seconds(self._at) - self._start
@@ -228,27 +232,23 @@ class Facts:
     def _hours(self, subject: int, member: Member) -> tuple[list[int], ...]:
         """The hours that the event is counted in: its connection's, and those above."""
         start = self._start
-        kept = self._kept.get(subject)
-        if kept is not None and kept[0] == start:
+        if (kept := self._kept.get(subject)) is not None and kept[0] == start:
             return kept[1]
         found = tuple(self._hour(each, start) for each in _above(subject, member))
         self._kept[subject] = (start, found)
         return found
 
     def _hour(self, subject: int, start: int) -> list[int]:
-        found = self._rows.hours.get((subject, start))
-        if found is None:
+        if (found := self._rows.hours.get((subject, start))) is None:
             found = self._rows.hours[subject, start] = hours.nothing()
         return found
 
     def _count_stream(self, subject: int, event: Fact) -> None:
-        counted = hours.of_stream(event)
-        if counted is None:
+        if (counted := hours.of_stream(event)) is None:
             return
         stream, figures = counted
         key = (subject, stream, self._start)
-        found = self._rows.streams.get(key)
-        if found is None:
+        if (found := self._rows.streams.get(key)) is None:
             self._rows.streams[key] = figures
         else:
             found[:] = [a + b for a, b in zip(found, figures, strict=True)]
@@ -275,6 +275,7 @@ class Part(Struct, frozen=True, kw_only=True):
     tag: str
     occurs: bool
     fails: bool
+    traced: bool
     adds: Callable[[hours.Hours, Any, datetime], None] | None
     changes: Callable[[Facts, Recorded, Any, Member], None] | None
 
@@ -287,6 +288,7 @@ def _part(of: type[Fact]) -> Part:
         tag=str(of.__struct_config__.tag),
         occurs=of not in QUIET,
         fails=of in failed.TELLS,
+        traced=of in TRACED,
         adds=hours.ADDS.get(of),
         changes=_CHANGES.get(of),
     )

@@ -185,6 +185,7 @@ class ReadModel:
             rows.retries_moved,
         )
         many(_insert("pass", 13), rows.passes)
+        many(_insert("trace", 11), rows.traces)
         sums.add(self.connection, rows)
 
     def _stand(self, standing: Standing) -> None:
@@ -235,6 +236,7 @@ _FORGET = (
     "DELETE FROM failure WHERE seq < ?",
     "DELETE FROM turn WHERE id < ? AND status <> 'running'",
     "DELETE FROM retry WHERE id < ? AND status NOT IN ('pending', 'processing')",
+    "DELETE FROM trace WHERE connection IN (SELECT connection FROM member) AND seq < ?",
 )
 
 

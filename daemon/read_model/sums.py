@@ -28,7 +28,7 @@ def _add(table: str, key: str, names: tuple[str, ...]) -> str:
     )
 
 
-ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass")
+ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass", "trace")
 KEYS = {
     "hour": ("subject, start", FIGURES),
     "day": ("subject, start", FIGURES),
@@ -68,7 +68,7 @@ def forget_details(connection: sqlite3.Connection, subject: int) -> None:
     zero = ", ".join(f"{name} = 0" for name in details.FIGURES)
     for table in ("hour", "day"):
         connection.execute(f"UPDATE {table} SET {zero} WHERE subject = ?", (subject,))
-    for table in ("stream_hour", "stream_day"):
+    for table in ("stream_hour", "stream_day", "trace"):
         connection.execute(f"DELETE FROM {table} WHERE connection = ?", (subject,))
 
 
