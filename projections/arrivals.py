@@ -210,6 +210,19 @@ def series(
     return Series(step=step, points=tuple(points), zone=zone)
 
 
+def end(at: datetime, step: Step, zone: str) -> datetime:
+    """When the period ends in which that lies."""
+    where = ZoneInfo(zone)
+    return _next(_start(at, step, where), step, where)
+
+
+def _next(start: datetime, step: Step, zone: ZoneInfo) -> datetime:
+    """Days have 23 to 25 hours where clocks change, and begin anew at midnight."""
+    if step is Step.HOUR:
+        return start + AN_HOUR
+    return _start(start + A_DAY + AN_HOUR * 2, step, zone)
+
+
 def _start(at: datetime, step: Step, zone: ZoneInfo) -> datetime:
     """Of the period in which that lies."""
     if step is Step.HOUR:
@@ -223,12 +236,7 @@ def _starts(first: datetime, until: datetime, step: Step, zone: ZoneInfo) -> Ite
     start = first
     while start <= until:
         yield start
-        # days have 23 to 25 hours where clocks change, and begin anew at midnight
-        start = (
-            start + AN_HOUR
-            if step is Step.HOUR
-            else _start(start + A_DAY + AN_HOUR * 2, step, zone)
-        )
+        start = _next(start, step, zone)
 
 
 def _point(start: datetime, captures: Iterable[Capture], *, aside: bool) -> Point:

@@ -99,7 +99,7 @@ def drift(
 def show(found: DriftAnswer, *, all_terms: bool = False) -> None:
     """A line a stream, and below it the terms of what is not as usual, or of each."""
     screen.show(_table(found))
-    _say_terms([each for each in found.streams if all_terms or not _is_usual(each)], found)
+    _say_terms([each for each in found.streams if all_terms or not _is_usual(each)])
 
 
 def _is_usual(of: StreamDrift) -> bool:
@@ -116,7 +116,7 @@ def show_backtest(found: DriftBacktest) -> None:
     )
     for each in found.streams:
         screen.line()
-        screen.line(drift_words.sum_up(each))
+        screen.line(drift_words.sum_up(each) + drift_words.own_rule(each, found))
         if each.alarms:
             screen.show(_alarms(each, found.zone))
         if len(each.alarms) > SHOWN:
@@ -155,9 +155,9 @@ def _style(of: StreamDrift) -> str:
     return "yellow" if of.reshaped or (of.shape is not None and of.shape.shifts) else ""
 
 
-def _say_terms(streams: Sequence[StreamDrift], found: DriftAnswer) -> None:
+def _say_terms(streams: Sequence[StreamDrift]) -> None:
     for each in streams:
-        lines = [*drift_words.why(each, found)]
+        lines = [*drift_words.why(each)]
         if lines:
             screen.line()
             screen.show(screen.pairs(*((each.stream if not n else "", line) for n, line in lines)))

@@ -3,7 +3,7 @@
 Each period is judged in a turn of its own, so that nobody else waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -58,6 +58,7 @@ class _Scene(Struct, frozen=True, kw_only=True):
     since: datetime
     zone: str
     rule: Rule
+    rules: Mapping[str, Rule]
     streams: list[str]
     came: Came
 
@@ -135,12 +136,18 @@ async def _scene(desk: Desk, wish: DriftQuery, subject: int) -> _Scene:
         now=now,
         since=since,
         zone=rules.timezone,
-        rule=Rule(
-            threshold=rules.drift_threshold if wish.threshold is None else wish.threshold,
-            percent=rules.drift_percent if wish.percent is None else wish.percent,
-        ),
+        rule=_asked(wish, Rule(threshold=rules.drift_threshold, percent=rules.drift_percent)),
+        rules={each: _asked(wish, policy.drift_rule(world, subject, each)) for each in there},
         streams=[wish.stream] if wish.stream is not None else there,
         came=await _came(desk, subject, since),
+    )
+
+
+def _asked(wish: DriftQuery, rule: Rule) -> Rule:
+    """What was named with the question goes before all settings."""
+    return Rule(
+        threshold=rule.threshold if wish.threshold is None else wish.threshold,
+        percent=rule.percent if wish.percent is None else wish.percent,
     )
 
 
@@ -176,14 +183,17 @@ def _series(scene: _Scene, stream: str) -> tuple[Series, list[Capture]]:
 
 async def _stream(scene: _Scene, stream: str) -> StreamDrift:
     series, captures = _series(scene, stream)
-    judged = await _judged(series, scene.rule, RECENT)
+    rule = scene.rules[stream]
+    judged = await _judged(series, rule, RECENT)
     return StreamDrift(
         stream=stream,
         step=series.step,
         periods=len(series.points),
         verdict=judged[-1] if judged else None,
-        freshness=freshness.of(captures, scene.now, scene.rule),
+        freshness=freshness.of(captures, scene.now, rule),
         reshaped=[each for each in scene.came.reshaped if each.stream == stream][-RESHAPED_MAX:],
+        threshold=rule.threshold,
+        percent=rule.percent,
     )
 
 
@@ -212,7 +222,8 @@ async def _begin(desk: Desk, since: datetime) -> int:
 async def _alarms(scene: _Scene, stream: str) -> StreamAlarms:
     series, _ = _series(scene, stream)
     most = HOURS_JUDGED_MAX if series.step is Step.HOUR else len(series.points)
-    found = await _judged(series, scene.rule, most)
+    rule = scene.rules[stream]
+    found = await _judged(series, rule, most)
     alarms = [each for each in found if each.word in ALARMS]
     judged = sum(bool(each.baseline) and each.word is not Word.IRREGULAR for each in found)
     runs = sum(each.in_a_row == 1 for each in alarms)
@@ -225,6 +236,8 @@ async def _alarms(scene: _Scene, stream: str) -> StreamAlarms:
         alarms=alarms,
         runs=runs,
         a_month=runs * (A_MONTH / length) if judged else None,
+        threshold=rule.threshold,
+        percent=rule.percent,
     )
 
 
