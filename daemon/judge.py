@@ -29,7 +29,7 @@ from events.schema import RecordsCaptured
 from projections import arrivals, consent, drifted, policy
 from projections.arrivals import Came, Step
 
-A_SECOND_MAX = 10  # connections: with some ten milliseconds each, a tenth of one core
+A_SECOND_MAX = 10  # connections: at some 40 ms each, two fifths of one core at most
 REST = timedelta(seconds=5)  # what came at the very end of a period is on disk by then
 WITHIN = timedelta(days=2)  # at a start: what came before that was judged, or is stale by now
 READ = timedelta(days=70)  # what one day's verdict can be made of, as `rounds drift` asks
