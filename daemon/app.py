@@ -6,6 +6,7 @@ open ─► replay ─► reconcile ─► recover ─► apply configuration �
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -36,6 +37,7 @@ from daemon.gateway.outbox import Outbox
 from daemon.gateway.postman import Postman
 from daemon.gateway.sweeper import Sweeper
 from daemon.journal import Journal
+from daemon.judge import Judge
 from daemon.limiter import Limiter
 from daemon.past import Engine, InProcess, Past
 from daemon.provider import Provider
@@ -144,11 +146,12 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             journal, _actor(parts, means, storage, excerpts), nursery, parts.state
         )
         snapshotter, past = _history(parts, journal, nursery, since)
-        restorer = Restorer(
-            journal, storage, parts.vault, supervisor, nursery, past=past, chance=parts.chance
-        )
+        restore = partial(Restorer, past=past, chance=parts.chance)
+        restorer = restore(journal, storage, parts.vault, supervisor, nursery)
         auditor, scheduling = _auditor(journal, nursery), trio.CancelScope()
-        nursery.start_soon(_work, Scheduler(journal, supervisor), Watchman(journal), scheduling)
+        reading = _read_model(parts, journal, nursery)
+        lookers = (Watchman(journal), Judge(journal, past, reading))
+        nursery.start_soon(_work, Scheduler(journal, supervisor), *lookers, scheduling)
         yield Daemon(
             journal=journal,
             supervisor=supervisor,
@@ -164,7 +167,7 @@ async def running(parts: Parts) -> AsyncIterator[Daemon]:
             quarantine=quarantine,
             excerpts=excerpts,
             auditor=auditor,
-            reading=_read_model(parts, journal, nursery),
+            reading=reading,
             providers=providers,
         )
         scheduling.cancel()
@@ -299,9 +302,12 @@ async def stop(
         await journal.durable(recorded)
 
 
-async def _work(scheduler: Scheduler, watchman: Watchman, scope: trio.CancelScope) -> None:
+async def _work(
+    scheduler: Scheduler, watchman: Watchman, judge: Judge, scope: trio.CancelScope
+) -> None:
     """What begins anything by itself, until the daemon stops."""
     with scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watchman.run)
+            nursery.start_soon(judge.run)
             await scheduler.run()

@@ -31,6 +31,7 @@ from daemon.provider_file import ProviderFile
 from daemon.source_file import IngestSettings, SourceTable
 from daemon.store import views
 from daemon.strict_toml import ConfigurationError
+from events.policy import OF_STREAMS
 from events.schema import PolicySet
 
 SHIPPED = Path(__file__).parent / "providers"
@@ -258,7 +259,7 @@ def _check_streams(
     A connection that was added by command may have a provider that its name does not tell.
     """
     known = providers[provider].streams if provider in providers else None
-    for stream in [*(table.stream_intervals or ()), *(table.stream_stale_after or ())]:
+    for stream in [each for field in OF_STREAMS.values() for each in getattr(table, field) or ()]:
         if known is not None and stream not in known:
             return f"{provider} has no stream {stream} (it has: {', '.join(sorted(known))})"
     return None

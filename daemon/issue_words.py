@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from daemon import duration
-from events.issues import IssueEnd, IssueKind, IssueOpened, Threshold
+from events.issues import Drifted, DriftJudged, IssueEnd, IssueKind, IssueOpened, Threshold
 from events.terms import FailureClass, Guard, NeedReason
 
 CAUSES = {
@@ -42,6 +42,7 @@ ENDS = {
     IssueEnd.REMOVED: "the connection was removed",
     IssueEnd.PAUSED: "the connection was paused",
     IssueEnd.MOVED: "the connection was moved to another provider",
+    IssueEnd.UNMONITORED: "the tenant does not consent to detailed monitoring",
 }
 SHOW = "rounds log show --connection {name}"
 AUTHORISE = "rounds connection authorize {name}"
@@ -58,6 +59,7 @@ COMMANDS = {
     IssueKind.RETIRED: "rounds provider show {name}",
     IssueKind.CLOCK: "timedatectl status",
     IssueKind.REFUSED: "rounds data quarantine show {name} {stream}",
+    IssueKind.DRIFTING: "rounds drift {name} --stream {stream}",
 }
 
 
@@ -173,6 +175,34 @@ def _refused(what: IssueOpened) -> str:
     return f"the answer for {what.stream} {wrong}, {what.count} times in a row: it was refused"
 
 
+def _drifting(what: IssueOpened) -> str:
+    brought = _brought(what.how, what.measured or 0, what.usual)
+    return f"{_row(what.count, hourly=what.hourly)} {what.stream} brought {brought}"
+
+
+def drifted(what: DriftJudged) -> str:
+    """What was found out about what a stream brings, in one sentence without a full stop."""
+    if what.how is None:
+        return f"what {what.stream} brings has not drifted any more"
+    brought = _brought(what.how, what.actual, what.expected)
+    return f"{_row(what.in_a_row, hourly=what.hourly)} {what.stream} brought {brought}"
+
+
+def _row(count: int, *, hourly: bool) -> str:
+    noun = "hour" if hourly else "day"
+    return f"{_times(count, noun, f'{noun}s')} in a row"
+
+
+def _brought(how: Drifted | None, actual: float, expected: float | None) -> str:
+    if how is Drifted.DUPLICATED:
+        return "more records twice than is usual"
+    usual = "" if expected is None else f", where {expected:,.0f} are usual"
+    if how is Drifted.MISSING:
+        return f"nothing{usual}"
+    words = "fewer" if expected is not None and actual < expected else "more"
+    return f"{words} than usual: {actual:,.0f} in the last{usual}"
+
+
 SENTENCES: dict[IssueKind, Callable[[IssueOpened], str]] = {
     IssueKind.STALE: _stale,
     IssueKind.GAP: _gap,
@@ -185,6 +215,7 @@ SENTENCES: dict[IssueKind, Callable[[IssueOpened], str]] = {
     IssueKind.RETIRED: _retired,
     IssueKind.CLOCK: _clock,
     IssueKind.REFUSED: _refused,
+    IssueKind.DRIFTING: _drifting,
 }
 
 

@@ -17,10 +17,19 @@ from daemon import setting_shapes
 from daemon.duration import Duration
 from daemon.duration import text as duration_text
 from daemon.file_table import Name
-from daemon.setting_shapes import CallsAMinute, Pause, Share, WallTime
-from events.policy import OF_STREAMS, Backoff, PolicySet, Settings
+from daemon.setting_shapes import CallsAMinute, Pause, Percent, Share, Spreads, WallTime
+from events.policy import (
+    DRIFT_PERCENT_OF,
+    DRIFT_THRESHOLD_OF,
+    INTERVAL_OF,
+    OF_STREAMS,
+    STALE_OF,
+    Backoff,
+    PolicySet,
+    Settings,
+)
 
-Value: TypeAlias = str | int | float | bool | list[str] | dict[str, str]
+Value: TypeAlias = str | int | float | bool | list[str] | dict[str, Any]
 """A setting as it is typed, or stands in JSON."""
 
 
@@ -75,8 +84,10 @@ class PolicyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     slow_factor: Annotated[float, Meta(ge=1, le=1000)] | None = None
     overdue_after: Duration | None = None
     token_before: Duration | None = None
-    drift_threshold: Annotated[float, Meta(ge=1, le=100)] | None = None
-    drift_percent: Annotated[float, Meta(ge=0, le=1000)] | None = None
+    drift_threshold: Spreads | None = None
+    drift_percent: Percent | None = None
+    stream_drift_threshold: dict[Name, Spreads] | None = None
+    stream_drift_percent: dict[Name, Percent] | None = None
     adaptive: bool | None = None
     adaptive_least: Duration | None = None
     adaptive_most: Duration | None = None
@@ -136,7 +147,7 @@ def parse(given: Mapping[str, str]) -> PolicyTable:
         if prefix := of_stream(name):
             stream = name.removeprefix(prefix)
             own = document.setdefault(OF_STREAMS[prefix], {})
-            own[_read(stream, Name, f"the stream of {name}")] = _read(text, Duration, name)
+            own[_read(stream, Name, f"the stream of {name}")] = _read(text, _SHAPES[prefix], name)
         elif name in NAMES:
             words = [word.strip() for word in text.split(",") if word.strip()]
             document[name] = words if name == "priority_order" else text
@@ -182,7 +193,7 @@ def written(value: Any) -> Value:
         case tuple():
             return list(value)
         case Mapping():
-            return {name: duration_text(each) for name, each in value.items()}
+            return {name: written(each) for name, each in value.items()}
         case Backoff():
             return value.value
         case _:
@@ -214,9 +225,9 @@ def over(policy: PolicySet, table: PolicyTable) -> PolicySet:
     return msgspec.structs.replace(policy, **found)
 
 
-def _read(text: str, of: Any, what: str) -> str:
+def _read(text: str, of: Any, what: str) -> Any:
     try:
-        read: str = msgspec.convert(text, of)
+        read = msgspec.convert(text, of, strict=False)
     except msgspec.ValidationError:
         wanted = setting_shapes.wanted(msgspec.inspect.type_info(of))
         raise WrongSetting(f"{what} is {text!r}, expected {wanted}") from None
@@ -243,6 +254,12 @@ def _nearest(name: str) -> str:
     return f"; did you mean {near[0]}?" if near else "; `rounds policy show` names all"
 
 
+_SHAPES: dict[str, Any] = {
+    INTERVAL_OF: Duration,
+    STALE_OF: Duration,
+    DRIFT_THRESHOLD_OF: Spreads,
+    DRIFT_PERCENT_OF: Percent,
+}
 _WORDS = {
     "fallback": "the name of a connection such as acme/weather",
     "priority_order": "names of providers such as oura,strava",

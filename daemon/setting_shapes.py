@@ -13,6 +13,8 @@ from daemon.file_table import Name
 from events.policy import Backoff
 
 Share = Annotated[float, Meta(ge=0, le=1)]
+Spreads = Annotated[float, Meta(ge=1, le=100)]
+Percent = Annotated[float, Meta(ge=0, le=1000)]
 CallsAMinute = Annotated[int, Meta(ge=1, le=10_000)]
 Pause = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,6}(ms|s|m|h))\Z")]
 """`0`, `100ms`, `10s`, `5m`, `1h`."""

@@ -20,6 +20,7 @@ import trio
 from daemon.commands import Inspect
 from daemon.decide import issues
 from daemon.journal import Journal
+from events.consent import ConsentGranted, ConsentWithdrawn, MonitoringSet
 from events.envelope import Recorded
 from events.limits import AllowanceRecounted, AllowanceTaken, LimitAdapted, LimitHeld, StepsSummed
 from events.outbox import WriteQueued
@@ -66,6 +67,7 @@ UNTOLD = frozenset(
 WIDE = (
     *(PolicySet, ProviderDeclared, SettingsDeclared, SettingsReset, SettingsSet),
     *(BreakerClosed, BreakerReset),
+    *(MonitoringSet, ConsentGranted, ConsentWithdrawn),
 )
 """What counts for all connections under its subject."""
 

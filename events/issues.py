@@ -30,6 +30,7 @@ class IssueKind(StrEnum):
     RETIRED = "retired"
     CLOCK = "clock"
     REFUSED = "refused"
+    DRIFTING = "drifting"
 
 
 class Severity(StrEnum):
@@ -45,12 +46,45 @@ class Severity(StrEnum):
 
 
 class IssueEnd(StrEnum):
-    """Why an issue is none any more. Of what is `removed`, `paused` or `moved` none is judged."""
+    """Why an issue is none any more. Of what is `removed`, `paused` or `moved` none is judged.
+
+    Nor is what a stream brings of a tenant who does not consent to that: `unmonitored`.
+    """
 
     OVER = "over"
     REMOVED = "removed"
     PAUSED = "paused"
     MOVED = "moved"
+    UNMONITORED = "unmonitored"
+
+
+class Drifted(StrEnum):
+    """How a stream brings something else than it usually does."""
+
+    LOW = "low"
+    HIGH = "high"
+    MISSING = "missing"
+    SHIFTED = "shifted"
+    DUPLICATED = "duplicated"
+
+
+class DriftJudged(Fact, frozen=True, kw_only=True, tag="drift-judged"):
+    """A stream has drifted, as its last whole periods show, or (`how` is None) not any more.
+
+    The last of them began `at` that time, `in_a_row` of them were alike, `since` the one that began
+    then; they are hours where it is `hourly`, else days. It brought `actual` records where so many
+    were `expected`. Event `capture` is the last that had brought anything by then.
+    """
+
+    stream: str
+    how: Drifted | None
+    at: datetime
+    since: datetime
+    in_a_row: int
+    hourly: bool
+    actual: int
+    expected: float | None = None
+    capture: int = 0
 
 
 class Threshold(Struct, frozen=True, kw_only=True):
@@ -74,7 +108,8 @@ class IssueOpened(Fact, frozen=True, kw_only=True, tag="issue-opened"):
     `cause`, `guard` and `need` are those of the last failure, refusal and grant; so many (`count`)
     failures, days, turns or writes it is about, `day` is the first of the days. `until` is when it
     will be, or was, too late. `measured` is what was measured, and `usual` what it usually is:
-    milliseconds of a sync, seconds of a step of the clock, a share of syncs.
+    milliseconds of a sync, seconds of a step of the clock, a share of syncs, records. A stream has
+    drifted in that way (`how`) for `count` periods: hours where it is `hourly`, else days.
     """
 
     kind: IssueKind
@@ -91,6 +126,8 @@ class IssueOpened(Fact, frozen=True, kw_only=True, tag="issue-opened"):
     until: datetime | None = None
     measured: float | None = None
     usual: float | None = None
+    how: Drifted | None = None
+    hourly: bool = False
 
 
 class IssueRegraded(Fact, frozen=True, kw_only=True, tag="issue-regraded"):

@@ -21,7 +21,16 @@ INTERVAL_OF = "interval."
 STALE_OF = "stale_after."
 """`stale_after.orders` is when one stream is stale."""
 
-OF_STREAMS = {INTERVAL_OF: "stream_intervals", STALE_OF: "stream_stale_after"}
+DRIFT_THRESHOLD_OF = "drift_threshold."
+DRIFT_PERCENT_OF = "drift_percent."
+"""`drift_percent.orders` is how far one stream may be off, `drift_threshold.orders` likewise."""
+
+OF_STREAMS = {
+    INTERVAL_OF: "stream_intervals",
+    STALE_OF: "stream_stale_after",
+    DRIFT_THRESHOLD_OF: "stream_drift_threshold",
+    DRIFT_PERCENT_OF: "stream_drift_percent",
+}
 """What streams can have of their own: how its name begins, and which field of Settings has all."""
 
 
@@ -140,8 +149,8 @@ class PolicySet(Fact, frozen=True, kw_only=True, tag="policy-set"):
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one subject has of its own; None where the wider subject's holds.
 
-    `stream_intervals` and `stream_stale_after` are by stream. `fallback` is the connection that is
-    synced once where this one's retries are used up, of the same tenant.
+    Those that begin with `stream_` are by stream. `fallback` is the connection that is synced once
+    where this one's retries are used up, of the same tenant.
     """
 
     interval: timedelta | None = None
@@ -197,6 +206,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     adaptive: bool | None = None
     adaptive_least: timedelta | None = None
     adaptive_most: timedelta | None = None
+    stream_drift_threshold: Mapping[str, float] | None = None
+    stream_drift_percent: Mapping[str, float] | None = None
 
 
 class SettingsDeclared(Fact, frozen=True, kw_only=True, tag="settings-declared"):
@@ -218,7 +229,7 @@ class SettingsSet(Fact, frozen=True, kw_only=True, tag="settings-set"):
 class SettingsReset(Fact, frozen=True, kw_only=True, tag="settings-reset"):
     """Somebody took these back; what the configuration or the wider subject says holds again.
 
-    One stream's interval is `interval.` and the stream; `stale_after.` likewise.
+    One stream's interval is `interval.` and the stream; others likewise.
     """
 
     names: tuple[str, ...]

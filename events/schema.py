@@ -40,7 +40,7 @@ from events.breakers import BreakerClosed, BreakerEased, BreakerOpened, BreakerP
 from events.consent import ConsentEvent
 from events.fact import Fact
 from events.gateway import CallerAllowanceTaken, CallMade
-from events.issues import IssueEvent
+from events.issues import DriftJudged, IssueEvent
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -279,6 +279,7 @@ Event: TypeAlias = (
     | OutboxEvent
     | SourceEvent
     | IssueEvent
+    | DriftJudged
     | AccessEvent
     | ConsentEvent
     | RecordsCaptured

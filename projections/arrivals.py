@@ -16,17 +16,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.envelope import Recorded
-from events.schema import (
-    ConnectionPaused,
-    ConnectionRelinked,
-    ConnectionResumed,
-    RecordsCaptured,
-    RecordsRefused,
-    SyncStarted,
-)
-from events.terms import Guard, Kind
-from events.versions import RecordsQuarantined, RolledBack
+from projections.traces import Trace, Word
 
 A_DAY = timedelta(days=1)
 AN_HOUR = timedelta(hours=1)
@@ -43,7 +33,7 @@ class Step(StrEnum):
 
 
 class Capture(Struct, frozen=True, kw_only=True):
-    """A stream's records were fetched at that time; counts are of records."""
+    """A stream's records were fetched at that time, by that event; counts are of records."""
 
     at: datetime
     stream: str
@@ -51,6 +41,7 @@ class Capture(Struct, frozen=True, kw_only=True):
     fetched: int
     duplicates: int = 0
     load: bool = False
+    event: int = 0
 
 
 class Pause(Struct, frozen=True, kw_only=True):
@@ -70,6 +61,14 @@ class Reshaped(Struct, frozen=True, kw_only=True):
 
 
 Arrival: TypeAlias = Capture | Pause | Reshaped
+
+
+class Came(Struct, frozen=True, kw_only=True):
+    """What came to a connection's streams since some moment."""
+
+    captures: Sequence[Capture]
+    pauses: Sequence[Pause]
+    reshaped: Sequence[Reshaped]
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -107,46 +106,80 @@ class Series(Struct, frozen=True, kw_only=True):
     zone: str = "UTC"
 
 
-def read(reading: Reading, recorded: Recorded) -> tuple[Reading, Arrival | None]:
-    """Go on by one event, and say what came by it."""
-    match recorded.event:
-        case SyncStarted(kind=Kind.BACKFILL):
-            return replace(reading, backfill=recorded.seq), None
-        case RolledBack(streams=streams):
-            again = reading.again | {each.stream for each in streams}
-            return replace(reading, again=again), None
-        case ConnectionRelinked():
+class Gathering:
+    """Goes on by one trace after another, in their order, to say what came `since` then."""
+
+    def __init__(self, since: datetime) -> None:
+        self._since = since
+        self._reading = Reading()
+        self._captures: list[Capture] = []
+        self._pauses: list[Pause] = []
+        self._reshaped: list[Reshaped] = []
+
+    def add(self, trace: Trace) -> None:
+        self._reading, arrival = read(self._reading, trace)
+        if trace.at < self._since:
+            return  # a clock was set back: it tells of before
+        match arrival:
+            case Capture():
+                self._captures.append(arrival)
+            case Pause():
+                self._pauses.append(arrival)
+            case Reshaped():
+                self._reshaped.append(arrival)
+            case _:
+                pass
+
+    def came(self, until: datetime) -> Came:
+        paused = self._reading.paused
+        last = [] if paused is None else [Pause(since=paused, until=until)]
+        return Came(captures=self._captures, pauses=[*self._pauses, *last], reshaped=self._reshaped)
+
+
+def gathered(traces: Iterable[Trace], since: datetime, until: datetime) -> Came:
+    gathering = Gathering(since)
+    for each in traces:
+        gathering.add(each)
+    return gathering.came(until)
+
+
+def read(reading: Reading, trace: Trace) -> tuple[Reading, Arrival | None]:
+    """Go on by one, and say what came by it."""
+    match trace.word:
+        case Word.BACKFILL:
+            return replace(reading, backfill=trace.seq), None
+        case Word.ROLLED_BACK:
+            return replace(reading, again=reading.again | {*trace.streams}), None
+        case Word.MOVED:
             return replace(reading, again=reading.again | reading.seen), None
-        case ConnectionPaused():
-            return replace(reading, paused=reading.paused or recorded.at), None
-        case ConnectionResumed():
+        case Word.PAUSED:
+            return replace(reading, paused=reading.paused or trace.at), None
+        case Word.RESUMED:
             since = reading.paused or LONG_AGO
-            return replace(reading, paused=None), Pause(since=since, until=recorded.at)
-        case RecordsRefused(guard=Guard.SCHEMA) | RecordsQuarantined(guard=Guard.SCHEMA):
-            return reading, _reshaped(recorded.event, recorded)
-        case RecordsCaptured() as event:
-            return _captured(reading, event, recorded.at)
+            return replace(reading, paused=None), Pause(since=since, until=trace.at)
+        case Word.RESHAPED:
+            (name,), fields = trace.streams, trace.fields
+            return reading, Reshaped(at=trace.at, stream=name, event=trace.seq, fields=fields)
+        case Word.CAPTURED:
+            return _captured(reading, trace)
         case _:
             return reading, None
 
 
-def _reshaped(event: RecordsRefused | RecordsQuarantined, recorded: Recorded) -> Reshaped:
-    return Reshaped(at=recorded.at, stream=event.stream, event=recorded.seq, fields=event.fields)
-
-
-def _captured(
-    reading: Reading, event: RecordsCaptured, at: datetime
-) -> tuple[Reading, Arrival | None]:
-    name = event.stream
-    first = name not in reading.seen and event.rows - event.added + event.removed <= 0
+def _captured(reading: Reading, trace: Trace) -> tuple[Reading, Arrival | None]:
+    (name,) = trace.streams
+    first = name not in reading.seen and trace.before <= 0
     capture = Capture(
-        at=at,
+        at=trace.at,
+        event=trace.seq,
         stream=name,
-        new=event.added,
-        fetched=event.fetched,
-        duplicates=event.duplicates,
-        load=first or name in reading.again or event.version == reading.backfill,
+        new=trace.new,
+        fetched=trace.fetched,
+        duplicates=trace.repeated,
+        load=first or name in reading.again or trace.version == reading.backfill,
     )
+    if name in reading.seen and name not in reading.again:
+        return reading, capture
     return replace(reading, seen=reading.seen | {name}, again=reading.again - {name}), capture
 
 
@@ -177,6 +210,19 @@ def series(
     return Series(step=step, points=tuple(points), zone=zone)
 
 
+def end(at: datetime, step: Step, zone: str) -> datetime:
+    """When the period ends in which that lies."""
+    where = ZoneInfo(zone)
+    return _next(_start(at, step, where), step, where)
+
+
+def _next(start: datetime, step: Step, zone: ZoneInfo) -> datetime:
+    """Days have 23 to 25 hours where clocks change, and begin anew at midnight."""
+    if step is Step.HOUR:
+        return start + AN_HOUR
+    return _start(start + A_DAY + AN_HOUR * 2, step, zone)
+
+
 def _start(at: datetime, step: Step, zone: ZoneInfo) -> datetime:
     """Of the period in which that lies."""
     if step is Step.HOUR:
@@ -190,12 +236,7 @@ def _starts(first: datetime, until: datetime, step: Step, zone: ZoneInfo) -> Ite
     start = first
     while start <= until:
         yield start
-        # days have 23 to 25 hours where clocks change, and begin anew at midnight
-        start = (
-            start + AN_HOUR
-            if step is Step.HOUR
-            else _start(start + A_DAY + AN_HOUR * 2, step, zone)
-        )
+        start = _next(start, step, zone)
 
 
 def _point(start: datetime, captures: Iterable[Capture], *, aside: bool) -> Point:

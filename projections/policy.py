@@ -6,9 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from events.policy import INTERVAL_OF, PolicySet
+from events.policy import DRIFT_PERCENT_OF, DRIFT_THRESHOLD_OF, INTERVAL_OF, PolicySet
 from events.schema import FLEET
 from projections import provider
+from projections.drift import Rule
 from projections.provider import Provider
 from projections.settings import Scope
 from projections.world import World
@@ -58,13 +59,21 @@ def stream_interval(world: World, subject: int, stream: str) -> timedelta | None
 
     The provider's file comes last: what people set goes before what came with it.
     """
-    known = world.connections[subject]
-    for each in (subject, known.tenant, known.provider, FLEET) if world.scopes else ():
-        scope = world.scopes.get(each)
-        own: timedelta | None = scope.values.get(f"{INTERVAL_OF}{stream}") if scope else None
-        if own is not None:
-            return own
-    return declared_interval(world.providers[known.provider], stream)
+    own: timedelta | None = _own(world, subject, f"{INTERVAL_OF}{stream}")
+    if own is not None:
+        return own
+    return declared_interval(world.providers[world.connections[subject].provider], stream)
+
+
+def drift_rule(world: World, subject: int, stream: str) -> Rule:
+    """How far off is too far for that stream: its own, else its connection's."""
+    rules = of_connection(world, subject)
+    threshold: float | None = _own(world, subject, f"{DRIFT_THRESHOLD_OF}{stream}")
+    percent: float | None = _own(world, subject, f"{DRIFT_PERCENT_OF}{stream}")
+    return Rule(
+        threshold=rules.drift_threshold if threshold is None else threshold,
+        percent=rules.drift_percent if percent is None else percent,
+    )
 
 
 def stream_intervals(world: World, subject: int) -> dict[str, timedelta]:
@@ -84,6 +93,16 @@ def declared_interval(at: Provider, stream: str) -> timedelta | None:
     """What the provider's file says of a stream's interval."""
     declared = provider.stream(at, stream)
     return declared.interval if declared else None
+
+
+def _own(world: World, subject: int, name: str) -> Any:
+    """What somebody set of that name, the narrowest first; None where nobody did."""
+    known = world.connections[subject]
+    for each in (subject, known.tenant, known.provider, FLEET) if world.scopes else ():
+        scope = world.scopes.get(each)
+        if scope is not None and name in scope.values:
+            return scope.values[name]
+    return None
 
 
 def _over(world: World, *subjects: int) -> PolicySet:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.issues import DriftJudged
 from events.retirement import RetirementAnnounced
 from events.schema import (
     AuthorisationNeeded,
@@ -56,6 +57,7 @@ OF_CONNECTION = frozenset(
         CredentialSet,
         TokenRefreshed,
         TokenInDoubt,
+        DriftJudged,
     }
 )
 OF_OTHERS = frozenset({ProviderDeclared, RetirementAnnounced, ClockStepped, DaemonStarted})
@@ -76,6 +78,13 @@ class Owing(Struct, frozen=True, kw_only=True):
     day: date
 
 
+class Judged(Struct, frozen=True, kw_only=True):
+    """A stream has drifted, as that event says."""
+
+    mark: Mark
+    what: DriftJudged
+
+
 class Step(Struct, frozen=True, kw_only=True):
     """The clock jumped."""
 
@@ -91,6 +100,7 @@ class Signs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     are the ends at which it went from the one to the other, `durations` those of its last
     successes, in milliseconds. `refused` and `owing` are by stream: the last refusal since it
     brought anything, and the days that it owes. `grant` is what its grant went through last.
+    `drifted` are by stream, too: what was said last of those that have.
 
     Of a provider: its file, as it was `declared`, and what its answers `announced`. Of the fleet:
     the last `started` life, and the `steps` of the clock.
@@ -106,6 +116,7 @@ class Signs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused: Mapping[str, Mark] = {}
     owing: Mapping[str, Owing] = {}
     grant: Mark | None = None
+    drifted: Mapping[str, Judged] = {}
     declared: Mark | None = None
     announced: Mark | None = None
     started: Mark | None = None
@@ -141,7 +152,12 @@ def evolve(signs: Signs, recorded: Recorded, streams: Streams) -> Signs:
         case ConnectionRelinked():
             return Signs(begun=mark, moved=recorded.seq)
         case ConnectionResumed():
-            return replace(signs, begun=mark)
+            return replace(signs, begun=mark, drifted={})
+        case DriftJudged(stream=name, how=None):
+            return replace(signs, drifted=_rest(signs, name))
+        case DriftJudged(stream=name) as what:
+            judged = Judged(mark=mark, what=what)
+            return replace(signs, drifted={**_rest(signs, name), name: judged})
         case ProviderDeclared():
             return replace(signs, declared=mark)
         case RetirementAnnounced():
@@ -188,6 +204,11 @@ def _owing(signs: Signs, mark: Mark, streams: Streams) -> Signs:
         if stream.failed_days
     }
     return replace(signs, owing=found) if found or signs.owing else signs
+
+
+def _rest(signs: Signs, name: str) -> dict[str, Judged]:
+    """What has drifted besides that stream."""
+    return {each: judged for each, judged in signs.drifted.items() if each != name}
 
 
 def _without(refused: Mapping[str, Mark], name: str) -> Mapping[str, Mark]:

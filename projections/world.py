@@ -10,7 +10,7 @@ from typing import get_args
 from msgspec import Struct, field
 
 from events.envelope import Recorded
-from events.issues import IssueEvent
+from events.issues import DriftJudged, IssueEvent
 from events.outbox import OutboxEvent
 from events.schema import (
     FLEET,
@@ -116,6 +116,7 @@ CONCERNS_CONNECTION_ALONE = frozenset(
         RecordsQuarantined,
         QuarantineDropped,
         VersionsPruned,
+        DriftJudged,
         SyncScheduled,
         SyncRequested,
         SyncSkipped,

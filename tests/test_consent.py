@@ -4,10 +4,11 @@ import pytest
 import trio
 from msgspec.structs import replace
 
-from daemon.control import act, consent
+from daemon.control import act, consent, drift
 from daemon.control.account_messages import SyncWish
 from daemon.control.consent_messages import ConsentOf, ConsentWish
 from daemon.control.desk import Refused
+from daemon.control.drift_messages import DriftQuery, OfSource
 from daemon.exchange import Response
 from daemon.host_settings import MonitoringSettings
 from daemon.provider_file import ProviderFile
@@ -170,5 +171,25 @@ def test_nobody_consents_for_a_tenant_that_is_not_there():
             with pytest.raises(Refused) as refused:
                 await call(desk, ConsentWish(tenant="nobody"), BY)
             assert refused.value.code == "not-found"
+
+    scene(check)
+
+
+@pytest.mark.requirement("D5")
+def test_of_who_does_not_consent_nobody_judges_what_comes():
+    async def check(home, daemon, desk):
+        await home.sync(daemon)
+        query = DriftQuery(connection=NAME)
+        assert (await drift.drift(desk, query, BY)).streams
+        await consent.withdraw(desk, wish(), BY)
+        for ask in (drift.drift, drift.drift_backtest):
+            with pytest.raises(Refused, match="rounds consent grant acme") as refused:
+                await ask(desk, query, BY)
+            assert refused.value.code == "not-allowed"
+        with pytest.raises(Refused, match="rounds consent grant acme"):
+            await drift.calculate_data_drift(desk, OfSource(tenant="acme", source="health"), BY)
+        await consent.grant(desk, wish(), BY)
+        await home.sync(daemon)
+        assert (await drift.drift(desk, query, BY)).streams, "what came before is in the log"
 
     scene(check)

@@ -87,6 +87,14 @@ def test_how_far_off_a_drift_is_can_be_said_in_spreads_and_in_percent():
     assert read(drift_threshold="4.5") == Settings(drift_threshold=4.5)
     assert read(drift_percent="0") == Settings(drift_percent=0)
     assert refused(drift_threshold="0.5").endswith("at least 1 and of at most 100")
+    own = {"drift_threshold.orders": "4.5", "drift_percent.orders": "0"}
+    found = Settings(stream_drift_threshold={"orders": 4.5}, stream_drift_percent={"orders": 0})
+    assert read(**own) == found
+    wrong = refused(**{"drift_percent.orders": "much"})
+    assert (
+        wrong
+        == "drift_percent.orders is 'much', expected a number of at least 0 and of at most 1000"
+    )
     assert refused(drift_percent="-1").endswith("at least 0 and of at most 1000")
 
 
@@ -236,8 +244,9 @@ def test_each_setting_has_its_places(place, not_there):
     for name, text in EXAMPLES.items():
         wrong = check_place(parse({name: text}), place)
         assert wrong == (f"{name} {REASONS[name]}" if name in not_there else None)
-    for own in ("interval.orders", "stale_after.orders"):
-        assert check_place(parse({own: "1h"}), place) is None
+    for own in OF_STREAMS:
+        text = "25" if own.startswith("drift") else "1h"
+        assert check_place(parse({f"{own}orders": text}), place) is None
 
 
 # -- back and forth -------------------------------------------------------------------------------
@@ -252,6 +261,7 @@ def test_what_is_written_reads_the_same():
         again[name] = text.lower() if isinstance(value, bool) else text
     assert asdict(parse(again)) == asdict(parse(EXAMPLES)) | {"fallback": None}
     assert written({"orders": MINUTE}) == {"orders": "1m"}
+    assert written({"orders": 4.5}) == {"orders": 4.5}
 
 
 @given(st.timedeltas(timedelta(0), timedelta(hours=9_999_999)))

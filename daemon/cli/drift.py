@@ -101,7 +101,7 @@ def show(found: DriftAnswer, *, all_terms: bool = False) -> None:
     """A line a stream, and below it the terms of what is not as usual, or of each."""
     screen.show(_table(found))
     unusual = [each for each in found.streams if all_terms or not _is_usual(each)]
-    _say_terms(unusual, found, all_terms=all_terms)
+    _say_terms(unusual, all_terms=all_terms)
 
 
 def _is_usual(of: StreamDrift) -> bool:
@@ -119,7 +119,7 @@ def show_backtest(found: DriftBacktest) -> None:
     )
     for each in found.streams:
         screen.line()
-        screen.line(drift_words.sum_up(each))
+        screen.line(drift_words.sum_up(each) + drift_words.own_rule(each, found))
         if each.alarms:
             screen.show(_alarms(each, found.zone))
         if len(each.alarms) > SHOWN:
@@ -161,9 +161,9 @@ def _style(of: StreamDrift) -> str:
     return "yellow" if of.reshaped or (of.shape is not None and of.shape.shifts) else ""
 
 
-def _say_terms(streams: Sequence[StreamDrift], found: DriftAnswer, *, all_terms: bool) -> None:
+def _say_terms(streams: Sequence[StreamDrift], *, all_terms: bool) -> None:
     for each in streams:
-        lines = [*drift_words.why(each, found, all_terms=all_terms)]
+        lines = [*drift_words.why(each, all_terms=all_terms)]
         if lines:
             screen.line()
             screen.show(screen.pairs(*((each.stream if not n else "", line) for n, line in lines)))

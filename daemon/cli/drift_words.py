@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from daemon.cli import times, value_words
-from daemon.control.drift_messages import DriftAnswer, StreamAlarms, StreamDrift
+from daemon.control.drift_messages import DriftBacktest, StreamAlarms, StreamDrift
 from daemon.shape import FieldShift
 from projections.arrivals import Step
 from projections.baseline import ENOUGH, LEVEL, Baseline, Season
@@ -61,6 +61,13 @@ def age(of: Freshness, now: datetime) -> str:
     return f"{said} (late)" if of.late else said
 
 
+def own_rule(of: StreamAlarms, found: DriftBacktest) -> str:
+    """What a stream was judged by, where that is its own."""
+    if (of.threshold, of.percent) == (found.threshold, found.percent):
+        return ""
+    return f" (with drift_threshold={of.threshold:g} drift_percent={of.percent:g} of its own)"
+
+
 def sum_up(of: StreamAlarms) -> str:
     """What a stream's backtest came to, in a line."""
     noun = of.step.value
@@ -73,16 +80,16 @@ def sum_up(of: StreamAlarms) -> str:
     return f"{head}, {of.judged:,} judged; {times.count(of.runs, 'alarm')}{often}"
 
 
-def why(of: StreamDrift, found: DriftAnswer, *, all_terms: bool) -> Iterator[tuple[int, str]]:
+def why(of: StreamDrift, *, all_terms: bool) -> Iterator[tuple[int, str]]:
     """Its terms, numbered lines of them; also those of watched fields that are as usual, or not."""
-    values = value_words.why(of.fields, found.threshold, found.percent, all_terms=all_terms)
-    yield from enumerate(itertools.chain(_why(of, found), values))
+    values = value_words.why(of.fields, of.threshold, of.percent, all_terms=all_terms)
+    yield from enumerate(itertools.chain(_why(of), values))
 
 
-def _why(of: StreamDrift, found: DriftAnswer) -> Iterator[str]:
+def _why(of: StreamDrift) -> Iterator[str]:
     verdict = of.verdict
     if verdict is not None and verdict.baseline is not None:
-        yield from _terms(verdict, verdict.baseline, of.step, found)
+        yield from _terms(verdict, verdict.baseline, of)
     if verdict is not None and verdict.repeated is not None:
         yield (
             f"{verdict.duplicates:,} of {times.count(verdict.fetched, 'record')} repeated a key; "
@@ -96,7 +103,7 @@ def _why(of: StreamDrift, found: DriftAnswer) -> Iterator[str]:
             "comes so seldom cannot be foretold"
         )
     if of.freshness is not None and of.freshness.expected_s is not None:
-        yield _freshness(of.freshness, found.threshold)
+        yield _freshness(of.freshness, of.threshold)
     yield from _fields(of)
 
 
@@ -121,8 +128,8 @@ def _shift(of: FieldShift) -> str:
     return f"{of.field} {of.how}"
 
 
-def _terms(of: Verdict, usual: Baseline, step: Step, found: DriftAnswer) -> Iterator[str]:
-    noun = step.value
+def _terms(of: Verdict, usual: Baseline, stream: StreamDrift) -> Iterator[str]:
+    step, noun = stream.step, stream.step.value
     covers = f" x {of.covers} (it makes up for {of.covers - 1} before it)" if of.covers > 1 else ""
     yield (
         f"expected {_number(usual.expected * of.covers)} = level {_number(usual.level)} (median of "
@@ -134,7 +141,7 @@ def _terms(of: Verdict, usual: Baseline, step: Step, found: DriftAnswer) -> Iter
     yield (
         f"off {of.off:+.3f} ({measure}); {noun}s {side} are usually off {spread:.3f} (median of "
         f"{usual.periods} {noun}s): {of.off:+.3f} / ({SIGMA} x {spread:.3f}) = {of.score:+.1f} "
-        f"spreads; too far is {found.threshold:g}, and {found.percent:g} %"
+        f"spreads; too far is {stream.threshold:g}, and {stream.percent:g} %"
     )
     if not of.syncs:
         yield f"no sync of it was accepted in that {noun}"

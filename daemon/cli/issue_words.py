@@ -3,13 +3,15 @@
 from typing import assert_never
 
 from daemon import issue_words
-from events.issues import IssueClosed, IssueEvent, IssueOpened, IssueRegraded, Severity
+from events.issues import DriftJudged, IssueClosed, IssueEvent, IssueOpened, IssueRegraded, Severity
 
 TONES = {Severity.CRITICAL: "red", Severity.MAJOR: "red", Severity.MINOR: "yellow"}
 
 
-def told(event: IssueEvent) -> str:
+def told(event: IssueEvent | DriftJudged) -> str:
     match event:
+        case DriftJudged():
+            return issue_words.drifted(event)
         case IssueOpened(kind=kind, severity=severity):
             return f"issue ({kind}, {severity}): {issue_words.sentence(event)}"
         case IssueRegraded(kind=kind, opened=opened, severity=severity, before=before):

@@ -27,7 +27,7 @@ from daemon.cli.membership_words import MembershipEvent
 from daemon.control.messages import EventView
 from events.access import AccessEvent
 from events.consent import ConsentEvent
-from events.issues import IssueEvent
+from events.issues import DriftJudged, IssueEvent
 from events.limits import (
     AllowanceRecounted,
     AllowanceTaken,
@@ -159,7 +159,7 @@ def sentence(view: EventView) -> str:
         return outbox_words.told(event, _who(event))
     if isinstance(event, VersionEvent | RestoreEvent):
         return version_words.told(event, _who(event))
-    if isinstance(event, IssueEvent):
+    if isinstance(event, IssueEvent | DriftJudged):
         return issue_words.told(event)
     if isinstance(event, AccessEvent):
         return access_words.told(event, _who(event), view.names)

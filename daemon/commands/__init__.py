@@ -32,7 +32,7 @@ from daemon.commands.host import (
     StepClock,
     Stop,
 )
-from daemon.commands.issues import Inspect, IssueCommand
+from daemon.commands.issues import Inspect, IssueCommand, NoteDrift
 from daemon.commands.limits import (
     LimitCommand,
     NoteAnswer,
@@ -168,6 +168,7 @@ __all__ = [
     "NoteAnswer",
     "NoteCall",
     "NoteCallMade",
+    "NoteDrift",
     "NoteExcerpts",
     "NoteReads",
     "NoteSourceToken",

@@ -1,18 +1,19 @@
 """Has what a connection's streams bring drifted from what they usually bring, and would it have?
 
-What came is read from the connection's own events, page by page, by `came`: whoever keeps sums of
-hours can stand in for it. Each period is judged in a turn of its own, so that nobody else waits.
+Each period is judged in a turn of its own, so that nobody else waits.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
+from daemon import came
+from daemon.came import Place
 from daemon.control import value_drift, whose
 from daemon.control.desk import Desk, Refused
 from daemon.control.drift_messages import (
@@ -26,35 +27,24 @@ from daemon.control.drift_messages import (
     StreamDrift,
 )
 from daemon.decide import condition
-from daemon.past import NoSuchMoment, PastUnavailable
+from daemon.past import PastUnavailable
 from daemon.shape import Shape
 from daemon.store import shapes
 from events.terms import Caller
-from projections import arrivals, baseline, freshness, policy
+from projections import arrivals, baseline, consent, freshness, policy
 from projections import drift as drifts
-from projections.arrivals import Capture, Pause, Reading, Reshaped, Series, Step
+from projections.arrivals import Came, Capture, Series, Step
 from projections.connection import Connection
 from projections.drift import ALARMS, RECENT, Rule, Verdict, Word
 from projections.streams import NEW
 
-PAGE_EVENTS = 250  # some 2 ms of decoding, between two of which others go on
-EVENTS_MAX = 200_000  # of one connection: syncs every two minutes for ten weeks, and more memory
 HOURS_JUDGED_MAX = 1000  # of a backtest: six weeks, at some 5 ms each
-DURABLE_WAIT_S = 1.0  # what is not on disk by then is not told of
 RESHAPED_MAX = 20  # that are told, the newest of them
 A_MONTH = timedelta(days=30)
-
-
-class Came(Struct, frozen=True, kw_only=True):
-    """What came to a connection's streams since then."""
-
-    captures: Sequence[Capture]
-    pauses: Sequence[Pause]
-    reshaped: Sequence[Reshaped]
-
-
-Source: TypeAlias = Callable[[Desk, int, datetime], Awaitable[Came]]
-"""What came to a connection since then, wherever that is kept."""
+NO_CONSENT = (
+    "{tenant} does not consent to detailed monitoring, so nobody judges what its streams bring; "
+    "if it does now: rounds consent grant {tenant}"
+)
 
 
 class _Scene(Struct, frozen=True, kw_only=True):
@@ -68,6 +58,7 @@ class _Scene(Struct, frozen=True, kw_only=True):
     since: datetime
     zone: str
     rule: Rule
+    rules: Mapping[str, Rule]
     streams: list[str]
     came: Came
 
@@ -109,61 +100,14 @@ async def calculate_data_drift(desk: Desk, wish: OfSource, by: Caller) -> DataDr
     )
 
 
-async def came(desk: Desk, subject: int, since: datetime) -> Came:
-    """By the connection's own events. Raises Refused where they are too many."""
-    captures: list[Capture] = []
-    pauses: list[Pause] = []
-    reshaped: list[Reshaped] = []
-    reading, read = Reading(), 0
-    last, now = desk.journal.world.seq, desk.journal.clock.now()
-    await _durable(desk, last)
-    after = await _begin(desk, since)
-    while page := desk.journal.log.read(after, subject=subject, limit=PAGE_EVENTS):
-        for recorded in page:
-            if recorded.seq > last:
-                break
-            reading, arrival = arrivals.read(reading, recorded)
-            if recorded.at < since:
-                continue  # a clock was set back: it tells of before
-            match arrival:
-                case Capture():
-                    captures.append(arrival)
-                case Pause():
-                    pauses.append(arrival)
-                case Reshaped():
-                    reshaped.append(arrival)
-                case None:
-                    pass
-        read += len(page)
-        if read > EVENTS_MAX:
-            raise Refused("invalid", _too_many(read))
-        after = page[-1].seq
-        if after >= last:
-            break
-        await trio.lowlevel.checkpoint()
-    if reading.paused:
-        pauses.append(Pause(since=reading.paused, until=now))
-    return Came(captures=captures, pauses=pauses, reshaped=reshaped)
-
-
-def _too_many(read: int) -> str:
-    return f"more than {read:,} events happened to it in that time: ask for fewer days"
-
-
-async def _durable(desk: Desk, last: int) -> None:
-    """Wait for what is to be read, but not for a full disk. Of then, all of it is durable."""
-    if desk.live:
-        desk.journal.log.hurry()
-        with trio.move_on_after(DURABLE_WAIT_S):
-            await desk.journal.head.beyond(last - 1)
-
-
-async def _begin(desk: Desk, since: datetime) -> int:
-    """The number of the last event before that."""
+async def _came(desk: Desk, subject: int, since: datetime) -> Came:
+    """Raises Refused where that is too much, or cannot be said now."""
+    reading = desk.reading if desk.live else None
+    place = Place(journal=desk.journal, past=desk.past, reading=reading)
     try:
-        return await desk.past.seq_at(since)
-    except NoSuchMoment:
-        return 0
+        return await came.came(place, subject, since)
+    except came.TooMany as many:
+        raise Refused("invalid", str(many)) from None
     except PastUnavailable as unavailable:
         raise Refused("busy", str(unavailable)) from None
 
@@ -179,8 +123,9 @@ async def _of_source(desk: Desk, wish: OfSource) -> tuple[whose.Known, str | Non
     return await whose.one(desk, wish.tenant, provider), stream
 
 
-async def _scene(desk: Desk, wish: DriftQuery, subject: int, source: Source = came) -> _Scene:
+async def _scene(desk: Desk, wish: DriftQuery, subject: int) -> _Scene:
     world, now = desk.journal.world, desk.journal.clock.now()
+    _check_consent(desk, subject)
     known, rules = world.connections[subject], policy.of_connection(world, subject)
     there = [*condition.names(known, world.providers[known.provider])]
     if wish.stream is not None and wish.stream not in there:
@@ -194,13 +139,27 @@ async def _scene(desk: Desk, wish: DriftQuery, subject: int, source: Source = ca
         now=now,
         since=since,
         zone=rules.timezone,
-        rule=Rule(
-            threshold=rules.drift_threshold if wish.threshold is None else wish.threshold,
-            percent=rules.drift_percent if wish.percent is None else wish.percent,
-        ),
+        rule=_asked(wish, Rule(threshold=rules.drift_threshold, percent=rules.drift_percent)),
+        rules={each: _asked(wish, policy.drift_rule(world, subject, each)) for each in there},
         streams=[wish.stream] if wish.stream is not None else there,
-        came=await source(desk, subject, since),
+        came=await _came(desk, subject, since),
     )
+
+
+def _asked(wish: DriftQuery, rule: Rule) -> Rule:
+    """What was named with the question goes before all settings."""
+    return Rule(
+        threshold=rule.threshold if wish.threshold is None else wish.threshold,
+        percent=rule.percent if wish.percent is None else wish.percent,
+    )
+
+
+def _check_consent(desk: Desk, subject: int) -> None:
+    """How much comes when is a detail. Raises Refused."""
+    world = desk.journal.world
+    if not consent.of_connection(world, subject):
+        tenant = desk.vault.name(world.connections[subject].tenant)
+        raise Refused("not-allowed", NO_CONSENT.format(tenant=tenant))
 
 
 def _no_stream(connection: str, stream: str, there: Sequence[str]) -> str:
@@ -227,14 +186,17 @@ def _series(scene: _Scene, stream: str) -> tuple[Series, list[Capture]]:
 
 async def _stream(scene: _Scene, stream: str) -> StreamDrift:
     series, captures = _series(scene, stream)
-    judged = await _judged(series, scene.rule, RECENT)
+    rule = scene.rules[stream]
+    judged = await _judged(series, rule, RECENT)
     return StreamDrift(
         stream=stream,
         step=series.step,
         periods=len(series.points),
         verdict=judged[-1] if judged else None,
-        freshness=freshness.of(captures, scene.now, scene.rule),
+        freshness=freshness.of(captures, scene.now, rule),
         reshaped=[each for each in scene.came.reshaped if each.stream == stream][-RESHAPED_MAX:],
+        threshold=rule.threshold,
+        percent=rule.percent,
     )
 
 
@@ -252,10 +214,19 @@ async def _shape(desk: Desk, scene: _Scene, stream: str) -> Shape | None:
     return await desk.storage.ask(question) if at.version else None
 
 
+async def _begin(desk: Desk, since: datetime) -> int:
+    """The number of the last event before that."""
+    try:
+        return await came.begin(desk.past, since)
+    except PastUnavailable as unavailable:
+        raise Refused("busy", str(unavailable)) from None
+
+
 async def _alarms(scene: _Scene, stream: str) -> StreamAlarms:
     series, _ = _series(scene, stream)
     most = HOURS_JUDGED_MAX if series.step is Step.HOUR else len(series.points)
-    found = await _judged(series, scene.rule, most)
+    rule = scene.rules[stream]
+    found = await _judged(series, rule, most)
     alarms = [each for each in found if each.word in ALARMS]
     judged = sum(bool(each.baseline) and each.word is not Word.IRREGULAR for each in found)
     runs = sum(each.in_a_row == 1 for each in alarms)
@@ -268,6 +239,8 @@ async def _alarms(scene: _Scene, stream: str) -> StreamAlarms:
         alarms=alarms,
         runs=runs,
         a_month=runs * (A_MONTH / length) if judged else None,
+        threshold=rule.threshold,
+        percent=rule.percent,
     )
 
 

@@ -60,10 +60,14 @@ class StreamDrift(Struct, frozen=True, kw_only=True):
     freshness: Freshness | None
     reshaped: list[Reshaped] = []
     shape: Shape | None = None
+    threshold: float
+    percent: float
     fields: list[FieldVerdict] = []
 
 
 class DriftAnswer(Struct, frozen=True, kw_only=True):
+    """`threshold` and `percent` hold for those streams that have none of their own."""
+
     seq: int
     now: datetime
     connection: str
@@ -100,6 +104,8 @@ class StreamAlarms(Struct, frozen=True, kw_only=True):
     alarms: list[Verdict]
     runs: int
     a_month: float | None
+    threshold: float
+    percent: float
     fields: list[FieldAlarms] = []
 
 

@@ -58,7 +58,7 @@ from daemon.control import provider_messages as v
 from daemon.control import quarantine_messages as h
 from daemon.control import queue_messages as k
 from daemon.control import read_model_messages as l
-from daemon.control import recommend_messages as n
+from daemon.control import recommend_messages as j
 from daemon.control import replay_messages as q
 from daemon.control import rollback_messages as b
 from daemon.control import rotation_messages as r
@@ -102,7 +102,7 @@ OPERATIONS = (
     past("drift", f.DriftQuery, f.DriftAnswer, drift.drift),
     past("drift-backtest", f.DriftQuery, f.DriftBacktest, drift.drift_backtest),
     past("calculate-data-drift", f.OfSource, f.DataDrift, drift.calculate_data_drift),
-    past("recommend", n.RecommendQuery, n.Recommendations, recommending.recommend),
+    past("recommend", j.RecommendQuery, j.Recommendations, recommending.recommend),
     get("log", m.LogQuery, m.Events, look.log),
     get("log-stats", m.Nothing, m.LogStats, look.log_stats),
     get("audit-reads", y.ReadsQuery, y.TenantReads, audit.reads),

@@ -18,7 +18,7 @@ from daemon.control.policy_messages import (
 from daemon.decide import thresholds
 from daemon.names import NameKind
 from daemon.policy_file import PolicyTable, WrongSetting
-from events.policy import INTERVAL_OF, OF_STREAMS, STALE_OF
+from events.policy import OF_STREAMS
 from events.schema import FLEET, SettingsReset, SettingsSet
 from events.terms import Caller
 from projections import source
@@ -117,7 +117,7 @@ def _check_streams(desk: Desk, place: _Place, names: Iterable[str]) -> None:
     providers = [own] if own else desk.journal.world.providers.values()
     known = {each.name for provider in providers for each in provider.streams}
     for name in names:
-        stream = name.removeprefix(INTERVAL_OF).removeprefix(STALE_OF)
+        stream = name.removeprefix(policy_file.of_stream(name) or "")
         if name != stream and stream not in known:
             there = ", ".join(sorted(known)) or "none"
             raise Refused("invalid", f"{name}: there is no stream {stream} (there are: {there})")

@@ -39,6 +39,7 @@ from daemon.commands import (
     NoteAnnouncement,
     NoteAnswer,
     NoteCall,
+    NoteDrift,
     NoteSteps,
     NoteVaultKey,
     OfferDays,
@@ -81,6 +82,7 @@ from daemon.decide import (
     consent,
     days,
     doubt,
+    drifting,
     host,
     issues,
     limits,
@@ -137,6 +139,8 @@ def _decide(command: Command, world: World, now: datetime) -> Decisions:
         return reporting.decide(command, world, now)
     if isinstance(command, Inspect):
         return issues.inspect(command, world, now)
+    if isinstance(command, NoteDrift):
+        return drifting.note(command, world)
     if isinstance(command, AccessCommand):
         return access.decide(command, world)
     if isinstance(command, ConsentCommand):

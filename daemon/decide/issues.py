@@ -9,12 +9,19 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from daemon.commands.issues import Inspect
-from daemon.decide import expiring, lateness, sighting, streaks
+from daemon.decide import drifting, expiring, lateness, sighting, streaks
 from daemon.decide.decisions import Decisions
 from daemon.decide.sighting import FINE, Verdict, View
-from events.issues import IssueClosed, IssueEnd, IssueEvent, IssueOpened, IssueRegraded
+from events.issues import (
+    IssueClosed,
+    IssueEnd,
+    IssueEvent,
+    IssueKind,
+    IssueOpened,
+    IssueRegraded,
+)
 from events.schema import FLEET
-from projections import issues, signs
+from projections import consent, issues, signs
 from projections.issues import Issue
 from projections.world import World
 
@@ -27,6 +34,7 @@ DETECTORS: tuple[Detector, ...] = (
     streaks.failing,
     lateness.stale,
     lateness.gap,
+    drifting.drifting,
     streaks.refused,
     lateness.writes,
     lateness.overdue,
@@ -126,6 +134,8 @@ def _end(world: World, subject: int, issue: Issue) -> IssueEnd:
         return IssueEnd.REMOVED
     if known.paused:
         return IssueEnd.PAUSED
+    if issue.what.kind is IssueKind.DRIFTING and not consent.of_connection(world, subject):
+        return IssueEnd.UNMONITORED
     moved = world.signs.get(subject, signs.NOTHING).moved
     return IssueEnd.MOVED if moved > issue.opened else IssueEnd.OVER
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.decide.sighting import View
 from events.issues import Threshold
-from events.policy import STALE_OF
+from events.policy import DRIFT_PERCENT_OF, STALE_OF
 from projections import policy, source
 
 STALE_TURNS = 3  # turns in a row that brought nothing: one may be chance, and its retries too
@@ -70,6 +70,13 @@ def of_stale(view: View, stream: str = "") -> Threshold:
 
 def of_gap(view: View, stream: str) -> Threshold:
     return _said(view, "gap_after", span=gap(view, stream))
+
+
+def of_drift(view: View, stream: str) -> Threshold:
+    """In percent of what is expected; how many spreads that is, is said by `rounds drift`."""
+    own, number = f"{DRIFT_PERCENT_OF}{stream}", policy.drift_rule(view.world, view.subject, stream)
+    named = source.of(view.world, "connection", view.subject, own) is not None
+    return _said(view, own if named else "drift_percent", number=number.percent)
 
 
 def of_number(view: View, name: str, *, span: timedelta | None = None) -> Threshold:

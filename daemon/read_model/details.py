@@ -1,16 +1,16 @@
 """Of whom may details be kept, and what is left of an event without them?
 
 Details are how many records came when: by the hour of a connection and its tenant, and all of a
-stream's. What syncs came to, calls, tokens and failures are what operating needs. Sums of a
-provider and of the fleet are nobody's.
+stream's, its traces as well. What syncs came to, calls, tokens and failures are what operating
+needs. Sums of a provider and of the fleet are nobody's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
 from daemon.read_model import reports
-from daemon.read_model.rows import Rows
+from daemon.read_model.rows import Member, Rows
 from events.consent import Believed, ConsentGranted, ConsentWithdrawn, MonitoringSet
 from events.envelope import Recorded
 from events.fact import Fact
@@ -41,6 +41,20 @@ def may_be_kept(said: dict[int, int], tenant: int) -> bool:
     return bool(said.get(tenant, said.get(FLEET, 1)))
 
 
+def whose(
+    subject: int, members: Mapping[int, Member], reporting: Iterable[int]
+) -> dict[int, list[int]]:
+    """The tenants for whom that was said, each with its connections; some have sources alone."""
+    found: dict[int, list[int]] = {subject: []} if subject else {}
+    for connection, member in members.items():
+        if subject in {FLEET, member.tenant}:
+            found.setdefault(member.tenant, []).append(connection)
+    for tenant in reporting:
+        if subject in {FLEET, tenant}:
+            found.setdefault(tenant, [])
+    return found
+
+
 def without(event: Fact) -> Fact | None:
     """What is left of it to be counted; None where that is nothing."""
     match event:
@@ -67,3 +81,4 @@ def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
     for streams in (rows.streams, rows.stream_days):
         for key in [key for key in streams if key[0] in whose]:
             del streams[key]
+    rows.traces = [row for row in rows.traces if row[0] not in whose]

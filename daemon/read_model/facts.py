@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemon.read_model import details, failed, passes, reports, retries, turns
+from daemon.read_model import details, failed, passes, reports, retries, traces, turns
 from daemon.read_model.counting import Counting
 from daemon.read_model.keeping import EVERYTHING, Kept
 from daemon.read_model.rows import Member, Row, Rows
@@ -17,7 +17,6 @@ from events.fact import Fact
 from events.gateway import CallerAllowanceTaken, CallMade
 from events.limits import AllowanceRecounted, AllowanceTaken
 from events.schema import (
-    FLEET,
     ConnectionAdded,
     ConnectionRelinked,
     ConnectionRemoved,
@@ -34,6 +33,7 @@ from events.schema import (
 )
 from events.sources import ReportReceived, SourceAdded
 from projections import hours
+from projections.traces import TRACED
 
 QUIET = frozenset({AllowanceTaken, AllowanceRecounted, CallerAllowanceTaken, CallMade})
 """Bookkeeping and calls: the log has each, `hour` their sums, a list of occurrences neither."""
@@ -85,18 +85,22 @@ class Facts:
                 self._rows.occurrences.append(row)
             if part.tells is not None and (told := part.tells(event, member.attempt)):
                 self._rows.failures += failed.rows(recorded, member, self._iso(), told)
+            if part.traced and self._may_keep(member.tenant):
+                self._rows.traces += traces.rows(recorded)
         if part.changes is not None:
             part.changes(self, recorded, event, member)
             self._rows.members.add(subject)
 
     def _count(self, part: "Part", subject: int, event: Fact, member: Member) -> None:
         assert part.adds is not None, "it was asked before"
-        kept = not self._said or details.may_be_kept(self._said, member.tenant)
-        counted = event if kept else details.without(event)
+        counted = event if self._may_keep(member.tenant) else details.without(event)
         if counted is not None:
             part.adds(self._counting.figures(subject), counted, self._at)
             if part.streams:
                 self._counting.of_stream(subject, counted)
+
+    def _may_keep(self, tenant: int) -> bool:
+        return not self._said or details.may_be_kept(self._said, tenant)
 
     def _iso(self) -> str:
         """When the event was."""
@@ -105,20 +109,17 @@ class Facts:
         return self._iso_is
 
     def consent(self, recorded: Recorded, _: Fact) -> None:
-        """Of who does not consent any more the details go."""
+        """Of who does not consent any more the details go; of who does again, all come from now."""
+        before = {**self._said}
         details.note(self._said, recorded)
         self._counting.spread(self._rows)
         self._rows.said = {**self._said}
-        under: dict[int, list[int]] = {recorded.subject: []} if recorded.subject else {}
-        for connection, member in self.members.items():
-            if recorded.subject in {FLEET, member.tenant}:
-                under.setdefault(member.tenant, []).append(connection)
-        for tenant in self._reporters.values():
-            if recorded.subject in {FLEET, tenant}:
-                under.setdefault(tenant, [])
-        for tenant, connections in under.items():
+        whose = details.whose(recorded.subject, self.members, self._reporters.values())
+        for tenant, connections in whose.items():
             if not details.may_be_kept(self._said, tenant):
                 details.forget(self._rows, tenant, connections)
+            elif self._whole and not details.may_be_kept(before, tenant):
+                self._rows.traces += [traces.kept_from(each, recorded) for each in connections]
 
     def add_source(self, recorded: Recorded, event: SourceAdded) -> None:
         self._reporters[recorded.subject] = event.tenant
@@ -238,8 +239,7 @@ class Facts:
 
     def _turn(self, subject: int, member: Member, up: int | None) -> None:
         """It is up from here on, or down, or nobody knows."""
-        was = member.up
-        if was == up:
+        if (was := member.up) == up:
             return
         known = (up is not None) - (was is not None)
         self._counting.turn(subject, up=(up or 0) - (was or 0), known=known)
@@ -276,6 +276,7 @@ class Part(Struct, frozen=True, kw_only=True):
     tag: str
     occurs: bool
     streams: bool
+    traced: bool
     makes: Callable[[Facts, Recorded, Any], None] | None
     tells: Callable[[Any, int], Sequence[Row]] | None
     adds: Callable[[hours.Figures, Any, datetime], None] | None
@@ -290,6 +291,7 @@ def part_of(of: type[Fact]) -> Part:
         tag=str(of.__struct_config__.tag),
         occurs=of not in QUIET,
         streams=of in hours.OF_STREAM,
+        traced=of in TRACED,
         makes=_MAKES.get(of),
         tells=failed.TELLS.get(of),
         adds=hours.ADDS.get(of),

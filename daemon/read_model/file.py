@@ -198,6 +198,7 @@ class ReadModel:
             rows.retries_moved,
         )
         many(_insert("pass", 13), rows.passes)
+        many(_insert("trace", 11), rows.traces)
         sums.add(self.connection, rows)
         reports.add(self.connection, rows.reporters, rows.reports)
 

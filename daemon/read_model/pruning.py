@@ -52,6 +52,7 @@ _FORGET = (
     "DELETE FROM occurrence WHERE seq < ?",
     "DELETE FROM failure WHERE seq < ?",
     "DELETE FROM turn WHERE id < ? AND status <> 'running'",
+    "DELETE FROM trace WHERE connection IN (SELECT connection FROM member) AND seq < ?",
 )
 _HOUR = "strftime('%Y-%m-%dT%H:00:00.000Z', created)"
 _SUM_RETRIES = f"""

@@ -29,6 +29,10 @@ class Reading:
         """What it answers. Raises ReadModelUnusable while there is no file that can be asked."""
         return await self._run(partial(self._ask, question))
 
+    async def away(self, call: Callable[[], T]) -> T:
+        """Work out what came of an answer, which also takes its time, beside the loop."""
+        return await self._run(call)
+
     async def run(self) -> None:
         """Let go at the end."""
         try:

@@ -38,6 +38,7 @@ class Rows(Struct, kw_only=True):
     retries: list[Row] = field(default_factory=list)
     retries_moved: list[Row] = field(default_factory=list)
     passes: list[Row] = field(default_factory=list)
+    traces: list[Row] = field(default_factory=list)
     hours: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     streams: dict[tuple[int, str, int], list[int]] = field(default_factory=dict)
     durations: dict[tuple[int, int, int], int] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """Which tables does the read model have?
 
 Some hold how things stand (`account`, `stream`, `tenant`): a row is written anew when its subject
-changed. The others hold what happened (`turn`, `occurrence`, `failure`, `retry`, `pass`) and what
-that sums up to (`hour`, `day`, …). Nothing in them changes with time alone: that is computed in
-`views`. Times are ISO 8601 in UTC; those in whole seconds since 1970 are named for their span.
+changed. The others hold what happened (`turn`, `occurrence`, `failure`, `retry`, `pass`, `trace`)
+and what that sums up to (`hour`, `day`, …). Nothing in them changes with time alone: that is
+computed in `views`. Times are ISO 8601 in UTC; those in whole seconds since 1970 are named for
+their span.
 """
 
 from projections.hours import FIGURES, STREAM_FIGURES
@@ -202,6 +203,20 @@ CREATE TABLE pass (
     records     INTEGER NOT NULL,
     errors      TEXT NOT NULL         -- a JSON object: connection to class
 ) STRICT;
+CREATE TABLE trace (
+    connection INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    at_us      INTEGER NOT NULL,  -- microseconds since 1970: drift is judged by exact times
+    word       TEXT NOT NULL,     -- see projections/traces.py; 'kept': from here on all are there
+    streams    TEXT NOT NULL,     -- their names, a comma between two
+    new        INTEGER NOT NULL,
+    fetched    INTEGER NOT NULL,
+    repeated   INTEGER NOT NULL,
+    before     INTEGER NOT NULL,
+    version    INTEGER NOT NULL,
+    fields     INTEGER NOT NULL,
+    PRIMARY KEY (connection, seq)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE hour (
     subject INTEGER NOT NULL,  -- a connection, a tenant, a provider, or 0: the fleet
     start   INTEGER NOT NULL{_FIGURES},

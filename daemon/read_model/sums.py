@@ -30,7 +30,17 @@ def _add(table: str, key: str, names: tuple[str, ...]) -> str:
 RECOVERED_MS = "CAST(round((julianday(ended) - julianday(created)) * 86400000.0) AS INTEGER)"
 """After how long what a retry saved was so."""
 
-ONE_BY_ONE = ("member", "turn", "occurrence", "failure", "retry", "pass", "reporter", "report_hour")
+ONE_BY_ONE = (
+    "member",
+    "turn",
+    "occurrence",
+    "failure",
+    "retry",
+    "pass",
+    "trace",
+    "reporter",
+    "report_hour",
+)
 KEYS = {
     "hour": ("subject, start", FIGURES),
     "day": ("subject, start", FIGURES),
@@ -72,7 +82,7 @@ def forget_details(connection: sqlite3.Connection, subject: int) -> None:
     zero = ", ".join(f"{name} = 0" for name in details.FIGURES)
     for table in ("hour", "day"):
         connection.execute(f"UPDATE {table} SET {zero} WHERE subject = ?", (subject,))
-    for table in ("stream_hour", "stream_day"):
+    for table in ("stream_hour", "stream_day", "trace"):
         connection.execute(f"DELETE FROM {table} WHERE connection = ?", (subject,))
 
 

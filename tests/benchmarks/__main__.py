@@ -14,6 +14,7 @@ from tests.benchmarks import (
     asking,
     asof,
     calling,
+    came,
     deciding,
     drifting,
     freshness,
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "freshness": freshness,
     "versions": versions,
     "drifting": drifting,
+    "came": came,
 }
 """All of them; `python -m tests.benchmarks idling` runs one."""
 

@@ -49,6 +49,17 @@ def test_what_is_too_far_is_a_setting_of_a_connection(daemon):
     assert daemon.rounds("policy", "set", "acme/broken", "drift_percent=25").code == 0
     assert daemon.rounds("drift", "acme/broken", "--json").document["percent"] == 25
     assert daemon.rounds("drift", "acme/weather", "--json").document["percent"] == 40
+    assert daemon.rounds("policy", "set", "acme/broken", "drift_percent.days=30").code == 0
+    found = daemon.rounds("drift", "acme/broken", "--json").document
+    assert (found["percent"], found["streams"][0]["percent"]) == (25, 30)
+    assert found["streams"][0]["threshold"] == 7
+    shown = daemon.rounds("drift", "acme/broken", "--backtest").out
+    assert "(with drift_threshold=7 drift_percent=30 of its own)" in shown
+    shown = daemon.rounds("policy", "show", "acme/broken").out
+    assert re.search(r"drift_percent.days +30", shown)
+    wrong = daemon.rounds("policy", "set", "acme/broken", "drift_percent.nights=30")
+    assert "there is no stream nights" in wrong.err
+    assert daemon.rounds("policy", "reset", "acme/broken", "drift_percent.days").code == 0
     wrong = daemon.rounds("policy", "set", "acme/broken", "drift_threshold=0")
     assert wrong.code == 2
     assert "drift_threshold is '0', expected a number of at least 1 and of at most 100" in wrong.err

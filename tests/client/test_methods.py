@@ -36,6 +36,7 @@ OURS = {
     *("daemon", "daemon.client", "daemon.control", "daemon.duration", "daemon.exchange"),
     *("daemon.places", "daemon.secret", "daemon.control.asking", "daemon.control.messages"),
     *("daemon.shape", "projections", "projections.arrivals", "projections.baseline"),
+    "projections.traces",
     *("projections.drift", "projections.freshness"),  # verdicts are told as they were judged
     *("projections.value_drift", "projections.value_figures", "projections.value_sketch"),
 }

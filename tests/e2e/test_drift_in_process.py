@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import trio
 
-from daemon import commands
+from daemon import came, commands
 from daemon.cli import drift as drift_command
 from daemon.control import asof, drift, operations
 from daemon.control.desk import Refused
@@ -268,9 +268,12 @@ def test_what_is_synced_hourly_is_judged_by_the_hour_and_a_pause_is_set_aside(mo
             await live(10 / 24)
             paused = stream(await drift.drift(desk, DriftQuery(connection=NAME), BY))
             assert paused.verdict.word is Word.SET_ASIDE
-            monkeypatch.setattr(drift, "EVENTS_MAX", 300)
+            monkeypatch.setattr(came, "EVENTS_MAX", 300)
+            now, whole = made.clock.now().isoformat(), DriftQuery(connection=NAME)
             with pytest.raises(Refused, match="ask for fewer days"):
-                await drift.drift(desk, DriftQuery(connection=NAME), BY)
-            assert stream(await drift.drift(desk, DriftQuery(connection=NAME, days=1), BY))
+                await asof.answer(desk, drift.drift, whole, BY, now)
+            some = DriftQuery(connection=NAME, days=1)
+            assert stream(await asof.answer(desk, drift.drift, some, BY, now))
+            assert stream(await drift.drift(desk, whole, BY)) == paused, "the read model has it"
 
     play(scene)

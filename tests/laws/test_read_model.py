@@ -26,9 +26,9 @@ from projections.world import World
 from tests.benchmarks.history import history as weeks
 from tests.laws.test_journal import live, lives
 
-HAPPENED = ("member", "consent", "turn", "occurrence", "failure", "retry", "pass", "hour", "day",
-            "stream_hour", "stream_day", "duration_hour", "duration_day", "retry_hour", "reporter",
-            "report_hour")  # fmt: skip
+HAPPENED = ("member", "consent", "turn", "occurrence", "failure", "retry", "pass", "trace", "hour",
+            "day", "stream_hour", "stream_day", "duration_hour", "duration_day", "retry_hour",
+            "reporter", "report_hour")  # fmt: skip
 STANDS = ("account", "stream", "tenant", "name")
 dice = st.randoms(use_true_random=False)
 
@@ -80,15 +80,15 @@ def test_portions_and_restarts_make_no_difference(life, cut):
     assert rows(in_portions(written, cut)) == rows(at_once(written))
 
 
-def with_consents(written, seed):
+def with_consents(written, seed, share=0.03):
     """The same, but that now and then a tenant says something, or all are believed otherwise."""
     cut = random.Random(seed)
-    return [_with_tenants(_or_consent(each, cut)) for each in written]
+    return [_with_tenants(_or_consent(each, cut, share)) for each in written]
 
 
-def _or_consent(each, cut):
+def _or_consent(each, cut, share):
     """Takes the place of what no row of these tables depends on."""
-    if not isinstance(each.event, schema.SyncScheduled) or cut.random() > 0.03:
+    if not isinstance(each.event, schema.SyncScheduled) or cut.random() > share:
         return each
     subject, event = cut.choice(
         [

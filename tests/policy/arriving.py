@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from events.envelope import Recorded
-from projections import arrivals
+from projections import arrivals, traces
 from projections.arrivals import Point, Reading, Series, Step
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -32,6 +32,7 @@ def came(*past):
     reading, found = Reading(), []
     for number, (event, at, *given) in enumerate(past, 1):
         seq = given[0] if given else number
-        reading, arrival = arrivals.read(reading, Recorded(seq=seq, at=at, subject=4, event=event))
+        trace = traces.trace(Recorded(seq=seq, at=at, subject=4, event=event))
+        reading, arrival = arrivals.read(reading, trace) if trace else (reading, None)
         found += [arrival] if arrival is not None else []
     return reading, found

@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from events import schema, versions
+from events.envelope import Recorded
 from events.terms import FailureClass, Guard, Kind, RollbackScope
-from projections import arrivals
+from projections import arrivals, traces
 from projections.arrivals import Capture, Pause, Reshaped, Series, Step
 from tests.policy.arriving import DAY, HOUR, MONDAY, came
-from tests.policy.transcript import PAUSED, RESUMED, captured, started
+from tests.policy.transcript import ADDED, PAUSED, RESUMED, captured, started
 
 pytestmark = pytest.mark.requirement("D5")
 
@@ -26,7 +27,45 @@ def first(sync=1, stream="days"):
 
 def test_the_first_load_of_a_stream_is_told_apart_and_what_is_added_later_is_new():
     _, found = came((first(), MONDAY), (captured(2, added=2, rows=7), MONDAY + HOUR))
-    assert found == [brought(MONDAY, 5, load=True), brought(MONDAY + HOUR, 2)]
+    assert found == [
+        brought(MONDAY, 5, load=True, event=1),
+        brought(MONDAY + HOUR, 2, event=2),
+    ]
+
+
+def gathered(*past, until):
+    events = [Recorded(seq=n, at=at, subject=4, event=e) for n, (e, at) in enumerate(past, 1)]
+    found = (traces.trace(each) for each in events)
+    return arrivals.gathered((each for each in found if each), MONDAY, until)
+
+
+def test_what_came_is_gathered_with_pauses_that_last_and_answers_that_were_doubted():
+    doubted = schema.RecordsRefused(
+        stream="days",
+        version=3,
+        cause=FailureClass.MALFORMED,
+        fetched=3,
+        rows=5,
+        guard=Guard.SCHEMA,
+        fields=2,
+    )
+    found = gathered(
+        (ADDED, MONDAY),
+        (first(), MONDAY),
+        (PAUSED, MONDAY + HOUR),
+        (RESUMED, MONDAY + 2 * HOUR),
+        (doubted, MONDAY + 3 * HOUR),
+        (captured(4, added=2, rows=7), MONDAY - HOUR),
+        (PAUSED, MONDAY + 4 * HOUR),
+        until=MONDAY + DAY,
+    )
+    assert [each.event for each in found.captures] == [2], "the clock was set back"
+    assert [each.event for each in found.reshaped] == [5]
+    assert found.pauses == [
+        Pause(since=MONDAY + HOUR, until=MONDAY + 2 * HOUR),
+        Pause(since=MONDAY + 4 * HOUR, until=MONDAY + DAY),
+    ]
+    assert gathered((first(), MONDAY), until=MONDAY + DAY).pauses == []
 
 
 def test_a_stream_that_was_emptied_and_fills_again_brings_what_is_new():
