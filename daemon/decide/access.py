@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from daemon.commands.access import AccessCommand, NoteExcerpts, NoteReads, Told
 from daemon.decide.decisions import Decisions
@@ -26,6 +27,8 @@ def decide(command: AccessCommand, world: World) -> Decisions:
             return [
                 (tenant, ExcerptRead(by=by, connection=subject, failure=each)) for each in events
             ]
+        case _:
+            assert_never(command)
 
 
 def _note(command: NoteReads) -> Decisions:
