@@ -29,10 +29,11 @@ def judged(came: Came, stream: str, zone: str, now: datetime, rule: Rule) -> Dri
         return None
     until = arrivals.end(verdict.at, step, zone)
     before = [each.event for each in captures if each.at < until]
-    return _said(stream, verdict, step, max(before, default=0))
+    return said(stream, verdict, step, max(before, default=0))
 
 
-def _said(stream: str, verdict: Verdict, step: Step, capture: int) -> DriftJudged:
+def said(stream: str, verdict: Verdict, step: Step, capture: int) -> DriftJudged:
+    """The verdict in the words of an event; `capture` is the last one that it goes by."""
     return DriftJudged(
         stream=stream,
         how=Drifted(verdict.word.value) if verdict.word in ALARMS else None,

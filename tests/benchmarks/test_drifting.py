@@ -5,7 +5,7 @@ import pytest
 from projections import drift
 from projections.arrivals import Step
 from projections.drift import Rule, Word
-from tests.benchmarks import drifting
+from tests.benchmarks import drift_issues, drifting
 from tests.benchmarks.drifting import KINDS, Tally
 
 pytestmark = pytest.mark.requirement("D5")
@@ -15,6 +15,7 @@ DAILY = [name for name, each in TABLES.items() if each.step is Step.DAY]
 HOURLY = [name for name, each in TABLES.items() if each.step is Step.HOUR]
 HOURS = 200  # of the last ones: all of them take minutes
 REGULAR = ("max temperature", "min temperature", "San Francisco by day", "jobs: construction")
+ISSUES_LEAST = {"gap": 1.0, "duplicates": 1.0, "shift up": 0.75}
 LEAST = {"gap": 1.0, "duplicates": 1.0, "dip": 0.6, "shift down": 0.75, "shift up": 0.75}
 
 
@@ -36,6 +37,24 @@ def test_of_what_is_put_in_most_is_found_and_what_is_found_was_put_in():
             drifting.add(found[kind], one)
     assert all(each.precision == 1 for each in found.values())
     assert {kind: each.recall >= LEAST.get(kind, 0.6) for kind, each in found.items()} == (
+        dict.fromkeys(KINDS, True)
+    )
+
+
+@pytest.mark.requirement("D3")
+@pytest.mark.parametrize("name", REGULAR)
+def test_no_issue_is_opened_on_a_series_as_it_is(name):
+    series = TABLES[name]
+    assert drift_issues.opened(drift.verdicts(series, Rule()), series.step) == []
+
+
+@pytest.mark.requirement("D3")
+def test_of_what_lasts_an_issue_is_opened_and_of_nothing_else():
+    issues = {}
+    for name in REGULAR:
+        drifting.tally(name, TABLES[name], Rule(), 4, issues)
+    assert all(each.precision == 1 for each in issues.values())
+    assert {kind: each.recall >= ISSUES_LEAST.get(kind, 0.6) for kind, each in issues.items()} == (
         dict.fromkeys(KINDS, True)
     )
 
