@@ -20,11 +20,16 @@ class Body:
 
     What is larger than `memory_max` goes to a file that `spill` opens, and lies in `file` then.
     `refusal` is the sentence that ends the reading, once there is one; `received` counts the bytes
-    on the wire.
+    on the wire. Of what is too large, the first `keeps` bytes are left.
     """
 
     def __init__(
-        self, size_max: int, memory_max: int | None = None, spill: Spill | None = None
+        self,
+        size_max: int,
+        memory_max: int | None = None,
+        spill: Spill | None = None,
+        *,
+        keeps: int = 0,
     ) -> None:
         self.received = 0
         self.file: BinaryIO | None = None
@@ -32,6 +37,7 @@ class Body:
         self._spill = spill
         self.refusal: str | None = None
         self._size_max = size_max
+        self._keeps = keeps
         self._parts: list[bytes] = []
         self._size = 0
         self._encoding = ""
@@ -108,6 +114,7 @@ class Body:
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._size_max:
+            self._parts.append(part)
             self._refuse_size()
             return
         if self.file is None:
@@ -129,7 +136,7 @@ class Body:
             f"the provider's answer is larger than {self._size_max} bytes;"
             " ask for less, or raise limits.body_bytes_max in its file"
         )
-        self._parts.clear()
+        self._parts = [b"".join(self._parts)[: self._keeps]]
 
 
 def _is_zlib(chunk: bytes) -> bool:

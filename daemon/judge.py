@@ -31,6 +31,7 @@ from projections.arrivals import Came, Step
 
 A_SECOND_MAX = 10  # connections: at some 40 ms each, two fifths of one core at most
 REST = timedelta(seconds=5)  # what came at the very end of a period is on disk by then
+PERIOD_MAX = timedelta(hours=25)  # a day on which the clocks are put back
 WITHIN = timedelta(days=2)  # at a start: what came before that was judged, or is stale by now
 READ = timedelta(days=70)  # what one day's verdict can be made of, as `rounds drift` asks
 
@@ -46,7 +47,7 @@ class Judge:
         self._place = Place(journal=journal, past=past, reading=reading)
         self._steps: dict[int, Step] = {}  # hours, until it is known that nothing comes hourly
         self._coming: list[tuple[datetime, int]] = []
-        self._expected: set[int] = set()  # those in `_coming`, each once
+        self._expected: dict[int, datetime] = {}  # which entry of `_coming` holds, of each
         self._wake = trio.Event()
         now = journal.clock.now()
         for subject, known in journal.world.connections.items():
@@ -59,27 +60,33 @@ class Judge:
         while True:
             self._wake = trio.Event()
             while self._coming and self._coming[0][0] <= self._journal.clock.now():
-                _, subject = heapq.heappop(self._coming)
-                self._expected.discard(subject)
-                await self._judge(subject)
-                await trio.sleep(1 / A_SECOND_MAX)
+                due, subject = heapq.heappop(self._coming)
+                if self._expected.get(subject) != due:
+                    continue
+                del self._expected[subject]
+                if await self._judge(subject):
+                    await trio.sleep(1 / A_SECOND_MAX)
             with trio.move_on_after(self._nap_s()):
                 await self._wake.wait()
 
-    async def _judge(self, subject: int) -> None:
-        """Judging and recording are two steps: `decide` sees what happened in between."""
+    async def _judge(self, subject: int) -> bool:
+        """Whether it may be judged, and so was read.
+
+        Judging and recording are two steps: `decide` sees what happened in between.
+        """
         await self._journal.room()
         upto, now = self._journal.world.seq, self._journal.clock.now()
         if not self._may_judge(subject):
-            return
+            return False
         try:
             found = await came.came(self._place, subject, now - READ)
         except (TooMany, PastUnavailable) as error:
             log.warning("drift-not-judged", connection=subject, reason=str(error))
-            return
+            return True
         judged = await self._judged(subject, found, now)
         self._steps[subject] = Step.HOUR if any(each.hourly for each in judged) else Step.DAY
         self._journal.execute(NoteDrift(subject=subject, upto=upto, judged=judged))
+        return True
 
     async def _judged(self, subject: int, found: Came, now: datetime) -> tuple[DriftJudged, ...]:
         world, judged = self._journal.world, list[DriftJudged]()
@@ -97,15 +104,18 @@ class Judge:
         return not (known.removed or known.paused) and consent.of_connection(world, subject)
 
     def _observe(self, recorded: Recorded) -> None:
-        if type(recorded.event) is RecordsCaptured and recorded.subject not in self._expected:
+        if type(recorded.event) is RecordsCaptured:
             self._expect(recorded.subject, recorded.at)
 
     def _expect(self, subject: int, at: datetime) -> None:
-        """Judge it when the period is over in which that came."""
+        """Judge it when the period is over in which that came, unless it is judged before."""
+        before = self._expected.get(subject)
+        if before is not None and before - REST <= at + PERIOD_MAX:
+            return  # it is soon enough; and of a clock that was ahead it is not
         zone = policy.of_connection(self._journal.world, subject).timezone
-        end = arrivals.end(at, self._steps.get(subject, Step.HOUR), zone)
-        heapq.heappush(self._coming, (end + REST, subject))
-        self._expected.add(subject)
+        due = arrivals.end(at, self._steps.get(subject, Step.HOUR), zone) + REST
+        heapq.heappush(self._coming, (due, subject))
+        self._expected[subject] = due
         self._wake.set()
 
     def _nap_s(self) -> float:

@@ -6,7 +6,6 @@ It is looked at beyond where it is cut, so that what is cut there in the middle 
 """
 
 import base64
-import binascii
 import html
 import json
 import re
@@ -30,9 +29,15 @@ SHOWN = frozenset("\n\t")  # what is no printable character, and does a terminal
 
 UNIT = re.compile(
     r"""
-    \\{1,4}(?: u(?P<wide>[0-9a-fA-F]{4}) | x(?P<byte>[0-9a-fA-F]{2}) | (?P<one>[^\\]) )
-    | %(?:25)*(?P<percent>[0-9a-fA-F]{2})
-    | (?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,6}|quot|apos|amp|lt|gt|commat|colon|equals);)
+    \\{1,4}(?:
+        u(?P<wide>[0-9a-fA-F]{4}) | u\{0{0,4}(?P<braced>(?:10|[0-9a-fA-F])?[0-9a-fA-F]{1,4})\}
+        | x(?P<byte>[0-9a-fA-F]{2}) | (?P<one>[^\\])
+    )
+    | %(?:25)*(?: (?P<percent>[0-9a-fA-F]{2}) | [uU](?P<wide_percent>[0-9a-fA-F]{4}) )
+    | (?P<entity>&(?:
+        (?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,6});?
+        | (?:quot|apos|amp|lt|gt|commat|colon|equals);
+    ))
     | (?P<plain>[^\\%&]+|.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -87,8 +92,8 @@ def _read(raw: str) -> Text:
         if unit.lastgroup == "plain":
             plain.append(unit[0])
             spans += [(each, each + 1) for each in range(first, last)]
-        else:
-            plain.append(_meant(unit))
+        elif (meant := _meant(unit)) != "\0":  # UTF-16, escaped
+            plain.append(meant)
             spans.append((first, last))
     return Text(raw, "".join(plain), spans)
 
@@ -123,7 +128,7 @@ def _standing(
                 yield first, first + length
 
 
-@lru_cache(maxsize=64)  # failures of one connection follow each other
+@lru_cache(maxsize=8)  # failures of one connection follow each other; each is some 100 KiB
 def _fragments(value: str) -> frozenset[str]:
     """By what a value of a header or a parameter is known again, in lower case."""
     spelt = {each for part in _parts(value) for each in _spelt(part)}
@@ -143,7 +148,7 @@ def _parts(value: str) -> Iterator[str]:
     if scheme.lower() == "basic":
         try:
             said = base64.b64decode(secret).decode("utf-8", "replace")
-        except binascii.Error:
+        except ValueError:
             return
         yield said
         yield said.partition(":")[2]

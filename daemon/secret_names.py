@@ -1,6 +1,7 @@
 """Which values in a text stand under a name that says that they are secret?
 
 "access_token": "…"    token=…&    Set-Cookie: …    <secret>…</secret>    name="csrf" value="…"
+("Cookie", "…")    <td>cookie</td><td>…</td>    {"name": "token", "value": "…"}
 """
 
 import re
@@ -11,10 +12,13 @@ NAMES = re.compile(
     r"(?i)(?:token|secret|passw|passphrase|pwd|auth|cookie|session|credential|signature|jwt|bearer"
     r"|csrf|xsrf|assertion|verifier"
     r"|(?:api|app|access|private|client|consumer|subscription|x)[ _.-]?key)[\w.-]{0,64}"
+    r"|\b(?:sig|key)(?==)"
 )
 BEFORE_MAX = 64  # characters of a name before what makes it secret
 SAYS = re.compile(r"(?P<close>[\"'\]\s\\]{0,16})(?P<sign>[:=]>?)\s{0,16}")
-VALUE = re.compile(r"(?i)[^<>]{0,256}?\bvalue\s{0,8}=\s{0,8}")
+VALUE = re.compile(r"(?i)[^<>]{0,256}?\b(?:value|content)[\"']?\s{0,8}[:=]\s{0,8}")
+PAIR = re.compile(r"[\"']\s{0,8},\s{0,8}(?=[\"'])")
+CELL = re.compile(r"\s{0,16}</t[dh]>\s{0,16}<t[dh][^<>]{0,256}>(?:\s{0,16}<pre>)?")
 TAG = re.compile(r"[^<>]{0,256}>")
 BRACKETS = ("{", "[")
 QUOTES = "\"'`"
@@ -45,10 +49,19 @@ def values(text: Spelt) -> Iterator[tuple[int, int]]:
             end = _end(text, says)
             nested = end if plain[says.end() : says.end() + 1] in BRACKETS else nested
             yield says.end(), end
-        elif _begins_tag(plain, name.start()) and (tag := TAG.match(plain, name.end())):
-            yield tag.end(), _until(TAG_END, plain, tag.end())
-        elif value := VALUE.match(plain, name.end()):
-            yield value.end(), _end_of_quoted(text, value.end(), WORD_END)
+        else:
+            yield from _beside(text, name)
+
+
+def _beside(text: Spelt, name: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Where no sign follows the name: in its tag or the next cell, or as the other of a pair."""
+    plain, at = text.plain, name.end()
+    if _begins_tag(plain, name.start()) and (tag := TAG.match(plain, at)):
+        yield tag.end(), _until(TAG_END, plain, tag.end())
+    if cell := CELL.match(plain, at):
+        yield cell.end(), _until(TAG_END, plain, cell.end())
+    if value := VALUE.match(plain, at) or PAIR.match(plain, at):
+        yield value.end(), _end_of_quoted(text, value.end(), WORD_END)
 
 
 def _end(text: Spelt, says: re.Match[str]) -> int:

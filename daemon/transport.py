@@ -193,7 +193,8 @@ class Transport:
         self, request: Request, answer: httpx.Response, headers: dict[str, str], began: float
     ) -> CallLost:
         """What an answer outside 2xx comes to, with what the request keeps of its body."""
-        said, whole, stream = body.Body(REFUSAL_BYTES_MAX), True, _stream(answer)
+        said = body.Body(REFUSAL_BYTES_MAX, keeps=HEAD_BYTES if request.keeps_head else 0)
+        whole, stream = True, _stream(answer)
         said.begin(headers.get("content-encoding", ""))
         if request.keeps_refusal:
             await receiving.receive(stream, said)

@@ -52,7 +52,8 @@ def rates(arrivals: Sequence[Arrival], looked: datetime) -> Rates:
     if not arrivals:
         return (0.0,) * BINS
     newest = arrivals[-1].found
-    weights = [max(LEAST_WEIGHT, 0.5 ** ((newest - each.found) / HALF_LIFE)) for each in arrivals]
+    ages = [max(newest - each.found, NO_TIME) for each in arrivals]  # a clock was ahead for some
+    weights = [max(LEAST_WEIGHT, 0.5 ** (each / HALF_LIFE)) for each in ages]
     told = [
         (weight, overlap(each))
         for weight, each in zip(weights, arrivals, strict=True)

@@ -22,6 +22,10 @@ NO_MORE = (
     "is ever taken out of it"
 )
 DELETED = "deleted"
+FIRST_DELETED = (
+    "the disk is full: what was kept before consent was withdrawn has to be deleted first, and "
+    "nothing was noted; free some space"
+)
 LEFT = "deleted once the disk, which is full, has room and rounds is started again"
 
 
@@ -49,10 +53,13 @@ async def show(desk: Desk, wish: ConsentOf, by: Caller) -> ConsentAnswer:
 
 
 async def grant(desk: Desk, wish: ConsentWish, by: Caller) -> Done:
+    """What a full disk left of before goes first: nobody consented to that. Raises Refused."""
     await room(desk)
     tenant = _tenant(desk, wish.tenant)
     if not may_say(desk.journal.world, tenant, granted=True):
         return done(desk, [], "had consented already")
+    if not await details.forget(desk.storage, _own(desk, tenant)):
+        raise Refused("disk-full", FIRST_DELETED)
     _keep(desk, tenant, GRANTED, wish.words)
     command = commands.GrantConsent(subject=tenant, words=wish.words is not None, by=by)
     recorded = desk.journal.execute(command)
@@ -70,10 +77,15 @@ async def withdraw(desk: Desk, wish: ConsentWish, by: Caller) -> Done:
     command = commands.WithdrawConsent(subject=tenant, words=wish.words is not None, by=by)
     recorded = desk.journal.execute(command)
     await durable(desk, recorded)
-    own = [each for each, known in world.connections.items() if known.tenant == tenant]
-    gone = DELETED if await details.forget(desk.storage, own) else LEFT
+    gone = DELETED if await details.forget(desk.storage, _own(desk, tenant)) else LEFT
     words = NO_MORE.format(tenant=wish.tenant, gone=gone)
     return done(desk, recorded, f"consent withdrawn; {words}")
+
+
+def _own(desk: Desk, tenant: int) -> list[int]:
+    """Its connections, also those that are removed."""
+    known = desk.journal.world.connections.items()
+    return [each for each, connection in known if connection.tenant == tenant]
 
 
 def _tenant(desk: Desk, name: str) -> int:

@@ -54,6 +54,9 @@ async def test_a_compressed_one_is_inflated():
     body = gzip.compress(b"<p>no" * 10)
     _, found = await head(http(body, status=500, content_encoding="gzip"))
     assert found.body == b"<p>no" * 10
+    page = gzip.compress(b"<p>no" * 100_000)
+    _, found = await head(http(page, status=500, content_encoding="gzip"))
+    assert (found.body, found.more) == ((b"<p>no" * 2000)[:HEAD_BYTES], True)
     _, found = await head(http(b"damaged", status=500, content_encoding="gzip"))
     assert (found.body, found.more) == (b"", True)
 
