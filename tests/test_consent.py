@@ -149,6 +149,27 @@ def test_the_next_life_forgets_what_the_last_one_died_before_it_could():
     play(playing)
 
 
+def test_what_a_full_disk_left_of_before_goes_before_anybody_consents_again():
+    async def check(home, daemon, desk):
+        change = home.store.change
+
+        def on_a_full_disk(wish):
+            raise StoreFull
+
+        home.store.change = on_a_full_disk
+        await consent.withdraw(desk, wish(), BY)
+        assert home.kept()
+        with pytest.raises(Refused, match="has to be deleted first") as refused:
+            await consent.grant(desk, wish(), BY)
+        assert refused.value.code == "disk-full"
+        assert (await consent.show(desk, ConsentOf(tenant="acme"), BY)).said == "withdrawn"
+        home.store.change = change
+        await consent.grant(desk, wish(), BY)
+        assert home.kept() == []
+
+    scene(check)
+
+
 def test_in_whose_words_lies_in_the_vault_and_in_no_event():
     async def check(home, daemon, desk):
         await consent.withdraw(desk, wish("Ann, by telephone"), BY)

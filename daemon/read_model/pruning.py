@@ -20,11 +20,11 @@ def prune(
     """All is in it up to that event, and it is `at`. It was pruned `before`. In a transaction."""
     _prune_sums(connection, at, before)
     cut = keeping.happened_from(at)
-    first = _first_kept(connection, iso(cut)) or upto + 1
-    for statement in _FORGET:
-        connection.execute(statement, (first,))
-    connection.execute(_SUM_RETRIES, (iso(at - retries_kept),))
-    connection.execute(_FORGET_RETRIES, (iso(at - retries_kept),))
+    if before is None or _is_old(connection, iso(cut)):
+        first = _first_kept(connection, iso(cut)) or upto + 1
+        for statement in _FORGET:
+            connection.execute(statement, (first,))
+    _prune_retries(connection, upto, iso(at - retries_kept))
     connection.execute("DELETE FROM retry_hour WHERE start < ?", (iso(cut),))
     connection.execute("DELETE FROM report_hour WHERE start < ?", (seconds(cut),))
 
@@ -36,6 +36,21 @@ def _prune_sums(connection: sqlite3.Connection, at: datetime, before: datetime |
         sums.fold(connection, hours)
     if row is not None or before is None or keeping.days_from(before) != days:
         sums.forget_days(connection, days)
+
+
+def _prune_retries(connection: sqlite3.Connection, upto: int, cut: str) -> None:
+    """Those that ended before; after a clock was ahead, none that came since it was put right."""
+    row = connection.execute("SELECT 1 FROM retry WHERE ended < ? LIMIT 1", (cut,)).fetchone()
+    if row is not None:
+        bound = (cut, _first_kept(connection, cut) or upto + 1)
+        connection.execute(_SUM_RETRIES, bound)
+        connection.execute(_FORGET_RETRIES, bound)
+
+
+def _is_old(connection: sqlite3.Connection, cut: str) -> bool:
+    """Whether anything may have to go: without a look at what each connection has."""
+    oldest = connection.execute("SELECT at FROM occurrence ORDER BY seq LIMIT 1").fetchone()
+    return oldest is None or oldest[0] < cut
 
 
 def _first_kept(connection: sqlite3.Connection, cut: str) -> int | None:
@@ -61,8 +76,8 @@ INSERT INTO retry_hour (tenant, start, connection, cause, retries, saved, wasted
 SELECT tenant, {_HOUR}, connection, cause, count(*), sum(status = 'completed'),
     sum(status = 'failed'), sum(iif(status = 'failed', duration_ms, 0)),
     sum(iif(status = 'completed', {sums.RECOVERED_MS}, 0))
-FROM retry WHERE ended < ? GROUP BY 1, 2, 3, 4
+FROM retry WHERE ended < ? AND id < ? GROUP BY 1, 2, 3, 4
 ON CONFLICT (tenant, start, connection, cause) DO UPDATE SET
     {sums.adds(("retries", "saved", "wasted", "wasted_ms", "recovered_ms"))}
 """
-_FORGET_RETRIES = "DELETE FROM retry WHERE ended < ?"
+_FORGET_RETRIES = "DELETE FROM retry WHERE ended < ? AND id < ?"

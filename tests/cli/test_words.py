@@ -45,7 +45,7 @@ EVENTS = [msgspec.json.decode(line, type=Event) for line in GOLDEN.read_bytes().
 
 
 def view(seq: int, event: Event) -> EventView:
-    names = {2: "acme", 5: "globex"}
+    names = {2: "acme", 3: "acme/oura", 5: "globex"}
     return EventView(seq=seq, at=NOW, subject=3, name="acme/weather", event=event, names=names)
 
 

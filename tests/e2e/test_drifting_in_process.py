@@ -152,6 +152,22 @@ def test_a_withdrawn_consent_closes_it_and_nobody_is_judged_from_then_on():
     play(scene)
 
 
+def test_who_brought_something_while_the_clock_was_ahead_is_judged_once_it_is_right():
+    ahead = timedelta(days=400)
+
+    async def scene():
+        made = Hours()
+        async with made.life() as daemon:
+            await live(10)
+            made.clock.step(ahead)
+            await live(0.5)
+            made.clock.step(-ahead)
+            await live(32)
+            assert made.issue(daemon)
+
+    play(scene)
+
+
 def test_no_more_are_judged_a_second_than_may_be(monkeypatch):
     """However many have come at once: the heap holds each once, and they take turns."""
     judged = []

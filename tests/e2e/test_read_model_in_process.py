@@ -2,7 +2,8 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 import pytest
 import trio
@@ -15,6 +16,7 @@ from daemon.control.rotation_messages import Whose
 from daemon.read_model.file import Position, ReadModel
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
 from daemon.read_model.scribe import FAILED_S
+from daemon.read_model.timestamps import iso
 from events.terms import Caller
 from tests.e2e.test_queue_in_process import Slow
 from tests.fakes.in_process import play
@@ -84,3 +86,50 @@ def test_for_how_long_retries_stay_can_be_set_and_the_file_follows_that(tmp_path
     model.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT retries_kept_s FROM position").fetchone() == (86_400,)
+
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+def kept_after(*occurred, retry):
+    """The retries that are left, one by one and in sums, of one with that number that ended NOW."""
+    model = ReadModel(None, "one")
+    connection = model.connection
+    for seq, at in enumerate(occurred, 1):
+        connection.execute("INSERT INTO occurrence VALUES (?, 7, 1, 1, 'x', ?)", (seq, iso(at)))
+    row = {"id": retry, "tenant": 1, "connection": 7, "provider": 1, "cause": "server"}
+    row |= {"status": "completed", "created": iso(NOW), "ended": iso(NOW)}
+    columns = [each[1] for each in connection.execute("PRAGMA table_info(retry)")]
+    values = [row.get(each, 0) for each in columns]
+    connection.execute(f"INSERT INTO retry VALUES ({', '.join('?' * len(columns))})", values)
+    for seq, at in enumerate(accumulate(occurred, max), 1):
+        model.write(Position(seq=seq, at=at), None, {})
+    return [
+        connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("retry", "retry_hour")
+    ]
+
+
+@pytest.mark.requirement("B8")
+def test_a_retry_that_ended_stays_for_a_week_then_in_sums():
+    assert kept_after(NOW, NOW + timedelta(days=6), retry=1) == [1, 0]
+    assert kept_after(NOW, NOW + timedelta(days=8), retry=1) == [0, 1]
+    assert kept_after(NOW, NOW + timedelta(days=92), retry=1) == [0, 0]
+
+
+@pytest.mark.requirement("B8")
+def test_one_that_ended_after_a_clock_was_ahead_stays_as_well():
+    assert kept_after(NOW, NOW + timedelta(days=200), NOW, retry=3) == [1, 0]
+
+
+def test_where_nothing_is_old_no_connection_is_looked_at():
+    said = []
+    model = ReadModel(None, "one")
+    sql = "INSERT INTO occurrence VALUES (1, 7, 1, 1, 'x', ?)"
+    model.connection.execute(sql, (iso(NOW),))
+    model.write(Position(seq=1, at=NOW), None, {})
+    model.connection.set_trace_callback(said.append)
+    model.write(Position(seq=2, at=NOW + timedelta(days=80)), None, {})
+    assert not [each for each in said if "FROM trace" in each]
+    model.write(Position(seq=3, at=NOW + timedelta(days=91)), None, {})
+    assert [each for each in said if "FROM trace" in each]

@@ -60,6 +60,14 @@ def test_newer_ones_count_more():
     assert sum(rates[34:36]) > 3 * sum(rates[10:12]) > 0
 
 
+@pytest.mark.parametrize("years", [1, 15, 73])
+def test_one_that_was_found_while_a_clock_was_ahead_counts_like_the_newest(years):
+    usually = each_day(5, 6)
+    odd = arrival(365 * years, 17, 18)
+    rates = usual.rates([*usually[:19], odd, usually[19]], LOOKED)
+    assert sum(rates[10:12]) > 3 * sum(rates[34:36]) > 0
+
+
 def test_a_minute_is_the_least_that_is_told_apart():
     minute = Arrival(after=at(6), found=at(6), looks=1)
     assert usual.overlap(minute) == [(12, 1)]

@@ -2,11 +2,14 @@
 
 import gzip
 import io
+import math
 from datetime import timedelta
 
 import pytest
 import trio
 
+from daemon import receiving
+from daemon.body import Body
 from daemon.exchange import HEAD_BYTES, CallLost, Response, head_of
 from daemon.receiving import HEAD_S
 from events.terms import FailureClass
@@ -74,6 +77,22 @@ async def test_one_that_does_not_come_whole_changes_nothing_of_what_its_status_s
 async def test_nor_does_one_that_would_take_all_of_the_calls_time():
     loss, _ = await head(then_silence(BUSY), timeout_s=0.4)
     assert (loss.cause, loss.status) == (FailureClass.SERVER, 503)
+
+
+async def test_nor_does_one_whose_time_is_over_by_then():
+    """The loop was busy: nobody was told yet that it is too late."""
+    content = Body(HEAD_BYTES)
+    with trio.fail_after(1) as scope:
+        scope.deadline = trio.current_time() - 1
+        assert await receiving.head(_parts(b"try later"), content, HEAD_BYTES, OSError) is False
+        scope.deadline = math.inf
+    assert content.size == 0
+
+
+async def _parts(*parts):
+    for each in parts:
+        await trio.lowlevel.checkpoint()
+        yield each
 
 
 async def test_a_redirect_is_not_looked_at():
