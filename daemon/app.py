@@ -3,15 +3,13 @@
 open ─► replay ─► reconcile ─► recover ─► apply configuration ─► serve ─► (stop) ─► close
 """
 
-import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import structlog
 import trio
-from msgspec import Struct, field
+from msgspec import Struct
 
 from daemon import (
     apply,
@@ -26,7 +24,6 @@ from daemon import (
 from daemon.actor import Actor
 from daemon.auditor import Auditor
 from daemon.cache.cache import Cache
-from daemon.clock import Clock
 from daemon.configuration import Configuration
 from daemon.duration import duration
 from daemon.excerpts import Excerpts
@@ -39,9 +36,9 @@ from daemon.gateway.sweeper import Sweeper
 from daemon.journal import Journal
 from daemon.judge import Judge
 from daemon.limiter import Limiter
-from daemon.past import Engine, InProcess, Past
+from daemon.parts import Parts
+from daemon.past import InProcess, Past
 from daemon.provider import Provider
-from daemon.provider_file import ProviderFile
 from daemon.pruner import Pruner
 from daemon.quarantine import Quarantine
 from daemon.read_model.reading import Reading
@@ -50,50 +47,18 @@ from daemon.relinking import Relinker
 from daemon.restoring import Restorer
 from daemon.scheduler import Scheduler
 from daemon.snapshotter import Snapshotter
-from daemon.store.core import Store
-from daemon.store.storage import Run, Storage
+from daemon.store.storage import Storage
 from daemon.supervisor import Supervisor
 from daemon.tokens import Keeper
 from daemon.vault import Vault
 from daemon.watchman import Watchman
 from events.ballast import Ballast
-from events.log import Log
-from events.snapshots import Snapshots
-from events.writer import Listener
 
 log = structlog.get_logger()
 
 VAULT_BALLAST = 256 * 1024  # room for the pages of one pair of tokens, and their checkpoint
 LAST_SNAPSHOT_S = 20.0  # more than a hundred thousand connections take
 LAST_COMMIT_S = 5.0  # a disk that is full stays full: what is not written is replayed as open
-
-
-class Parts(Struct, frozen=True, kw_only=True):
-    """What a daemon is made of, real or simulated.
-
-    Without `snapshots` of its own it keeps some in memory, and without `past`, an engine, it works
-    out what was true in the loop. Without a file `read` its read model is in memory; the scribe
-    writes it where `run_scribe` runs, and others ask where `run_reading` does.
-    """
-
-    log: Log
-    store: Store
-    run: Run
-    vault: Vault
-    clock: Clock
-    configuration: Configuration
-    connect: Callable[[ProviderFile], Provider]
-    bridge: Callable[[Journal], Listener]
-    state: Path | None
-    version: str
-    cache: Cache
-    chance: Callable[[], float] = random.SystemRandom().random
-    snapshots: Snapshots = field(default_factory=lambda: Snapshots(None, ""))
-    run_snapshots: Run | None = None
-    past: Engine | None = None
-    read: Path | None = None
-    run_scribe: Run | None = None
-    run_reading: Run | None = None
 
 
 class Daemon(Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ import trio
 from msgspec.structs import replace
 
 from daemon import configuration, core_dumps, host_lock, logs, past_worker, places, rotation
-from daemon.app import Parts, running
+from daemon.app import running
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf, ShelfUnusable
 from daemon.clock import SystemClock
@@ -37,6 +37,7 @@ from daemon.ingest import port
 from daemon.journal import Bridge, Journal, LogBroken
 from daemon.notify import notify
 from daemon.outlet import Outlet
+from daemon.parts import Parts
 from daemon.past_process import PastProcess
 from daemon.past_worker import SNAPSHOTS
 from daemon.places import Places

@@ -10,7 +10,6 @@ import trio
 from msgspec.structs import replace
 
 from daemon import account, relinking
-from daemon.app import Parts
 from daemon.auth_file import ApiKey
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
@@ -24,6 +23,7 @@ from daemon.control.messages import ConnectionName, NewConnection
 from daemon.control.provider_messages import RelinkWish
 from daemon.exchange import CallLost, Request, Response
 from daemon.gateway.asking import Wish
+from daemon.parts import Parts
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile

@@ -24,7 +24,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from purgatory import SyncCircuitBreakerFactory
 
-from daemon.app import Daemon, Parts, running
+from daemon.app import Daemon, running
 from daemon.cache.cache import Cache
 from daemon.cache.recent import Recent
 from daemon.cache.shelf import Shelf
@@ -37,6 +37,7 @@ from daemon.exchange import Request, Response, Send
 from daemon.gateway.asking import Wish
 from daemon.journal import Bridge
 from daemon.limiter import Limiter
+from daemon.parts import Parts
 from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile

@@ -15,13 +15,14 @@ from msgspec import Struct
 from trio.testing import MockClock
 
 from daemon.account import CLIENT, NO_TENANT
-from daemon.app import Daemon, Parts
+from daemon.app import Daemon
 from daemon.auth_file import OAuth2
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import Request, Response
 from daemon.host_settings import TokenSettings
+from daemon.parts import Parts
 from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile

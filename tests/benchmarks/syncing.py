@@ -20,13 +20,14 @@ import httpx
 import sqlite_utils
 import trio
 
-from daemon.app import Parts, running
+from daemon.app import running
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
 from daemon.clock import SystemClock
 from daemon.configuration import Configuration, Declared, Settings
 from daemon.journal import Bridge
 from daemon.paging_file import NextUrlPaging
+from daemon.parts import Parts
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
 from daemon.store.core import Store

@@ -17,13 +17,14 @@ import trio
 from msgspec.structs import replace
 
 from daemon import account, oauth, placeholders
-from daemon.app import Daemon, Parts
+from daemon.app import Daemon
 from daemon.auth_file import OAuth2
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
 from daemon.commands import CloseBreaker
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import CallLost
+from daemon.parts import Parts
 from daemon.policy_file import PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile

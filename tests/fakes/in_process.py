@@ -10,13 +10,14 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from daemon.app import Daemon, Parts, running
+from daemon.app import Daemon, running
 from daemon.cache.cache import BYTES_MAX, Cache
 from daemon.cache.shelf import Shelf
 from daemon.clock import TrioClock
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.control.desk import Desk
 from daemon.exchange import Request, Response
+from daemon.parts import Parts
 from daemon.places import Places
 from daemon.policy_file import PolicyTables
 from daemon.provider import Provider

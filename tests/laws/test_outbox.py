@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from daemon import commands
-from daemon.app import Parts, running
+from daemon.app import running
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
 from daemon.clock import TrioClock
@@ -14,6 +14,7 @@ from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.exchange import CallLost
 from daemon.gateway.outbox import Queued
 from daemon.journal import LogBroken
+from daemon.parts import Parts
 from daemon.provider import Provider
 from daemon.store.core import Store
 from events.codec import decode

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 import trio
 
-from daemon.app import Daemon, Parts
+from daemon.app import Daemon
 from daemon.auth_file import ApiKey
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
 from daemon.configuration import Configuration, Declared, Settings, SyncSettings
 from daemon.paging_file import OffsetPaging
+from daemon.parts import Parts
 from daemon.policy_file import PolicyTable, PolicyTables
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile

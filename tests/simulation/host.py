@@ -15,9 +15,10 @@ import trio._core._run
 from trio.testing import MockClock
 
 from daemon.account import GRANT
-from daemon.app import Daemon, Parts, running
+from daemon.app import Daemon, running
 from daemon.clock import TrioClock
 from daemon.journal import LogBroken
+from daemon.parts import Parts
 from daemon.secret import Secret
 from daemon.store.core import Store
 from daemon.vault import Vault, VaultFull

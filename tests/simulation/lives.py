@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from daemon.account import CLIENT, GRANT, NO_TENANT
-from daemon.app import Daemon, Parts
+from daemon.app import Daemon
 from daemon.auth_file import ApiKey, OAuth2
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
@@ -17,6 +17,7 @@ from daemon.control import accounts
 from daemon.control.account_messages import AuthorizeAnswer, AuthorizeWish
 from daemon.control.desk import Desk, Refused
 from daemon.paging_file import OffsetPaging
+from daemon.parts import Parts
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
