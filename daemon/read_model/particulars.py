@@ -73,7 +73,8 @@ OF_VIEW: dict[str, dict[str, str]] = {
         "provider": "The provider's name; empty where kind is reported",
         "health_score": "The connection's, 0 to 100; empty before any sync has ended, and where "
         "kind is reported",
-        "status": f"{_CONDITION}; where kind is reported, how punctual it is: fresh, due, late",
+        "status": f"{_CONDITION}; where kind is reported, unhealthy and degraded as it says, "
+        "degraded when it is late, unknown before its first report, else healthy",
         "last_sync_at": "When it last brought records; where kind is reported, the last report's "
         "own time, UTC",
         "record_count": "Records in force; where kind is reported, those its last report tells of",

@@ -328,8 +328,10 @@ def test_what_a_phone_reports_stands_beside_streams_with_its_queue(daemon):
     assert daemon.rounds("report", "alice/calls", "--at", at, "--key", "k", *figures).code == 0
     [source] = ask(daemon, "SELECT * FROM sync_health WHERE user_id = 'alice'")
     assert (source["source"], source["kind"]) == ("alice/calls", "reported")
-    assert (source["status"], source["health_score"]) == ("fresh", None)
+    assert (source["status"], source["health_score"]) == ("healthy", None)
     assert (source["record_count"], source["error_count"]) == (12, 1)
+    punctual = ask(daemon, "SELECT status, next_report_at FROM reported_sources")
+    assert punctual == [{"status": "fresh", "next_report_at": source["next_sync_at"]}]
     [stream] = ask(daemon, "SELECT * FROM sync_connection_health WHERE user_id = 'alice'")
     assert (stream["data_type"], stream["status"]) == ("calls", "unknown")
     [hour] = ask(daemon, "SELECT * FROM reported_hours")
