@@ -12,14 +12,21 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from daemon.read_model import opening, outside, reports, schema, summed, sums, views
+from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, views
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import MODE, ReadModelUnusable
 from daemon.read_model.pruning import prune
 from daemon.read_model.rows import Member, Row, Rows
 from daemon.read_model.timestamps import SECOND, iso
 
-SCRIPTS = (schema.TABLES, outside.TABLES, views.VIEWS, outside.VIEWS, summed.VIEWS)
+SCRIPTS = (
+    schema.TABLES,
+    outside.TABLES,
+    views.VIEWS,
+    passes.VIEWS,
+    outside.VIEWS,
+    summed.VIEWS,
+)
 
 
 class Position(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ _PASS = {
     "successful": "Of those, the ones that succeeded",
     "failed": "Of those, the ones that failed",
     "others": "Of those, the ones that were cancelled, interrupted or skipped",
-    "details": "The same as a JSON object, with the errors by connection",
+    "details": "The same as a JSON object; its errors are a list of {user_id, connection, error}, "
+    "where error is the class of what went wrong",
     "created_at": "When it ended, UTC",
 }
 _SUMS = {

@@ -54,7 +54,10 @@ QUESTIONS = (
         "duration_ms, details "
         "FROM sync_metrics"
     ),
-    "SELECT * FROM google_fit_sync_metrics",
+    (
+        "SELECT details->>'total_days_synced', json_array_length(details, '$.errors') "
+        "FROM google_fit_sync_metrics WHERE details->>'failed_syncs' > 0"
+    ),
 )
 
 
