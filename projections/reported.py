@@ -53,7 +53,7 @@ class Day(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """`queue` is the last report that told a depth.
+    """`queue` is the last report that told a depth; `heard` is that one came since it was `added`.
 
     `token_in` is the event by which it got the token that it has, or 0, and `token_set` when that
     was. `kept_since` is the first day of which reports are remembered.
@@ -64,6 +64,7 @@ class Source(Struct, frozen=True, kw_only=True):
     added: datetime
     declared: bool = False
     removed: bool = False
+    heard: bool = False
     token_set: datetime | None = None
     token_in: int = 0
     latest: Report | None = None
@@ -81,6 +82,7 @@ def added(source: Source | None, recorded: Recorded, event: SourceAdded) -> Sour
         added=recorded.at,
         declared=event.declared,
         removed=False,
+        heard=False,
     )
 
 
@@ -107,6 +109,7 @@ def told(source: Source, event: ReportReceived) -> Source:
     depth = event.figures.queue_depth
     return replace(
         source,
+        heard=True,
         latest=_later(source.latest, report),
         queue=source.queue if depth is None else _later(source.queue, report),
         days=days,

@@ -33,13 +33,14 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def standing(source: Source, world: World, now: datetime) -> Standing:
-    """How a source stands with what is expected of it, from its last report on, or its coming.
+    """How a source stands with what is expected of it, from its last report on.
 
-    A report's own time may lie ahead of ours by a little: that gives it no more time.
+    Until it has reported, since it came or came again, it counts from then. A report's own time may
+    lie ahead of ours by a little: that gives it no more time.
     """
     expected = source.expectation
-    told = source.latest.at if source.latest else source.added
-    last = min(max(told, source.added), now)
+    told = source.latest.at if source.latest and source.heard else source.added
+    last = min(told, now)
     due_at, late_at = last + expected.every, last + expected.late_after
     if expected.night:
         late_at = _after_night(source, world, late_at, expected.every)

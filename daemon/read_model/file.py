@@ -12,12 +12,21 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from daemon.read_model import opening, outside, reports, schema, sums, views
+from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, views
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import MODE, ReadModelUnusable
 from daemon.read_model.pruning import prune
 from daemon.read_model.rows import Member, Row, Rows
 from daemon.read_model.timestamps import SECOND, iso
+
+SCRIPTS = (
+    schema.TABLES,
+    outside.TABLES,
+    views.VIEWS,
+    passes.VIEWS,
+    outside.VIEWS,
+    summed.VIEWS,
+)
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -163,7 +172,7 @@ class ReadModel:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise ReadModelUnusable("it is no read model of rounds")
             with self._writing():
-                for script in (schema.TABLES, outside.TABLES, views.VIEWS, outside.VIEWS):
+                for script in SCRIPTS:
                     _run(connection, script)
                 if not self._draft:
                     _run(connection, schema.INDEXES)

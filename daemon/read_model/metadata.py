@@ -1,105 +1,13 @@
-"""What do the read model's views and columns mean, as Datasette shows it beside them?"""
+"""What does the file for SQL say of itself, as Datasette shows it?"""
 
+from contextlib import closing
 from typing import Any
 
-COLUMNS = {
-    "id": "The number of the event that it began with, or of what it is about",
-    "user_id": "The tenant's name",
-    "provider": "The provider's name",
-    "connection": "The connection's name: tenant/provider, or tenant/provider/account",
-    "data_type": "The stream; empty where it is not about one",
-    "source": "A connection's stream: tenant/provider/stream",
-    "status": "How it stands, in a word",
-    "created_at": "When it came up, UTC",
-    "updated_at": "When this was last written anew, UTC",
-    "started_at": "When it started, UTC",
-    "completed_at": "When it ended, UTC",
-    "scheduled_at": "When it is, or was, due, UTC",
-    "scheduled_for": "When it starts, or was due, UTC",
-    "next_scheduled_at": "When the connection's next sync may start, UTC",
-    "next_sync_at": "When the connection's next sync may start, UTC",
-    "next_sync_time": "When the connection's next sync may start, UTC",
-    "enabled": "The tenant's master switch: 1 or 0",
-    "rotation_interval": "hourly, every_6_hours, daily, weekly, or custom",
-    "custom_interval_minutes": "The interval where it is a custom one",
-    "priority_order": "The providers in the tenant's order, a JSON array",
-    "failover_enabled": "Whether what failed is tried again: 1 or 0",
-    "max_retry_attempts": "How often at most",
-    "max_retries": "How often at most what failed is tried again",
-    "retry_delay_minutes": "How long the first retry waits",
-    "quiet_hours_start": "From then on nothing starts by itself, local time; empty for none",
-    "quiet_hours_end": "Until then, local time",
-    "timezone": "In which time zone quiet hours are",
-    "notification_enabled": "Whether people are told of failures: 1 or 0",
-    "attempt_count": "0, or which retry it is",
-    "retry_count": "0, or which retry it is",
-    "error_message": "What went wrong, in our own words; never a provider's",
-    "last_error_message": "What went wrong last, in our own words; never a provider's",
-    "last_error": "What went wrong last, in our own words; never a provider's",
-    "sync_result": "What it came to, a JSON object",
-    "priority": "1 goes first; in the retry queue the other way round: the greatest goes first",
-    "sync_type": "What made it start: scheduled, manual, retry, failover, backfill; auto, manual",
-    "health_score": "0 to 100: success rate, less 10 a failure in a row, less 20 after a week "
-    "without a success; empty before any sync has ended",
-    "total_syncs": "Syncs that ended, retries too",
-    "successful_syncs": "Of those, the ones that succeeded",
-    "failed_syncs": "Of those, the ones that failed",
-    "avg_sync_duration_ms": "How long a sync took on average",
-    "consecutive_failures": "Failures in a row until now",
-    "uptime_percentage": "The share of time since the first sync in which the last one was good",
-    "last_success_at": "When the last one succeeded, UTC",
-    "last_failure_at": "When the last one failed, UTC",
-    "event_type": "What happened, by the tag of its event",
-    "event_data": "Where to look it up: rounds log show NUMBER",
-    "authorisation": "How the account's grant stands: none, good, refreshing, in-doubt, needed",
-    "token_expires_at": "When its access token expires, UTC",
-    "refresh_count": "How often its token was refreshed",
-    "last_refreshed_at": "When its token was last refreshed, UTC",
-    "last_check_time": "When a sync last came to it, UTC",
-    "item_count": "Records in force",
-    "last_success_time": "When it last brought records, UTC",
-    "last_failure_time": "When it last failed, UTC",
-    "operation": "sync, refresh, write, actor, or a method and an endpoint",
-    "next_retry_at": "When it is tried again, UTC",
-    "error_class": "The class of what went wrong",
-    "error_type": "The class of what went wrong",
-    "response_status": "The HTTP status of the answer, where there was one",
-    "day": "The day that failed, where days are fetched one by one",
-    "sync": "The number of the sync that it was part of",
-    "event": "The number of the event that tells of it",
-    "last_sync_time": "When it last brought records, UTC",
-    "last_sync_at": "When it last brought records, UTC",
-    "newest_day": "The newest day that came whole",
-    "failed_days": "Days that are still owed, a JSON array",
-    "version": "The version of its records that is in force",
-    "interval_seconds": "The connection's interval; 0 once it was removed",
-    "users_processed": "Syncs of the pass",
-    "successful": "Of those, the ones that succeeded",
-    "failed": "Of those, the ones that failed",
-    "others": "Of those, the ones that were cancelled, interrupted or skipped",
-    "tokens_refreshed": "Tokens that were refreshed for it",
-    "days_synced": "Days that came",
-    "sessions_synced": "Records that came",
-    "duration_ms": "How long it took",
-    "details": "The same as a JSON object, with the errors by connection",
-    "kind": "stream, or reported: by a source outside, of which nobody here has seen how it does",
-    "pattern": "What a source is, as far as that says when it can report",
-    "platform": "On what it runs, as it says",
-    "health_status": "How it finds itself, as it says",
-    "last_report_at": "The last report's own time, UTC",
-    "queue_depth": "How much waits in its queue; of an hour, the most that did",
-    "oldest_item_at": "When the oldest item in its queue was made, UTC",
-    "queue_reported_at": "When it last told of its queue, UTC",
-    "next_report_at": "When its next report is due, UTC",
-    "late_at": "When it becomes, or became, late, UTC",
-    "hour": "The hour of the reports' own time, UTC",
-    "reports": "How many came",
-    "bytes": "How much it moved, as it says",
-    "is_active": "Whether the grant can be used: 1 or 0",
-    "expires_at": "When the access token expires, UTC",
-    "record_count": "Records in force",
-    "error_count": "Failures in a row until now",
-}
+from daemon.read_model.file import ReadModel
+from daemon.read_model.keeping import DAYS_KEPT, HOURS_KEPT
+from daemon.read_model.meanings import COLUMNS
+from daemon.read_model.particulars import OF_VIEW
+
 VIEWS = {
     "connection_rotation_config": ("Settings", "What holds for each tenant's connections."),
     "connection_rotation_schedule": ("Rotations", "Syncs that come, run, ended or were skipped."),
@@ -117,18 +25,87 @@ VIEWS = {
     "sync_health": ("Health of sources", "One row a tenant's source; see `kind`."),
     "reported_sources": ("Sources outside", "One row each: what it told last, and its queue."),
     "reported_hours": ("Reports by the hour", "What sources outside reported, by their own time."),
+    "hourly_sums": (
+        "Sums by the hour",
+        f"Of the last {HOURS_KEPT.days} days: of each connection, tenant and provider, and of all.",
+    ),
+    "daily_sums": (
+        "Sums by the day",
+        f"Of days before those of `hourly_sums`, for {DAYS_KEPT.days} days.",
+    ),
+    "stream_hourly_sums": ("Streams by the hour", f"Of the last {HOURS_KEPT.days} days."),
+    "stream_daily_sums": (
+        "Streams by the day",
+        f"Of days before those of `stream_hourly_sums`, for {DAYS_KEPT.days} days.",
+    ),
 }
-UNITS = {"avg_sync_duration_ms": "ms", "duration_ms": "ms", "interval_seconds": "s"}
+TABLES = {
+    "hour": "Below `hourly_sums`, by number and second.",
+    "day": "Below `daily_sums`, by number and second.",
+    "stream_hour": "Below `stream_hourly_sums`, by number and second.",
+    "stream_day": "Below `stream_daily_sums`, by number and second.",
+    "duration_hour": "How many syncs took how long, in buckets, by the hour.",
+    "duration_day": "How many syncs took how long, in buckets, by the day.",
+    "retry_hour": "Sums of retries that have ended, and are no longer in `sync_retry_queue`.",
+    "report_hour": "Below `reported_hours`, by number and second.",
+    "trace": "What came to streams event by event, from which drift is judged.",
+    "name": "Which number is called what.",
+}
+"""Those that people may ask themselves."""
+
+HIDDEN = {
+    "position": "Up to which event of the log all is in.",
+    "member": "What the next event of a connection needs to know of it.",
+    "reporter": "Which source is which tenant's.",
+    "consent": "Which tenants let details be kept.",
+    "account": "Below the views of connections.",
+    "stream": "Below the views of streams.",
+    "tenant": "Below `connection_rotation_config`.",
+    "turn": "Below `connection_rotation_schedule` and `connection_sync_queue`.",
+    "occurrence": "Below `connection_events`.",
+    "failure": "Below `sync_failure_logs`.",
+    "retry": "Below `sync_retry_queue`.",
+    "pass": "Below `sync_metrics`.",
+    "source": "Below `reported_sources`.",
+}
+"""What is for views alone: Datasette lists it last, as hidden."""
+
+UNITS = {
+    "avg_sync_duration_ms": "ms",
+    "duration_ms": "ms",
+    "interval_seconds": "s",
+    "retries_ms": "ms",
+    "sync_ms": "ms",
+    "call_ms": "ms",
+    "limit_wait_s": "s",
+}
 
 
 def document() -> dict[str, Any]:
     """Datasette's metadata, of a file that is called `read`."""
+    with closing(ReadModel(None, "described")) as empty:
+        sql = "SELECT column.name FROM pragma_table_info(?) AS column"
+        columns = {
+            each: [name for (name,) in empty.connection.execute(sql, (each,))]
+            for each in (*VIEWS, *TABLES)
+        }
     tables = {
-        name: {"title": title, "description": description, "columns": COLUMNS, "units": UNITS}
-        for name, (title, description) in VIEWS.items()
+        **{each: _described(each, columns[each], *VIEWS[each]) for each in VIEWS},
+        **{each: _described(each, columns[each], each, TABLES[each]) for each in TABLES},
+        **{each: {"description": HIDDEN[each], "hidden": True} for each in HIDDEN},
     }
     return {
         "title": "rounds",
         "description": "Connections, syncs and their health. Times are UTC; the log has it all.",
         "databases": {"read": {"title": "Read model", "tables": tables}},
+    }
+
+
+def _described(each: str, columns: list[str], title: str, description: str) -> dict[str, Any]:
+    own = OF_VIEW.get(each, {})
+    return {
+        "title": title,
+        "description": description,
+        "columns": {name: own.get(name) or COLUMNS[name] for name in columns},
+        "units": {name: UNITS[name] for name in columns if name in UNITS},
     }

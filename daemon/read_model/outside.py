@@ -9,6 +9,10 @@ PUNCTUALITY = f"""CASE WHEN source.late_at <= {NOW} THEN 'late'
         WHEN source.due_at <= {NOW} THEN 'due' ELSE 'fresh' END"""
 NAMES = """JOIN name AS owner ON owner.subject = source.tenant
 JOIN name AS called ON called.subject = source.source"""
+CONDITION = f"""CASE WHEN source.reported_at IS NULL THEN 'unknown'
+        WHEN source.health = 'unhealthy' THEN 'unhealthy'
+        WHEN source.health = 'degraded' OR source.late_at <= {NOW} THEN 'degraded'
+        ELSE 'healthy' END"""
 STREAM = "substr(called.name, instr(called.name, '/') + 1)"
 
 IN_SYNC_HEALTH = f"""UNION ALL SELECT
@@ -16,7 +20,7 @@ IN_SYNC_HEALTH = f"""UNION ALL SELECT
     called.name,
     NULL,
     NULL,
-    {PUNCTUALITY},
+    {CONDITION},
     source.reported_at,
     source.records,
     source.errors,
@@ -25,7 +29,7 @@ IN_SYNC_HEALTH = f"""UNION ALL SELECT
     source.changed_at,
     'reported'
 FROM source {NAMES}"""
-"""Its status is how punctual it is."""
+"""Its status has the words of streams: what it says of itself, and whether it is late."""
 
 IN_CONNECTION_HEALTH = f"""UNION ALL SELECT
     owner.name,

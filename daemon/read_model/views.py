@@ -245,29 +245,6 @@ CREATE VIEW sync_metadata AS SELECT
     account.changed_at AS updated_at
 FROM stream JOIN account ON account.connection = stream.connection {_of("account")};
 
-CREATE VIEW sync_metrics AS SELECT
-    pass.id AS id,
-    iif(pass.provider IS NULL, 'manual', 'auto') AS sync_type,
-    place.name AS provider,
-    pass.total AS users_processed,
-    pass.successful AS successful,
-    pass.failed AS failed,
-    pass.others AS others,
-    pass.refreshes AS tokens_refreshed,
-    pass.days AS days_synced,
-    pass.records AS sessions_synced,
-    pass.duration_ms AS duration_ms,
-    json_object(
-        'total_users', pass.total, 'successful_syncs', pass.successful,
-        'failed_syncs', pass.failed, 'tokens_refreshed', pass.refreshes,
-        'days', pass.days, 'sessions', pass.records, 'errors', json(pass.errors)) AS details,
-    pass.begun AS started_at,
-    pass.ended AS created_at
-FROM pass LEFT JOIN name AS place ON place.subject = pass.provider;
-
-CREATE VIEW google_fit_sync_metrics AS
-SELECT * FROM sync_metrics WHERE provider IN ('google-fit', 'google_fit');
-
 CREATE VIEW google_tokens AS SELECT
     account.connection AS id,
     owner.name AS user_id,

@@ -1,6 +1,7 @@
 """What does `rounds history` say, and what can anybody ask of the SQL file behind it?"""
 
 import json
+import re
 import sqlite3
 import stat
 import subprocess
@@ -53,7 +54,10 @@ QUESTIONS = (
         "duration_ms, details "
         "FROM sync_metrics"
     ),
-    "SELECT * FROM google_fit_sync_metrics",
+    (
+        "SELECT details->>'total_days_synced', json_array_length(details, '$.errors') "
+        "FROM google_fit_sync_metrics WHERE details->>'failed_syncs' > 0"
+    ),
 )
 
 
@@ -244,18 +248,64 @@ def test_it_is_made_anew_when_somebody_asks(daemon):
     assert daemon.rounds("sql", "show").out.splitlines()[0] == shown["path"]
 
 
-def test_every_view_and_column_is_described_for_datasette(daemon):
-    """So that anybody can look without knowing any of it."""
+def test_every_view_is_described_for_datasette_by_its_own_columns_and_no_other(daemon):
+    """So that anybody can look without knowing any of it; of tables, those that are not hidden."""
     described = daemon.rounds("sql", "describe").document["databases"]["read"]["tables"]
-    views = [
-        row["name"] for row in ask(daemon, "SELECT name FROM sqlite_master WHERE type = 'view'")
+    there = {
+        row["name"]: row["type"]
+        for row in ask(daemon, "SELECT name, type FROM sqlite_master WHERE type <> 'index'")
+    }
+    assert described.keys() == there.keys()
+    hidden = {name for name, each in described.items() if each.get("hidden")}
+    assert {there[name] for name in hidden} == {"table"}
+    for name in described.keys() - hidden:
+        columns = [row["name"] for row in ask(daemon, f"PRAGMA table_info({name})")]
+        assert [*described[name]["columns"]] == columns, name
+        assert described[name]["units"].keys() <= set(columns), name
+        assert all([described[name]["description"], *described[name]["columns"].values()]), name
+
+
+def test_a_column_is_described_as_what_it_means_in_its_view(daemon):
+    described = daemon.rounds("sql", "describe").document["databases"]["read"]["tables"]
+
+    def said(view, column):
+        return described[view]["columns"][column]
+
+    assert said("reported_sources", "record_count") == "Records that its last report tells of"
+    assert said("reported_sources", "error_count") == "Errors that its last report tells of"
+    assert said("reported_hours", "error_count") == "Errors that it tells of"
+    for column in ("record_count", "error_count", "status", "source", "last_sync_at"):
+        assert "where kind is reported" in said("sync_health", column)
+    assert "cancelled" in said("connection_sync_queue", "status")
+    assert "unauthorised" in said("provider_accounts", "status")
+    assert said("sync_failure_logs", "day") != said("daily_sums", "day")
+    assert "seconds since 1970" in said("hour", "start")
+    assert "`name`" in said("hour", "subject")
+
+
+def test_sums_are_there_by_name_and_hour(daemon):
+    """Of a connection, of its tenant, of its provider, and of all."""
+    for name, kind in (("acme/weather", "connection"), ("acme", "tenant"), ("weather", "provider")):
+        (row,) = ask(
+            daemon,
+            "SELECT sum(succeeded) AS succeeded, sum(added) AS added, min(hour) AS hour "
+            f"FROM hourly_sums WHERE name = '{name}' AND kind = '{kind}'",
+        )
+        if kind != "provider":
+            total = history(daemon, name)["total"]
+            assert (row["succeeded"], row["added"]) == (total["succeeded"], total["added"])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:00:00Z", row["hour"])
+    (fleet,) = ask(daemon, "SELECT sum(added) AS added FROM hourly_sums WHERE kind = 'fleet'")
+    assert fleet["added"] == history(daemon)["total"]["added"]
+    found = ask(
+        daemon,
+        "SELECT user_id, connection, data_type, sum(added) AS added FROM stream_hourly_sums "
+        "GROUP BY 1, 2, 3 ORDER BY 2",
+    )
+    assert [tuple(each.values()) for each in found] == [
+        ("acme", "acme/weather", "days", 30),
+        ("globex", "globex/weather", "days", 30),
     ]
-    assert described.keys() == set(views)
-    for view in views:
-        columns = {row["name"] for row in ask(daemon, f"PRAGMA table_info({view})")}
-        assert not columns - described[view]["columns"].keys(), view
-    used = {row["name"] for view in views for row in ask(daemon, f"PRAGMA table_info({view})")}
-    assert set(described[views[0]]["columns"]) == used
 
 
 def test_datasette_opens_it_with_what_it_means(daemon, tmp_path):
@@ -281,8 +331,10 @@ def test_what_a_phone_reports_stands_beside_streams_with_its_queue(daemon):
     assert daemon.rounds("report", "alice/calls", "--at", at, "--key", "k", *figures).code == 0
     [source] = ask(daemon, "SELECT * FROM sync_health WHERE user_id = 'alice'")
     assert (source["source"], source["kind"]) == ("alice/calls", "reported")
-    assert (source["status"], source["health_score"]) == ("fresh", None)
+    assert (source["status"], source["health_score"]) == ("healthy", None)
     assert (source["record_count"], source["error_count"]) == (12, 1)
+    punctual = ask(daemon, "SELECT status, next_report_at FROM reported_sources")
+    assert punctual == [{"status": "fresh", "next_report_at": source["next_sync_at"]}]
     [stream] = ask(daemon, "SELECT * FROM sync_connection_health WHERE user_id = 'alice'")
     assert (stream["data_type"], stream["status"]) == ("calls", "unknown")
     [hour] = ask(daemon, "SELECT * FROM reported_hours")

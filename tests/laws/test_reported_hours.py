@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from daemon.read_model import changed, keeping
-from daemon.read_model.file import Position, ReadModel
+from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.timestamps import iso, seconds
 from events import consent
 from events.envelope import Recorded
@@ -134,6 +134,33 @@ def test_hours_of_reports_are_a_recount_of_the_log(tmp_path, seed):
     assert {row[:2]: row[2:] for row in found} == recounted(written)
 
 
+def ailing(health, *, late):
+    """The word for one that has reported."""
+    if health is Health.UNHEALTHY:
+        return "unhealthy"
+    return "degraded" if late or health is Health.DEGRADED else "healthy"
+
+
+@pytest.mark.parametrize("late", [True, False])
+@pytest.mark.parametrize("health", [None, *Health])
+@pytest.mark.requirement("D2")
+def test_a_sources_health_is_told_in_the_words_of_streams(health, late):
+    """What it says of itself, and whether it is late; unknown before its first report."""
+    since, never = "2026-01-01T00:00:00.000Z", "9999-01-01T00:00:00.000Z"
+    word, late_at = health.value if health else None, since if late else never
+    told, silent = (
+        (source, 3, "android", None, said, since, since, late_at, reported, *[None] * 5, since)
+        for source, said, reported in ((31, word, since), (32, None, None))
+    )
+    names = tuple((each, f"n{each}") for each in (3, 31, 32))
+    model = ReadModel(None, "one")
+    model.write(Position(seq=1), None, {}, Standing(names=names, sources=(told, silent)))
+    seen = model.connection.execute("SELECT source, status FROM sync_health ORDER BY source")
+    assert seen.fetchall() == [("n31", ailing(health, late=late)), ("n32", "unknown")]
+    seen = model.connection.execute("SELECT DISTINCT status FROM reported_sources")
+    assert seen.fetchall() == [("late" if late else "due",)]
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.requirement("D2")
 @pytest.mark.requirement("B14")
@@ -156,7 +183,8 @@ def test_a_source_stands_beside_streams_as_it_stands(seed):
     seen = "SELECT user_id, source, status, error_count, kind, health_score FROM sync_health"
     latest = {each: world.sources[each].latest.figures for each in (31, 32)}
     assert sorted(whole.connection.execute(seen)) == [
-        ("n3", f"n{each}", "late", latest[each].errors, "reported", None) for each in (31, 32)
+        ("n3", f"n{each}", ailing(told.health, late=True), told.errors, "reported", None)
+        for each, told in latest.items()
     ], "the log is of long ago, so each is late by now"
     seen = "SELECT connection, status, item_count, kind FROM sync_connection_health"
     assert sorted(whole.connection.execute(seen)) == [

@@ -8,7 +8,7 @@ from daemon.decide import punctuality
 from daemon.decide.punctuality import Punctuality
 from events.policy import Settings
 from events.schema import SettingsSet
-from events.sources import Expectation, Pattern, SourceAdded
+from events.sources import Expectation, Pattern, SourceAdded, SourceRemoved
 from tests.policy.reporting import ADDED, PHONE, received
 from tests.policy.transcript import HOUR, MINUTE, NOON, TENANT, given
 
@@ -45,9 +45,23 @@ def test_what_has_never_reported_is_late_from_its_coming_on():
     assert standing(NOON + 3 * HOUR, added=expecting()).punctuality is Punctuality.LATE
 
 
-def test_what_was_reported_before_it_came_does_not_make_it_late():
+def test_an_old_report_is_old_however_lately_its_source_was_added():
+    """It counts from its coming only until it has reported."""
     told = (PHONE, received(at=NOON - 48 * HOUR))
-    assert standing(NOON, told, added=expecting()).punctuality is Punctuality.FRESH
+    found = standing(NOON + 7 * MINUTE, told, added=expecting())
+    assert found.punctuality is Punctuality.LATE
+    assert found.late_at == NOON - 45 * HOUR
+
+
+def test_one_that_is_added_again_counts_from_then_until_it_reports():
+    """While it was removed it could not report."""
+    again = NOON + 30 * HOUR
+    back = ((PHONE, received(at=NOON)), (PHONE, SourceRemoved()), (PHONE, expecting(), again))
+    found = standing(again, *back, added=expecting())
+    assert (found.punctuality, found.late_at) == (Punctuality.FRESH, again + 3 * HOUR)
+    told = (PHONE, received(2, at=NOON + HOUR), again)
+    found = standing(again, *back, told, added=expecting())
+    assert (found.punctuality, found.late_at) == (Punctuality.LATE, NOON + 4 * HOUR)
 
 
 def test_a_clock_that_goes_ahead_gains_no_time():
