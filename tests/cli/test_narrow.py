@@ -43,3 +43,13 @@ def test_a_tenants_sources_are_each_in_a_line_with_their_names_whole(daemon):
         assert re.search(rf"^{name} +\d+ +\w+ +\d+ ", shown, re.MULTILINE), shown
     assert "last failure" not in shown
     assert "last failure" in daemon.rounds("status", "acme").out
+
+
+@pytest.mark.requirement("D7")
+def test_who_asked_is_shown_with_all_that_was_asked(daemon):
+    shown = narrow(daemon, "audit", "reads", "--since", "1")
+    head, *_ = shown.splitlines()
+    assert head.split() == ["event", "from", "who", "role", "of", "asked"]
+    whole = "".join(line[head.index("asked") :] for line in shown.splitlines()[1:])
+    for operation in ("connection", "issues", "sync-health"):
+        assert operation in whole, shown
