@@ -162,7 +162,7 @@ class TroubleOperations(Asker):
 
         ```python
         for each in (await rounds.drift("acme/weather", stream="days")).streams:
-            print(each.stream, each.verdict.word if each.verdict else "nothing came yet")
+            print(each.stream, each.verdict.word if each.verdict else "no whole day yet")
         ```
         """
         return await self._get(

@@ -134,7 +134,7 @@ EXAMPLES = {
         """,
     "drift": """
         for each in (await rounds.drift("acme/weather", stream="days")).streams:
-            print(each.stream, each.verdict.word if each.verdict else "nothing came yet")
+            print(each.stream, each.verdict.word if each.verdict else "no whole day yet")
         """,
     "drift-backtest": """
         tried = await rounds.drift_backtest("acme/weather", days=90, threshold=5)
