@@ -137,7 +137,7 @@ class TroubleOperations(Asker):
 
         ```python
         for each in (await rounds.recommend(tenant="acme")).recommendations:
-            print(each.connection, each.word, each.command)
+            print(each.connection, each.word, each.command, each.usual_since, each.usual_until)
         ```
         """
         return await self._get(

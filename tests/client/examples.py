@@ -130,7 +130,7 @@ EXAMPLES = {
         """,
     "recommend": """
         for each in (await rounds.recommend(tenant="acme")).recommendations:
-            print(each.connection, each.word, each.command)
+            print(each.connection, each.word, each.command, each.usual_since, each.usual_until)
         """,
     "drift": """
         for each in (await rounds.drift("acme/weather", stream="days")).streams:
