@@ -117,7 +117,7 @@ def ask(world: World, subject: int, now: datetime) -> Question:
         due=known.schedule.due or now,
         now=now,
         allowed=_allowed(world, subject),
-        is_answered=own or not _is_enough(of, told),
+        is_answered=bool(own) or not _is_enough(of, told),
     )
 
 
