@@ -14,7 +14,7 @@ CAUSES = {
     FailureClass.SERVER: "the provider failed",
     FailureClass.AUTH: "the provider refused the credential",
     FailureClass.NOT_FOUND: "nothing is there",
-    FailureClass.INVALID: "the provider refused the request",
+    FailureClass.INVALID: "the request was refused",
     FailureClass.MALFORMED: "the answer is not what the provider's file declares",
     FailureClass.EMPTY: "the answer was empty",
     FailureClass.RETIRED: "the provider switched it off for good",
@@ -50,7 +50,7 @@ CREDENTIAL = "rounds connection add {name} --credential-stdin"
 COMMANDS = {
     IssueKind.STALE: "rounds explain {name}",
     IssueKind.GAP: "rounds sync {name} --failed-days --wait",
-    IssueKind.FAILING: SHOW,
+    IssueKind.FAILING: "rounds failures {name} --list",
     IssueKind.FLAPPING: SHOW,
     IssueKind.SLOW: "rounds connection show {name}",
     IssueKind.OVERDUE: "rounds queue",

@@ -14,9 +14,14 @@ def learnt(of: Learnt) -> str:
 
 def usual(of: Learnt) -> str:
     """When something new usually comes."""
-    if of.since is None or of.until is None:
+    return hours(of.since, of.until)
+
+
+def hours(since: datetime | None, until: datetime | None) -> str:
+    """Of the reader's day."""
+    if since is None or until is None:
         return "at any time"
-    return f"usually {_clock(of.since)} to {_clock(of.until)}"
+    return f"usually {_clock(since)} to {_clock(until)}"
 
 
 def _why(of: Learnt) -> str:

@@ -13,6 +13,7 @@ from daemon.cli.lazy import LazyGroup
 from daemon.control.audit_messages import READS_MAX, ReadView, TenantReads
 from events.terms import Caller
 
+WIDE = 100  # columns of a terminal: with fewer, what was asked goes before when that ended
 PLACES = {"reads": "daemon.cli.audit:reads"}
 
 
@@ -59,18 +60,27 @@ def reads(
     if not found:
         screen.line(f"nobody read anything since {since}, up to a minute ago")
         return
-    table = screen.table("event", "from", "to", "who", "role", "of", "asked", right=("event",))
+    screen.show(_table(found))
+
+
+def _table(found: list[ReadView]) -> screen.Part:
+    wide = screen.width() >= WIDE
+    table = screen.table(
+        *("event", "from", *(["to"] if wide else []), "who", "role", "of", "asked"),
+        right=("event",),
+        folds=("of", "asked"),
+    )
     for each in found:
         table.add_row(
             str(each.event),
             times.local(each.since),
-            times.local(each.at),
+            *([times.local(each.at)] if wide else []),
             words.by(Caller(uid=each.uid, role=each.role)).removeprefix(" by "),
             each.role,
             "all" if each.tenants is None else access_words.several(each.tenants),
             _asked(each),
         )
-    screen.show(table)
+    return table
 
 
 def _asked(read: ReadView) -> str:

@@ -1,6 +1,6 @@
 """Does a connection bring what it usually brings, and would it have alarmed?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -70,9 +70,10 @@ def drift(
     For each stream: how many new records were expected in the last whole day (or hour, where it is
     synced hourly), how many came, and since when that is so; whether its newest data is older than
     usual at this hour of the week; and whether the fields that its provider's file says to watch
-    have the values that they usually have. The terms of a verdict stand below it (of a steady one,
-    with --stream). Too far off is more than drift_threshold spreads and more than drift_percent
-    percent (`rounds policy set CONNECTION drift_percent=25`).
+    have the values that they usually have, or what it takes until that can be told. The terms of a
+    verdict stand below it (of a steady one, with --stream). Too far off is more than
+    drift_threshold spreads and more than drift_percent percent (`rounds policy set CONNECTION
+    drift_percent=25`).
     """
     daemon = client.reach(socket)
     answer = daemon.get(
@@ -100,8 +101,11 @@ def drift(
 def show(found: DriftAnswer, *, all_terms: bool = False) -> None:
     """A line a stream, and below it the terms of what is not as usual, or of each."""
     screen.show(_table(found))
-    unusual = [each for each in found.streams if all_terms or not _is_usual(each)]
-    _say_terms(unusual, all_terms=all_terms)
+    for each in found.streams:
+        if all_terms or not _is_usual(each):
+            _say(each, drift_words.why(each, all_terms=all_terms))
+        else:
+            _say(each, value_words.lacking(each.fields))
 
 
 def _is_usual(of: StreamDrift) -> bool:
@@ -145,7 +149,7 @@ def _table(found: DriftAnswer) -> screen.Part:
             drift_words.expected(verdict) if verdict else "",
             f"{verdict.actual:,}" if verdict else "",
             drift_words.off(verdict) if verdict else "",
-            drift_words.word(verdict) if verdict else "nothing came yet",
+            drift_words.word(verdict) if verdict else drift_words.unjudged(each),
             drift_words.since(verdict, each.step, found.zone, whole=False) if verdict else "",
             drift_words.age(each.freshness, found.now) if each.freshness else "",
             style=_style(each),
@@ -161,12 +165,12 @@ def _style(of: StreamDrift) -> str:
     return "yellow" if of.reshaped or (of.shape is not None and of.shape.shifts) else ""
 
 
-def _say_terms(streams: Sequence[StreamDrift], *, all_terms: bool) -> None:
-    for each in streams:
-        lines = [*drift_words.why(each, all_terms=all_terms)]
-        if lines:
-            screen.line()
-            screen.show(screen.pairs(*((each.stream if not n else "", line) for n, line in lines)))
+def _say(of: StreamDrift, lines: Iterable[str]) -> None:
+    """Below its name, if there are any."""
+    rows = [("" if number else of.stream, line) for number, line in enumerate(lines)]
+    if rows:
+        screen.line()
+        screen.show(screen.pairs(*rows))
 
 
 def _alarms(of: StreamAlarms, zone: str) -> screen.Part:

@@ -56,6 +56,11 @@ def word(of: Verdict) -> str:
     return WORDS.get(of.word, of.word.value)
 
 
+def unjudged(of: StreamDrift) -> str:
+    """In place of a verdict, which is of a whole day, or hour."""
+    return "nothing came yet" if of.brought_at is None else f"no whole {of.step.value} yet"
+
+
 def age(of: Freshness, now: datetime) -> str:
     said = times.relative(of.newest, now)
     return f"{said} (late)" if of.late else said
@@ -80,10 +85,10 @@ def sum_up(of: StreamAlarms) -> str:
     return f"{head}, {of.judged:,} judged; {times.count(of.runs, 'alarm')}{often}"
 
 
-def why(of: StreamDrift, *, all_terms: bool) -> Iterator[tuple[int, str]]:
-    """Its terms, numbered lines of them; also those of watched fields that are as usual, or not."""
+def why(of: StreamDrift, *, all_terms: bool) -> Iterator[str]:
+    """Its terms, in lines; also those of watched fields that are as usual, or not."""
     values = value_words.why(of.fields, of.threshold, of.percent, all_terms=all_terms)
-    yield from enumerate(itertools.chain(_why(of), values))
+    return itertools.chain(_why(of), values)
 
 
 def _why(of: StreamDrift) -> Iterator[str]:

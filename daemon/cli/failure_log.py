@@ -15,7 +15,7 @@ from daemon.control.failure_log_messages import (
     FailureView,
 )
 
-WIDE = 140  # columns of a terminal: with fewer, what is said of a failure is seen with --event
+WIDE = 140  # columns of a terminal: with fewer, what is said stands below, of the newest alone
 
 
 def listed(
@@ -56,6 +56,9 @@ def listed(
         what = [each.message] if wide else []
         table.add_row(str(each.event), when, *whose, *_cells(each), *what)
     screen.show(table)
+    if not wide and (told := next((each for each in found if each.message), None)):
+        screen.line()
+        screen.line(f"event {told.event}: {told.message}")
     if page.next is not None:
         screen.line(f"there are more: --limit {2 * limit}, or --days, --stream, --cause")
     if said := [each for each in found if each.excerpt]:

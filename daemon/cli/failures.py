@@ -1,5 +1,6 @@
 """What did failures cost, and what were retries worth?"""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -98,23 +99,27 @@ def failures(
 
 def _summary(found: Failures) -> str:
     dearest = max(found.classes, key=lambda each: each.failed_ms + each.wasted_ms)
-    retries = sum(each.retries for each in found.classes)
-    saved = sum(each.saved for each in found.classes)
-    wasted = sum(each.wasted for each in found.classes)
-    tried = (
-        f"of {retries:,} retried {saved:,} saved a sync, {wasted:,} failed again"
-        if retries
-        else "nothing was tried again"
-    )
-    return f"{dearest.cause} cost most; {tried}"
+    return f"{dearest.cause} cost most; {_tried(found.classes)}"
+
+
+def _tried(classes: Sequence[FailureCost]) -> str:
+    """What came of retries; those that have not ended say nothing yet."""
+    coming = sum(each.open for each in classes)
+    ended = sum(each.retries for each in classes) - coming
+    left = f", {coming:,} {'is' if coming == 1 else 'are'} still to come" if coming else ""
+    if not ended:
+        return f"nothing was tried again{' yet' if coming else ''}{left}"
+    saved, wasted = sum(each.saved for each in classes), sum(each.wasted for each in classes)
+    return f"of {ended:,} retried {saved:,} saved a sync, {wasted:,} failed again{left}"
 
 
 def _cells(row: FailureCost) -> list[str]:
+    ended = row.retries - row.open
     after = "" if row.recovered_s is None else times.about(timedelta(seconds=row.recovered_s))
     return [
         f"{row.failed:,}",
         times.milliseconds(row.failed_ms) if row.failed_ms else "",
-        f"{row.retries:,}" if row.retries else "",
+        f"{ended:,}" if ended else "",
         f"{row.saved:,}" if row.saved else "",
         f"{row.wasted:,}" if row.wasted else "",
         after,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import asof, client, recommend_words, screen, when
+from daemon.cli import asof, client, recommend_words, screen, times, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.whose import query, whose
 from daemon.control.recommend_messages import Recommendation, Recommendations
@@ -23,7 +23,7 @@ def recommend(socket: Path | None, whose: str | None, at: str | None, as_json: b
 
     That is tried on when something new really came, as far as syncs have seen: a sync that finds
     something knows that it came since the one before. Nothing changes by it. Of one connection all
-    intervals that were tried are shown.
+    intervals that were tried are shown, and at which hours something new usually comes.
     """
     answer = client.reach(socket).get("recommend", **query(whose), **asof.query(at))
     if as_json:
@@ -43,12 +43,20 @@ def show(found: Recommendations) -> None:
     if found.left_out:
         screen.line(f"and {found.left_out:,} connections more; name a tenant to see its own")
     if len(found.recommendations) == 1 and found.recommendations[0].ways:
-        screen.line()
-        screen.show(_ways(found.recommendations[0]))
+        _show_one(found.recommendations[0], found.now)
     if commands := [each.command for each in found.recommendations if each.command]:
         screen.line()
         for each in commands:
             screen.line(f"    {each}")
+
+
+def _show_one(of: Recommendation, now: datetime) -> None:
+    screen.line()
+    if of.new_by is not None:
+        next_ = times.clock(of.usual_since or of.new_by, now)
+        screen.line(f"new data comes {recommend_words.comes(of)}, the next {next_}")
+        screen.line()
+    screen.show(_ways(of))
 
 
 def _table(found: Recommendations) -> screen.Part:
@@ -70,6 +78,8 @@ def _row(of: Recommendation, now: datetime) -> tuple[str, ...]:
     syncs = recommend_words.number(of.now.syncs_a_day) if of.now else ""
     delay = recommend_words.delay(of.now) if of.now else ""
     evidence = recommend_words.evidence(of, now)
+    if comes := recommend_words.comes(of):
+        evidence = f"{evidence}, {comes}"
     return of.connection, syncs, delay, evidence, recommend_words.advice(of)
 
 

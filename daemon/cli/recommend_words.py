@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from daemon.cli import times
+from daemon.cli import adaptive_words, times
 from daemon.control.recommend_messages import Recommendation, WayView
 
 
@@ -38,6 +38,13 @@ def evidence(of: Recommendation, now: datetime) -> str:
         return "no look yet"
     looks = times.count(of.looks, "look")
     return f"{of.arrivals:,} of {looks} since {times.clock(of.since, now)}"
+
+
+def comes(of: Recommendation) -> str:
+    """When something new usually comes, on a clock where the reader is; nothing if unknown."""
+    if of.new_by is None:
+        return ""
+    return adaptive_words.hours(of.usual_since, of.usual_until)
 
 
 def _named(of: WayView) -> str:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -71,8 +71,16 @@ def remark(text: str) -> None:
     sys.stderr.write(f"{printable(text)}\n")
 
 
-def table(*columns: str, right: Sequence[str] = (), folds: Sequence[str] = ()) -> "Table":
-    """A table without lines. Columns in `right` hold numbers; those in `folds` give way first."""
+def table(
+    *columns: str,
+    right: Sequence[str] = (),
+    folds: Sequence[str] = (),
+    most: Mapping[str, int] | None = None,
+) -> "Table":
+    """A table without lines. Columns in `right` hold numbers; those in `folds` give way first.
+
+    Those in `most` are at most so wide, however much room there is.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -83,6 +91,7 @@ def table(*columns: str, right: Sequence[str] = (), folds: Sequence[str] = ()) -
             justify="right" if column in right else "left",
             no_wrap=column not in folds,
             overflow="fold" if column in folds else "ellipsis",
+            max_width=(most or {}).get(column),
         )
     return made
 

@@ -9,6 +9,9 @@ from daemon.control.status_messages import SyncHealthStatus, TenantSource
 WELL = ("healthy", "unknown")
 """Of these nothing more is to be said: the table does."""
 
+WIDE = 110  # columns of a terminal: with fewer, two more of the table would leave names no room
+NEXT = 10  # columns of those: `quiet hours until 13:28` takes three lines, and names keep theirs
+
 
 def show(found: SyncHealthStatus) -> None:
     """In one line, why, each source in a table, and the sentences of those that are not well."""
@@ -47,29 +50,25 @@ def _score(found: SyncHealthStatus) -> str:
 
 
 def _table(sources: list[TenantSource], now: datetime) -> screen.Part:
+    wide = screen.width() >= WIDE
     table = screen.table(
-        "source",
-        "score",
-        "health",
-        "items",
-        "last success",
-        "freshness",
-        "last failure",
-        "in a row",
-        "next",
+        *("source", "score", "health", "items", "last success"),
+        *(["freshness", "last failure"] if wide else []),
+        *("in a row", "next"),
         right=("score", "items", "in a row"),
         folds=("source", "next"),
+        most={} if wide else {"next": NEXT},
     )
     for each in sources:
         name = each.source if each.stream is None else f"  {each.stream}"
+        failed = times.relative(each.last_failure, now) if each.last_failure else ""
         table.add_row(
             name,
             "" if each.score is None else str(each.score),
             each.status,
             f"{each.items:,}",
             times.relative(each.last_success, now) if each.last_success else "never",
-            each.freshness,
-            times.relative(each.last_failure, now) if each.last_failure else "",
+            *([each.freshness, failed] if wide else []),
             str(each.consecutive_failures or ""),
             _next(each, now) if each.stream is None else "",
             style=COLOURS.get(each.status, "dim") if each.status != "healthy" else "",

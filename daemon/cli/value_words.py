@@ -25,16 +25,26 @@ def is_any_shifted(fields: Sequence[FieldVerdict]) -> bool:
 def why(
     fields: Sequence[FieldVerdict], threshold: float, percent: float, *, all_terms: bool
 ) -> Iterator[str]:
-    """What is not as usual: each field, a line, and a line for each figure; or all there is."""
+    """What is not as usual: each field, a line, and a line for each figure; or all there is.
+
+    And what fields lack, so that whoever has just named one to be watched sees that it is.
+    """
+    yield from lacking(fields)
     for each in fields:
-        if each.word is ValueWord.NOT_ENOUGH:
-            if all_terms:
-                yield f"values of {each.field}: {_not_enough(each)}"
-        elif all_terms or each.word is not ValueWord.STEADY:
+        if each.word is not ValueWord.NOT_ENOUGH and (
+            all_terms or each.word is not ValueWord.STEADY
+        ):
             yield _likened(each)
             for figure in each.figures:
                 if all_terms or figure.word is not ValueWord.STEADY:
                     yield _terms(figure, threshold, percent)
+
+
+def lacking(fields: Sequence[FieldVerdict]) -> Iterator[str]:
+    """How much there is of fields that cannot be judged yet, and how much it takes: a line each."""
+    for each in fields:
+        if each.word is ValueWord.NOT_ENOUGH:
+            yield f"values of {each.field} are watched: not enough data yet, {_not_enough(each)}"
 
 
 def sum_up(fields: Sequence[FieldAlarms]) -> Iterator[str]:
@@ -52,11 +62,11 @@ def sum_up(fields: Sequence[FieldAlarms]) -> Iterator[str]:
 
 
 def _not_enough(of: FieldVerdict) -> str:
+    there = of.versions + of.versions_before
     return (
-        f"not enough data yet: it takes {VERSIONS_ENOUGH} versions or more, in {LOTS_ENOUGH} lots "
-        f"(of {LOT_ROWS} rows, or {LOT_VERSIONS} versions), before the last lot; there are "
-        f"{times.count(of.rows + of.rows_before, 'row')} of "
-        f"{times.count(of.versions + of.versions_before, 'version')} in all"
+        f"{times.count(there, 'version')} with {times.count(of.rows + of.rows_before, 'row')}; it "
+        f"takes {VERSIONS_ENOUGH} versions or more, in {LOTS_ENOUGH} lots (of {LOT_ROWS} rows, or "
+        f"{LOT_VERSIONS} versions), before the last lot"
     )
 
 

@@ -137,7 +137,7 @@ class TroubleOperations(Asker):
 
         ```python
         for each in (await rounds.recommend(tenant="acme")).recommendations:
-            print(each.connection, each.word, each.command)
+            print(each.connection, each.word, each.command, each.usual_since, each.usual_until)
         ```
         """
         return await self._get(
@@ -162,7 +162,7 @@ class TroubleOperations(Asker):
 
         ```python
         for each in (await rounds.drift("acme/weather", stream="days")).streams:
-            print(each.stream, each.verdict.word if each.verdict else "nothing came yet")
+            print(each.stream, each.verdict.word if each.verdict else "no whole day yet")
         ```
         """
         return await self._get(

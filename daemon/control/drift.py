@@ -194,6 +194,7 @@ async def _stream(scene: _Scene, stream: str) -> StreamDrift:
         periods=len(series.points),
         verdict=judged[-1] if judged else None,
         freshness=freshness.of(captures, scene.now, rule),
+        brought_at=max((each.at for each in captures if each.new), default=None),
         reshaped=[each for each in scene.came.reshaped if each.stream == stream][-RESHAPED_MAX:],
         threshold=rule.threshold,
         percent=rule.percent,

@@ -46,7 +46,8 @@ class OfSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class StreamDrift(Struct, frozen=True, kw_only=True):
     """The last whole period of a stream, and how old its newest data is.
 
-    `verdict` and `freshness` are None where nothing has come yet. `reshaped` are the answers of
+    `verdict` is None before a whole period, `freshness` where nothing has come yet but loads; it
+    last brought something new, perhaps by one, at `brought_at`. `reshaped` are the answers of
     that time which had lost fields, or had them of another type, the newest last. `shape` is how
     fields differ that all records have, between the oldest version of that time and the last one.
     `fields` are those whose values the provider's file says to `watch`, as the last version wrote
@@ -58,6 +59,7 @@ class StreamDrift(Struct, frozen=True, kw_only=True):
     periods: int
     verdict: Verdict | None
     freshness: Freshness | None
+    brought_at: datetime | None = None
     reshaped: list[Reshaped] = []
     shape: Shape | None = None
     threshold: float

@@ -174,7 +174,11 @@ def _view(desk: Desk, row: Failure) -> FailureView:
         sync=row.sync,
         attempt=row.attempt,
         duration_ms=row.sync_ms if row.operation == "sync" else ms,
-        excerpt=isinstance(told, CallFailed) and bool(told.excerpt),
+        excerpt=(
+            isinstance(told, CallFailed)
+            and bool(told.excerpt)
+            and consent.of_connection(desk.journal.world, row.connection)
+        ),
     )
 
 

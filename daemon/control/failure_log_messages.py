@@ -30,7 +30,8 @@ class FailureView(Struct, frozen=True, kw_only=True):
     """One thing that went wrong, told of by an event; `cause` is its class.
 
     `request` is the endpoint as the provider's file has it, or sync, refresh, write, actor; the
-    `kind` is its sync's. `excerpt` says that some of what the provider said was kept.
+    `kind` is its sync's. `excerpt` says that some of what the provider said was kept, and that
+    the tenant consents to it still.
     """
 
     event: int

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-ADVISED_MAX = 200  # connections in one answer, some 10 ms each: who has more names a tenant
+ADVISED_MAX = 200  # connections in one answer, some 40 ms each: who has more names a tenant
 
 
 class RecommendQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +36,10 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     for so many looks and arrivals more), or own-intervals, where streams have some and nothing is
     said of the whole. So many `looks` since then found something new in `arrivals` of them. `ways`
     are all that were tried.
+
+    Something new will likely have come by `new_by`, and usually does between `usual_since` and
+    `usual_until`, the next such hours that are not over, at these times of the day; None where it
+    comes at any time, all three where nothing is expected within a week.
     """
 
     connection: str
@@ -50,6 +54,9 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     better: WayView | None
     command: str | None
     ways: list[WayView]
+    new_by: datetime | None = None
+    usual_since: datetime | None = None
+    usual_until: datetime | None = None
 
 
 class Recommendations(Struct, frozen=True, kw_only=True):

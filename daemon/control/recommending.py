@@ -1,6 +1,6 @@
 """How often would connections best be synced, and what is typed for that?"""
 
-import trio
+from functools import partial
 
 from daemon.control import whose
 from daemon.control.desk import Desk
@@ -18,13 +18,14 @@ from projections import policy
 
 
 async def recommend(desk: Desk, wish: RecommendQuery, by: Caller) -> Recommendations:
-    """Nothing changes by it. Each is worked out in a turn of its own, so that nobody waits."""
+    """Nothing changes by it. Each is worked out beside the loop, so that nobody waits."""
     world, now = desk.journal.world, desk.journal.clock.now()
     seq, told = world.seq, list[Recommendation]()
     found = await whose.chosen(desk, wish.tenant, wish.provider)
     for subject, _ in found[:ADVISED_MAX]:
-        told.append(_told(desk, subject, recommending.advise(world, subject, now)))
-        await trio.lowlevel.checkpoint()
+        question = recommending.ask(world, subject, now)
+        advice = await desk.reading.away(partial(recommending.answer, question))
+        told.append(_told(desk, subject, advice))
     return Recommendations(
         seq=seq, now=now, recommendations=told, left_out=max(0, len(found) - ADVISED_MAX)
     )
@@ -45,6 +46,9 @@ def _told(desk: Desk, subject: int, of: Advice) -> Recommendation:
         better=_view(of.better) if of.better else None,
         command=_command(desk, subject, name, of),
         ways=[_view(each) for each in of.ways],
+        new_by=of.comes.due if of.comes else None,
+        usual_since=of.comes.since if of.comes else None,
+        usual_until=of.comes.until if of.comes else None,
     )
 
 

@@ -16,7 +16,7 @@ from events.limits import LimitPolicy, Scope
 from events.policy import PolicySet
 from projections import policy, rhythm, usual
 from projections.rhythm import Arrival, Rhythm
-from projections.usual import Placed, Rates
+from projections.usual import Placed, Rates, Stretch
 from projections.world import World
 
 A_DAY, NO_TIME = timedelta(days=1), timedelta(0)
@@ -70,6 +70,7 @@ class Advice(Struct, frozen=True, kw_only=True):
 
     So many `looks` since then found something in `arrivals` of them. Where that is not enough,
     `looks_left` and `arrivals_left` say how many are missing, and not before `known_at` it will be.
+    `comes` is when something new is next expected; None where nothing ever came, or too seldom.
     """
 
     word: Word
@@ -82,37 +83,71 @@ class Advice(Struct, frozen=True, kw_only=True):
     now: Way | None = None
     better: Way | None = None
     ways: tuple[Way, ...] = ()
+    comes: Stretch | None = None
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """All that is to be known of a connection to answer, which takes its time, apart from it."""
+
+    told: Advice
+    rhythm: Rhythm
+    rules: PolicySet
+    due: datetime
+    now: datetime
+    allowed: float | None
+    is_answered: bool
 
 
 def advise(world: World, subject: int, now: datetime) -> Advice:
     """Nothing is decided by it, and nothing changes."""
+    return answer(ask(world, subject, now))
+
+
+def ask(world: World, subject: int, now: datetime) -> Question:
+    """At once."""
     known = world.connections[subject]
     of, seen = known.rhythm, rhythm.arrivals(known.rhythm)
     told = _evidence(of, seen)
-    if rotation.own_intervals(world, subject):
-        return replace(told, word=Word.OWN_INTERVALS)
-    if of.since is None or of.looked is None or told.looks_left or told.arrivals_left:
+    own = rotation.own_intervals(world, subject)
+    told = replace(told, word=Word.OWN_INTERVALS) if own else told
+    return Question(
+        told=told,
+        rhythm=of,
+        rules=policy.of_connection(world, subject),
+        due=known.schedule.due or now,
+        now=now,
+        allowed=_allowed(world, subject),
+        is_answered=bool(own) or not _is_enough(of, told),
+    )
+
+
+def answer(question: Question) -> Advice:
+    """Some 40 ms of work, wherever that is done."""
+    told, of, now = question.told, question.rhythm, question.now
+    if question.is_answered:
         return told
-    if of.looked < (told.known_at or of.looked):
-        return told
+    assert of.since is not None, "there is enough to tell from"
+    assert of.looked is not None, "there is enough to tell from"
+    seen = rhythm.arrivals(of)
     rates = usual.rates(seen, of.looked)
     scene = _Scene(
-        rules=policy.of_connection(world, subject),
+        rules=question.rules,
         rates=rates,
         seen=seen,
         placed=[usual.placed(each, rates) for each in seen],
         since=told.since or of.since,
         looked=of.looked,
         looks=told.looks,
-        due=known.schedule.due or now,
+        due=question.due,
         now=now,
         calls=of.calls,
-        allowed=_allowed(world, subject),
+        allowed=question.allowed,
     )
     today, ways = _today(scene), tuple(_ways(scene))
     better = _better(today, ways)
     word = Word.BETTER if better else Word.NOTHING_BETTER
-    return replace(told, word=word, now=today, ways=ways, better=better)
+    comes = usual.comes(rates, now)
+    return replace(told, word=word, now=today, ways=ways, better=better, comes=comes)
 
 
 class _Scene(Struct, frozen=True, kw_only=True):
@@ -144,6 +179,13 @@ def _evidence(of: Rhythm, seen: Sequence[Arrival]) -> Advice:
         arrivals_left=0 if long else max(0, ARRIVALS_ENOUGH - len(seen)),
         known_at=since + adaptive.ENOUGH_TIME if since else None,
     )
+
+
+def _is_enough(of: Rhythm, told: Advice) -> bool:
+    """Whether anything can be said, from what is known."""
+    if of.since is None or of.looked is None or told.looks_left or told.arrivals_left:
+        return False
+    return of.looked >= (told.known_at or of.looked)
 
 
 def _allowed(world: World, subject: int) -> float | None:

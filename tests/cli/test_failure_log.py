@@ -141,7 +141,10 @@ def test_another_key_of_the_vault_changes_nothing_of_it(daemon):
 
 def test_what_is_kept_goes_with_the_consent(daemon):
     (call, *_) = [each for each in listed(daemon) if each["status"] == 500 and each["excerpt"]]
+    assert "--event" in daemon.rounds("failures", "acme", "--list").out
     daemon.rounds("consent", "withdraw", "acme")
+    assert not [each for each in listed(daemon) if each["excerpt"]]
+    assert "--event" not in daemon.rounds("failures", "acme", "--list").out
     typed = shown(daemon, call["event"], "--json").document
     assert typed["excerpts"] == []
     assert "does not consent to detailed monitoring" in typed["missing"]

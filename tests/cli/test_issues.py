@@ -38,8 +38,11 @@ def test_what_is_wrong_is_a_table_the_gravest_first_with_what_to_type_below(daem
     )
     assert empty == ""
     assert first == "    rounds connection add acme/keyed --credential-stdin"
-    assert second == "    rounds log show --connection acme/broken"
-    assert daemon.rounds(*second.split()[1:]).code == 0
+    assert second == "    rounds failures acme/broken --list"
+    told = daemon.rounds(*second.split()[1:])
+    assert (told.code, "the provider failed (500)" in told.out) == (0, True)
+    said = ESCAPE.sub("", terminal(daemon, *second.split()[1:]).out)
+    assert re.search(r"event \d+: the provider failed \(500\)", " ".join(said.split()))
 
 
 def test_one_connections_issues_say_by_what_they_were_judged_and_which_events_show_it(daemon):

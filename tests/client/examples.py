@@ -130,11 +130,11 @@ EXAMPLES = {
         """,
     "recommend": """
         for each in (await rounds.recommend(tenant="acme")).recommendations:
-            print(each.connection, each.word, each.command)
+            print(each.connection, each.word, each.command, each.usual_since, each.usual_until)
         """,
     "drift": """
         for each in (await rounds.drift("acme/weather", stream="days")).streams:
-            print(each.stream, each.verdict.word if each.verdict else "nothing came yet")
+            print(each.stream, each.verdict.word if each.verdict else "no whole day yet")
         """,
     "drift-backtest": """
         tried = await rounds.drift_backtest("acme/weather", days=90, threshold=5)

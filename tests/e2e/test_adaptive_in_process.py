@@ -5,11 +5,13 @@ from datetime import timedelta
 import msgspec
 import pytest
 import trio
+from msgspec.structs import replace
 
 from daemon.cli import recommend as recommend_command
 from daemon.cli import schedule as schedule_command
 from daemon.cli import words
-from daemon.control import recommending, rotation
+from daemon.control import policies, recommending, rotation
+from daemon.control.policy_messages import PolicyWish
 from daemon.control.recommend_messages import RecommendQuery
 from daemon.control.rotation_messages import Whose
 from daemon.exchange import Request, Response
@@ -126,6 +128,49 @@ def test_who_is_not_adaptive_is_told_what_to_type(fixed, capsys):
     out = capsys.readouterr().out
     assert f"    {row.command}" in out
     assert "found after about" in out.replace("\n", " ")
+
+
+def test_it_is_told_when_new_data_usually_comes(fixed, capsys):
+    """By then it was the evening: six, somewhere in the six hours that lie between two looks."""
+    found = fixed[1]["recommend"]
+    (row,) = found.recommendations
+    assert row.usual_since.date() <= row.usual_until.date()
+    assert found.now < row.usual_until <= found.now + A_DAY
+    assert timedelta() < row.usual_until - row.usual_since <= 6.5 * AN_HOUR
+    first, last = (at.astimezone() for at in (row.usual_since, row.usual_until))
+    recommend_command.show(found)
+    said = f"new data comes usually {first:%H:%M} to {last:%H:%M}, the next "
+    assert said in capsys.readouterr().out
+    several = replace(found, recommendations=[row, row])
+    recommend_command.show(several)
+    assert f"usually {first:%H:%M} to {last:%H:%M}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_line_that_is_recommended_is_taken_and_does_what_it_says():
+    """After ten days it is typed, and in the next ten less is asked, sooner."""
+    told = []
+
+    async def scene():
+        made = Daily(adaptive=False)
+        async with made.life() as daemon:
+            await live(10)
+            desk = made.desk(daemon)
+            (row,) = (await recommending.recommend(desk, RecommendQuery(), BY)).recommendations
+            typed = row.command.removeprefix("rounds policy set ").split()
+            settings = dict(each.split("=") for each in typed[1:])
+            wish = PolicyWish(connection=typed[0], settings=settings)
+            await policies.set_(desk, wish, Caller(uid=0, role="admin"))
+            await live(12)
+            told.extend([made, row])
+
+    play(scene)
+    made, row = told
+    before, was = between(made, 2, 10)
+    syncs, delay = between(made, 11, 21)
+    assert (before, row.now.syncs_a_day) == (pytest.approx(4, abs=0.3), 4)
+    assert syncs < 0.8 * before
+    assert syncs == pytest.approx(row.better.syncs_a_day, rel=0.5)
+    assert delay < was
 
 
 def test_who_is_adaptive_sees_why_it_is_due_then(adaptive, capsys):

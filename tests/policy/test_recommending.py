@@ -69,6 +69,17 @@ def test_where_turns_are_adaptive_they_are_counted_and_not_tried():
     assert "every_6_hours" in ways(advice)
 
 
+def test_it_is_told_when_something_new_is_next_expected():
+    life = begun(STEADY)
+    life.until(NOON + 42 * DAY, daily(5, 42))
+    comes = recommending.advise(life.world, ONE, life.now).comes
+    assert comes.until - 6.5 * HOUR <= comes.since < comes.until
+    assert life.now < comes.until <= life.now + DAY
+    assert comes.since.hour <= 5 < comes.until.hour
+    assert advised([], 42).comes is None
+    assert advised(daily(5, 3), 5).comes is None
+
+
 # -- what keeps from it ---------------------------------------------------------------------------
 
 
