@@ -71,6 +71,7 @@ class Excerpts:
         self._storage = storage
         self._since = journal.world.seq  # what is kept of later events, this life writes
         self._waiting: list[tuple[Recorded, Sealed]] = []
+        self._writing: list[tuple[Recorded, Sealed]] = []
         self._removed: list[Recorded] = []
         self._more = trio.Event()
         journal.observe(self._observe)
@@ -106,10 +107,15 @@ class Excerpts:
             self._more.set()
 
     async def read(self, subject: int, references: Collection[str]) -> dict[str, Excerpt]:
-        """Those of them that are still kept, by reference."""
+        """Those of them that are still kept, by reference; also what is about to be written."""
         tenant = self._journal.world.connections[subject].tenant
         key = self._vault.open(tenant, tenant, KEY)
-        found = await self._storage.ask(
+        found = {
+            sealed.reference: (sealed.nonce, sealed.text)
+            for recorded, sealed in (*self._writing, *self._waiting)
+            if recorded.subject == subject and sealed.reference in references
+        }
+        found |= await self._storage.ask(
             partial(excerpts.find, subject=subject, references=references)
         )
         if key is None:
@@ -132,15 +138,17 @@ class Excerpts:
             with trio.move_on_after(EVERY_S):
                 await self._more.wait()
             self._more = trio.Event()
-            waiting, self._waiting = self._waiting, []
+            self._writing, self._waiting = self._waiting, []
             removed, self._removed = self._removed, []
-            await self._journal.durable([each for each, _ in waiting][-1:])
+            await self._journal.durable([each for each, _ in self._writing][-1:])
             await self._journal.durable(removed[-1:])
             try:
-                await self._write(waiting, [each.subject for each in removed])
+                await self._write(self._writing, [each.subject for each in removed])
             except StoreFull:
-                log.warning("excerpts-not-kept", count=len(waiting), why="the disk is full")
+                count = len(self._writing)
+                log.warning("excerpts-not-kept", count=count, why="the disk is full")
                 self._removed = removed + self._removed
+            self._writing = []
 
     def _observe(self, recorded: Recorded) -> None:
         if isinstance(recorded.event, ConnectionRemoved):

@@ -1,6 +1,7 @@
 """What is kept of a provider's words: whose, how many, for how long, and what a crash leaves?"""
 
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -274,6 +275,22 @@ def test_what_a_life_ended_before_it_wrote_is_not_shown_and_said_so():
         assert home.events(ExcerptRead) == []
 
     scene(check, then=later)
+
+
+def test_it_is_shown_before_it_is_written_as_well():
+    async def check(home, daemon):
+        change = home.store.change
+
+        async def later(wish):
+            await trio.sleep(3600)
+            return change(wish)
+
+        daemon.excerpts._storage = SimpleNamespace(change=later, ask=daemon.storage.ask)
+        await home.sync(daemon, "another page")
+        (shown,) = (await home.show(daemon, home.failed()[-1].seq)).excerpts
+        assert shown.text == "another page"
+
+    scene(check)
 
 
 def test_what_refers_to_no_event_is_dropped_at_the_next_start():
