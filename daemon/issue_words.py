@@ -158,8 +158,9 @@ def _writes(what: IssueOpened) -> str:
 
 
 def _queued(what: IssueOpened) -> str:
-    waits = "1 thing waits" if what.count == 1 else f"{what.count:,} things wait, the first of them"
-    return f"{waits} with it to be sent for longer than {told(what.threshold.span or timedelta())}"
+    waits = f"{_times(what.count, 'thing waits', 'things wait')} with it to be sent"
+    first = "" if what.count == 1 else ", the first of them"
+    return f"{waits}{first} for longer than {told(what.threshold.span or timedelta())}"
 
 
 def _grant(what: IssueOpened) -> str:

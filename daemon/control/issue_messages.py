@@ -15,7 +15,7 @@ Hours = Annotated[float, Meta(gt=0, le=876_600)]
 class IssuesQuery(Whose, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything, or what concerns a tenant, or one of its connections or sources.
 
-    Of one kind, or severity, alone; with `closed` those that were closed last are there as well.
+    Of one kind or severity; with `closed` also those that were closed last.
     """
 
     kind: IssueKind | None = None

@@ -11,6 +11,7 @@ from daemon import commands, sources
 from daemon.control import health, issues, reporting
 from daemon.control.desk import Refused
 from daemon.control.issue_messages import DetectQuery, IssuesQuery
+from daemon.control.narrowed import desk_for
 from daemon.control.rotation_messages import Whose
 from daemon.control.source_messages import Metrics, MetricsWish
 from daemon.exchange import CallLost, Response
@@ -234,6 +235,9 @@ def test_a_source_that_reports_no_more_is_told_when_it_is_late_and_no_task_polls
             ]
             assert {each.command for each in found.issues} == {f"rounds source show {name}"}
             assert (await moody.shown(daemon, tenant="alice", provider="calls")).issues
+            for own, count in (("alice", 2), ("acme", 0)):
+                theirs = desk_for(desk, frozenset({own}))
+                assert len((await issues.show(theirs, IssuesQuery(), BY)).issues) == count
             asked = DetectQuery(tenant="alice", threshold_hours=2.0)
             anew = await issues.detect_sync_issues(desk, asked, BY)
             assert {each.kind for each in anew.issues} == {"failing", "stale"}
