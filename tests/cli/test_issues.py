@@ -181,3 +181,19 @@ def test_health_names_sources_also_of_a_tenant_that_has_nothing_else(outside):
         assert reason == "1 source says of itself that it is unhealthy: dora/calls"
         assert command == "    rounds source show dora/calls"
     assert outside.rounds("health", "nobody").code == 3
+
+
+@pytest.mark.requirement("D4")
+def test_history_says_where_that_of_sources_is(outside):
+    lines = outside.rounds("history", "dora").out.splitlines()
+    assert lines[0].endswith("nothing has run")
+    assert lines[1:] == [
+        "its sources report by themselves:",
+        "    rounds source list --tenant dora",
+    ]
+    assert outside.rounds(*lines[2].split()[1:]).code == 0
+    refused = outside.rounds("history", "dora/calls")
+    assert refused.code == 2
+    assert "is a source, which reports by itself: type `rounds source show dora/calls`" in (
+        refused.err
+    )
