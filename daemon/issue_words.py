@@ -39,7 +39,7 @@ NEEDS = {
 }
 ENDS = {
     IssueEnd.OVER: "it is over",
-    IssueEnd.REMOVED: "the connection was removed",
+    IssueEnd.REMOVED: "it was removed",
     IssueEnd.PAUSED: "the connection was paused",
     IssueEnd.MOVED: "the connection was moved to another provider",
     IssueEnd.UNMONITORED: "the tenant does not consent to detailed monitoring",
@@ -47,6 +47,7 @@ ENDS = {
 SHOW = "rounds log show --connection {name}"
 AUTHORISE = "rounds connection authorize {name}"
 CREDENTIAL = "rounds connection add {name} --credential-stdin"
+SOURCE = "rounds source show {name}"
 COMMANDS = {
     IssueKind.STALE: "rounds explain {name}",
     IssueKind.GAP: "rounds sync {name} --failed-days --wait",
@@ -60,6 +61,7 @@ COMMANDS = {
     IssueKind.CLOCK: "timedatectl status",
     IssueKind.REFUSED: "rounds data quarantine show {name} {stream}",
     IssueKind.DRIFTING: "rounds drift {name} --stream {stream}",
+    IssueKind.QUEUED: SOURCE,
 }
 
 
@@ -70,7 +72,7 @@ def sentence(what: IssueOpened) -> str:
 
 def command(what: IssueOpened, name: str, *, oauth: bool = False) -> str:
     """What helps, as it is typed. `name` is the subject's, whose provider may speak OAuth."""
-    helps = COMMANDS[what.kind]
+    helps = SOURCE if what.reported else COMMANDS[what.kind]
     if what.kind is IssueKind.FAILING and what.cause is FailureClass.AUTH:
         helps = AUTHORISE if oauth else CREDENTIAL
     return helps.format(name=name, stream=what.stream)
@@ -104,6 +106,8 @@ def told(span: timedelta) -> str:
 
 def _stale(what: IssueOpened) -> str:
     span = what.threshold.span or timedelta()
+    if what.reported:
+        return f"it has not reported for longer than {told(span)}"
     if what.stream:
         return f"nothing has come of {what.stream} for longer than {told(span)}"
     why = f"; last {CAUSES[what.cause]}" if what.cause else ""
@@ -118,6 +122,8 @@ def _gap(what: IssueOpened) -> str:
 
 
 def _failing(what: IssueOpened) -> str:
+    if what.reported:
+        return _reports_ill(what.count)
     why = f": {CAUSES[what.cause]}" if what.cause else ""
     if what.stream:
         return f"{_times(what.count, 'sync', 'syncs')} in a row brought nothing of it{why}"
@@ -126,6 +132,13 @@ def _failing(what: IssueOpened) -> str:
     if not what.count:
         return "it failed; one more success in a row, and this is closed"
     return f"{_times(what.count, 'sync', 'syncs')} in a row failed{why}"
+
+
+def _reports_ill(count: int) -> str:
+    if not count:
+        return "it told of trouble; one more report that is well, and this is closed"
+    reports = "its last report says" if count == 1 else f"its last {count:,} reports say"
+    return f"{reports} that it is unhealthy, or had errors"
 
 
 def _flapping(what: IssueOpened) -> str:
@@ -142,6 +155,12 @@ def _writes(what: IssueOpened) -> str:
     waits = "1 write waits" if what.count == 1 else f"{what.count:,} writes wait, the first of them"
     why = f"; last {CAUSES[what.cause]}" if what.cause else ""
     return f"{waits} for longer than {told(what.threshold.span or timedelta())}{why}"
+
+
+def _queued(what: IssueOpened) -> str:
+    waits = f"{_times(what.count, 'thing waits', 'things wait')} with it to be sent"
+    first = "" if what.count == 1 else ", the first of them"
+    return f"{waits}{first} for longer than {told(what.threshold.span or timedelta())}"
 
 
 def _grant(what: IssueOpened) -> str:
@@ -216,6 +235,7 @@ SENTENCES: dict[IssueKind, Callable[[IssueOpened], str]] = {
     IssueKind.CLOCK: _clock,
     IssueKind.REFUSED: _refused,
     IssueKind.DRIFTING: _drifting,
+    IssueKind.QUEUED: _queued,
 }
 
 

@@ -41,6 +41,7 @@ from events.schema import (
     SettingsSet,
 )
 from projections import under
+from projections.tenant import Tenant
 from projections.world import OF_ISSUES, OF_OUTBOX
 
 REST_S = 1.0  # what happens together, such as a sync's end and its next due time, is one look
@@ -69,7 +70,7 @@ WIDE = (
     *(BreakerClosed, BreakerReset),
     *(MonitoringSet, ConsentGranted, ConsentWithdrawn),
 )
-"""What counts for all connections under its subject."""
+"""What counts for all connections, and sources, under its subject."""
 
 log = structlog.get_logger()
 
@@ -85,7 +86,7 @@ class Watchman:
         self._full = STALE_LEAST
         self._wake = trio.Event()
         world = journal.world
-        self._mark([FLEET, *world.providers, *world.connections])
+        self._mark([FLEET, *world.providers, *world.connections, *world.sources])
         journal.observe(self._observe)
 
     async def run(self) -> None:
@@ -162,10 +163,12 @@ class Watchman:
         self._mark([subject])
 
     def _concerned(self, subject: int) -> Sequence[int]:
-        """The connections for which settings of that subject count, or its breaker."""
+        """The connections and sources for which its settings count, or its breaker."""
+        world = self._journal.world
         if subject == FLEET:
-            return [*self._journal.world.connections]
-        return under.connections(self._journal.world.under, subject)
+            return [*world.connections, *world.sources]
+        reporting = world.tenants.get(subject, Tenant()).sources
+        return [*under.connections(world.under, subject), *reporting]
 
     def _mark(self, subjects: Sequence[int]) -> None:
         if subjects:

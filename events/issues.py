@@ -2,8 +2,8 @@
 
 IssueOpened ──► IssueRegraded (graver) ──► … ──► IssueClosed
 
-Their subject is what is in trouble: a connection (perhaps one `stream` of it), a provider, or the
-fleet. Of one kind a subject, or a stream, has at most one that is open.
+Their subject is what is in trouble: a connection (perhaps one `stream` of it), a source, a
+provider, or the fleet. Of one kind a subject, or a stream, has at most one that is open.
 """
 
 from datetime import date, datetime, timedelta
@@ -31,6 +31,7 @@ class IssueKind(StrEnum):
     CLOCK = "clock"
     REFUSED = "refused"
     DRIFTING = "drifting"
+    QUEUED = "reports-waiting"
 
 
 class Severity(StrEnum):
@@ -90,9 +91,10 @@ class DriftJudged(Fact, frozen=True, kw_only=True, tag="drift-judged"):
 class Threshold(Struct, frozen=True, kw_only=True):
     """By which limit it was judged: a setting's name, its value, and `whose` it is.
 
-    `whose` is connection, tenant, provider, fleet, configuration or default, as of any setting, or
-    learnt (from the interval, or from what is usual there); `fixed` is nobody's to set, and `asked`
-    was named with the question. Event `event` says so, where one does.
+    `whose` is connection, tenant, provider, fleet, configuration or default, as of any setting; the
+    source's of which it is expected; or learnt (from the interval, or from what is usual there).
+    `fixed` is nobody's to set, and `asked` was named with the question. Event `event` says so,
+    where one does.
     """
 
     name: str
@@ -109,7 +111,9 @@ class IssueOpened(Fact, frozen=True, kw_only=True, tag="issue-opened"):
     failures, days, turns or writes it is about, `day` is the first of the days. `until` is when it
     will be, or was, too late. `measured` is what was measured, and `usual` what it usually is:
     milliseconds of a sync, seconds of a step of the clock, a share of syncs, records. A stream has
-    drifted in that way (`how`) for `count` periods: hours where it is `hourly`, else days.
+    drifted in that way (`how`) for `count` periods: hours where it is `hourly`, else days. What is
+    `reported` is of a source: its reports are late, or so many (`count`) in a row tell of trouble,
+    or so many things wait with it to be sent.
     """
 
     kind: IssueKind
@@ -128,6 +132,7 @@ class IssueOpened(Fact, frozen=True, kw_only=True, tag="issue-opened"):
     usual: float | None = None
     how: Drifted | None = None
     hourly: bool = False
+    reported: bool = False
 
 
 class IssueRegraded(Fact, frozen=True, kw_only=True, tag="issue-regraded"):

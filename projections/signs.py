@@ -31,7 +31,11 @@ from events.schema import (
     TokenInDoubt,
     TokenRefreshed,
 )
+from events.sources import ReportReceived, SourceAdded, SourceChanged
 from events.versions import RecordsQuarantined, RolledBack
+from projections import heard
+from projections.heard import Heard
+from projections.reported import Report, Source
 from projections.streams import Streams
 
 FAILED_KEPT = 5  # the first of a row, and the last ones
@@ -104,6 +108,10 @@ class Signs(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Of a provider: its file, as it was `declared`, and what its answers `announced`. Of the fleet:
     the last `started` life, and the `steps` of the clock.
+
+    Of a source: when it was added last (`begun`), what is expected of it, as it was `declared`, and
+    of its reports since then the `latest`, the last that told a depth of its queue (`queued`), and
+    the last that told how it does (`heard`); `latest` and `queued` are 0 before there is one.
     """
 
     begun: Mark | None = None
@@ -121,6 +129,9 @@ class Signs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     announced: Mark | None = None
     started: Mark | None = None
     steps: tuple[Step, ...] = ()
+    latest: int = 0
+    queued: int = 0
+    heard: tuple[Heard, ...] = ()
 
 
 NOTHING = Signs()
@@ -168,6 +179,29 @@ def evolve(signs: Signs, recorded: Recorded, streams: Streams) -> Signs:
             return replace(signs, steps=(*signs.steps, Step(mark=mark, by=by))[-STEPS_KEPT:])
         case _:
             return replace(signs, grant=mark)
+
+
+def of_source(signs: Signs, recorded: Recorded, source: Source) -> Signs:
+    """Fold one event of a source, which is so after it."""
+    mark = Mark(seq=recorded.seq, at=recorded.at)
+    match recorded.event:
+        case SourceAdded():
+            return Signs(begun=mark, declared=mark)
+        case SourceChanged():
+            return replace(signs, declared=mark)
+        case ReportReceived() as event:
+            return replace(
+                signs,
+                latest=mark.seq if _is_it(source.latest, event) else signs.latest,
+                queued=mark.seq if _is_it(source.queue, event) else signs.queued,
+                heard=heard.evolve(signs.heard, event, mark.seq),
+            )
+        case _:
+            return signs
+
+
+def _is_it(report: Report | None, event: ReportReceived) -> bool:
+    return report is not None and (report.at, report.key) == (event.reported, event.key)
 
 
 def _succeeded(signs: Signs, mark: Mark, duration_ms: int) -> Signs:

@@ -266,6 +266,11 @@ def _fold_source(world: World, recorded: Recorded) -> None:
         assert known is not None, f"event {recorded.seq} speaks of {subject}, which is not known"
         known = reported.evolve(known, recorded)
     world.sources[subject] = known
+    if known.removed:
+        world.signs.pop(subject, None)
+    else:
+        before = world.signs.get(subject, signs.NOTHING)
+        world.signs[subject] = signs.of_source(before, recorded, known)
     if isinstance(event, SourceAdded | SourceRemoved):
         above = world.tenants.get(known.tenant, Tenant())
         world.tenants[known.tenant] = tenant.evolve(above, recorded)

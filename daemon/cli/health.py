@@ -98,6 +98,8 @@ def _word(system: SystemHealth) -> str:
         if number
     ]
     of = f"connections: {', '.join(counts)}" if counts else "there are no connections yet"
+    if system.sources:
+        of = f"{of}; sources: {system.sources:,}"
     return f"{system.health} ({of})"
 
 

@@ -82,6 +82,9 @@ def _show(found: History, total: HistoryRow) -> None:
     rows = found.rows
     screen.line(f"{found.of}, the last {_span(found)}: {_summary(total)}")
     if not total.syncs and not total.calls:
+        if found.sources:
+            screen.line("its sources report by themselves:")
+            screen.line(f"    rounds source list --tenant {found.of}", "cyan")
         return
     screen.line()
     lines = [

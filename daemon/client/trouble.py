@@ -86,9 +86,9 @@ class TroubleOperations(Asker):
     ) -> IssueList:
         """Look at what is wrong: since when, what shows it, and the command that helps.
 
-        Everything, or what concerns a tenant, or one of its connections; of one kind or severity.
+        Everything, or what concerns a tenant, or one of its connections or sources.
 
-        With `closed` those that were closed last are there as well.
+        Of one kind or severity; with `closed` also those that were closed last.
 
         ```python
         for each in (await rounds.issues(tenant="acme")).issues:
@@ -112,9 +112,9 @@ class TroubleOperations(Asker):
         provider: str | None = None,
         at: Moment | None = None,
     ) -> IssueList:
-        """Look for what is wrong with a tenant's connections as things are now.
+        """Look for what is wrong with all that a tenant has, as things are now.
 
-        A tenant's connections, or one; what is older than the threshold is stale.
+        A tenant's connections and sources, or one; what is older than the threshold is stale.
 
         ```python
         found = await rounds.detect_sync_issues("acme", 48, provider="weather")

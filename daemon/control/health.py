@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from daemon.control import read_model, views, whose
+from daemon.control import read_model, sourcing, views, whose
 from daemon.control.desk import Desk
 from daemon.control.rotation_messages import (
     ConnectionHealth,
@@ -21,7 +21,7 @@ from daemon.control.rotation_messages import (
 )
 from daemon.control.status import HOLDS
 from daemon.control.whose import Known
-from daemon.decide import condition, system
+from daemon.decide import condition, reporting, system
 from daemon.decide.condition import CHRONIC, Condition
 from daemon.decide.system import Found, Reason, Sum
 from daemon.journal import ROOM_EVENTS
@@ -70,6 +70,14 @@ WORDS = {
         "{} connections are unhealthy for other reasons",
     ),
     Reason.DEGRADED: ("1 connection is degraded", "{} connections are degraded"),
+    Reason.SOURCES_UNHEALTHY: (
+        "1 source says of itself that it is unhealthy",
+        "{} sources say of themselves that they are unhealthy",
+    ),
+    Reason.SOURCES_LATE: (
+        "1 source is late: it has not reported as it should",
+        "{} sources are late: they have not reported as they should",
+    ),
     Reason.RETRIES: ("1 retry is pending", "{} retries are pending"),
     Reason.HALF_OPEN: (
         "1 breaker is half-open: the next sync or call finds out whether it closes",
@@ -93,6 +101,8 @@ COMMANDS = {
     Reason.CHRONIC: "rounds log show --connection {}",
     Reason.UNHEALTHY: "rounds health {}",
     Reason.DEGRADED: "rounds health {}",
+    Reason.SOURCES_UNHEALTHY: "rounds source show {}",
+    Reason.SOURCES_LATE: "rounds source show {}",
     Reason.RETRIES: "rounds schedule {}",
     Reason.OVERDUE: "rounds queue",
     Reason.HALF_OPEN: "rounds breaker list",
@@ -105,13 +115,16 @@ OF_ONE = {**COMMANDS, Reason.UNHEALTHY: SHOW, Reason.DEGRADED: SHOW}
 async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemHealth:
     """All of it in one word with the reasons, or what concerns a tenant."""
     world, now = desk.journal.world, desk.journal.clock.now()
-    seq, found, sum_ = world.seq, await whose.chosen(desk, wish.tenant, wish.provider), Sum()
+    seq, (found, outside), sum_ = world.seq, await _whole(desk, wish.tenant, wish.provider), Sum()
     here = {known.provider for _, known in found}
     providers = {each: at for each, at in world.providers.items() if each in here}
     system.add_providers(sum_, providers, now)
     async for subject, known in whose.unhurried(found):
         system.add(sum_, subject, known, world.providers.get(known.provider), now)
         system.add_writes(sum_, subject, world.outboxes.get(subject, ()))
+    async for subject in whose.unhurried(outside):
+        if (source := reporting.living(world, subject)) is not None:
+            system.add_source(sum_, world, subject, source, now)
     system.add_host(sum_, world.fleet, now, behind=_is_behind(desk), unread=read_model.unread(desk))
     holds = sorted(desk.journal.holds)
     full = [_full(desk, holds)] if holds else []
@@ -129,6 +142,7 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
         degraded=sum_.conditions.get(Condition.DEGRADED, 0),
         unhealthy=sum_.conditions.get(Condition.UNHEALTHY, 0),
         unknown=sum_.conditions.get(Condition.UNKNOWN, 0),
+        sources=len(outside),
         reasons=[*full, *told],
     )
 
@@ -136,10 +150,18 @@ async def get_sync_system_health(desk: Desk, wish: Whose, by: Caller) -> SystemH
 async def analyze_sync_health(desk: Desk, wish: HealthQuery, by: Caller) -> HealthAnalysis:
     """Every connection with what its score is made of, and how its streams are."""
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
-    found = await whose.chosen(desk, wish.tenant, wish.provider)
+    found, _ = await _whole(desk, wish.tenant, wish.provider)
     some = found if wish.first is None else await _worst(desk, found, wish.first)
     analysed = [_analysed(desk, each) async for each in whose.unhurried(some)]
     return HealthAnalysis(seq=seq, now=now, connections=analysed, of=len(found))
+
+
+async def _whole(
+    desk: Desk, tenant: str | None, provider: str | None
+) -> tuple[list[Known], list[int]]:
+    """The connections and sources that are meant. Raises Refused where neither is there."""
+    outside = sourcing.subjects(desk, tenant, provider)
+    return await whose.chosen_or(desk, tenant, provider, none=bool(outside)), outside
 
 
 async def _worst(desk: Desk, found: list[Known], most: int) -> list[Known]:

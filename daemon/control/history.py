@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from msgspec.structs import fields, replace
 
+from daemon.control import sourcing
 from daemon.control.desk import Desk, Refused
 from daemon.control.history_messages import (
     HOURLY_DAYS_MAX,
@@ -45,7 +46,8 @@ async def get_sync_health_history(desk: Desk, wish: HistoryQuery, by: Caller) ->
     asked = Asked(subject=subject, since=first, now=seconds(now), length=length)
     seq, bins = await ask(desk, partial(history.read, asked, wish.stream))
     whole = history.total(bins)
-    answer = History(seq=seq, now=now, of=of, by=wish.by)
+    sources = len(sourcing.subjects(desk, wish.tenant)) if wish.tenant is not None else 0
+    answer = History(seq=seq, now=now, of=of, by=wish.by, sources=sources)
     if wish.stream is not None:
         rows = [_stream_row(each) for each in bins]
         return replace(answer, stream_rows=rows, stream_total=_stream_row(whole))
@@ -60,6 +62,7 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
     if wish.stream is not None and wish.connection is None:
         raise Refused("invalid", "name the connection whose stream it is")
     if wish.connection is not None:
+        _check_fetched(desk, wish.connection)
         subject, _ = desk.ever(wish.connection)
         if wish.stream is not None and not _has(desk, subject, wish.stream):
             raise Refused("not-found", f"{wish.connection} has no stream {wish.stream}")
@@ -69,6 +72,15 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
     if wish.provider is not None:
         return enrolled(desk, "provider", wish.provider), wish.provider
     return FLEET, "fleet"
+
+
+def _check_fetched(desk: Desk, name: str) -> None:
+    """Raise Refused where it is a source, and no connection is called so."""
+    tenant, _, rest = name.partition("/")
+    is_source = bool(sourcing.subjects(desk, tenant, rest))
+    if is_source and desk.vault.subject("connection", name) is None:
+        command = f"rounds source show {name}"
+        raise Refused("invalid", f"{name} is a source, which reports by itself: type `{command}`")
 
 
 def enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:

@@ -80,7 +80,8 @@ class StreamHistoryRow(Struct, frozen=True, kw_only=True):
 class History(Struct, frozen=True, kw_only=True):
     """`rows` and their `total`; of a stream, `stream_rows` and `stream_total` instead.
 
-    `of` is whose it is, `seq` the event up to which all is counted.
+    `of` is whose it is, `seq` the event up to which all is counted. So many `sources` of a tenant
+    report by themselves: these are not counted.
     """
 
     seq: int
@@ -91,3 +92,4 @@ class History(Struct, frozen=True, kw_only=True):
     total: HistoryRow | None = None
     stream_rows: list[StreamHistoryRow] = []
     stream_total: StreamHistoryRow | None = None
+    sources: int = 0

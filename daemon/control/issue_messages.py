@@ -13,9 +13,9 @@ Hours = Annotated[float, Meta(gt=0, le=876_600)]
 
 
 class IssuesQuery(Whose, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything, or what concerns a tenant, or one of its connections; of one kind or severity.
+    """Everything, or what concerns a tenant, or one of its connections or sources.
 
-    With `closed` those that were closed last are there as well.
+    Of one kind or severity; with `closed` also those that were closed last.
     """
 
     kind: IssueKind | None = None
@@ -24,7 +24,7 @@ class IssuesQuery(Whose, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DetectQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tenant's connections, or one; what is older than the threshold is stale."""
+    """A tenant's connections and sources, or one; what is older than the threshold is stale."""
 
     tenant: str
     threshold_hours: Hours
@@ -32,7 +32,7 @@ class DetectQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class IssueView(Struct, frozen=True, kw_only=True):
-    """Something that is wrong with `name`: a connection, a provider or the fleet.
+    """Something that is wrong with `name`: a connection, a source, a provider or the fleet.
 
     `issue` is the number of the event that opened it, at `opened_at`; None where it was only looked
     for. `evidence` are the numbers of the events that show it, `threshold` is by what it was

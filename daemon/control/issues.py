@@ -1,4 +1,4 @@
-"""What is wrong: with everything, with what a tenant has, with one connection?"""
+"""What is wrong: with everything, with what a tenant has, with one connection or source?"""
 
 from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from daemon import issue_words
-from daemon.control import policies, whose
+from daemon.control import policies, sourcing, whose
 from daemon.control.desk import Desk
 from daemon.control.issue_messages import DetectQuery, IssueList, IssuesQuery, IssueView
 from daemon.control.whose import Known
@@ -28,6 +28,7 @@ CATEGORIES = {
     IssueKind.FLAPPING: "failures",
     IssueKind.GRANT: "failures",
     IssueKind.WRITES: "failures",
+    IssueKind.QUEUED: "failures",
 }
 """The documents' three, and `warnings` for what they have no word for."""
 REST = "warnings"
@@ -48,7 +49,7 @@ async def show(desk: Desk, wish: IssuesQuery, by: Caller) -> IssueList:
 
 
 async def detect_sync_issues(desk: Desk, wish: DetectQuery, by: Caller) -> IssueList:
-    """Look at a tenant's connections with that threshold, whatever was said of them before."""
+    """Look at all that a tenant has with that threshold, whatever was said of it before."""
     world, now = desk.journal.world, desk.journal.clock.now()
     seq, asked, found = world.seq, timedelta(hours=wish.threshold_hours), []
     async for subject in _subjects(desk, wish.tenant, wish.provider):
@@ -60,14 +61,17 @@ async def detect_sync_issues(desk: Desk, wish: DetectQuery, by: Caller) -> Issue
 async def _subjects(desk: Desk, tenant: str | None, provider: str | None) -> AsyncIterator[int]:
     """Whom it concerns. A tenant is told of providers that it has connections at, and no others."""
     world = desk.journal.world
+    outside = sourcing.subjects(desk, tenant, provider)
     if tenant is None and provider is None:
         yield FLEET
-        if not world.connections:
-            return
-    found = await whose.chosen(desk, tenant, provider)
+        found = await whose.chosen(desk, None) if world.connections else []
+    else:
+        found = await whose.chosen_or(desk, tenant, provider, none=bool(outside))
     for each in sorted(_providers(found)):
         yield each
     async for subject, _ in whose.unhurried(found):
+        yield subject
+    async for subject in whose.unhurried(outside):
         yield subject
 
 

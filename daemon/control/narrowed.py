@@ -142,7 +142,7 @@ def world(whole: World, tenants: frozenset[int]) -> World:
         return known is not None and known.tenant in tenants
 
     def shared(subject: int) -> bool:
-        return seen(subject) or subject in whole.providers or subject == FLEET
+        return seen(subject) or reports(subject) or subject in whole.providers or subject == FLEET
 
     fleet = whole.fleet
     return World(

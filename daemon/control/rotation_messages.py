@@ -158,7 +158,7 @@ class ReasonView(Struct, frozen=True, kw_only=True):
 class SystemHealth(Struct, frozen=True, kw_only=True):
     """All of it in one word: healthy, degraded or unhealthy; and the reasons, the gravest first.
 
-    The numbers are of connections by their own word.
+    The numbers are of connections by their own word; so many `sources` were looked at, too.
     """
 
     seq: int
@@ -169,6 +169,7 @@ class SystemHealth(Struct, frozen=True, kw_only=True):
     unhealthy: int
     unknown: int
     reasons: list[ReasonView]
+    sources: int = 0
 
 
 class ConnectionHealth(HealthMetric, frozen=True, kw_only=True):

@@ -41,7 +41,7 @@ TROUBLE = {
     "failure-log": "Look at a tenant's or a connection's failures, one by one, the newest first.",
     "failure": "Look at one failure; operators and admins see what the provider said, redacted.",
     "issues": "Look at what is wrong: since when, what shows it, and the command that helps.",
-    "detect-sync-issues": "Look for what is wrong with a tenant's connections as things are now.",
+    "detect-sync-issues": "Look for what is wrong with all that a tenant has, as things are now.",
     "recommend": "Look at which interval would find new data sooner, or with fewer calls.",
     "drift": "Look at how far what came, and how old it is, is off what is usual.",
     "drift-backtest": "Look at which days would have alarmed under other thresholds.",

@@ -140,10 +140,26 @@ def find(desk: Desk, name: str) -> tuple[int, Source]:
 
 def outside(desk: Desk, tenant: str) -> list[SourceView]:
     """All that report for a tenant, by their names; none of who is not there."""
-    subject, world = desk.vault.subject("tenant", tenant), desk.journal.world
-    known = world.tenants.get(subject, Tenant()) if subject is not None else Tenant()
-    found = [view(desk, each, world.sources[each]) for each in known.sources]
+    world = desk.journal.world
+    found = [view(desk, each, world.sources[each]) for each in subjects(desk, tenant)]
     return sorted(found, key=lambda each: each.source)
+
+
+def subjects(desk: Desk, tenant: str | None, name: str | None = None) -> list[int]:
+    """Those of a tenant, or the one of that name there; or of all. None of who is not there.
+
+    Where a provider alone is named, it is of none: no source is at one.
+    """
+    world = desk.journal.world
+    if tenant is None:
+        everybody = () if name is not None else world.sources
+        return [each for each in everybody if reporting.living(world, each) is not None]
+    if name is not None:
+        found = desk.vault.subject("source", f"{tenant}/{name}")
+        return [] if found is None or reporting.living(world, found) is None else [found]
+    subject = desk.vault.subject("tenant", tenant)
+    known = world.tenants.get(subject, Tenant()) if subject is not None else Tenant()
+    return [*known.sources]
 
 
 def view(desk: Desk, subject: int, known: Source) -> SourceView:

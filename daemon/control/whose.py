@@ -43,9 +43,12 @@ async def chosen_or(
     desk: Desk, tenant: str | None, provider: str | None = None, *, none: bool
 ) -> list[Known]:
     """The same, where there may be `none`, since something else is there. Raises Refused."""
-    if none and tenant is not None and not of(desk, tenant):
-        return []
-    return await chosen(desk, tenant, provider)
+    try:
+        return await chosen(desk, tenant, provider)
+    except Refused:
+        if none:
+            return []
+        raise
 
 
 async def one(desk: Desk, tenant: str, provider: str) -> Known:

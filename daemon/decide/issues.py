@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from daemon.commands.issues import Inspect
-from daemon.decide import drifting, expiring, lateness, sighting, streaks
+from daemon.decide import ailing, drifting, expiring, lateness, sighting, streaks
 from daemon.decide.decisions import Decisions
 from daemon.decide.sighting import FINE, Verdict, View
 from events.issues import (
@@ -87,6 +87,8 @@ def judged(
         seen = expiring.retired(of, world.providers[subject], now)
     elif subject in world.connections:
         seen = _of_connection(world, subject, now, asked, fresh=fresh)
+    elif subject in world.sources:
+        seen = ailing.judged(world, subject, now, asked, fresh=fresh)
     else:
         return FINE
     return seen if fresh else _no_better(world, subject, seen)
@@ -127,6 +129,9 @@ def _closed(world: World, subject: int, issue: Issue) -> IssueClosed:
 
 
 def _end(world: World, subject: int, issue: Issue) -> IssueEnd:
+    source = world.sources.get(subject)
+    if source is not None and source.removed:
+        return IssueEnd.REMOVED
     known = world.connections.get(subject)
     if known is None:
         return IssueEnd.OVER

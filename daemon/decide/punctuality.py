@@ -50,6 +50,13 @@ def standing(source: Source, world: World, now: datetime) -> Standing:
     return Standing(punctuality=punctuality, due_at=due_at, late_at=late_at)
 
 
+def late_at(source: Source, world: World, since: datetime) -> datetime:
+    """When what has waited with it `since` then has waited for too long, by the same rule."""
+    expected = source.expectation
+    at = since + expected.late_after
+    return _after_night(source, world, at, expected.every) if expected.night else at
+
+
 def _after_night(source: Source, world: World, late_at: datetime, every: timedelta) -> datetime:
     rules = replace(
         policy.of_tenant(world, source.tenant),

@@ -51,8 +51,7 @@ class View(Struct, frozen=True, kw_only=True):
     @property
     def settles(self) -> datetime | None:
         """Until when what is late may still be caught up; None where that is over."""
-        until = None if self.alive is None else later(self.alive, SETTLING)
-        return until if until and self.now < until else None
+        return settles(self.alive, self.now)
 
     def has(self, kind: IssueKind, stream: str = "") -> bool:
         return (kind, stream) in self.open
@@ -73,7 +72,6 @@ def view(
 ) -> View:
     """A `fresh` look knows nothing of issues that are open, and gives no grace."""
     known = world.connections[subject]
-    started = world.signs.get(FLEET, signs.NOTHING).started
     return View(
         world=world,
         subject=subject,
@@ -84,8 +82,20 @@ def view(
         rules=policy.of_connection(world, subject),
         open={} if fresh else there(world, subject),
         asked=asked,
-        alive=None if fresh or started is None else started.at,
+        alive=alive(world, fresh=fresh),
     )
+
+
+def settles(alive: datetime | None, now: datetime) -> datetime | None:
+    """Until when what is late is not told in a life that began then; None where that is over."""
+    until = None if alive is None else later(alive, SETTLING)
+    return until if until and now < until else None
+
+
+def alive(world: World, *, fresh: bool) -> datetime | None:
+    """Since when we live; a `fresh` look gives no grace for that."""
+    started = world.signs.get(FLEET, signs.NOTHING).started
+    return None if fresh or started is None else started.at
 
 
 def there(world: World, subject: int) -> dict[Key, Issue]:

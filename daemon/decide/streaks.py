@@ -100,7 +100,7 @@ def _failing(view: View) -> Verdict:
     by_share = often and in_a_row < limit
     found = IssueOpened(
         kind=IssueKind.FAILING,
-        severity=_graded(in_a_row, limit, cause),
+        severity=graded(in_a_row, limit, cause),
         since=_since(view),
         evidence=numbers(*(signs.failed or signs.turns or (signs.begun,))),
         threshold=thresholds.fixed("failing_share", number=FAILING_SHARE)
@@ -135,7 +135,7 @@ def _failing_stream(view: View, name: str) -> Verdict:
     assert begun is not None, ADDED
     found = IssueOpened(
         kind=IssueKind.FAILING,
-        severity=_graded(stream.failures, limit, cause),
+        severity=graded(stream.failures, limit, cause),
         since=stream.captured_at or begun.at,
         evidence=numbers(stream.version, stream.failed_in),
         threshold=thresholds.of_number(view, "failing_after"),
@@ -168,7 +168,7 @@ def _refused(view: View, name: str, stream: Stream) -> Verdict:
     return Verdict(found=(found,))
 
 
-def _graded(in_a_row: int, limit: int, cause: FailureClass | None) -> Severity:
+def graded(in_a_row: int, limit: int, cause: FailureClass | None) -> Severity:
     """What a person must mend is never minor: no retry helps."""
     if in_a_row >= CRITICAL_TIMES * limit:
         return Severity.CRITICAL

@@ -11,9 +11,11 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from daemon.decide import condition, failure
+from daemon.decide import condition, failure, punctuality
 from daemon.decide.capturing import is_in_time
 from daemon.decide.condition import Condition
+from daemon.decide.punctuality import Punctuality
+from events.sources import Health
 from projections import breaker, connection, outbox
 from projections.breaker import Breaker, Phase
 from projections.connection import Connection
@@ -21,7 +23,9 @@ from projections.fleet import Fleet
 from projections.grant import Phase as GrantPhase
 from projections.outbox import Outbox
 from projections.provider import Provider
+from projections.reported import Source
 from projections.streams import NEW
+from projections.world import World
 
 OVERDUE = timedelta(minutes=5)  # the documents' cron looked that often: later was late there too
 UNHEALTHY_SHARE = 0.5  # one bad account of many is no reason to call the whole unhealthy
@@ -47,6 +51,8 @@ class Reason(StrEnum):
     CHRONIC = "chronic-failures"
     UNHEALTHY = "unhealthy"
     DEGRADED = "degraded"
+    SOURCES_UNHEALTHY = "sources-unhealthy"
+    SOURCES_LATE = "sources-late"
     RETRIES = "retries-pending"
     OVERDUE = "overdue"
     HALF_OPEN = "breakers-half-open"
@@ -90,6 +96,14 @@ def add_writes(sum_: Sum, subject: int, waiting: Outbox) -> None:
     """And at what the connection has yet to write."""
     if outbox.doubtful(waiting):
         _note(sum_, Reason.IN_DOUBT, subject)
+
+
+def add_source(sum_: Sum, world: World, subject: int, known: Source, now: datetime) -> None:
+    """And at a source that may report: whether it does, and what it last said of itself."""
+    if punctuality.standing(known, world, now).punctuality is Punctuality.LATE:
+        _note(sum_, Reason.SOURCES_LATE, subject)
+    if known.latest is not None and known.latest.figures.health is Health.UNHEALTHY:
+        _note(sum_, Reason.SOURCES_UNHEALTHY, subject)
 
 
 def add_providers(sum_: Sum, providers: Mapping[int, Provider], now: datetime) -> None:

@@ -129,3 +129,74 @@ def test_thresholds_are_settings_of_a_tenant_a_connection_and_a_stream(daemon):
     wrong = daemon.rounds("policy", "set", "globex/weather", "stale_after.nights=2h")
     assert "there is no stream nights (there are: days)" in wrong.err
     assert daemon.rounds("policy", "reset", "globex/weather", "stale_after.days").code == 0
+
+
+@pytest.fixture(scope="module")
+def outside():
+    """Dora has nothing but a source, which tells of trouble and of an old queue."""
+    with world() as made:
+        made.start()
+        typed = made.rounds("source", "add", "dora/calls", "--pattern", "manual")
+        assert typed.code == 0, typed.err
+        old = ("--queue-depth", "7", "--oldest", "2020-01-01T00:00:00Z")
+        for key in "abc":
+            words = ("report", "dora/calls", "--key", key, "--status", "unhealthy", *old)
+            assert made.rounds(*words).code == 0
+        made.hear("issue-opened", kind="failing")
+        made.hear("issue-opened", kind="reports-waiting")
+        yield made
+
+
+def test_a_tenant_that_has_only_sources_is_told_what_is_wrong_with_them(outside):
+    typed = outside.rounds("issues", "dora")
+    assert (typed.code, typed.err) == (0, "")
+    _, queued, failing, _, command = typed.out.splitlines()
+    assert re.fullmatch(
+        r"critical +dora/calls: reports-waiting +.* ago +7 things wait with it to be sent, "
+        r"the first of them for longer than 14d",
+        queued,
+    )
+    assert "its last 3 reports say that it is unhealthy, or had errors" in failing
+    assert command == "    rounds source show dora/calls"
+    assert outside.rounds(*command.split()[1:]).code == 0
+    assert [each["name"] for each in outside.rounds("issues", "--json").document["issues"]] == [
+        "dora/calls",
+        "dora/calls",
+    ]
+    assert outside.rounds("issues", "nobody").code == 3
+    assert outside.rounds("issues", "dora/texts").code == 3
+
+
+def test_one_sources_issues_say_by_what_they_were_judged(outside):
+    out = outside.rounds("issues", "dora/calls").out
+    assert re.search(r"judged by +late_after 14d \(set for the source, event \d+\)\n", out)
+    assert re.search(r"judged by +failing_after 3 \(the default, event \d+\)\n", out)
+    anew = outside.rounds("issues", "dora", "--threshold-hours", "0.00001").out
+    assert "it has not reported for longer than 0.036 s" in anew
+
+
+def test_health_names_sources_also_of_a_tenant_that_has_nothing_else(outside):
+    for words in (("health",), ("health", "dora"), ("health", "dora/calls")):
+        typed = outside.rounds(*words)
+        assert (typed.code, typed.err) == (0, "")
+        head, _, reason, command, *_ = typed.out.splitlines()
+        assert head == "degraded (there are no connections yet; sources: 1)"
+        assert reason == "1 source says of itself that it is unhealthy: dora/calls"
+        assert command == "    rounds source show dora/calls"
+    assert outside.rounds("health", "nobody").code == 3
+
+
+@pytest.mark.requirement("D4")
+def test_history_says_where_that_of_sources_is(outside):
+    lines = outside.rounds("history", "dora").out.splitlines()
+    assert lines[0].endswith("nothing has run")
+    assert lines[1:] == [
+        "its sources report by themselves:",
+        "    rounds source list --tenant dora",
+    ]
+    assert outside.rounds(*lines[2].split()[1:]).code == 0
+    refused = outside.rounds("history", "dora/calls")
+    assert refused.code == 2
+    assert "is a source, which reports by itself: type `rounds source show dora/calls`" in (
+        refused.err
+    )

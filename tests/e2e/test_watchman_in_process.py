@@ -5,17 +5,23 @@ from datetime import timedelta
 import pytest
 import trio
 import trio.lowlevel
+from msgspec.structs import replace
 
-from daemon import commands
-from daemon.control import issues
+from daemon import commands, sources
+from daemon.control import health, issues, reporting
 from daemon.control.desk import Refused
 from daemon.control.issue_messages import DetectQuery, IssuesQuery
+from daemon.control.narrowed import desk_for
+from daemon.control.rotation_messages import Whose
+from daemon.control.source_messages import Metrics, MetricsWish
 from daemon.exchange import CallLost, Response
 from daemon.provider_file import ProviderFile
+from daemon.source_file import PATTERNS
 from daemon.stream_file import Stream
 from events.issues import IssueClosed, IssueEvent, IssueOpened, IssueRegraded
 from events.policy import Settings
 from events.schema import FLEET, DaemonStarted, DaemonStopped
+from events.sources import Pattern
 from events.terms import Caller, FailureClass
 from tests.fakes.in_process import DAY_S, NAME, InProcess, play
 
@@ -192,6 +198,78 @@ def test_a_provider_that_comes_and_goes_makes_no_storm():
         assert told.count(("IssueOpened", "flapping")) == 1
         assert ("IssueRegraded", "flapping") in told
         assert len(told) <= 2 * OUTAGES + 8, "the failures of each outage, and little else"
+
+    play(scene)
+
+
+def test_a_source_that_reports_no_more_is_told_when_it_is_late_and_no_task_polls_for_it():
+    async def scene():
+        moody = Moody()
+        async with moody.life() as daemon:
+            await trio.sleep(60)
+            name, manual = "alice/calls", PATTERNS[Pattern.MANUAL]
+            expected = replace(manual, every=timedelta(hours=1), late_after=timedelta(hours=3))
+            sources.add(daemon.journal, moody.vault, name, expected, by=BY)
+            subject = moody.vault.subject("source", name)
+            desk = moody.desk(daemon)
+
+            async def report(key, **metrics):
+                wish = MetricsWish(
+                    tenant="alice", source="calls", key=key, metrics=Metrics(**metrics)
+                )
+                await reporting.update_sync_health_metrics(desk, wish, BY)
+
+            for number in range(3):
+                await trio.sleep(HOUR_S)
+                await report(str(number), errors=2)
+            await trio.sleep(60)
+            assert moody.told(subject) == [("IssueOpened", "failing")]
+            await trio.sleep(3 * HOUR_S - 120)
+            assert len(moody.told(subject)) == 1
+            await trio.sleep(120)
+            assert moody.told(subject)[1:] == [("IssueOpened", "stale")]
+            found = await moody.shown(daemon, tenant="alice")
+            assert [(each.name, each.kind) for each in found.issues] == [
+                (name, "failing"),
+                (name, "stale"),
+            ]
+            assert {each.command for each in found.issues} == {f"rounds source show {name}"}
+            assert (await moody.shown(daemon, tenant="alice", provider="calls")).issues
+            for own, count in (("alice", 2), ("acme", 0)):
+                theirs = desk_for(desk, frozenset({own}))
+                assert len((await issues.show(theirs, IssuesQuery(), BY)).issues) == count
+            asked = DetectQuery(tenant="alice", threshold_hours=2.0)
+            anew = await issues.detect_sync_issues(desk, asked, BY)
+            assert {each.kind for each in anew.issues} == {"failing", "stale"}
+            whole = await health.get_sync_system_health(desk, Whose(tenant="alice"), BY)
+            assert (whole.health, whole.sources) == ("degraded", 1)
+            assert [each.reason for each in whole.reasons] == ["sources-late"]
+            told = len(moody.told(subject))
+            daemon.journal.execute(commands.RemoveSource(subject=subject, by=BY))
+            await trio.sleep(60)
+            closed = [("IssueClosed", "failing"), ("IssueClosed", "stale")]
+            assert moody.told(subject)[told:] == closed
+
+    play(scene)
+
+
+def test_where_only_a_tenants_settings_change_its_sources_are_looked_at_anew():
+    async def scene():
+        moody = Moody()
+        async with moody.life() as daemon:
+            expected = PATTERNS[Pattern.ANDROID]
+            sources.add(daemon.journal, moody.vault, "alice/calls", expected, by=BY)
+            subject = moody.vault.subject("source", "alice/calls")
+            wish = MetricsWish(tenant="alice", source="calls", metrics=Metrics(errors=1))
+            await trio.sleep(60)
+            await reporting.update_sync_health_metrics(moody.desk(daemon), wish, BY)
+            await trio.sleep(60)
+            assert moody.told(subject) == []
+            tenant = moody.vault.subject("tenant", "alice")
+            one = Settings(failing_after=1)
+            daemon.journal.execute(commands.SetSettings(subject=tenant, settings=one, by=BY))
+            await trio.sleep(60)
+            assert moody.told(subject) == [("IssueOpened", "failing")]
 
     play(scene)
 

@@ -15,7 +15,9 @@ from events.schema import (
     RecordsRefused,
     RetryScheduled,
 )
+from events.sources import Health
 from events.terms import FailureClass, NeedReason
+from tests.policy.reporting import PHONE, THERE, received
 from tests.policy.transcript import (
     ADDED,
     DECLARED,
@@ -230,3 +232,21 @@ def test_a_clock_that_jumped_is_a_reason_for_an_hour():
     assert [*host(jump).reasons] == [Reason.CLOCK]
     assert not host(jump, now=NOON + LATELY).reasons
     assert not host(jump, now=NOON - MINUTE).reasons, "the clock was set back over it since"
+
+
+def reporting(*past, now=NOON):
+    """What is found of a phone that is late in the morning, after a day without a report."""
+    world, found = given(*THERE, *past).world, Sum()
+    system.add_source(found, world, PHONE, world.sources[PHONE], now)
+    return found
+
+
+@pytest.mark.requirement("D2", "B9")
+def test_a_source_that_is_late_or_says_that_it_is_unhealthy_is_a_reason():
+    assert reporting().reasons == reporting((PHONE, received(records=1))).reasons == {}
+    late = reporting(now=NOON + 24 * HOUR)
+    assert late.reasons[Reason.SOURCES_LATE].examples == [PHONE]
+    ill = reporting((PHONE, received(health=Health.UNHEALTHY)))
+    assert ill.reasons[Reason.SOURCES_UNHEALTHY].examples == [PHONE]
+    assert set(ill.reasons) == {Reason.SOURCES_UNHEALTHY}
+    assert system.word(ill, ()) is Condition.DEGRADED
