@@ -10,11 +10,10 @@ from typing import Any
 
 from daemon.control import health, source_words, sourcing, views, whose
 from daemon.control.desk import Desk
-from daemon.control.rotation_messages import ReasonView, TenantName, Whose
+from daemon.control.rotation_messages import TenantName, Whose
 from daemon.control.status_messages import SyncHealthStatus, TenantSource
 from daemon.control.whose import Known
 from daemon.decide import condition, hindrance, sources
-from daemon.decide.condition import Condition
 from daemon.decide.turn import turn_of
 from events.terms import Caller
 from projections import health as counting
@@ -27,7 +26,7 @@ async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> Sy
     seq, now = desk.journal.world.seq, desk.journal.clock.now()
     outside = sourcing.outside(desk, wish.tenant)
     found = await whose.chosen_or(desk, wish.tenant, none=bool(outside))
-    word, reasons = await _whole(desk, wish.tenant, found, by)
+    whole = await health.get_sync_system_health(desk, Whose(tenant=wish.tenant), by)
     views_: list[TenantSource] = []
     async for each in whose.unhurried(found):
         views_ += _of_connection(desk, each, now)
@@ -38,8 +37,8 @@ async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> Sy
         seq=seq,
         now=now,
         tenant=wish.tenant,
-        health=word,
-        reasons=reasons,
+        health=whole.health,
+        reasons=whole.reasons,
         score=sources.overall([score for score, _ in scored]),
         counted=len(scored),
         lowest=min(scored)[1] if scored else None,
@@ -47,16 +46,6 @@ async def get_sync_health_status(desk: Desk, wish: TenantName, by: Caller) -> Sy
         sources=views_,
         reported=outside,
     )
-
-
-async def _whole(
-    desk: Desk, tenant: str, found: list[Known], by: Caller
-) -> tuple[str, list[ReasonView]]:
-    """Its connections in one word; of who has none, nothing is known."""
-    if not found:
-        return Condition.UNKNOWN, []
-    whole = await health.get_sync_system_health(desk, Whose(tenant=tenant), by)
-    return whole.health, whole.reasons
 
 
 def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[TenantSource]:

@@ -184,6 +184,9 @@ def test_health_names_sources_also_of_a_tenant_that_has_nothing_else(outside):
         assert reason == "1 source says of itself that it is unhealthy: dora/calls"
         assert command == "    rounds source show dora/calls"
     assert outside.rounds("health", "nobody").code == 3
+    whole = " ".join(outside.rounds("status", "dora").out.split())
+    assert "degraded" in whole
+    assert "1 source says of itself that it is unhealthy: dora/calls" in whole
 
 
 @pytest.mark.requirement("D4")
