@@ -302,11 +302,11 @@ class FakeAccounts:
     def _heard(self, request: Request, answer: dict[str, Any]) -> Response:
         """Hand an answer over to who waits for it, if anybody lives to do so."""
         if "refresh_token" in answer:
-            alive = self.alive()
-            self._note(request, "renewed" if alive else "unheard")
+            heard = self.alive() and not self.excused()  # who cannot write it down may die with it
+            self._note(request, "renewed" if heard else "unheard")
             pair = self._holder(answer["refresh_token"]).pair(answer["refresh_token"])
             assert pair is not None, "it has just been given"
-            pair.heard = alive and not self.excused()
+            pair.heard = heard
             self._strike(0.05)
         body = msgspec.json.encode(answer)
         return Response(status=200, headers={}, body=body, duration_ms=1, size=len(body))
