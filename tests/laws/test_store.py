@@ -446,11 +446,10 @@ def test_a_damaged_store_is_broken(tmp_path):
     with closing(Store(path)) as opened:
         opened.name_all({1: ("acme", "acme/weather")})
         captured(opened, 5, *MANY)
-    size = path.stat().st_size
-    half = size // 2 // 4096 * 4096  # beyond it lie records, and nothing of the schema
-    with path.open("r+b") as file:
-        file.seek(half)
-        file.write(b"\xff" * (size - half))
+    whole = path.read_bytes()
+    pages = [whole[at : at + 4096] for at in range(0, len(whole), 4096)]
+    text = MANY[0]["text"].encode()
+    path.write_bytes(b"".join(b"\xff" * 4096 if text in each else each for each in pages))
     with closing(Store(path)) as damaged, pytest.raises(StoreBroken):
         captured(damaged, 6, *MANY)
 
