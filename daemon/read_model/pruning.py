@@ -49,18 +49,25 @@ def _prune_retries(connection: sqlite3.Connection, upto: int, cut: str) -> None:
 
 def _is_old(connection: sqlite3.Connection, cut: str) -> bool:
     """Whether anything may have to go: without a look at what each connection has."""
-    oldest = connection.execute("SELECT at FROM occurrence ORDER BY seq LIMIT 1").fetchone()
-    return oldest is None or oldest[0] < cut
+    oldest = _oldest(connection)
+    return oldest is None or oldest[1] < cut
 
 
 def _first_kept(connection: sqlite3.Connection, cut: str) -> int | None:
     """The first event from that time on; what lies before it is older, whatever its clock said."""
-    oldest = connection.execute("SELECT seq, at FROM occurrence ORDER BY seq LIMIT 1").fetchone()
+    oldest = _oldest(connection)
     if oldest is None or oldest[1] >= cut:
         return oldest[0] if oldest else None
     sql = "SELECT seq FROM occurrence WHERE at >= ? ORDER BY seq LIMIT 1"
     found = connection.execute(sql, (cut,)).fetchone()
     return found[0] if found else None
+
+
+def _oldest(connection: sqlite3.Connection) -> tuple[int, str] | None:
+    """The number and the time of the first occurrence that is kept."""
+    sql = "SELECT seq, at FROM occurrence ORDER BY seq LIMIT 1"
+    row: tuple[int, str] | None = connection.execute(sql).fetchone()
+    return row
 
 
 _FORGET = (
