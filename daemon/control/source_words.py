@@ -1,13 +1,12 @@
 """Why is a source as it is, in sentences?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from daemon.decide import condition
 from daemon.decide.condition import Ground
 from projections import health
 from projections.connection import Connection
-from projections.provider import Provider
 from projections.streams import NEW
 
 GROUNDS = {
@@ -30,10 +29,9 @@ def of_connection(known: Connection, now: datetime) -> list[str]:
     return [*paused, *said, *_score(known, now)]
 
 
-def of_stream(known: Connection, at: Provider | None, name: str, now: datetime) -> list[str]:
+def of_stream(known: Connection, name: str, grounds: Iterable[Ground]) -> list[str]:
     """Its own failure, if it has one, and why it is less than healthy, the gravest first."""
     message = condition.message_of(known, name)
-    grounds = condition.grounds(known, at, name, now)
     return [
         *([message] if message else []),
         *(GROUNDS[each] for each in grounds),

@@ -14,10 +14,12 @@ from daemon.control.rotation_messages import TenantName, Whose
 from daemon.control.status_messages import SyncHealthStatus, TenantSource
 from daemon.control.whose import Known
 from daemon.decide import condition, hindrance, sources
+from daemon.decide.condition import Ground
 from daemon.decide.turn import turn_of
 from events.terms import Caller
 from projections import health as counting
 from projections import policy
+from projections.connection import Connection
 from projections.streams import NEW, checked_at
 
 
@@ -52,6 +54,8 @@ def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[TenantSourc
     """Itself, then its streams."""
     (subject, known), world = of, desk.journal.world
     at, name = world.providers.get(known.provider), desk.vault.name(subject)
+    found = condition.diagnosis(known, at, now)
+    interval = policy.longest(policy.of_connection(world, subject))
     start, held = hindrance.outlook(world, subject, now)
     turn, counters = turn_of(world, subject, now), known.health
     shared: dict[str, Any] = {
@@ -68,42 +72,45 @@ def _of_connection(desk: Desk, of: Known, now: datetime) -> Iterator[TenantSourc
         stream=None,
         score=counting.score(counters, now),
         counts=sources.counts(known),
-        status=condition.of_connection(known, at, now),
+        status=found.word,
         last_sync=known.last.at if known.last else None,
         last_success=counters.last_success,
         last_failure=counters.last_failure,
         items=sum(each.rows for each in known.streams.values()),
         consecutive_failures=counters.consecutive_failures,
         why=source_words.of_connection(known, now),
-        **_age(counters.last_success, policy.longest(policy.of_connection(world, subject)), now),
+        **_age(counters.last_success, interval, now),
         **shared,
     )
-    for stream in condition.names(known, at):
-        yield _of_stream(desk, of, stream, now, shared)
+    for name, grounds in found.streams.items():
+        own = policy.stream_interval(world, subject, name)
+        yield _of_stream(known, name, grounds, shared, interval=own or interval, now=now)
 
 
 def _of_stream(
-    desk: Desk, of: Known, name: str, now: datetime, shared: dict[str, Any]
+    known: Connection,
+    name: str,
+    grounds: tuple[Ground, ...],
+    shared: dict[str, Any],
+    *,
+    interval: timedelta,
+    now: datetime,
 ) -> TenantSource:
-    (subject, known), world = of, desk.journal.world
-    at, stream = world.providers.get(known.provider), known.streams.get(name, NEW)
-    own = policy.stream_interval(world, subject, name)
+    stream = known.streams.get(name, NEW)
     return TenantSource(
         source=f"{shared['connection']} {name}",
         kind="stream",
         stream=name,
         score=sources.stream_score(known, name, now),
         counts=False,
-        status=condition.of_stream(known, at, name, now),
+        status=condition.word_of(grounds),
         last_sync=checked_at(stream),
         last_success=stream.captured_at,
         last_failure=stream.failed_at,
         items=stream.rows,
         consecutive_failures=condition.failures_of(known, name),
-        why=source_words.of_stream(known, at, name, now),
-        **_age(
-            stream.captured_at, own or policy.longest(policy.of_connection(world, subject)), now
-        ),
+        why=source_words.of_stream(known, name, grounds),
+        **_age(stream.captured_at, interval, now),
         **shared,
     )
 

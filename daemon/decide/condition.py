@@ -12,9 +12,11 @@ For good: of a class that is not tried again by itself (`failure.RULES`). Empty:
 until data returns, or never any records; not where the provider's file says that empty is fine.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from daemon.decide import failure
 from events.terms import FailureClass, Reaction
@@ -36,7 +38,8 @@ class Condition(StrEnum):
     UNKNOWN = "unknown"
 
 
-GRAVEST = (Condition.UNKNOWN, Condition.UNHEALTHY, Condition.DEGRADED)
+SAYING_MOST = (Condition.UNHEALTHY, Condition.DEGRADED, Condition.HEALTHY)
+"""Of a connection and its streams: that one is well says more than that of another is unknown."""
 
 FROM_THE_GRAVEST = (
     Condition.UNHEALTHY,
@@ -81,25 +84,51 @@ class Overall(StrEnum):
     POOR = "poor"
 
 
+class Diagnosis(Struct, frozen=True, kw_only=True):
+    """How a connection is, and by name why each of its streams is as it is: see `grounds`."""
+
+    word: Condition
+    streams: Mapping[str, tuple[Ground, ...]]
+
+
+def diagnosis(known: Connection, at: Provider | None, now: datetime) -> Diagnosis:
+    """All of it at once. `at` is its provider."""
+    good = _scores(known, now)
+    streams = {name: _grounds(known, at, name, good) for name in names(known, at)}
+    of_streams = {word_of(streams[name]) for name in declared(known, at)}
+    return Diagnosis(word=_worst({_of_syncs(known, good), *of_streams}), streams=streams)
+
+
 def of_connection(known: Connection, at: Provider | None, now: datetime) -> Condition:
     """As it is itself, or as its worst stream is. `at` is its provider."""
-    found = {_of_syncs(known, now)}
-    if Condition.UNHEALTHY in found:
-        return Condition.UNHEALTHY  # whatever its streams are
-    found |= {of_stream(known, at, name, now) for name in declared(known, at)}
-    for word in (Condition.UNHEALTHY, Condition.DEGRADED, Condition.HEALTHY):
-        if word in found:
-            return word
-    return Condition.UNKNOWN
+    good = _scores(known, now)
+    own = _of_syncs(known, good)
+    if own is Condition.UNHEALTHY:
+        return own  # whatever its streams are
+    of_streams = {word_of(_grounds(known, at, name, good)) for name in declared(known, at)}
+    return _worst({own, *of_streams})
 
 
 def of_stream(known: Connection, at: Provider | None, name: str, now: datetime) -> Condition:
-    words = {WORDS[each] for each in grounds(known, at, name, now)}
-    return next((word for word in GRAVEST if word in words), Condition.HEALTHY)
+    return word_of(grounds(known, at, name, now))
+
+
+def word_of(grounds: Sequence[Ground]) -> Condition:
+    """The word of a stream that is as it is for these, the gravest first."""
+    return WORDS[grounds[0]] if grounds else Condition.HEALTHY
 
 
 def grounds(known: Connection, at: Provider | None, name: str, now: datetime) -> tuple[Ground, ...]:
     """Why a stream is as it is, the gravest first; nothing where it is healthy."""
+    return _grounds(known, at, name, _scores(known, now))
+
+
+def _worst(words: Collection[Condition]) -> Condition:
+    return next((word for word in SAYING_MOST if word in words), Condition.UNKNOWN)
+
+
+def _grounds(known: Connection, at: Provider | None, name: str, good: bool) -> tuple[Ground, ...]:
+    """`good` is whether its connection scores so."""
     stream, cause = known.streams.get(name, NEW), cause_of(known, name)
     if stream is NEW and cause is None:
         return (Ground.NO_SYNC,)
@@ -112,7 +141,7 @@ def grounds(known: Connection, at: Provider | None, name: str, now: datetime) ->
         Ground.CHRONIC: in_a_row >= CHRONIC,
         Ground.FAILED: in_a_row > 0 or stream.failure is not None,
         Ground.OWES: bool(stream.failed_days),
-        Ground.SCORE: not _scores(known, now),
+        Ground.SCORE: not good,
     }
     return tuple(ground for ground, so in found.items() if so)
 
@@ -181,14 +210,14 @@ def is_chronic(known: Connection) -> bool:
     return known.health.consecutive_failures >= CHRONIC
 
 
-def _of_syncs(known: Connection, now: datetime) -> Condition:
+def _of_syncs(known: Connection, good: bool) -> Condition:
     counters, last = known.health, trouble(known)
     if not counters.total:
         return Condition.UNKNOWN
     over = last is not None and last.cause is not None and not failure.is_retried(last.cause)
     if over or is_chronic(known) or _needs_person(known):
         return Condition.UNHEALTHY
-    perfect = not counters.consecutive_failures and _scores(known, now)
+    perfect = not counters.consecutive_failures and good
     return Condition.HEALTHY if perfect else Condition.DEGRADED
 
 
