@@ -24,6 +24,7 @@ WHOLE_MIN = 4  # a credential of less stands in every text
 REDACTED = "[redacted]"
 SCHEMES = frozenset({"apikey", "basic", "bearer", "digest", "key", "token"})
 PLAIN = str.maketrans({chr(each): chr(each + 32) for each in range(ord("A"), ord("Z") + 1)})
+ESCAPES = frozenset("\\%&")  # without one, a text means what it says
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 SHOWN = frozenset("\n\t")  # what is no printable character, and does a terminal no harm
 
@@ -77,8 +78,7 @@ def redacted(head: bytes, secrets: Iterable[Secret], *, more: bool) -> tuple[str
     more = more or len(whole) > len(text.raw)
     end = min(SHOWN_CHARS, len(text.raw) - BEYOND_CHARS if more else len(text.raw))
     hidden = bytearray(len(text.raw))
-    for each in secrets:
-        _hide_secret(text, _fragments(each.reveal()), hidden)
+    _hide_secrets(text, {each.reveal() for each in secrets}, hidden)
     for first, last in (*_looking_secret(text), *secret_names.values(text)):
         _hide(text, first, last, hidden)
     return _rendered(text.raw[: max(0, end)], hidden), more or end < len(text.raw)
@@ -110,29 +110,32 @@ def _meant(unit: re.Match[str]) -> str:
 # -- our own --------------------------------------------------------------------------------------
 
 
-def _hide_secret(text: Text, fragments: frozenset[str], hidden: bytearray) -> None:
-    """As it is written, and as it is meant: a secret may look as if it were escaped itself."""
-    lengths = {len(each) for each in fragments}
-    for first, last in _standing(text.raw.translate(PLAIN), fragments, lengths):
+def _hide_secrets(text: Text, secrets: Iterable[str], hidden: bytearray) -> None:
+    """As they are written, and as they are meant: a secret may look as if it were escaped itself.
+
+    All are looked for at once: a text has as many windows however many they are.
+    """
+    said = {part for each in secrets for part in _parts(each)}
+    fragments = frozenset[str]().union(*map(_fragments, said))
+    for first, last in _standing(text.raw.translate(PLAIN), fragments):
         hidden[first:last] = b"\1" * (last - first)
-    for first, last in _standing(text.plain.translate(PLAIN), fragments, lengths):
-        _hide(text, first, last, hidden)
+    if text.plain != text.raw:
+        for first, last in _standing(text.plain.translate(PLAIN), fragments):
+            _hide(text, first, last, hidden)
 
 
-def _standing(
-    text: str, fragments: frozenset[str], lengths: Iterable[int]
-) -> Iterator[tuple[int, int]]:
-    for length in lengths:
-        for first in range(len(text) - length + 1):
-            if text[first : first + length] in fragments:
-                yield first, first + length
+def _standing(text: str, fragments: frozenset[str]) -> Iterator[tuple[int, int]]:
+    for length in range(WHOLE_MIN, FRAGMENT + 1):
+        windows = [text[at : at + length] for at in range(len(text) - length + 1)]
+        if not fragments.isdisjoint(windows):
+            yield from ((at, at + length) for at, each in enumerate(windows) if each in fragments)
 
 
-@lru_cache(maxsize=8)  # failures of one connection follow each other; each is some 100 KiB
-def _fragments(value: str) -> frozenset[str]:
-    """By what a value of a header or a parameter is known again, in lower case."""
-    spelt = {each for part in _parts(value) for each in _spelt(part)}
-    spelt |= {_read(each).plain for each in spelt}
+@lru_cache(maxsize=16)  # failures of one connection follow each other; each is some 100 KiB
+def _fragments(secret: str) -> frozenset[str]:
+    """By what it is known again, in lower case."""
+    spelt = {*_spelt(secret)}
+    spelt |= {_read(each).plain for each in spelt if not ESCAPES.isdisjoint(each)}
     return frozenset(
         form[at : at + FRAGMENT]
         for form in (each.translate(PLAIN) for each in spelt if len(each) >= WHOLE_MIN)
@@ -141,7 +144,7 @@ def _fragments(value: str) -> frozenset[str]:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """What comes after a scheme; of Basic what it says, and the password of that."""
+    """What comes after a header's scheme; of Basic what it says, and the password of that."""
     scheme, _, rest = value.partition(" ")
     secret = rest if rest and scheme.lower() in SCHEMES else value
     yield secret
