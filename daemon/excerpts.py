@@ -25,7 +25,7 @@ from daemon.journal import Journal
 from daemon.secret import Secret
 from daemon.store import excerpts
 from daemon.store.core import StoreFull
-from daemon.store.excerpts import Row
+from daemon.store.excerpts import Address, Row
 from daemon.store.storage import Storage
 from daemon.vault import Vault, VaultFull
 from events.codec import EPOCH
@@ -105,6 +105,15 @@ class Excerpts:
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append((recorded, sealed))
             self._more.set()
+
+    async def kept(self, asked: Collection[Address]) -> set[Address]:
+        """Those of them that can be read; also what is about to be written."""
+        soon = {
+            (recorded.subject, sealed.reference)
+            for recorded, sealed in (*self._writing, *self._waiting)
+        }
+        written = await self._storage.ask(partial(excerpts.kept, asked=asked))
+        return written | {each for each in asked if each in soon}
 
     async def read(self, subject: int, references: Collection[str]) -> dict[str, Excerpt]:
         """Those of them that are still kept, by reference; also what is about to be written."""

@@ -84,6 +84,11 @@ class Home(InProcess):
         desk, name = self.desk(daemon), FailureName(connection=NAME, event=event)
         return await failure_log.show(desk, name, by)
 
+    async def listed(self, daemon):
+        """The failures that a list says there is more of."""
+        found = await failure_log.listing(self.desk(daemon), FailureLogQuery(tenant="acme"), BY)
+        return {each.event for each in found.failures if each.excerpt}
+
     @asynccontextmanager
     async def asking(self, daemon, role):
         app = application(self.desk(daemon), Role[role.upper()])
@@ -211,6 +216,7 @@ def test_no_more_are_kept_of_a_connection_than_somebody_looks_at(monkeypatch):
         found = await home.show(daemon, calls[0].seq)
         assert found.excerpts == []
         assert "is not kept any more" in found.missing
+        assert await home.listed(daemon) == {each.seq for each in calls[-3:]}
 
     scene(check)
 
@@ -246,6 +252,19 @@ def test_it_goes_with_the_consent_and_none_is_kept_without():
         await home.sync(daemon)
         assert home.failed()[-1].event.excerpt == ""
         assert home.kept() == []
+
+    scene(check)
+
+
+def test_no_list_offers_what_went_with_a_consent_that_is_given_again():
+    async def check(home, daemon):
+        desk, (call,) = home.desk(daemon), home.failed()
+        assert await home.listed(daemon) == {call.seq}
+        await consent.withdraw(desk, ConsentWish(tenant="acme"), BY)
+        await consent.grant(desk, ConsentWish(tenant="acme"), BY)
+        assert await home.listed(daemon) == set()
+        await home.sync(daemon, "another page")
+        assert await home.listed(daemon) == {home.failed()[-1].seq}
 
     scene(check)
 

@@ -3,7 +3,7 @@
 What it said is for operators and admins, and who is shown it is written down before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -26,7 +26,7 @@ from daemon.read_model.keeping import HAPPENED_KEPT
 from daemon.store.excerpts import KEPT_MAX
 from events.envelope import Recorded
 from events.gateway import CallMade
-from events.schema import CallFailed
+from events.schema import CallFailed, Event
 from events.terms import Caller
 from projections import consent
 
@@ -67,7 +67,7 @@ async def listing(desk: Desk, wish: FailureLogQuery, by: Caller) -> FailureLog:
         now=now,
         of=of,
         days=wish.days,
-        failures=[_view(desk, each) for each in shown],
+        failures=await _views(desk, shown),
         next=f"{shown[-1].event}.{shown[-1].part}" if len(found) > len(shown) else None,
     )
 
@@ -90,30 +90,29 @@ async def show(desk: Desk, wish: FailureName, by: Caller) -> FailureAnswer:
             f"event {wish.event} tells of no failure of {wish.connection} in the last "
             f"{HAPPENED_KEPT.days} days; `rounds failures {wish.connection} --list` shows those",
         )
-    answer = partial(
-        FailureAnswer, seq=seq, now=now, failures=[_view(desk, each) for each in found[::-1]]
-    )
+    views = await _views(desk, found[::-1])
+    answer = partial(FailureAnswer, seq=seq, now=now, failures=views)
     if not consent.monitored(desk.journal.world, known.tenant):
         return answer(excerpts=[], missing=NOT_MONITORED)
-    calls = [each for each in _calls(desk, subject, found) if _reference(each)]
+    calls = [each for each in _calls(desk, subject, found) if _reference(each.event)]
     if not calls:
         return answer(excerpts=[], missing=NO_ANSWER)
     if by.role not in ROLES:
         return answer(excerpts=[], missing=WITHHELD)
-    views = await _read(desk, subject, calls, by)
-    return answer(excerpts=views, missing=GONE if len(views) < len(calls) else None)
+    said = await _read(desk, subject, calls, by)
+    return answer(excerpts=said, missing=GONE if len(said) < len(calls) else None)
 
 
 async def _read(desk: Desk, subject: int, calls: list[Recorded], by: Caller) -> list[ExcerptView]:
     """What is still kept of them; that it is shown is on disk by then."""
-    kept = await desk.excerpts.read(subject, {_reference(each) for each in calls})
-    shown = [each for each in calls if _reference(each) in kept]
+    kept = await desk.excerpts.read(subject, {_reference(each.event) for each in calls})
+    shown = [each for each in calls if _reference(each.event) in kept]
     if shown:
         events = tuple(each.seq for each in shown)
         await execute(desk, commands.NoteExcerpts(subject=subject, events=events, by=by))
     views = []
     for each in shown:
-        said, event = kept[_reference(each)], each.event
+        said, event = kept[_reference(each.event)], each.event
         assert isinstance(event, CallFailed), "others refer to none"
         views.append(
             ExcerptView(
@@ -154,8 +153,25 @@ def _between(desk: Desk, subject: int, after: int, last: int) -> Iterator[Record
         after = page[-1].seq
 
 
-def _view(desk: Desk, row: Failure) -> FailureView:
-    told = None if row.operation in {"sync", "write", "actor"} else _event(desk, row.event).event
+async def _views(desk: Desk, rows: Sequence[Failure]) -> list[FailureView]:
+    """Each says whether anything is still kept of what the provider said."""
+    told = [_told(desk, each) for each in rows]
+    referred = [(row.connection, _reference(event)) for row, event in zip(rows, told, strict=True)]
+    kept = await desk.excerpts.kept({each for each in referred if each[1]})
+    return [
+        _view(desk, row, event, is_kept=reference in kept)
+        for row, event, reference in zip(rows, told, referred, strict=True)
+    ]
+
+
+def _told(desk: Desk, row: Failure) -> Event | None:
+    """What tells of that alone, and not of other things too."""
+    if row.operation in {"sync", "write", "actor"}:
+        return None
+    return _event(desk, row.event).event
+
+
+def _view(desk: Desk, row: Failure, told: Event | None, *, is_kept: bool) -> FailureView:
     ms = told.duration_ms if isinstance(told, CallFailed | CallMade) else None
     message = row.message
     if not message and row.status is not None and row.status >= 300:
@@ -174,11 +190,7 @@ def _view(desk: Desk, row: Failure) -> FailureView:
         sync=row.sync,
         attempt=row.attempt,
         duration_ms=row.sync_ms if row.operation == "sync" else ms,
-        excerpt=(
-            isinstance(told, CallFailed)
-            and bool(told.excerpt)
-            and consent.of_connection(desk.journal.world, row.connection)
-        ),
+        excerpt=is_kept and consent.of_connection(desk.journal.world, row.connection),
     )
 
 
@@ -187,5 +199,6 @@ def _event(desk: Desk, seq: int) -> Recorded:
     return recorded
 
 
-def _reference(call: Recorded) -> str:
-    return call.event.excerpt if isinstance(call.event, CallFailed) else ""
+def _reference(told: Event | None) -> str:
+    """To what the provider said; empty where nothing was kept of it."""
+    return told.excerpt if isinstance(told, CallFailed) else ""

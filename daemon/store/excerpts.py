@@ -7,11 +7,16 @@ said, so that the same words lie there once, whichever of a connection's events 
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 
 KEPT_MAX = 50  # of a connection: a person looks at the last ones, and there may be many connections
 STEP = 500  # deleted in one transaction: others get the store in between
+
+
+Address: TypeAlias = tuple[int, str]
+"""Where an excerpt lies: under which connection and reference."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -39,6 +44,12 @@ def put(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
             "SELECT event FROM excerpt WHERE connection = ? ORDER BY event DESC LIMIT 1 OFFSET ?)",
             (row.connection, row.connection, KEPT_MAX - 1),
         )
+
+
+def kept(connection: sqlite3.Connection, asked: Iterable[Address]) -> set[Address]:
+    """Those of them that are there."""
+    there = "SELECT 1 FROM excerpt WHERE connection = ? AND reference = ?"
+    return {each for each in asked if connection.execute(there, each).fetchone()}
 
 
 def find(
