@@ -19,6 +19,8 @@ from daemon.exchange import CallLost, Response
 from daemon.provider_file import ProviderFile
 from daemon.stream_file import Stream
 from events.access import TenantRead
+from events.breakers import BreakerOpened, BreakerReason
+from events.envelope import Recorded
 from events.terms import FailureClass
 from tests.fakes.in_process import InProcess, play
 
@@ -305,6 +307,22 @@ def test_no_stream_tells_of_another_tenant(stream):
                         await root.post("/v1/sync", json={"connection": name, "force": True})
         assert told
         assert_silent("\n".join(told), stream.name)
+
+    scene(act)
+
+
+def test_a_providers_breaker_does_not_tell_how_many_failed_of_others():
+    async def act(two, daemon):
+        whole = two.desk(daemon)
+        guest = narrowed.desk_for(whole, frozenset({"acme"}))
+        own, _ = whole.find(ACME)
+        shared = daemon.journal.world.connections[own].provider
+        now = daemon.journal.clock.now()
+        opened = BreakerOpened(reason=BreakerReason.CALLS, until=now, failures=77)
+        for subject, shown in ((shared, 0), (own, 77)):
+            recorded = Recorded(seq=9, at=now, subject=subject, event=opened)
+            assert guest.view(recorded).event.failures == shown
+            assert whole.view(recorded).event.failures == 77
 
     scene(act)
 

@@ -40,6 +40,7 @@ from events.envelope import Recorded
 from events.policy import Settings
 from events.schema import (
     FLEET,
+    BreakerOpened,
     ConnectionRelinked,
     Event,
     PassEnded,
@@ -178,13 +179,14 @@ class Desk(Struct, frozen=True, kw_only=True):
         )
 
     def view(self, recorded: Recorded) -> EventView:
+        event = _shown(recorded, self)
         return EventView(
             seq=recorded.seq,
             at=recorded.at,
             subject=recorded.subject,
             name=self.vault.name(recorded.subject) if recorded.subject else "fleet",
-            event=_shown(recorded.event, self),
-            names={each: self.vault.name(each) for each in _others(_shown(recorded.event, self))},
+            event=event,
+            names={each: self.vault.name(each) for each in _others(event)},
         )
 
 
@@ -193,15 +195,21 @@ def _no_connection(name: str) -> Refused:
     return Refused("not-found", words)
 
 
-def _shown(event: Event, desk: Desk) -> Event:
-    """The event, without whose connection noticed it where that may not be seen."""
-    if desk.sees is None or not isinstance(event, ProviderRetired | ProviderReturned):
-        return event
-    return (
-        event
-        if event.connection in desk.journal.world.connections
-        else replace(event, connection=FLEET)
-    )
+def _shown(recorded: Recorded, desk: Desk) -> Event:
+    """The event, without what it tells of connections that may not be seen.
+
+    That is who noticed that a provider ended, and how many failures opened its breaker.
+    """
+    event, seen = recorded.event, desk.journal.world.connections
+    match event:
+        case _ if desk.sees is None:
+            return event
+        case ProviderRetired() | ProviderReturned() if event.connection not in seen:
+            return replace(event, connection=FLEET)
+        case BreakerOpened() if recorded.subject not in seen:
+            return replace(event, failures=0)
+        case _:
+            return event
 
 
 def _others(event: Event) -> list[int]:
