@@ -51,6 +51,14 @@ def events(daemon, kind, name=None):
     return [(each["seq"], each["at"]) for each in found]
 
 
+def test_the_log_of_who_is_gone_is_still_shown(daemon):
+    typed = daemon.rounds("log", "show", "--connection", "acme/keyed")
+    assert typed.code == 0
+    assert re.search(r"acme/keyed +connection removed", typed.out)
+    refused = daemon.rounds("log", "show", "--connection", "acme/nobody")
+    assert (refused.code, "there is no connection acme/nobody" in refused.err) == (3, True)
+
+
 def test_status_is_shown_as_it_was_after_an_event(daemon):
     [(paused, _)] = events(daemon, "connection-paused")
     typed = daemon.rounds("status", "--at", str(paused - 1))
