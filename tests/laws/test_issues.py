@@ -3,29 +3,52 @@
 from collections import Counter
 from datetime import date, timedelta
 from functools import partial
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemon import commands
 from daemon.commands import Inspect
+from daemon.commands.sources import Report
 from daemon.decide import issues
 from daemon.decide.sighting import GRAVITY
 from events import schema, terms
 from events.codec import decode
-from events.issues import IssueClosed, IssueOpened, IssueRegraded
+from events.issues import Drifted, DriftJudged, IssueClosed, IssueOpened, IssueRegraded
 from events.schema import FLEET
+from events.sources import Figures, Health
 from events.terms import FailureClass
 from projections import world as worlds
 from projections.issues import NOTHING
 from projections.world import World
 from tests.laws import returns
-from tests.laws.test_journal import MINUTES, aimed, connected, lives, opened, streams, subjects
+from tests.laws.test_journal import (
+    CONNECTIONS,
+    EPOCH,
+    MINUTES,
+    PROVIDERS,
+    TENANTS,
+    aimed,
+    connected,
+    lives,
+    opened,
+    streams,
+    subjects,
+)
+from tests.policy.reporting import ANDROID, keyed
 
 pytestmark = pytest.mark.requirement("D3")
 
 EXAMPLES = 40
+SOURCES = (8, 9)
+DECLARED = schema.ProviderDeclared(
+    name="weather",
+    digest="d0",
+    streams=(terms.StreamPolicy(name="days"), terms.StreamPolicy(name="alerts")),
+)
 LOOK_EVERY = 4
 DAY = date(2026, 5, 1)
 waits = st.lists(
@@ -79,7 +102,68 @@ def _row(subject, stream, lost, well, took_ms):
     return synced(subject, stream, well, lost, took_ms)
 
 
-histories = st.tuples(lives, st.lists(rows, min_size=1, max_size=4)).map(
+drifted = st.builds(
+    DriftJudged,
+    stream=streams,
+    how=st.sampled_from([None, *Drifted, *Drifted]),
+    at=st.just(EPOCH),
+    since=st.just(EPOCH - timedelta(days=1)),
+    in_a_row=st.sampled_from([1, 2, 3, 7, 12]),
+    hourly=st.booleans(),
+    actual=st.just(7),
+    expected=st.none() | st.just(20.0),
+)
+verdicts = st.builds(
+    commands.NoteDrift,
+    subject=st.sampled_from(CONNECTIONS[:2]),
+    upto=st.just(0),
+    judged=st.lists(drifted, min_size=1, max_size=2, unique_by=lambda each: each.stream).map(tuple),
+)
+moments = st.sampled_from([0, 0, 0, 1, 90, 3000]).map(lambda ago: EPOCH - ago * MINUTES)
+said = st.builds(
+    Figures,
+    syncs=st.none() | st.just(3),
+    errors=st.sampled_from([None, 0, 0, 2]),
+    queue_depth=st.sampled_from([None, 0, 4, 4]),
+    oldest=st.none() | st.sampled_from([90, 3000]).map(lambda ago: EPOCH - ago * MINUTES),
+    health=st.none() | st.sampled_from(Health),
+)
+reports = st.lists(
+    st.builds(Report, reported=moments, key=st.integers(0, 2**40).map(keyed), figures=said),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda each: each.key,
+).map(tuple)
+expectations = st.sampled_from([ANDROID, replace(ANDROID, every=MINUTES, late_after=9 * MINUTES)])
+ours = st.sampled_from([SOURCES[0], *SOURCES])
+outside = st.one_of(
+    st.builds(commands.TakeReports, subject=ours, reports=reports),
+    st.builds(commands.TakeReports, subject=ours, reports=reports),
+    st.builds(commands.TakeReports, subject=ours, reports=reports),
+    st.builds(
+        commands.AddSource,
+        subject=ours,
+        tenant=st.sampled_from(TENANTS),
+        expectation=expectations,
+    ),
+    st.builds(commands.RemoveSource, subject=ours),
+)
+ill = st.builds(
+    Report,
+    reported=st.just(EPOCH),
+    key=st.integers(0, 2**40).map(keyed),
+    figures=st.just(Figures(errors=2)),
+).map(lambda report: commands.TakeReports(subject=SOURCES[0], reports=(report,)))
+ill_rows = st.lists(st.tuples(st.just(30), ill), min_size=1, max_size=9)
+single = st.tuples(st.sampled_from([0, 5, 30, 700]), st.one_of(outside, verdicts)).map(
+    lambda one: [one]
+)
+told = st.lists(st.one_of(single, single, single, ill_rows), min_size=6, max_size=20).map(
+    lambda parts: [*chain.from_iterable(parts)]
+)
+"""What others say: sources of themselves, the read model of what streams bring."""
+
+histories = st.tuples(lives, st.lists(rows, min_size=1, max_size=4), told).map(
     lambda parts: [
         *parts[0][:40],
         *(
@@ -88,10 +172,35 @@ histories = st.tuples(lives, st.lists(rows, min_size=1, max_size=4)).map(
             for one in row
             for place, each in enumerate(one)
         ),
+        *parts[2],
         *parts[0][40:],
     ]
 )
-"""A life, with some rows of syncs in the middle of it."""
+"""A life, with some rows of syncs in the middle of it, and with what others say."""
+
+there = [
+    *(commands.DeclareProvider(subject=subject, declaration=DECLARED) for subject in PROVIDERS),
+    *connected,
+    commands.AddSource(subject=SOURCES[0], tenant=TENANTS[0], expectation=ANDROID),
+]
+
+
+def placed(command, world, now):
+    """Let reports be of a while before now, and a verdict of all there is by now."""
+    match command:
+        case commands.TakeReports(reports=reports):
+            return replace(command, reports=tuple(_moved(each, now - EPOCH) for each in reports))
+        case commands.NoteDrift():
+            return replace(command, upto=world.seq)
+        case _:
+            return aimed(command, world)
+
+
+def _moved(report, by):
+    figures = report.figures
+    if figures.oldest is not None:
+        figures = replace(figures, oldest=figures.oldest + by)
+    return replace(report, reported=report.reported + by, figures=figures)
 
 
 def wrong(seen):
@@ -99,7 +208,7 @@ def wrong(seen):
 
 
 def everybody(world):
-    return (FLEET, *world.providers, *world.connections)
+    return (FLEET, *world.providers, *world.connections, *world.sources)
 
 
 def look(kept, checked):
@@ -108,8 +217,8 @@ def look(kept, checked):
     kept.execute(Inspect(subjects=subjects))
     for subject in subjects:
         seen = issues.judged(kept.world, subject, now)
-        there = kept.world.issues.get(subject, NOTHING).open
-        found = Counter((each.what.kind, each.what.stream, each.severity) for each in there)
+        said = kept.world.issues.get(subject, NOTHING).open
+        found = Counter((each.what.kind, each.what.stream, each.severity) for each in said)
         assert found == wrong(seen), f"of {subject}"
         assert seen.again is None or seen.again > now
         checked(kept.world, subject, now, seen)
@@ -119,9 +228,9 @@ def look(kept, checked):
 def lived(life, idle, checked=lambda *_: None):
     """All that was written, and the journal of it."""
     kept, log, clock = opened()
-    for number, (minutes, command) in enumerate([*((0, each) for each in connected), *life]):
+    for number, (minutes, command) in enumerate([*((0, each) for each in there), *life]):
         clock.time += minutes * MINUTES
-        kept.execute(aimed(command, kept.world))
+        kept.execute(placed(command, kept.world, clock.time))
         if number % LOOK_EVERY == 0:
             look(kept, checked)
     for minutes in idle:
@@ -144,18 +253,18 @@ def test_what_is_open_is_what_is_wrong_and_replay_says_the_same(life, idle):
 @settings(max_examples=EXAMPLES)
 def test_each_is_opened_once_gets_graver_alone_and_is_closed_once(life, idle):
     """Of a subject, a stream and a kind at most one is open at any time."""
-    there = {}
+    open_ = {}
     for each in lived(life, idle)[0]:
         match each.event:
             case IssueOpened(kind=kind, stream=stream, severity=severity):
-                assert (each.subject, kind, stream) not in there
-                there[each.subject, kind, stream] = each.seq, severity
+                assert (each.subject, kind, stream) not in open_
+                open_[each.subject, kind, stream] = each.seq, severity
             case IssueRegraded(kind=kind, stream=stream, opened=number, severity=severity) as event:
-                assert there[each.subject, kind, stream] == (number, event.before)
+                assert open_[each.subject, kind, stream] == (number, event.before)
                 assert GRAVITY.index(severity) > GRAVITY.index(event.before)
-                there[each.subject, kind, stream] = number, severity
+                open_[each.subject, kind, stream] = number, severity
             case IssueClosed(kind=kind, stream=stream, opened=number):
-                assert there.pop((each.subject, kind, stream))[0] == number
+                assert open_.pop((each.subject, kind, stream))[0] == number
 
 
 @given(histories, waits)
@@ -175,7 +284,8 @@ def test_its_evidence_are_events_of_its_subject_from_before_it(life, idle):
 def test_until_the_moment_that_is_named_time_alone_changes_nothing(life, idle, share):
     def unchanged(world, subject, now, seen):
         span = seen.again - now if seen.again else timedelta(days=900)
-        then = issues.judged(world, subject, now + share * span)
+        before = min(share * span, span - timedelta.resolution)  # a share may round up to all of it
+        then = issues.judged(world, subject, now + before)
         assert wrong(then) == wrong(seen)
 
     lived(life, idle, unchanged)
