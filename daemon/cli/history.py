@@ -14,6 +14,7 @@ from daemon.control.history_messages import (
     HOURLY_DAYS_MAX,
     History,
     HistoryRow,
+    ReportHistoryRow,
     StreamHistoryRow,
 )
 
@@ -28,6 +29,7 @@ GOOD, BAD = 99.0, 90.0  # percent: below the one a row is yellow, below the othe
         "rounds history acme --days 7",
         "rounds history acme/weather --by hour --days 2",
         "rounds history acme/weather --stream days",
+        "rounds history acme/phone --days 7",
         "rounds history --provider dexcom --json",
     )
 )
@@ -62,6 +64,8 @@ def history(
 ) -> None:
     """Show how syncs went, by the day or the hour: of all, a tenant, a connection, a stream.
 
+    Of a source that reports by itself, show what its reports add up to; of the last 90 days.
+
     Days are those of UTC. What is counted is in the SQL file `read` too, for your own questions.
     """
     named = "connection" if whose is not None and "/" in whose else "tenant"
@@ -72,7 +76,9 @@ def history(
         screen.document(answer)
         return
     found = client.read(answer, History)
-    if found.stream_total is not None:
+    if found.report_total is not None:
+        _show_reports(found, found.report_total)
+    elif found.stream_total is not None:
         _show_stream(found, found.stream_total)
     elif found.total is not None:
         _show(found, found.total)
@@ -124,8 +130,33 @@ def _show_stream(found: History, total: StreamHistoryRow) -> None:
     screen.show(table)
 
 
+def _show_reports(found: History, total: ReportHistoryRow) -> None:
+    rows = found.report_rows
+    screen.line(
+        f"{found.of}, the last {_span(found)}: {times.count(total.reports, 'report')}, "
+        f"which tell of {times.count(total.syncs, 'sync')}, {times.count(total.records, 'record')} "
+        f"and {times.count(total.errors, 'error')}"
+    )
+    if not total.reports:
+        return
+    screen.line()
+    lines = [
+        ("records", sparkline.of([each.records or None for each in rows])),
+        ("queued", sparkline.of([each.queue_depth_max for each in rows])),
+    ]
+    screen.show(screen.pairs(*lines))
+    screen.line()
+    columns = ("reports", "syncs", "records", "errors", "duration", "size", "queued")
+    table = screen.table(_first(found), *columns, right=columns)
+    for each in [each for each in rows[-SHOWN:] if each.reports]:
+        style = "yellow" if each.errors else ""
+        table.add_row(_when(each.start, found.by), *_report_cells(each), style=style)
+    table.add_row("in all", *_report_cells(total), style="bold")
+    screen.show(table)
+
+
 def _span(found: History) -> str:
-    count = len(found.rows) or len(found.stream_rows)
+    count = len(found.rows) or len(found.stream_rows) or len(found.report_rows)
     return f"{count:,} {found.by}s" if count > 1 else found.by
 
 
@@ -152,6 +183,15 @@ def _says(row: HistoryRow) -> bool:
 def _stream_cells(row: StreamHistoryRow) -> list[str]:
     numbers = (row.captures, row.refusals, row.records, row.added, row.changed, row.removed)
     return [f"{each:,}" if each else "" for each in (*numbers, row.duplicates)]
+
+
+def _report_cells(row: ReportHistoryRow) -> list[str]:
+    return [
+        *(_number(each) for each in (row.reports, row.syncs, row.records, row.errors)),
+        times.milliseconds(row.duration_ms) if row.duration_ms else "",
+        times.size(row.bytes) if row.bytes else "",
+        "" if row.queue_depth_max is None else f"{row.queue_depth_max:,}",
+    ]
 
 
 def _number(number: int) -> str:

@@ -135,6 +135,8 @@ class HealthOperations(Asker):
 
         Of a connection, a stream of it, a tenant, a provider; of the fleet where none is named.
 
+        Where `connection` names a source that reports by itself, it is of what that reported.
+
         ```python
         for row in (await rounds.get_sync_health_history(tenant="acme", days=7)).rows:
             print(row.start, row.succeeded, row.failed, row.records)

@@ -126,6 +126,8 @@ class LookOperations(Asker):
 
         Events after a number, the last `limit` of them where `after` is not given.
 
+        `connection` may name a source, too, and one that was removed.
+
         ```python
         last = await rounds.log(limit=5, connection="acme/weather")
         print([type(each.event).__name__ for each in last.events])

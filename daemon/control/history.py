@@ -1,7 +1,7 @@
 """How did everything, or something, do in the last hours and days?"""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -14,12 +14,14 @@ from daemon.control.history_messages import (
     History,
     HistoryQuery,
     HistoryRow,
+    ReportHistoryRow,
     StreamHistoryRow,
 )
 from daemon.decide import condition
-from daemon.read_model import history
+from daemon.read_model import history, report_history
 from daemon.read_model.history import DAY_S, Asked, Bin
 from daemon.read_model.opening import Connection, ReadModelUnusable
+from daemon.read_model.report_history import Heard
 from daemon.read_model.timestamps import seconds
 from events.codec import EPOCH
 from events.schema import FLEET
@@ -44,6 +46,12 @@ async def get_sync_health_history(desk: Desk, wish: HistoryQuery, by: Caller) ->
     if wish.by == "hour":
         first = (seconds(now) // HOUR_S + 1) * HOUR_S - wish.days * DAY_S
     asked = Asked(subject=subject, since=first, now=seconds(now), length=length)
+    if subject in desk.journal.world.sources:
+        seq, heard = await ask(desk, partial(report_history.read, asked))
+        answer = History(seq=seq, now=now, of=of, by=wish.by)
+        told = [_report_row(each) for each in heard]
+        summed = _report_row(report_history.total(heard))
+        return replace(answer, report_rows=told, report_total=summed)
     seq, bins = await ask(desk, partial(history.read, asked, wish.stream))
     whole = history.total(bins)
     sources = len(sourcing.subjects(desk, wish.tenant)) if wish.tenant is not None else 0
@@ -62,7 +70,11 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
     if wish.stream is not None and wish.connection is None:
         raise Refused("invalid", "name the connection whose stream it is")
     if wish.connection is not None:
-        _check_fetched(desk, wish.connection)
+        source = sourcing.called(desk, wish.connection)
+        if source is not None and wish.stream is None:
+            return source, wish.connection
+        if source is not None:
+            raise Refused("invalid", f"{wish.connection} is a source, which has no streams")
         subject, _ = desk.ever(wish.connection)
         if wish.stream is not None and not _has(desk, subject, wish.stream):
             raise Refused("not-found", f"{wish.connection} has no stream {wish.stream}")
@@ -72,15 +84,6 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
     if wish.provider is not None:
         return enrolled(desk, "provider", wish.provider), wish.provider
     return FLEET, "fleet"
-
-
-def _check_fetched(desk: Desk, name: str) -> None:
-    """Raise Refused where it is a source, and no connection is called so."""
-    tenant, _, rest = name.partition("/")
-    is_source = bool(sourcing.subjects(desk, tenant, rest))
-    if is_source and desk.vault.subject("connection", name) is None:
-        command = f"rounds source show {name}"
-        raise Refused("invalid", f"{name} is a source, which reports by itself: type `{command}`")
 
 
 def enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:
@@ -142,3 +145,12 @@ def _row(of: Bin) -> HistoryRow:
 
 def _stream_row(of: Bin) -> StreamHistoryRow:
     return StreamHistoryRow(start=EPOCH + timedelta(seconds=of.start), **of.figures)
+
+
+def _report_row(of: Heard) -> ReportHistoryRow:
+    return ReportHistoryRow(
+        start=EPOCH + timedelta(seconds=of.start),
+        queue_depth_max=of.queue_depth_max,
+        oldest=None if of.oldest is None else datetime.fromisoformat(of.oldest),
+        **{name: getattr(of, name) for name in report_history.SUMMED},
+    )

@@ -13,7 +13,10 @@ HOURLY_DAYS_MAX = 62  # as long as they are kept by the hour
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of a connection, a stream of it, a tenant, a provider; of the fleet where none is named."""
+    """Of a connection, a stream of it, a tenant, a provider; of the fleet where none is named.
+
+    Where `connection` names a source that reports by itself, it is of what that reported.
+    """
 
     connection: str | None = None
     stream: str | None = None
@@ -77,8 +80,26 @@ class StreamHistoryRow(Struct, frozen=True, kw_only=True):
     duplicates: int
 
 
+class ReportHistoryRow(Struct, frozen=True, kw_only=True):
+    """What a source's reports of an hour or day, by their own time, add up to.
+
+    `queue_depth_max` is the longest queue that they told of, `oldest` when the oldest item that
+    waited in one was made. `records` are 0 where the tenant does not consent to details.
+    """
+
+    start: datetime
+    reports: int
+    syncs: int
+    records: int
+    errors: int
+    duration_ms: int
+    bytes: int
+    queue_depth_max: int | None
+    oldest: datetime | None
+
+
 class History(Struct, frozen=True, kw_only=True):
-    """`rows` and their `total`; of a stream, `stream_rows` and `stream_total` instead.
+    """`rows` and their `total`; of a stream `stream_rows`, of a source `report_rows` instead.
 
     `of` is whose it is, `seq` the event up to which all is counted. So many `sources` of a tenant
     report by themselves: these are not counted.
@@ -92,4 +113,6 @@ class History(Struct, frozen=True, kw_only=True):
     total: HistoryRow | None = None
     stream_rows: list[StreamHistoryRow] = []
     stream_total: StreamHistoryRow | None = None
+    report_rows: list[ReportHistoryRow] = []
+    report_total: ReportHistoryRow | None = None
     sources: int = 0

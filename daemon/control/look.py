@@ -6,7 +6,7 @@ from typing import TypeAlias
 import trio
 from msgspec import structs
 
-from daemon.control import narrowed, views, whose
+from daemon.control import narrowed, sourcing, views, whose
 from daemon.control.desk import Desk
 from daemon.control.messages import (
     ConnectionAnswer,
@@ -77,7 +77,7 @@ async def connection(desk: Desk, query: ConnectionName, by: Caller) -> Connectio
 
 
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
-    subject = desk.ever(query.connection)[0] if query.connection else None
+    subject = _subject(desk, query.connection) if query.connection else None
     limit = max(1, min(query.limit, READ_EVENTS))
     if desk.sees is not None and subject is None:
         found = narrowed.events(desk, query.after, limit)
@@ -87,6 +87,11 @@ async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
         found = desk.journal.log.last(subject=subject, limit=limit)
     head = desk.journal.head.seq
     return Events(seq=head, events=[desk.view(each) for each in found if each.seq <= head])
+
+
+def _subject(desk: Desk, name: str) -> int:
+    """The connection, or the source, that is called so, also where it was removed."""
+    return sourcing.called(desk, name) or desk.ever(name)[0]
 
 
 async def log_stats(desk: Desk, _: Nothing, by: Caller) -> LogStats:
@@ -102,7 +107,7 @@ async def log_stats(desk: Desk, _: Nothing, by: Caller) -> LogStats:
 
 async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
     """Follow the log. What is asked is looked at now, not when the first event comes."""
-    subject = desk.ever(query.connection)[0] if query.connection else None
+    subject = _subject(desk, query.connection) if query.connection else None
     after = desk.journal.head.seq if query.after is None else query.after
     return _tail(desk, desk.journal.subscribe(after, subject))
 

@@ -62,7 +62,10 @@ class NewConnection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class LogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Events after a number, the last `limit` of them where `after` is not given."""
+    """Events after a number, the last `limit` of them where `after` is not given.
+
+    `connection` may name a source, too, and one that was removed.
+    """
 
     after: Number | None = None
     connection: str | None = None

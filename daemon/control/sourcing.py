@@ -125,6 +125,14 @@ async def token(desk: Desk, name: SourceName, by: Caller) -> SourceToken:
     return SourceToken(seq=desk.journal.head.seq, source=name.source, token=drawn.reveal())
 
 
+def called(desk: Desk, name: str) -> int | None:
+    """The source that is called so where no connection is; also one that was removed."""
+    world, found = desk.journal.world, desk.vault.subject("source", name)
+    if desk.vault.subject("connection", name) in world.connections:
+        return None
+    return found if found in world.sources else None
+
+
 def find(desk: Desk, name: str) -> tuple[int, Source]:
     """The source of that name. Raises Refused (not-found)."""
     subject = desk.vault.subject("source", name)

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from msgspec import Struct
 
 from daemon.control.desk import Desk, Refused
+from events.schema import FLEET
 from projections import outbox
 
 
@@ -202,14 +203,13 @@ def names_nobody(wish: Struct) -> bool:
 
 def _tenant(desk: Desk, wish: Struct) -> int | None:
     world, vault = desk.journal.world, desk.vault
-    subject: int | None
     if (name := getattr(wish, "connection", None)) is not None:
-        subject = vault.subject("connection", name)
-    elif (number := getattr(wish, "write", None)) is not None:
-        subject = outbox.whose(world.outboxes, number)
-    else:
-        source = getattr(wish, "source", "").partition("/")[0]
-        tenant = vault.subject("tenant", getattr(wish, "tenant", None) or source)
-        return tenant if tenant in world.tenants else None
-    known = world.connections.get(subject) if subject else None
-    return known.tenant if known else None
+        subject, source = vault.subject("connection", name), vault.subject("source", name)
+        known = world.connections.get(subject or FLEET) or world.sources.get(source or FLEET)
+        return known.tenant if known else None
+    if (number := getattr(wish, "write", None)) is not None:
+        writer = world.connections.get(outbox.whose(world.outboxes, number) or FLEET)
+        return writer.tenant if writer else None
+    source_of = getattr(wish, "source", "").partition("/")[0]
+    tenant = vault.subject("tenant", getattr(wish, "tenant", None) or source_of)
+    return tenant if tenant in world.tenants else None

@@ -198,8 +198,30 @@ def test_history_says_where_that_of_sources_is(outside):
         "    rounds source list --tenant dora",
     ]
     assert outside.rounds(*lines[2].split()[1:]).code == 0
-    refused = outside.rounds("history", "dora/calls")
-    assert refused.code == 2
-    assert "is a source, which reports by itself: type `rounds source show dora/calls`" in (
-        refused.err
-    )
+
+
+@pytest.mark.requirement("D4")
+@pytest.mark.requirement("D2")
+def test_the_history_of_a_source_is_what_its_reports_add_up_to(outside):
+    for number, key in enumerate("de", 1):
+        figures = ("--syncs", "3", "--records", str(number * 500), "--errors", "1")
+        assert outside.rounds("report", "dora/calls", "--key", key, *figures).code == 0
+    for by, bins in (("day", 2), ("hour", 48)):
+        typed = outside.rounds("history", "dora/calls", "--days", "2", "--by", by)
+        assert (typed.code, typed.err) == (0, "")
+        head, *_, last = typed.out.splitlines()
+        assert head.startswith("dora/calls, the last")
+        assert head.endswith("5 reports, which tell of 6 syncs, 1,500 records and 2 errors")
+        assert last.split() == ["in", "all", "5", "6", "1,500", "2", "7"]
+        told = outside.rounds("history", "dora/calls", "--days", "2", "--by", by, "--json").document
+        assert len(told["report_rows"]) == bins
+        assert sum(each["records"] for each in told["report_rows"]) == 1500
+        assert told["report_total"]["oldest"] == "2020-01-01T00:00:00Z"
+    refused = outside.rounds("history", "dora/calls", "--stream", "days")
+    assert (refused.code, "is a source, which has no streams" in refused.err) == (2, True)
+
+
+def test_the_log_of_a_source_is_shown_by_its_name(outside):
+    out = outside.rounds("log", "show", "--connection", "dora/calls", "--limit", "1000").out
+    assert {line.split()[3] for line in out.splitlines()} == {"dora/calls"}
+    assert "source added" in out
