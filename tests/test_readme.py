@@ -55,6 +55,21 @@ def test_every_command_in_the_readme_exists():
     assert set(typed) <= set(root.rounds.list_commands(None))
 
 
+def test_prose_stands_outside_of_code_and_each_row_of_a_table_has_all_its_cells():
+    """Else half a page is shown as code, and a table as lines."""
+    inside, columns = False, 0
+    for number, line in enumerate(README.splitlines(), 1):
+        if line.startswith("```"):
+            assert line == "```" or not inside, f"line {number} opens code in the midst of code"
+            inside = not inside
+        elif inside:
+            assert not line.startswith("## "), f"line {number} is a heading in the midst of code"
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") and not inside else 0
+        assert not (cells and columns) or cells == columns, f"line {number} has {cells} bars"
+        columns = cells
+    assert not inside
+
+
 def test_set_up_and_tests_are_one_line_each():
     first, second = blocks("sh")[:2]
     assert first.strip().endswith(".venv/bin/rounds demo")
