@@ -4,11 +4,13 @@ import pytest
 import trio
 from msgspec.structs import replace
 
-from daemon.control import act, consent, drift
+from daemon.control import act, consent, drift, history, reporting, sourcing
 from daemon.control.account_messages import SyncWish
 from daemon.control.consent_messages import ConsentOf, ConsentWish
 from daemon.control.desk import Refused
 from daemon.control.drift_messages import DriftQuery, OfSource
+from daemon.control.history_messages import HistoryQuery
+from daemon.control.source_messages import Metrics, MetricsWish, SourceName, SourceWish
 from daemon.exchange import Response
 from daemon.host_settings import MonitoringSettings
 from daemon.provider_file import ProviderFile
@@ -16,6 +18,7 @@ from daemon.store import profiles
 from daemon.store.core import StoreFull
 from daemon.stream_file import Stream
 from events.consent import Believed, ConsentGranted, ConsentWithdrawn, MonitoringSet
+from events.sources import Pattern
 from events.terms import Caller
 from tests.fakes.in_process import NAME, InProcess, play
 
@@ -212,5 +215,24 @@ def test_of_who_does_not_consent_nobody_judges_what_comes():
         await consent.grant(desk, wish(), BY)
         await home.sync(daemon)
         assert (await drift.drift(desk, query, BY)).streams, "what came before is in the log"
+
+    scene(check)
+
+
+def test_of_who_does_not_consent_no_day_says_how_many_records_a_source_reported():
+    async def check(_, __, desk):
+        source = "acme/phone"
+        await sourcing.add(desk, SourceWish(source=source, pattern=Pattern.MANUAL), BY)
+        said = MetricsWish(tenant="acme", source="phone", metrics=Metrics(syncs=3, records=77))
+        await reporting.update_sync_health_metrics(desk, said, BY)
+
+        async def told():
+            (day,) = (await sourcing.show(desk, SourceName(source=source), BY)).days
+            seen = await history.get_sync_health_history(desk, HistoryQuery(connection=source), BY)
+            return (day.syncs, day.records), (seen.report_total.syncs, seen.report_total.records)
+
+        assert await told() == ((3, 77), (3, 77))
+        await consent.withdraw(desk, wish(), BY)
+        assert await told() == ((3, 0), (3, 0))
 
     scene(check)

@@ -122,7 +122,10 @@ class SourceToken(Struct, frozen=True, kw_only=True):
 
 
 class DaySums(Struct, frozen=True, kw_only=True):
-    """What the reports of a day of their own time, in UTC, come to."""
+    """What the reports of a day of their own time, in UTC, come to.
+
+    `records` are 0 where the tenant does not consent to detailed monitoring.
+    """
 
     day: date
     reports: int

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import msgspec
 import trio
+from msgspec.structs import replace
 
 from daemon import commands, source_file, sources
 from daemon.control.act import DURABLE_WAIT_S, NOT_WRITTEN, done, durable, execute, room
@@ -28,7 +29,7 @@ from daemon.vault import VaultFull
 from events.envelope import Recorded
 from events.sources import Expectation, Figures, SourceAdded
 from events.terms import Caller
-from projections import reported
+from projections import consent, reported
 from projections.reported import Source
 from projections.tenant import Tenant
 
@@ -54,6 +55,8 @@ async def show(desk: Desk, name: SourceName, by: Caller) -> SourceAnswer:
         DaySums(day=day, **msgspec.structs.asdict(sums))
         for day, sums in reversed(reported.sums(known).items())
     ]
+    if not consent.monitored(desk.journal.world, known.tenant):
+        days = [replace(each, records=0) for each in days]
     return SourceAnswer(
         seq=desk.journal.world.seq,
         now=desk.journal.clock.now(),
