@@ -84,7 +84,8 @@ class Judge:
             log.warning("drift-not-judged", connection=subject, reason=str(error))
             return True
         judged = await self._judged(subject, found, now)
-        self._steps[subject] = Step.HOUR if any(each.hourly for each in judged) else Step.DAY
+        if judged:  # else it is not known how often it comes: it was paused, or loaded
+            self._steps[subject] = Step.HOUR if any(each.hourly for each in judged) else Step.DAY
         self._journal.execute(NoteDrift(subject=subject, upto=upto, judged=judged))
         return True
 

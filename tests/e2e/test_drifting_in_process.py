@@ -168,6 +168,26 @@ def test_who_brought_something_while_the_clock_was_ahead_is_judged_once_it_is_ri
     play(scene)
 
 
+def test_of_whom_a_verdict_says_nothing_the_next_hour_is_judged_as_well(monkeypatch):
+    """Who was paused or loaded may be synced by the hour, and is not left alone until midnight."""
+    judged = []
+
+    class Hourly(Hours):
+        every = "1h"
+
+    def nothing(*_):
+        judged.append(len(judged))
+
+    monkeypatch.setattr(judge.drifted, "judged", nothing)
+
+    async def scene():
+        async with Hourly().life():
+            await trio.sleep(6.5 * 3600)
+
+    play(scene)
+    assert len(judged) >= 2 * 5, "both streams, for each hour that is over"
+
+
 def test_no_more_are_judged_a_second_than_may_be(monkeypatch):
     """However many have come at once: the heap holds each once, and they take turns."""
     judged = []
