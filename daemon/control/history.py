@@ -20,6 +20,7 @@ from daemon.control.history_messages import (
 from daemon.decide import condition
 from daemon.read_model import history, report_history
 from daemon.read_model.history import DAY_S, Asked, Bin
+from daemon.read_model.keeping import HAPPENED_KEPT
 from daemon.read_model.opening import Connection, ReadModelUnusable
 from daemon.read_model.report_history import Heard
 from daemon.read_model.timestamps import seconds
@@ -71,10 +72,9 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
         raise Refused("invalid", "name the connection whose stream it is")
     if wish.connection is not None:
         source = sourcing.called(desk, wish.connection)
-        if source is not None and wish.stream is None:
-            return source, wish.connection
         if source is not None:
-            raise Refused("invalid", f"{wish.connection} is a source, which has no streams")
+            _check_source(wish)
+            return source, wish.connection
         subject, _ = desk.ever(wish.connection)
         if wish.stream is not None and not _has(desk, subject, wish.stream):
             raise Refused("not-found", f"{wish.connection} has no stream {wish.stream}")
@@ -84,6 +84,14 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
     if wish.provider is not None:
         return enrolled(desk, "provider", wish.provider), wish.provider
     return FLEET, "fleet"
+
+
+def _check_source(wish: HistoryQuery) -> None:
+    """Raise Refused where that cannot be asked of a source."""
+    if wish.stream is not None:
+        raise Refused("invalid", f"{wish.connection} is a source, which has no streams")
+    if wish.days > HAPPENED_KEPT.days:
+        raise Refused("invalid", f"of sources {HAPPENED_KEPT.days} days are kept; ask for fewer")
 
 
 def enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:

@@ -219,6 +219,8 @@ def test_the_history_of_a_source_is_what_its_reports_add_up_to(outside):
         assert told["report_total"]["oldest"] == "2020-01-01T00:00:00Z"
     refused = outside.rounds("history", "dora/calls", "--stream", "days")
     assert (refused.code, "is a source, which has no streams" in refused.err) == (2, True)
+    refused = outside.rounds("history", "dora/calls", "--days", "91")
+    assert (refused.code, "of sources 90 days are kept" in refused.err) == (2, True)
 
 
 def test_the_log_of_a_source_is_shown_by_its_name(outside):
