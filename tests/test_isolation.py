@@ -60,6 +60,7 @@ NONE_THERE = {"failure", "outbox-write", "quarantine-version"}
 """Reads of what the guest's own tenant has none of."""
 
 
+SPOKEN = {each.name: each.takes for each in (*OPERATIONS, *STREAMS)}
 WRITE = {"method": "POST", "path": "/canary-steps"}
 
 
@@ -311,8 +312,40 @@ def test_no_stream_tells_of_another_tenant(stream):
     scene(act)
 
 
+def test_an_empty_name_is_nobodys_and_does_not_stand_for_all():
+    """Left out, it may be asked of all, with an event that says so; empty, it went past both."""
+    asked_for = [
+        (each.name, name)
+        for each in (*OPERATIONS, *STREAMS)
+        if getattr(each, "method", "GET") == "GET"
+        for name in ("connection", "tenant", "provider", "source")
+        if name in each.takes.__struct_fields__
+    ]
+    assert {("replay", "connection"), ("diff", "connection"), ("tail", "connection")} <= {
+        *asked_for
+    }
+
+    async def act(two, daemon):
+        async with two.asking(daemon, uid=0) as root:
+            for operation, name in asked_for:
+                fields = msgspec.structs.fields(SPOKEN[operation])
+                needed = [each for each in fields if each.required]
+                rest = {each.encode_name: REST.get(each.name, "3") for each in needed}
+                answer = await root.get(f"/v1/{operation}", params=rest | {name: ""})
+                assert answer.status_code == 400, (operation, name)
+                assert f"{name} is empty" in answer.json()["message"], operation
+
+    scene(act)
+
+
 def test_a_providers_breaker_does_not_tell_how_many_failed_of_others():
     async def act(two, daemon):
+        async with two.asking(daemon, uid=0) as root:
+            await root.post("/v1/breaker-open", json={"provider": "health"})
+        async with two.asking(daemon, uid=GUEST) as asking:
+            there = (await asking.get("/v1/connection", params={"connection": ACME})).json()
+        (seen,) = there["connection"]["breakers"]
+        assert (seen["place"], seen["openings"], seen["told"]) == ("provider", 0, 0)
         whole = two.desk(daemon)
         guest = narrowed.desk_for(whole, frozenset({"acme"}))
         own, _ = whole.find(ACME)

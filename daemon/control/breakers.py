@@ -21,7 +21,7 @@ async def show(desk: Desk, _: Nothing, by: Caller) -> Breakers:
     world, now = desk.journal.world, desk.journal.clock.now()
     seen = narrowed.counted(desk)
     providers = [
-        _of_provider(desk, view(desk, "provider", subject, each.breaker, now))
+        view(desk, "provider", subject, each.breaker, now)
         for subject, each in world.providers.items()
         if seen is None or seen[subject]
     ]
@@ -55,8 +55,9 @@ async def reset(desk: Desk, wish: BreakerOf, by: Caller) -> Done:
 
 
 def view(desk: Desk, place: str, subject: int, of: Breaker, now: datetime) -> BreakerView:
+    """A provider's is without its counts, where these are of connections that may not be seen."""
     told = [each for each in of.outcomes if not each.causes or is_failure(each)]
-    return BreakerView(
+    found = BreakerView(
         name=desk.vault.name(subject),
         place=place,
         state=breaker.phase(of, now),
@@ -69,11 +70,9 @@ def view(desk: Desk, place: str, subject: int, of: Breaker, now: datetime) -> Br
         told=len(told),
         successor=_successor(desk, subject, of),
     )
-
-
-def _of_provider(desk: Desk, view: BreakerView) -> BreakerView:
-    """Without the counts, where these are of others too."""
-    return view if desk.sees is None else replace(view, failed=0, told=0, openings=0, successes=0)
+    if desk.sees is None or place == "connection":
+        return found
+    return replace(found, failed=0, told=0, openings=0, successes=0)
 
 
 def _successor(desk: Desk, subject: int, of: Breaker) -> str | None:

@@ -28,7 +28,7 @@ async def diff(desk: Desk, query: DiffQuery, by: Caller) -> Difference:
     async with asof.place(desk):
         first = await asof.moment(desk, query.before)
         second = await _second(desk, query.after)
-        subject = _subject(desk, query.connection) if query.connection else None
+        subject = _subject(desk, query.connection) if query.connection is not None else None
         old, new = await asof.world(desk, first.seq), await asof.world(desk, second.seq)
         whose = difference.subjects(old, new) if subject is None else [subject]
         standings: list[StandingView] = []

@@ -77,7 +77,7 @@ async def connection(desk: Desk, query: ConnectionName, by: Caller) -> Connectio
 
 
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
-    subject = _subject(desk, query.connection) if query.connection else None
+    subject = _subject(desk, query.connection) if query.connection is not None else None
     limit = max(1, min(query.limit, READ_EVENTS))
     if desk.sees is not None and subject is None:
         found = narrowed.events(desk, query.after, limit)
@@ -107,7 +107,7 @@ async def log_stats(desk: Desk, _: Nothing, by: Caller) -> LogStats:
 
 async def tail(desk: Desk, query: TailQuery) -> AsyncIterator[EventView]:
     """Follow the log. What is asked is looked at now, not when the first event comes."""
-    subject = _subject(desk, query.connection) if query.connection else None
+    subject = _subject(desk, query.connection) if query.connection is not None else None
     after = desk.journal.head.seq if query.after is None else query.after
     return _tail(desk, desk.journal.subscribe(after, subject))
 

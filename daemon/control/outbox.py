@@ -35,7 +35,7 @@ NO_DOUBT = "write {number} is not in doubt: it has not reached the provider, and
 
 async def show_all(desk: Desk, query: OutboxQuery, by: Caller) -> Writes:
     world, now = desk.journal.world, desk.journal.clock.now()
-    seq, only = world.seq, desk.find(query.connection)[0] if query.connection else None
+    seq, only = world.seq, desk.find(query.connection)[0] if query.connection is not None else None
     found: list[tuple[int, WriteView]] = []
     waiting = [*world.outboxes.items()] if only is None else [(only, world.outboxes.get(only, ()))]
     async for subject, each in whose.unhurried(waiting):

@@ -59,7 +59,11 @@ async def show_all(desk: Desk, query: QuarantineQuery, by: Caller) -> Doubts:
     """All streams whose last answer was doubted, or of which one is held."""
     world, now = desk.journal.world, desk.journal.clock.now()
     seq = world.seq
-    only = [desk.find(query.connection)] if query.connection else [*world.connections.items()]
+    only = (
+        [desk.find(query.connection)]
+        if query.connection is not None
+        else [*world.connections.items()]
+    )
     found: list[DoubtView] = []
     for count, (subject, known) in enumerate(only, 1):
         if not known.removed:

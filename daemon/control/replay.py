@@ -57,7 +57,7 @@ async def _from(first: ReplayStep, steps: AsyncGenerator[ReplayStep]) -> AsyncIt
 async def _steps(desk: Desk, query: ReplayQuery) -> AsyncGenerator[ReplayStep]:
     """The place comes before the World that it is for. At least one step: the end."""
     with _place(desk):
-        subject = _subject(desk, query.connection) if query.connection else None
+        subject = _subject(desk, query.connection) if query.connection is not None else None
         begin, end = await _span(desk, query)
         async with asof.place(desk):
             world = await asof.world(desk, begin) if begin else World()

@@ -85,6 +85,7 @@ def _operation(desk: Desk, role: Role, operation: Operation, places: trio.Capaci
             async with _place(request, operation, places):
                 at = _at(request, operation)
                 wish = await _read(request, operation.takes, operation.bytes_max)
+                speaking.check_names(wish)
                 speaking.check(mine, operation.name, wish)
                 desk.auditor.note(by, operation.name, speaking.whom(mine, speaks, wish))
                 if at is None:
@@ -117,6 +118,7 @@ def _stream(desk: Desk, role: Role, stream: Stream) -> Route:
         try:
             by, mine = _caller(request, desk, role, stream.role)
             wish = await _read(request, stream.takes)
+            speaking.check_names(wish)
             speaking.check(mine, stream.name, wish)
             desk.auditor.note(by, stream.name, speaking.whom(mine, speaks, wish))
             items = await stream.open(mine, wish)

@@ -165,6 +165,7 @@ OF_ALL_UNNAMED = frozenset(
 WHOSE = ("connection", "tenant", "write", "source")
 """By which arguments a request names whom it is about."""
 
+NAMES = ("connection", "tenant", "provider", "source")
 NONE = frozenset[int]()
 
 
@@ -195,6 +196,13 @@ def check(desk: Desk, name: str, wish: Struct) -> None:
             f"{name} without a connection or tenant concerns all, and you may see some alone: "
             "name one",
         )
+
+
+def check_names(wish: Struct) -> None:
+    """Raise Refused where a name is empty: that is nobody's, and to leave it out asks of all."""
+    for each in NAMES:
+        if getattr(wish, each, None) == "":
+            raise Refused("invalid", f"{each} is empty; name one, or leave it out")
 
 
 def names_nobody(wish: Struct) -> bool:
