@@ -10,7 +10,7 @@ from daemon.cli.arguments import as_json, connection_option, examples
 from daemon.cli.client import Client
 from daemon.cli.ending import Ended, Exit
 from daemon.cli.lazy import LazyGroup
-from daemon.control.messages import ConnectionAnswer, Events, EventView, LogStats, Status
+from daemon.control.messages import Events, EventView, LogStats
 
 PLACES = {
     "tail": "daemon.cli.log:tail",
@@ -127,9 +127,7 @@ def stats(socket: Path | None, as_json: bool) -> None:
 
 def _head(daemon: Client, connection: str | None) -> int:
     """The last event's number; asking for it also finds out whether the connection is there."""
-    if connection is None:
-        return client.read(daemon.get("status"), Status).seq
-    return client.read(daemon.get("connection", connection=connection), ConnectionAnswer).seq
+    return client.read(daemon.get("log", limit=1, connection=connection), Events).seq
 
 
 def _again(last: int) -> dict[str, str | int | None]:

@@ -40,6 +40,7 @@ NEVER_TAKEN = {
         "what there is to report, once a minute or less often"
     ),
 }
+NO_TIME = "it has a time that lies outside the calendar"
 NOTHING_TAKEN = "; nothing was taken"
 
 
@@ -102,7 +103,10 @@ async def _one(
 ) -> Taken:
     subject, _ = find(desk, name)
     at = wish.at or desk.journal.clock.now()
-    key = wish.key if wish.key is not None else _utc(at).isoformat()
+    try:
+        key = wish.key if wish.key is not None else _utc(at).isoformat()
+    except OverflowError:
+        raise Refused("invalid", NO_TIME + NOTHING_TAKEN) from None
     return await take(desk, subject, [Report(at=at, key=key, metrics=metrics)], by)
 
 
@@ -116,8 +120,8 @@ def _told(desk: Desk, subject: int, reports: Sequence[Report]) -> tuple[Told, ..
         try:
             figures, at = _figures(each.metrics), _utc(each.at)
         except OverflowError:
-            words = "it has a time that lies outside the calendar"
-            raise Refused("invalid", _which(place, len(reports)) + words + NOTHING_TAKEN) from None
+            words = _which(place, len(reports)) + NO_TIME
+            raise Refused("invalid", words + NOTHING_TAKEN) from None
         key = sources.key(desk.vault, tenant, subject, each.key)
         found.append(Told(reported=at, key=key, figures=figures))
     return tuple(found)

@@ -27,6 +27,7 @@ from daemon.duration import Duration, text
 from daemon.source_file import PATTERNS, SourceTable
 from daemon.vault import VaultFull
 from events.envelope import Recorded
+from events.schema import FLEET
 from events.sources import Expectation, Figures, SourceAdded
 from events.terms import Caller
 from projections import consent, reported
@@ -129,11 +130,16 @@ async def token(desk: Desk, name: SourceName, by: Caller) -> SourceToken:
 
 
 def called(desk: Desk, name: str) -> int | None:
-    """The source that is called so where no connection is; also one that was removed."""
+    """The source that is called so, also where it was removed; a connection that lives comes first.
+
+    Of two that were removed, the connection does.
+    """
     world, found = desk.journal.world, desk.vault.subject("source", name)
-    if desk.vault.subject("connection", name) in world.connections:
+    other = world.connections.get(desk.vault.subject("connection", name) or FLEET)
+    source = world.sources.get(found or FLEET)
+    if source is None or (other is not None and (source.removed or not other.removed)):
         return None
-    return found if found in world.sources else None
+    return found
 
 
 def find(desk: Desk, name: str) -> tuple[int, Source]:

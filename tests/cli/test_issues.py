@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 
 import pytest
 
@@ -227,3 +228,26 @@ def test_the_log_of_a_source_is_shown_by_its_name(outside):
     out = outside.rounds("log", "show", "--connection", "dora/calls", "--limit", "1000").out
     assert {line.split()[3] for line in out.splitlines()} == {"dora/calls"}
     assert "source added" in out
+
+
+def test_who_lives_is_shown_where_one_of_the_same_name_was_removed(outside):
+    name = "dora/weather"
+    assert outside.rounds("connection", "add", name).code == 0
+    assert outside.rounds("connection", "remove", name, "--yes").code == 0
+    assert "connection removed" in outside.rounds("log", "show", "--connection", name).out
+    assert outside.rounds("source", "add", name, "--pattern", "ios").code == 0
+    assert "source added" in outside.rounds("log", "show", "--connection", name).out
+    assert "0 reports" in outside.rounds("history", name).out
+
+
+def test_the_log_of_a_source_is_followed_by_its_name(outside):
+    words = ("log", "tail", "--connection", "dora/calls", "--after", "0", "--json")
+    with outside.open(*words) as tail:
+        assert "source-added" in tail.stdout.readline()
+        tail.send_signal(signal.SIGINT)
+    assert outside.rounds("log", "tail", "--connection", "dora/nobody").code == 3
+
+
+def test_a_time_outside_of_the_calendar_is_refused_with_a_sentence(outside):
+    typed = outside.rounds("report", "dora/calls", "--at", "0001-01-01T00:00:00+14:00")
+    assert (typed.code, "outside the calendar" in typed.err) == (2, True), typed.err
