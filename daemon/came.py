@@ -82,11 +82,8 @@ async def logged(journal: Journal, asked: kept.Asked) -> Came:
 
 
 async def _kept(reading: Reading, asked: kept.Asked) -> Came | None:
-    if reading.scribe.model is None:
-        return None
-    await reading.scribe.fresh()
     try:
-        return await reading.ask(partial(kept.came, asked))
+        return await reading.ask_fresh(partial(kept.came, asked))
     except ReadModelUnusable:
         return None
 

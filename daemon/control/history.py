@@ -106,9 +106,8 @@ def _has(desk: Desk, subject: int, stream: str) -> bool:
 
 async def ask(desk: Desk, question: Callable[[Connection], T]) -> T:
     """What the read model answers, with all that was durable before. Raises Refused."""
-    await desk.reading.scribe.fresh()
     try:
-        return await desk.reading.ask(question)
+        return await desk.reading.ask_fresh(question)
     except ReadModelUnusable:
         raise _not_there(desk) from None
 
