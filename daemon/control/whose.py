@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import AsyncIterator, Iterable
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import trio
 
@@ -12,6 +12,12 @@ from projections.connection import Connection
 
 LOOKS = 256  # connections looked at between two turns of the loop
 T = TypeVar("T")
+
+LISTED = {
+    "tenant": "`rounds connection list` and `rounds source list` show all",
+    "provider": "`rounds connection list` shows at which there are connections",
+}
+"""What is typed to see who there is."""
 
 Known: TypeAlias = tuple[int, Connection]
 """A connection with its subject."""
@@ -49,6 +55,14 @@ async def chosen_or(
         if none:
             return []
         raise
+
+
+def enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:
+    """The tenant, or the provider, of that name. Raises Refused (not-found)."""
+    found, world = desk.vault.subject(kind, name), desk.journal.world
+    if found is None or found not in (world.tenants if kind == "tenant" else world.providers):
+        raise Refused("not-found", f"there is no {kind} {name}; {LISTED[kind]}")
+    return found
 
 
 async def one(desk: Desk, tenant: str, provider: str) -> Known:
