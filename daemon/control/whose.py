@@ -83,12 +83,14 @@ async def unhurried(found: Iterable[T]) -> AsyncIterator[T]:
 
 
 def of(desk: Desk, tenant: str | None) -> list[Known]:
-    """Those that live of the tenant of that name, or of all."""
-    world = desk.journal.world
-    if tenant is None:
+    """Those that live of the tenant of that name, or of all that may be seen."""
+    world, tenants = desk.journal.world, desk.sees
+    if tenant is not None:
+        subject = desk.vault.subject("tenant", tenant)
+        tenants = frozenset() if subject is None else frozenset({subject})
+    if tenants is None:
         return [each for each in world.connections.items() if not each[1].removed]
-    subject = desk.vault.subject("tenant", tenant)
-    found = under.connections(world.under, subject) if subject is not None else ()
+    found = sorted(each for above in tenants for each in under.connections(world.under, above))
     return [(each, world.connections[each]) for each in found]
 
 
