@@ -225,3 +225,18 @@ def test_the_log_of_a_source_is_shown_by_its_name(outside):
     out = outside.rounds("log", "show", "--connection", "dora/calls", "--limit", "1000").out
     assert {line.split()[3] for line in out.splitlines()} == {"dora/calls"}
     assert "source added" in out
+
+
+@pytest.mark.requirement("D7")
+def test_a_tenant_that_has_only_sources_is_one_like_any_other(outside):
+    for words in (
+        ("consent", "show", "dora"),
+        ("audit", "reads", "--tenant", "dora"),
+        ("failures", "dora"),
+        ("policy", "show", "dora"),
+        ("source", "list", "--tenant", "dora"),
+    ):
+        assert outside.rounds(*words).code == 0, words
+        typed = outside.rounds(*[each.replace("dora", "eve") for each in words])
+        said = "there is no tenant eve; `rounds connection list` and `rounds source list` show all"
+        assert (typed.code, said in " ".join(typed.err.split())) == (3, True), typed.err
