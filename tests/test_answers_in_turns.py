@@ -6,7 +6,7 @@ import pytest
 import trio
 from msgspec.structs import replace
 
-from daemon.control import audit, failure_log, issues, look, narrowed
+from daemon.control import audit, failure_log, issues, look, narrowed, whose
 from daemon.control.audit_messages import ReadsQuery
 from daemon.control.desk import Desk
 from daemon.control.failure_log_messages import FailureLogQuery, FailureName
@@ -196,6 +196,33 @@ def test_the_calls_of_a_long_sync_are_looked_for_a_page_a_turn_and_not_behind_it
     assert found.missing == failure_log.WITHHELD
     assert log.read_at_once <= PAGE_EVENTS
     assert log.read_in_all == 3_000  # the calls in between, and the sync's end
+
+
+# -- a fleet of which somebody sees a part --------------------------------------------------------
+
+
+class Unwalked(dict):
+    """Whose entries are found by their keys alone."""
+
+    def __iter__(self):
+        raise AssertionError("nobody goes through all of it")
+
+    keys = values = items = __iter__
+
+
+@pytest.mark.requirement("D7")
+def test_who_sees_some_tenants_is_answered_without_a_look_at_all_connections():
+    scene = Scene()
+    gone, left = ours()[:2]
+    tenant = scene.world.connections[gone].tenant
+    scene.happens(left, opened())
+    scene.happens(gone, ConnectionRemoved(by=BY))
+    scene.world.connections = Unwalked(scene.world.connections)
+    desk = scene.desk(None, frozenset({tenant}))
+    assert [subject for subject, _ in whose.of(desk, None)] == [left]
+    assert narrowed.counted(desk) == {scene.world.connections[left].provider: 1}
+    found = trio.run(issues.show, desk, IssuesQuery(), BY)
+    assert [each.name for each in found.issues] == [name_of(scene, left)]
 
 
 # -- what is wrong --------------------------------------------------------------------------------

@@ -182,8 +182,7 @@ def counted(desk: Desk) -> Counter[int] | None:
     """How many connections each provider has that may be seen; None where all may."""
     if desk.sees is None:
         return None
-    known = desk.journal.world.connections.values()
-    return Counter(each.provider for each in known if not each.removed)
+    return Counter(known.provider for _, known in whose.of(desk, None))
 
 
 async def subjects(desk: Desk) -> list[int] | None:
