@@ -1,6 +1,7 @@
 """Do answers out of much of the log, or over a large fleet, leave everybody else their turns?"""
 
 import random
+from datetime import timedelta
 
 import pytest
 import trio
@@ -18,7 +19,14 @@ from events.access import TenantRead
 from events.codec import encode
 from events.envelope import Recorded
 from events.issues import IssueKind, IssueOpened, Severity, Threshold
-from events.schema import FLEET, CallFailed, ConnectionRemoved, SyncSkipped
+from events.schema import (
+    FLEET,
+    CallFailed,
+    ConnectionRemoved,
+    ProviderDeclared,
+    SyncSkipped,
+)
+from events.sources import Expectation, Pattern, SourceAdded, SourceRemoved
 from events.terms import Caller, FailureClass, SkipReason
 from projections import world as worlds
 from tests.benchmarks.fleet import BEGIN, PROVIDERS, fleet, subjects
@@ -218,6 +226,7 @@ def test_who_sees_some_tenants_is_answered_without_a_look_at_all_connections():
     scene.happens(left, opened())
     scene.happens(gone, ConnectionRemoved(by=BY))
     scene.world.connections = Unwalked(scene.world.connections)
+    scene.world.issues = Unwalked(scene.world.issues)
     desk = scene.desk(None, frozenset({tenant}))
     assert [subject for subject, _ in whose.of(desk, None)] == [left]
     assert narrowed.counted(desk) == {scene.world.connections[left].provider: 1}
@@ -239,9 +248,15 @@ def opened(name="failing_after"):
 def test_of_a_large_fleet_nobody_is_looked_at_with_whom_nothing_is_wrong():
     scene = Scene()
     well, ill, gone = ours()[:3]
-    for each in (ill, gone, PROVIDERS[0], FLEET):
+    unused, reporter = 9_998, 9_999
+    scene.happens(unused, ProviderDeclared(name="unused", digest="1", streams=()))
+    tenant, every = min(scene.tenants), timedelta(hours=1)
+    expected = Expectation(pattern=Pattern.IOS, every=every, late_after=every)
+    scene.happens(reporter, SourceAdded(tenant=tenant, expectation=expected))
+    for each in (ill, gone, PROVIDERS[0], unused, reporter, FLEET):
         scene.happens(each, opened())
     scene.happens(gone, ConnectionRemoved(by=BY))
+    scene.happens(reporter, SourceRemoved(by=BY))
     named = []
 
     def asked(desk):

@@ -81,6 +81,7 @@ def test_of_many_together_only_what_is_handed_on_is_decoded_a_page_a_turn(after)
     assert log.read_at_once == PAGE_EVENTS
     assert log.numbered_at_once <= PAGE_NUMBERS
     assert len(log.numbered) > 10
+    assert log.numbered.total() < 4_000, "what cannot be among them is passed over"
 
 
 def test_pages_end_where_they_should_and_leave_a_turn_between():
