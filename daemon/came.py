@@ -12,6 +12,7 @@ from typing import TypeAlias
 import trio
 from msgspec import Struct
 
+from daemon import log_pages
 from daemon.journal import Journal
 from daemon.past import NoSuchMoment, Past
 from daemon.read_model import traces as kept
@@ -20,7 +21,6 @@ from daemon.read_model.reading import Reading
 from projections import traces
 from projections.arrivals import Came, Gathering
 
-PAGE_EVENTS = 250  # some 2 ms of decoding, between two of which others go on
 EVENTS_MAX = 200_000  # of one connection: syncs every two minutes for ten weeks, and more memory
 DURABLE_WAIT_S = 1.0  # what is not on disk by then is not told of
 
@@ -62,31 +62,24 @@ async def begin(past: Past, since: datetime) -> int:
 
 async def logged(journal: Journal, asked: kept.Asked) -> Came:
     """By the connection's own events. Raises TooMany."""
-    gathering, after, read = Gathering(asked.since), asked.after, 0
-    while page := journal.log.read(after, subject=asked.connection, limit=PAGE_EVENTS):
+    gathering, read = Gathering(asked.since), 0
+    after, last, subject = asked.after, asked.last, asked.connection
+    most = EVENTS_MAX + 1
+    async for page in log_pages.pages(journal.log, after, last, subject=subject, most=most):
         for recorded in page:
-            if recorded.seq > asked.last:
-                break
             if (found := traces.trace(recorded)) is not None:
                 gathering.add(found)
         read += len(page)
-        if read > EVENTS_MAX:
-            raise TooMany(
-                f"more than {EVENTS_MAX:,} events happened to it in that time: ask for fewer days"
-            )
-        after = page[-1].seq
-        if after >= asked.last:
-            break
-        await trio.lowlevel.checkpoint()
+    if read > EVENTS_MAX:
+        raise TooMany(
+            f"more than {EVENTS_MAX:,} events happened to it in that time: ask for fewer days"
+        )
     return gathering.came(asked.until)
 
 
 async def _kept(reading: Reading, asked: kept.Asked) -> Came | None:
-    if reading.scribe.model is None:
-        return None
-    await reading.scribe.fresh()
     try:
-        return await reading.ask(partial(kept.came, asked))
+        return await reading.ask_fresh(partial(kept.came, asked))
     except ReadModelUnusable:
         return None
 

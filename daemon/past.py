@@ -156,14 +156,14 @@ class PastLog:
         found = self._log.read(after, subject=subject, limit=limit)
         return [each for each in found if each.seq <= self._head]
 
-    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
-        """The last ones by then. Of one subject it reads all of its events up to there."""
-        if subject is None:
-            return self.read(max(self._head - limit, 0), limit=min(limit, self._head))
-        found: list[Recorded] = []
-        while page := self.read(found[-1].seq if found else 0, subject=subject):
-            found = [*found, *page][-limit:]
-        return found
+    def pick(self, numbers: Sequence[int]) -> list[Recorded]:
+        return self._log.pick([each for each in numbers if each <= self._head])
+
+    def numbers(
+        self, subject: int, *, after: int, upto: int, limit: int, latest: bool
+    ) -> list[int]:
+        upto = min(upto, self._head)
+        return self._log.numbers(subject, after=after, upto=upto, limit=limit, latest=latest)
 
     def block_of(self, seq: int) -> bytes | None:
         return self._log.block_of(seq) if seq <= self._head else None

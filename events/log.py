@@ -40,8 +40,17 @@ class Log(Protocol):
         """The durable events after a number, in order, at most `limit`: of one subject, or all."""
         ...
 
-    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
-        """The last durable events, in order, at most `limit`: of one subject, or all."""
+    def pick(self, numbers: Sequence[int]) -> list[Recorded]:
+        """The durable events of these numbers, in order."""
+        ...
+
+    def numbers(
+        self, subject: int, *, after: int, upto: int, limit: int, latest: bool
+    ) -> list[int]:
+        """Of which numbers a subject's durable events after one up to another are, in order.
+
+        At most `limit`, the `latest` or the first. It decodes nothing.
+        """
         ...
 
     def count_types(self) -> dict[str, int]:
@@ -131,8 +140,13 @@ class SqliteLog:
     ) -> list[Recorded]:
         return self._reader.read(after, subject=subject, limit=limit)
 
-    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
-        return self._reader.last(limit, subject=subject)
+    def pick(self, numbers: Sequence[int]) -> list[Recorded]:
+        return self._reader.pick(numbers)
+
+    def numbers(
+        self, subject: int, *, after: int, upto: int, limit: int, latest: bool
+    ) -> list[int]:
+        return self._reader.numbers(subject, after=after, upto=upto, limit=limit, latest=latest)
 
     def count_types(self) -> dict[str, int]:
         with closing(reading.open_for_reading(self.path)) as reader:

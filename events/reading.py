@@ -1,5 +1,6 @@
 """How is a log opened by those who only read it, without what it takes to write one?"""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -85,12 +86,17 @@ class Reader:
         found = self.connection.execute(_FIRST_SINCE, (to_microseconds(at), upto)).fetchone()
         return found[0] if found else upto + 1
 
-    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
-        if subject is None:
-            rows = self.connection.execute(_LAST_ALL, (limit,))
-        else:
-            rows = self.connection.execute(_LAST_SUBJECT, (subject, limit))
-        return [decode(row) for row in rows][::-1]
+    def pick(self, numbers: Sequence[int]) -> list[Recorded]:
+        rows = self.connection.execute(_PICK, (json.dumps([*numbers]),))
+        return [decode(row) for row in rows]
+
+    def numbers(
+        self, subject: int, *, after: int, upto: int, limit: int, latest: bool
+    ) -> list[int]:
+        """By the index alone."""
+        sql = _LATEST_NUMBERS if latest else _FIRST_NUMBERS
+        found = [seq for (seq,) in self.connection.execute(sql, (subject, after, upto, limit))]
+        return found[::-1] if latest else found
 
     def block_of(self, seq: int) -> bytes | None:
         """The hash of the block that holds that event, or None where it cannot be found."""
@@ -113,8 +119,10 @@ _READ_SHARE = (
 )
 _LATEST = "SELECT max(at) FROM event WHERE seq <= ?"
 _FIRST_SINCE = "SELECT seq FROM event WHERE at >= ? AND seq <= ? ORDER BY seq LIMIT 1"
-_LAST_ALL = f"{_READ} ORDER BY seq DESC LIMIT ?"
-_LAST_SUBJECT = f"{_READ} WHERE subject = ? ORDER BY seq DESC LIMIT ?"
+_PICK = f"{_READ} WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"
+_NUMBERS = "SELECT seq FROM event WHERE subject = ? AND seq > ? AND seq <= ?"
+_FIRST_NUMBERS = f"{_NUMBERS} ORDER BY seq LIMIT ?"
+_LATEST_NUMBERS = f"{_NUMBERS} ORDER BY seq DESC LIMIT ?"
 _BLOCK_OF = "SELECT first, hash FROM block WHERE last >= ? ORDER BY last LIMIT 1"
 
 

@@ -1,8 +1,7 @@
 """Who was told of a tenant, and when?"""
 
-import trio
-
-from daemon.control import asof
+from daemon import log_pages
+from daemon.control import asof, whose
 from daemon.control.audit_messages import ReadsQuery, ReadView, TenantReads
 from daemon.control.desk import Desk, Refused
 from daemon.past import NoSuchMoment, PastUnavailable
@@ -17,39 +16,34 @@ PAGES_MAX = 50  # read for one answer: the rest is asked for with another questi
 
 async def reads(desk: Desk, query: ReadsQuery, by: Caller) -> TenantReads:
     """The reads of one tenant, of all tenants together among them, or those of everybody."""
-    tenant = None if query.tenant is None else _tenant(desk, query.tenant)
-    whose = _whose(desk, tenant)
+    tenant = None if query.tenant is None else whose.enrolled(desk, "tenant", query.tenant)
+    subjects = _subjects(desk, tenant)
     wanted = desk.sees if tenant is None else frozenset({tenant})
     after, head = await _first(desk, query), desk.journal.head.seq
     found: list[Recorded] = []
     for _ in range(PAGES_MAX):
-        page, after = _page(desk, whose, after, head)
+        page = await log_pages.some(
+            desk.journal.log, subjects, after=after, upto=head, most=READ_EVENTS
+        )
         found += [each for each in page if _is_of(each, wanted)]
+        after = page[-1].seq if len(page) == READ_EVENTS else head
         if after >= head or len(found) >= query.limit:
             break
-        await trio.lowlevel.checkpoint()
     shown = found[: query.limit]
     if len(found) > len(shown):
         after = shown[-1].seq
     return TenantReads(
         seq=head,
-        reads=[_view(desk, each) for each in shown],
+        reads=[_view(desk, each) async for each in whose.unhurried(shown)],
         after=None if after >= head else after,
     )
 
 
-def _whose(desk: Desk, tenant: int | None) -> tuple[int | None, ...]:
-    """Whose events to look through."""
+def _subjects(desk: Desk, tenant: int | None) -> tuple[int, ...] | None:
+    """Whose events to look through; None is everybody's."""
     if tenant is not None:
         return (tenant, FLEET)
-    return (None,) if desk.sees is None else (*desk.sees, FLEET)
-
-
-def _tenant(desk: Desk, name: str) -> int:
-    found = desk.vault.subject("tenant", name)
-    if found is None or found not in desk.journal.world.tenants:
-        raise Refused("not-found", f"there is no tenant {name} with any connection")
-    return found
+    return None if desk.sees is None else (*desk.sees, FLEET)
 
 
 async def _first(desk: Desk, query: ReadsQuery) -> int:
@@ -66,16 +60,6 @@ async def _first(desk: Desk, query: ReadsQuery) -> int:
         return 0
     except PastUnavailable as unavailable:
         raise Refused("busy", str(unavailable)) from None
-
-
-def _page(
-    desk: Desk, whose: tuple[int | None, ...], after: int, head: int
-) -> tuple[list[Recorded], int]:
-    """The next events of these subjects in order, and how far they go."""
-    pages = [desk.journal.log.read(after, subject=each) for each in whose]
-    reached = min([page[-1].seq for page in pages if len(page) == READ_EVENTS], default=head)
-    found = [each for page in pages for each in page if each.seq <= reached]
-    return sorted(found, key=lambda each: each.seq), reached
 
 
 def _is_of(recorded: Recorded, wanted: frozenset[int] | None) -> bool:

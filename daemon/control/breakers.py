@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from daemon import commands
-from daemon.control import narrowed
+from daemon.control import narrowed, whose
 from daemon.control.act import done, execute
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done, Nothing
@@ -104,7 +104,4 @@ def _subject(desk: Desk, wish: BreakerOf) -> int:
     if wish.connection is not None:
         return desk.find(wish.connection)[0]
     assert wish.provider is not None, "one of both is named"
-    found = desk.vault.subject("provider", wish.provider)
-    if found is None or found not in desk.journal.world.providers:
-        raise Refused("not-found", f"there is no provider {wish.provider} with any connection")
-    return found
+    return whose.enrolled(desk, "provider", wish.provider)

@@ -1,6 +1,7 @@
 """Does a tenant consent to detailed monitoring, and how do people write that down?"""
 
 from daemon import commands, details
+from daemon.control import whose
 from daemon.control.act import done, durable, room
 from daemon.control.consent_messages import ConsentAnswer, ConsentOf, ConsentWish
 from daemon.control.desk import Desk, Refused
@@ -30,7 +31,7 @@ LEFT = "deleted once the disk, which is full, has room and rounds is started aga
 
 
 async def show(desk: Desk, wish: ConsentOf, by: Caller) -> ConsentAnswer:
-    tenant, world = _tenant(desk, wish.tenant), desk.journal.world
+    tenant, world = whose.enrolled(desk, "tenant", wish.tenant), desk.journal.world
     said = world.tenants[tenant].consent
     recorded = desk.journal.log.read(said.event - 1, limit=1) if said else []
     event = recorded[0].event if recorded else None
@@ -55,7 +56,7 @@ async def show(desk: Desk, wish: ConsentOf, by: Caller) -> ConsentAnswer:
 async def grant(desk: Desk, wish: ConsentWish, by: Caller) -> Done:
     """What a full disk left of before goes first: nobody consented to that. Raises Refused."""
     await room(desk)
-    tenant = _tenant(desk, wish.tenant)
+    tenant = whose.enrolled(desk, "tenant", wish.tenant)
     if not may_say(desk.journal.world, tenant, granted=True):
         return done(desk, [], "had consented already")
     if not await details.forget(desk.storage, _own(desk, tenant)):
@@ -70,7 +71,7 @@ async def grant(desk: Desk, wish: ConsentWish, by: Caller) -> Done:
 async def withdraw(desk: Desk, wish: ConsentWish, by: Caller) -> Done:
     """If we die before all is deleted, the next start deletes it."""
     await room(desk)
-    tenant, world = _tenant(desk, wish.tenant), desk.journal.world
+    tenant, world = whose.enrolled(desk, "tenant", wish.tenant), desk.journal.world
     if not may_say(world, tenant, granted=False):
         return done(desk, [], "had withdrawn it already")
     _keep(desk, tenant, WITHDRAWN, wish.words)
@@ -86,13 +87,6 @@ def _own(desk: Desk, tenant: int) -> list[int]:
     """Its connections, also those that are removed."""
     known = desk.journal.world.connections.items()
     return [each for each, connection in known if connection.tenant == tenant]
-
-
-def _tenant(desk: Desk, name: str) -> int:
-    found = desk.vault.subject("tenant", name)
-    if found is None or found not in desk.journal.world.tenants:
-        raise Refused("not-found", f"there is no tenant {name} with any connection")
-    return found
 
 
 def _keep(desk: Desk, tenant: int, purpose: str, words: str | None) -> None:

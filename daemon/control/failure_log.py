@@ -3,11 +3,11 @@
 What it said is for operators and admins, and who is shown it is written down before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from daemon import commands, excerpts, failures
+from daemon import commands, excerpts, failures, log_pages
 from daemon.control import history
 from daemon.control.act import execute
 from daemon.control.desk import Desk, Refused
@@ -20,6 +20,7 @@ from daemon.control.failure_log_messages import (
     FailureView,
 )
 from daemon.control.failures import whose
+from daemon.control.whose import unhurried
 from daemon.read_model import failure_log
 from daemon.read_model.failure_log import Asked, Failure, Place
 from daemon.read_model.keeping import HAPPENED_KEPT
@@ -31,8 +32,9 @@ from events.terms import Caller
 from projections import consent
 
 PARTS_MAX = 1000  # things that one event is shown to tell of; a backfill may name as many days
-PAGES_MAX = 20  # of events read between a sync's beginning and its end
+BETWEEN_MAX = 20_000  # events of a connection read between a sync's beginning and its end
 SHOWN_MAX = 10  # excerpts in one answer: of the last calls of that many streams
+TOLD_TOGETHER = {"sync", "write", "actor"}  # what an event tells of that tells of more, too
 ROLES = ("operator", "admin")
 
 WITHHELD = "what the provider said is shown to operators and admins alone"
@@ -94,7 +96,7 @@ async def show(desk: Desk, wish: FailureName, by: Caller) -> FailureAnswer:
     answer = partial(FailureAnswer, seq=seq, now=now, failures=views)
     if not consent.monitored(desk.journal.world, known.tenant):
         return answer(excerpts=[], missing=NOT_MONITORED)
-    calls = [each for each in _calls(desk, subject, found) if _reference(each.event)]
+    calls = [each for each in await _calls(desk, subject, found) if _reference(each.event)]
     if not calls:
         return answer(excerpts=[], missing=NO_ANSWER)
     if by.role not in ROLES:
@@ -127,48 +129,44 @@ async def _read(desk: Desk, subject: int, calls: list[Recorded], by: Caller) -> 
     return views
 
 
-def _calls(desk: Desk, subject: int, found: list[Failure]) -> list[Recorded]:
+async def _calls(desk: Desk, subject: int, found: list[Failure]) -> list[Recorded]:
     """The call that failed; of a sync the last one of each of its streams that failed."""
     (first, *_) = found
-    event = _event(desk, first.event)
+    (event,) = await log_pages.picked(desk.journal.log, [first.event])
     if isinstance(event.event, CallFailed):
         return [event]
     if first.operation != "sync" or first.sync is None:
         return []
     streams = {each.stream for each in found}
+    upto = first.event - 1
     last = {
         each.event.stream: each
-        for each in _between(desk, subject, first.sync, first.event)
+        async for page in log_pages.pages(
+            desk.journal.log, first.sync, upto, subject=subject, most=BETWEEN_MAX
+        )
+        for each in page
         if isinstance(each.event, CallFailed) and (each.event.stream in streams or "" in streams)
     }
     return sorted(last.values(), key=lambda each: each.seq)[-SHOWN_MAX:]
 
 
-def _between(desk: Desk, subject: int, after: int, last: int) -> Iterator[Recorded]:
-    for _ in range(PAGES_MAX):
-        page = desk.journal.log.read(after, subject=subject)
-        yield from (each for each in page if each.seq < last)
-        if not page or page[-1].seq >= last:
-            return
-        after = page[-1].seq
-
-
 async def _views(desk: Desk, rows: Sequence[Failure]) -> list[FailureView]:
     """Each says whether anything is still kept of what the provider said."""
-    told = [_told(desk, each) for each in rows]
+    told = await _told(desk, rows)
     referred = [(row.connection, _reference(event)) for row, event in zip(rows, told, strict=True)]
     kept = await desk.excerpts.kept({each for each in referred if each[1]})
     return [
         _view(desk, row, event, is_kept=reference in kept)
-        for row, event, reference in zip(rows, told, referred, strict=True)
+        async for row, event, reference in unhurried(zip(rows, told, referred, strict=True))
     ]
 
 
-def _told(desk: Desk, row: Failure) -> Event | None:
-    """What tells of that alone, and not of other things too."""
-    if row.operation in {"sync", "write", "actor"}:
-        return None
-    return _event(desk, row.event).event
+async def _told(desk: Desk, rows: Sequence[Failure]) -> list[Event | None]:
+    """What tells of each alone, and not of other things too."""
+    alone = {each.event for each in rows if each.operation not in TOLD_TOGETHER}
+    events = await log_pages.picked(desk.journal.log, sorted(alone))
+    by_number = {each.seq: each.event for each in events}
+    return [None if each.operation in TOLD_TOGETHER else by_number[each.event] for each in rows]
 
 
 def _view(desk: Desk, row: Failure, told: Event | None, *, is_kept: bool) -> FailureView:
@@ -192,11 +190,6 @@ def _view(desk: Desk, row: Failure, told: Event | None, *, is_kept: bool) -> Fai
         duration_ms=row.sync_ms if row.operation == "sync" else ms,
         excerpt=is_kept and consent.of_connection(desk.journal.world, row.connection),
     )
-
-
-def _event(desk: Desk, seq: int) -> Recorded:
-    (recorded,) = desk.journal.log.read(seq - 1, limit=1)
-    return recorded
 
 
 def _reference(told: Event | None) -> str:

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from daemon.control import history
 from daemon.control.desk import Desk, Refused
 from daemon.control.failure_messages import FailureCost, Failures, FailuresQuery
+from daemon.control.whose import enrolled
 from daemon.read_model import failures
 from daemon.read_model.failures import Asked
 from events.terms import Caller
@@ -34,4 +35,4 @@ def whose(desk: Desk, tenant: str | None, connection: str | None) -> tuple[int, 
         subject, known = desk.ever(connection)
         return known.tenant, subject, connection
     assert tenant is not None, "one of them is named"
-    return history.enrolled(desk, "tenant", tenant), None, tenant
+    return enrolled(desk, "tenant", tenant), None, tenant

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import fields, replace
 
-from daemon.control import sourcing
+from daemon.control import sourcing, whose
 from daemon.control.desk import Desk, Refused
 from daemon.control.history_messages import (
     HOURLY_DAYS_MAX,
@@ -80,9 +80,9 @@ def _subject(desk: Desk, wish: HistoryQuery) -> tuple[int, str]:
             raise Refused("not-found", f"{wish.connection} has no stream {wish.stream}")
         return subject, "/".join(filter(None, (wish.connection, wish.stream)))
     if wish.tenant is not None:
-        return enrolled(desk, "tenant", wish.tenant), wish.tenant
+        return whose.enrolled(desk, "tenant", wish.tenant), wish.tenant
     if wish.provider is not None:
-        return enrolled(desk, "provider", wish.provider), wish.provider
+        return whose.enrolled(desk, "provider", wish.provider), wish.provider
     return FLEET, "fleet"
 
 
@@ -92,14 +92,6 @@ def _check_source(wish: HistoryQuery) -> None:
         raise Refused("invalid", f"{wish.connection} is a source, which has no streams")
     if wish.days > HAPPENED_KEPT.days:
         raise Refused("invalid", f"of sources {HAPPENED_KEPT.days} days are kept; ask for fewer")
-
-
-def enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:
-    subject = desk.vault.subject(kind, name)
-    world = desk.journal.world
-    if subject is None or (subject not in world.tenants and subject not in world.providers):
-        raise Refused("not-found", f"there is no {kind} {name}; `rounds connection list` shows all")
-    return subject
 
 
 def _has(desk: Desk, subject: int, stream: str) -> bool:
@@ -114,9 +106,8 @@ def _has(desk: Desk, subject: int, stream: str) -> bool:
 
 async def ask(desk: Desk, question: Callable[[Connection], T]) -> T:
     """What the read model answers, with all that was durable before. Raises Refused."""
-    await desk.reading.scribe.fresh()
     try:
-        return await desk.reading.ask(question)
+        return await desk.reading.ask_fresh(question)
     except ReadModelUnusable:
         raise _not_there(desk) from None
 

@@ -10,7 +10,7 @@ from daemon.control import policies, sourcing, whose
 from daemon.control.desk import Desk
 from daemon.control.issue_messages import DetectQuery, IssueList, IssuesQuery, IssueView
 from daemon.control.whose import Known
-from daemon.decide import issues
+from daemon.decide import issues, reporting
 from daemon.decide.sighting import GRAVITY
 from events.issues import IssueKind, IssueOpened, Threshold
 from events.schema import FLEET
@@ -38,7 +38,9 @@ async def show(desk: Desk, wish: IssuesQuery, by: Caller) -> IssueList:
     """Those that are open, and perhaps the last that were."""
     seq = desk.journal.world.seq
     found: list[IssueView] = []
-    async for subject in _subjects(desk, wish.tenant, wish.provider):
+    everybody = wish.tenant is None and wish.provider is None and desk.sees is None
+    subjects = _known(desk) if everybody else _subjects(desk, wish.tenant, wish.provider)
+    async for subject in subjects:
         found += _of(desk, subject, closed=wish.closed)
     chosen = [
         each
@@ -58,13 +60,26 @@ async def detect_sync_issues(desk: Desk, wish: DetectQuery, by: Caller) -> Issue
     return _listed(desk, seq, found)
 
 
+async def _known(desk: Desk) -> AsyncIterator[int]:
+    """Those of all with which anything was ever wrong, and who are there."""
+    world = desk.journal.world
+    async for subject in whose.unhurried([*world.issues]):
+        known = world.connections.get(subject)
+        if known is not None and known.removed:
+            continue
+        if subject in world.sources and reporting.living(world, subject) is None:
+            continue
+        if subject in world.providers and subject not in world.under:
+            continue
+        yield subject
+
+
 async def _subjects(desk: Desk, tenant: str | None, provider: str | None) -> AsyncIterator[int]:
     """Whom it concerns. A tenant is told of providers that it has connections at, and no others."""
-    world = desk.journal.world
     outside = sourcing.subjects(desk, tenant, provider)
     if tenant is None and provider is None:
         yield FLEET
-        found = await whose.chosen(desk, None) if world.connections else []
+        found = await whose.chosen(desk, None)
     else:
         found = await whose.chosen_or(desk, tenant, provider, none=bool(outside))
     for each in sorted(_providers(found)):
@@ -144,7 +159,12 @@ def _named(by: Threshold) -> Threshold:
 
 def _listed(desk: Desk, seq: int, found: list[IssueView]) -> IssueList:
     found.sort(
-        key=lambda each: (each.closed is not None, -GRAVITY.index(each.severity), each.since)
+        key=lambda each: (
+            each.closed is not None,
+            -GRAVITY.index(each.severity),
+            each.since,
+            each.name,
+        )
     )
     left_off = max(0, len(found) - LISTED_MAX)
     now = desk.journal.clock.now()

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import trio
 from msgspec import structs
 
+from daemon import log_pages
 from daemon.control import narrowed, sourcing, views, whose
 from daemon.control.desk import Desk
 from daemon.control.messages import (
@@ -77,16 +78,12 @@ async def connection(desk: Desk, query: ConnectionName, by: Caller) -> Connectio
 
 
 async def log(desk: Desk, query: LogQuery, by: Caller) -> Events:
-    subject = _subject(desk, query.connection) if query.connection is not None else None
+    journal, head = desk.journal, desk.journal.head.seq
+    named = [_subject(desk, query.connection)] if query.connection is not None else None
+    subjects = await narrowed.subjects(desk) if named is None else named
     limit = max(1, min(query.limit, READ_EVENTS))
-    if desk.sees is not None and subject is None:
-        found = narrowed.events(desk, query.after, limit)
-    elif query.after is not None:
-        found = desk.journal.log.read(query.after, subject=subject, limit=limit)
-    else:
-        found = desk.journal.log.last(subject=subject, limit=limit)
-    head = desk.journal.head.seq
-    return Events(seq=head, events=[desk.view(each) for each in found if each.seq <= head])
+    found = await log_pages.some(journal.log, subjects, after=query.after, upto=head, most=limit)
+    return Events(seq=head, events=[desk.view(each) async for each in whose.unhurried(found)])
 
 
 def _subject(desk: Desk, name: str) -> int:

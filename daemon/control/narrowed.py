@@ -11,12 +11,12 @@ from typing import Any, Generic, TypeVar, cast
 from msgspec.structs import replace
 
 from daemon.commands import Command
+from daemon.control import whose
 from daemon.control.desk import Desk
 from daemon.journal import Journal
 from daemon.names import NameKind
 from daemon.vault import Vault
 from events.envelope import Recorded
-from events.log import READ_EVENTS
 from events.schema import FLEET
 from projections.connection import Connection
 from projections.under import Under
@@ -78,9 +78,19 @@ class _SeenJournal(Journal):
         setattr(self.__dict__["_journal"], name, value)
 
     @property
+    def whole(self) -> World:
+        """The World of all, for whoever looks after what is shown of it."""
+        journal: Journal = self.__dict__["_journal"]
+        return journal.world
+
+    @property
     def world(self) -> World:  # type: ignore[override]
-        whole: Journal = self.__dict__["_journal"]
-        return world(whole.world, self.__dict__["_tenants"])
+        """The same one until another event happens: who shows many events asks for it each time."""
+        whole = self.whole
+        seen: World | None = self.__dict__.get("_seen")
+        if seen is None or seen.seq != whole.seq:
+            self.__dict__["_seen"] = seen = world(whole, self.__dict__["_tenants"])
+        return seen
 
     def execute(self, command: Command) -> list[Recorded]:
         """Decided by all that is true: a place that others have is taken."""
@@ -172,31 +182,33 @@ def counted(desk: Desk) -> Counter[int] | None:
     """How many connections each provider has that may be seen; None where all may."""
     if desk.sees is None:
         return None
-    known = desk.journal.world.connections.values()
-    return Counter(each.provider for each in known if not each.removed)
+    return Counter(known.provider for _, known in whose.of(desk, None))
 
 
-def events(desk: Desk, after: int | None, limit: int) -> list[Recorded]:
-    """The last events of those who may be seen, or those after that one."""
-    assert desk.sees is not None, "whoever sees all reads the log as it is"
-    world = desk.journal.world
-    subjects = [*desk.sees, *world.connections, *world.sources]
-    log, most = desk.journal.log, min(limit, READ_EVENTS)
-    pages = (
-        log.last(most, subject=each) if after is None else log.read(after, subject=each, limit=most)
-        for each in subjects
-    )
-    found = sorted((each for page in pages for each in page), key=_seq)
-    return found[-most:] if after is None else found[:most]
+async def subjects(desk: Desk) -> list[int] | None:
+    """Whose events may be seen, also of what was removed; None where all may."""
+    if desk.sees is None:
+        return None
+    whole = _whole(desk)
+    known = [*whole.connections, *whole.sources]
+    own = [each async for each in whose.unhurried(known) if _tenant(whole, each) in desk.sees]
+    return [*desk.sees, *own]
 
 
 def is_seen(desk: Desk, subject: int) -> bool:
     """Whether events of that subject may be seen."""
-    if desk.sees is None:
+    if desk.sees is None or subject in desk.sees:
         return True
-    world = desk.journal.world
-    return subject in desk.sees or subject in world.connections or subject in world.sources
+    return _tenant(_whole(desk), subject) in desk.sees
 
 
-def _seq(recorded: Recorded) -> int:
-    return recorded.seq
+def _whole(desk: Desk) -> World:
+    journal = desk.journal
+    assert isinstance(journal, _SeenJournal), "who sees some alone has a journal of theirs"
+    return journal.whole
+
+
+def _tenant(whole: World, subject: int) -> int | None:
+    """Whose connection, or source, it is, or was."""
+    known = whole.connections.get(subject) or whole.sources.get(subject)
+    return known.tenant if known is not None else None

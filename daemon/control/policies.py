@@ -1,6 +1,6 @@
 """Which settings hold, where does each come from, and how do people change them?"""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -15,8 +15,8 @@ from daemon.control.policy_messages import (
     PolicySetting,
     PolicyWish,
 )
+from daemon.control.whose import enrolled
 from daemon.decide import thresholds
-from daemon.names import NameKind
 from daemon.policy_file import PolicyTable, WrongSetting
 from events.policy import OF_STREAMS
 from events.schema import FLEET, SettingsReset, SettingsSet
@@ -91,18 +91,12 @@ def _place(desk: Desk, wish: PolicyOf) -> _Place:
     if wish.connection is not None:
         subject, _ = desk.find(wish.connection)
         return _Place(word="connection", name=wish.connection, subject=subject)
-    world = desk.journal.world
-    named: tuple[tuple[NameKind, str | None, Collection[int]], ...] = (
-        ("tenant", wish.tenant, world.tenants),
-        ("provider", wish.provider, world.providers),
-    )
-    for word, name, there in named:
-        if name is None:
-            continue
-        found = desk.vault.subject(word, name)
-        if found is None or found not in there:
-            raise Refused("not-found", f"there is no {word} {name} with any connection")
-        return _Place(word=word, name=name, subject=found)
+    if wish.tenant is not None:
+        found = enrolled(desk, "tenant", wish.tenant)
+        return _Place(word="tenant", name=wish.tenant, subject=found)
+    if wish.provider is not None:
+        found = enrolled(desk, "provider", wish.provider)
+        return _Place(word="provider", name=wish.provider, subject=found)
     return _Place(word="fleet", name="fleet", subject=FLEET)
 
 

@@ -7,6 +7,7 @@ import trio
 from msgspec.structs import replace
 
 from daemon import commands, source_file, sources
+from daemon.control import whose
 from daemon.control.act import DURABLE_WAIT_S, NOT_WRITTEN, done, durable, execute, room
 from daemon.control.desk import Desk, Refused
 from daemon.control.messages import Done
@@ -21,7 +22,6 @@ from daemon.control.source_messages import (
     SourceView,
     SourceWish,
 )
-from daemon.control.whose import LOOKS
 from daemon.decide import punctuality, reporting
 from daemon.duration import Duration, text
 from daemon.source_file import PATTERNS, SourceTable
@@ -38,14 +38,15 @@ DISK_FULL = "the disk is full, not all was set; free some space, then type it ag
 
 
 async def show_all(desk: Desk, query: SourcesQuery, by: Caller) -> SourceList:
+    """Raise Refused (not-found) where nobody is called so."""
+    if query.tenant is not None:
+        whose.enrolled(desk, "tenant", query.tenant)
     world, now = desk.journal.world, desk.journal.clock.now()
     seq, found = world.seq, []
-    for count, subject in enumerate(_subjects(desk, query.tenant), 1):
+    async for subject in whose.unhurried(subjects(desk, query.tenant)):
         known = reporting.living(world, subject)
         if known is not None:
             found.append(view(desk, subject, known))
-        if count % LOOKS == 0:
-            await trio.lowlevel.checkpoint()
     found.sort(key=lambda each: each.source)
     return SourceList(seq=seq, now=now, sources=found)
 
@@ -202,17 +203,6 @@ def view(desk: Desk, subject: int, known: Source) -> SourceView:
         oldest=queue.figures.oldest if queue else None,
         queue_at=queue.at if queue else None,
     )
-
-
-def _subjects(desk: Desk, tenant: str | None) -> list[int]:
-    """Raise Refused (not-found) where nobody is called so."""
-    world = desk.journal.world
-    if tenant is None:
-        return [*world.sources]
-    subject = desk.vault.subject("tenant", tenant)
-    if subject is None or subject not in world.tenants:
-        raise Refused("not-found", f"there is no tenant {tenant}")
-    return [*world.tenants.get(subject, Tenant()).sources]
 
 
 async def _removed(desk: Desk, subject: int, by: Caller) -> list[Recorded]:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import AsyncIterator, Iterable
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import trio
 
@@ -12,6 +12,12 @@ from projections.connection import Connection
 
 LOOKS = 256  # connections looked at between two turns of the loop
 T = TypeVar("T")
+
+LISTED = {
+    "tenant": "`rounds connection list` and `rounds source list` show all",
+    "provider": "`rounds connection list` shows at which there are connections",
+}
+"""What is typed to see who there is."""
 
 Known: TypeAlias = tuple[int, Connection]
 """A connection with its subject."""
@@ -51,6 +57,14 @@ async def chosen_or(
         raise
 
 
+def enrolled(desk: Desk, kind: Literal["tenant", "provider"], name: str) -> int:
+    """The tenant, or the provider, of that name. Raises Refused (not-found)."""
+    found, world = desk.vault.subject(kind, name), desk.journal.world
+    if found is None or found not in (world.tenants if kind == "tenant" else world.providers):
+        raise Refused("not-found", f"there is no {kind} {name}; {LISTED[kind]}")
+    return found
+
+
 async def one(desk: Desk, tenant: str, provider: str) -> Known:
     """The one of that name, else the only one there. Raises Refused."""
     found = await chosen(desk, tenant, provider)
@@ -69,12 +83,14 @@ async def unhurried(found: Iterable[T]) -> AsyncIterator[T]:
 
 
 def of(desk: Desk, tenant: str | None) -> list[Known]:
-    """Those that live of the tenant of that name, or of all."""
-    world = desk.journal.world
-    if tenant is None:
+    """Those that live of the tenant of that name, or of all that may be seen."""
+    world, tenants = desk.journal.world, desk.sees
+    if tenant is not None:
+        subject = desk.vault.subject("tenant", tenant)
+        tenants = frozenset() if subject is None else frozenset({subject})
+    if tenants is None:
         return [each for each in world.connections.items() if not each[1].removed]
-    subject = desk.vault.subject("tenant", tenant)
-    found = under.connections(world.under, subject) if subject is not None else ()
+    found = sorted(each for above in tenants for each in under.connections(world.under, above))
     return [(each, world.connections[each]) for each in found]
 
 

@@ -29,6 +29,18 @@ class Reading:
         """What it answers. Raises ReadModelUnusable while there is no file that can be asked."""
         return await self._run(partial(self._ask, question))
 
+    async def ask_fresh(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The same, with all that was durable before, where that does not take long.
+
+        A file is opened within a moment at a start. For one that is made anew, or was found
+        unusable, nobody waits.
+        """
+        progress = self.scribe.progress
+        is_gone = self.scribe.model is None and (progress.anew or progress.trouble)
+        if not is_gone:
+            await self.scribe.fresh()
+        return await self.ask(question)
+
     async def away(self, call: Callable[[], T]) -> T:
         """Work out what came of an answer, which also takes its time, beside the loop."""
         return await self._run(call)

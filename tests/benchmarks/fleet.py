@@ -69,7 +69,12 @@ class Nowhere:
     def read(self, after: int, *, subject: int | None = None, limit: int = 0) -> list[Recorded]:
         return []
 
-    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
+    def pick(self, numbers: Sequence[int]) -> list[Recorded]:
+        return []
+
+    def numbers(
+        self, subject: int, *, after: int, upto: int, limit: int, latest: bool
+    ) -> list[int]:
         return []
 
     def count_types(self) -> dict[str, int]:

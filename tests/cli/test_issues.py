@@ -251,3 +251,18 @@ def test_the_log_of_a_source_is_followed_by_its_name(outside):
 def test_a_time_outside_of_the_calendar_is_refused_with_a_sentence(outside):
     typed = outside.rounds("report", "dora/calls", "--at", "0001-01-01T00:00:00+14:00")
     assert (typed.code, "outside the calendar" in typed.err) == (2, True), typed.err
+
+
+@pytest.mark.requirement("D7")
+def test_a_tenant_that_has_only_sources_is_one_like_any_other(outside):
+    for words in (
+        ("consent", "show", "dora"),
+        ("audit", "reads", "--tenant", "dora"),
+        ("failures", "dora"),
+        ("policy", "show", "dora"),
+        ("source", "list", "--tenant", "dora"),
+    ):
+        assert outside.rounds(*words).code == 0, words
+        typed = outside.rounds(*[each.replace("dora", "eve") for each in words])
+        said = "there is no tenant eve; `rounds connection list` and `rounds source list` show all"
+        assert (typed.code, said in " ".join(typed.err.split())) == (3, True), typed.err

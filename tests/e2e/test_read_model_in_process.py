@@ -10,7 +10,9 @@ import trio
 from msgspec.structs import replace
 
 from daemon import commands
-from daemon.control import health, read_model, status
+from daemon.control import health, history, read_model, status
+from daemon.control.desk import Refused
+from daemon.control.history_messages import HistoryQuery
 from daemon.control.messages import Nothing
 from daemon.control.rotation_messages import Whose
 from daemon.read_model.file import Position, ReadModel
@@ -69,6 +71,26 @@ def test_a_read_model_that_lacks_what_happened_is_a_reason_until_it_has_it(tmp_p
             found = await health.get_sync_system_health(desk, Whose(), BY)
             assert not [each for each in found.reasons if each.reason == "read-model-behind"]
             assert (await read_model.show(desk, Nothing(), BY)).trouble == ""
+
+    play(scene)
+
+
+@pytest.mark.requirement("D4")
+def test_who_asks_while_there_is_no_file_is_told_at_once_and_at_a_start_is_answered(tmp_path):
+    async def scene():
+        here = OnDisk(tmp_path / "read")
+        async with here.life() as daemon:
+            desk = here.desk(daemon)
+            assert desk.reading.scribe.model is None, "it is not open yet"
+            assert (await history.get_sync_health_history(desk, HistoryQuery(), BY)).rows
+            await trio.sleep(10)
+            here.fault = ReadModelUnusable("it is damaged")
+            daemon.journal.execute(commands.Pause(subject=here.subject))
+            await trio.sleep(5)
+            began = trio.current_time()
+            with pytest.raises(Refused, match="try again shortly"):
+                await history.get_sync_health_history(desk, HistoryQuery(), BY)
+            assert trio.current_time() == began
 
     play(scene)
 

@@ -85,6 +85,12 @@ def test_what_is_written_is_read(decisions):
             for subject in range(4):
                 of_subject = [recorded for recorded in written if recorded.subject == subject]
                 assert log.read(0, subject=subject) == of_subject
+                numbers = [each.seq for each in of_subject if 1 < each.seq < len(written)]
+                for most in (1, 2, len(written)):
+                    bounds = {"after": 1, "upto": len(written) - 1, "limit": most}
+                    assert log.numbers(subject, **bounds, latest=False) == numbers[:most]
+                    assert log.numbers(subject, **bounds, latest=True) == numbers[-most:]
+                assert log.pick(numbers[::-1]) == [written[each - 1] for each in numbers]
         assert replayed(Path(name)) == written
         assert [recorded.seq for recorded in written] == list(range(1, len(written) + 1))
 

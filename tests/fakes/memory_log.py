@@ -99,9 +99,16 @@ class MemoryLog:
     ) -> list[Recorded]:
         return [decode(row) for row in self.disk.read(after, subject, limit)]
 
-    def last(self, limit: int, *, subject: int | None = None) -> list[Recorded]:
-        rows = self.disk.read(0, subject, len(self.disk.rows))
-        return [decode(row) for row in rows[-limit:]]
+    def pick(self, numbers: Sequence[int]) -> list[Recorded]:
+        rows = self.disk.rows
+        return [decode(rows[each - 1]) for each in sorted({*numbers}) if 0 < each <= len(rows)]
+
+    def numbers(
+        self, subject: int, *, after: int, upto: int, limit: int, latest: bool
+    ) -> list[int]:
+        rows = self.disk.read(after, subject, len(self.disk.rows))
+        found = [row[0] for row in rows if row[0] <= upto]
+        return found[-limit:] if latest else found[:limit]
 
     def count_types(self) -> dict[str, int]:
         return dict(Counter(row[3].split(b'"')[3].decode() for row in self.disk.rows))
