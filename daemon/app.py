@@ -248,7 +248,8 @@ def _read_model(parts: Parts, journal: Journal, nursery: trio.Nursery) -> Readin
         parts.run_scribe or parts.run,
         retries_kept=duration(settings.retries_kept),
     )
-    reading = Reading(scribe, parts.read, parts.run_reading or parts.run)
+    asks, beside = parts.run_reading or parts.run, parts.run_beside or parts.run
+    reading = Reading(scribe, parts.read, asks, beside)
     nursery.start_soon(scribe.run)
     nursery.start_soon(reading.run)
     return reading

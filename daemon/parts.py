@@ -26,7 +26,8 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     Without `snapshots` of its own it keeps some in memory, and without `past`, an engine, it works
     out what was true in the loop. Without a file `read` its read model is in memory; the scribe
-    writes it where `run_scribe` runs, and others ask where `run_reading` does.
+    writes it where `run_scribe` runs, and others ask where `run_reading` does; what they
+    make of an answer, if that takes long, runs where `run_beside` does.
     """
 
     log: Log
@@ -47,3 +48,4 @@ class Parts(Struct, frozen=True, kw_only=True):
     read: Path | None = None
     run_scribe: Run | None = None
     run_reading: Run | None = None
+    run_beside: Run | None = None

@@ -248,6 +248,7 @@ def _open(
         read=found.state / NAME,
         run_scribe=OneThread(),
         run_reading=OneThread(),
+        run_beside=OneThread(),
     )
 
 

@@ -16,12 +16,16 @@ T = TypeVar("T")
 
 
 class Reading:
-    """Asks the file at `path` on a connection of its own; the scribe's, where it is in memory."""
+    """Asks the file at `path` on a connection of its own; the scribe's, where it is in memory.
 
-    def __init__(self, scribe: Scribe, path: Path | None, run: Run) -> None:
+    What takes its time afterwards runs where `beside` does: no other question waits for it.
+    """
+
+    def __init__(self, scribe: Scribe, path: Path | None, run: Run, beside: Run) -> None:
         self.scribe = scribe
         self._path = path
         self._run = run
+        self._beside = beside
         self._connection: sqlite3.Connection | None = None
         self._opened = 0
 
@@ -43,7 +47,7 @@ class Reading:
 
     async def away(self, call: Callable[[], T]) -> T:
         """Work out what came of an answer, which also takes its time, beside the loop."""
-        return await self._run(call)
+        return await self._beside(call)
 
     async def run(self) -> None:
         """Let go at the end."""

@@ -80,7 +80,13 @@ class Life:
         return condition.of_stream(self.known, self.at, name, now)
 
     def whole(self, now=NOON):
-        return condition.of_connection(self.known, self.at, now)
+        """A diagnosis says the same, of all streams at once."""
+        word = condition.of_connection(self.known, self.at, now)
+        found = condition.diagnosis(self.known, self.at, now)
+        assert found.word is word
+        for name, grounds in found.streams.items():
+            assert condition.word_of(grounds) is self.stream(name, now)
+        return word
 
 
 BOTH = ("days", "alerts")
