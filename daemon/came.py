@@ -4,10 +4,8 @@ The read model has it for weeks, and is asked beside the loop. Where that does n
 is behind or being made anew, the connection's own events say the same, page by page.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias
 
 import trio
 from msgspec import Struct
@@ -35,9 +33,6 @@ class Place(Struct, frozen=True, kw_only=True):
     journal: Journal
     past: Past
     reading: Reading | None = None
-
-
-Source: TypeAlias = Callable[[Place, int, datetime], Awaitable[Came]]
 
 
 async def came(place: Place, subject: int, since: datetime) -> Came:

@@ -81,13 +81,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
     baseline: Baseline | None = None
 
 
-def drifting(series: Series, now: datetime, rule: Rule) -> Verdict | None:
-    """The verdict on the last period that began before `now`; None where there is none."""
-    points = tuple(each for each in series.points if each.at < now)
-    found = verdicts(replace(series, points=points), rule, RECENT)
-    return found[-1] if found else None
-
-
 def verdicts(series: Series, rule: Rule, last: int | None = None) -> list[Verdict]:
     """On every period, in their order, or on the last ones alone. Each is blind to what follows."""
     prepared, length = baseline.prepare(series), len(series.points)

@@ -24,9 +24,13 @@ class Consent(Struct, frozen=True, kw_only=True):
 
 
 class Tenant(Struct, frozen=True, kw_only=True):
-    """`connections` counts, `sources` are the subjects of those that may report."""
+    """`connections` counts those that live, `removed` are the subjects of the others.
+
+    `sources` are the subjects of those that may report.
+    """
 
     connections: int = 0
+    removed: tuple[int, ...] = ()
     callers: Callers = ()
     sources: tuple[int, ...] = ()
     consent: Consent | None = None
@@ -36,9 +40,11 @@ def evolve(tenant: Tenant, recorded: Recorded) -> Tenant:
     """Fold an event of the tenant's own, or of one of its connections or sources."""
     match recorded.event:
         case ConnectionAdded():
-            return replace(tenant, connections=tenant.connections + 1)
+            left = tuple(each for each in tenant.removed if each != recorded.subject)
+            return replace(tenant, connections=tenant.connections + 1, removed=left)
         case ConnectionRemoved():
-            return replace(tenant, connections=tenant.connections - 1)
+            gone = (*tenant.removed, recorded.subject)
+            return replace(tenant, connections=tenant.connections - 1, removed=gone)
         case SourceAdded():
             return replace(tenant, sources=(*tenant.sources, recorded.subject))
         case SourceRemoved():

@@ -4,6 +4,7 @@ import pytest
 import trio
 from msgspec.structs import replace
 
+from daemon import commands
 from daemon.control import act, consent, drift, history, reporting, sourcing
 from daemon.control.account_messages import SyncWish
 from daemon.control.consent_messages import ConsentOf, ConsentWish
@@ -21,6 +22,7 @@ from events.consent import Believed, ConsentGranted, ConsentWithdrawn, Monitorin
 from events.sources import Pattern
 from events.terms import Caller
 from tests.fakes.in_process import NAME, InProcess, play
+from tests.fakes.unwalked import Unwalked
 
 pytestmark = pytest.mark.requirement("D7")
 
@@ -118,6 +120,21 @@ def test_what_was_kept_goes_when_consent_is_withdrawn_and_nothing_comes_after_it
         assert home.kept() == []
         again = await consent.withdraw(desk, wish(), BY)
         assert (again.events, again.message) == ([], "had withdrawn it already")
+
+    scene(check)
+
+
+def test_of_a_connection_that_was_removed_it_goes_too_and_nobody_walks_over_all_for_it():
+    async def check(home, daemon, desk):
+        daemon.journal.execute(commands.Remove(subject=home.subject))
+        assert home.kept()
+        world = desk.journal.world
+        known, world.connections = world.connections, Unwalked(world.connections)
+        try:
+            await consent.withdraw(desk, wish(), BY)
+        finally:
+            world.connections = known
+        assert home.kept() == []
 
     scene(check)
 

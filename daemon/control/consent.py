@@ -11,6 +11,7 @@ from daemon.secret import Secret
 from daemon.vault import VaultFull
 from events.consent import ConsentGranted, ConsentWithdrawn
 from events.terms import Caller
+from projections import under
 from projections.consent import monitored
 
 GRANTED, WITHDRAWN = "consent-granted", "consent-withdrawn"
@@ -85,8 +86,8 @@ async def withdraw(desk: Desk, wish: ConsentWish, by: Caller) -> Done:
 
 def _own(desk: Desk, tenant: int) -> list[int]:
     """Its connections, also those that are removed."""
-    known = desk.journal.world.connections.items()
-    return [each for each, connection in known if connection.tenant == tenant]
+    world = desk.journal.world
+    return [*under.connections(world.under, tenant), *world.tenants[tenant].removed]
 
 
 def _keep(desk: Desk, tenant: int, purpose: str, words: str | None) -> None:

@@ -19,8 +19,8 @@ from daemon.control.history_messages import (
 )
 from daemon.decide import condition
 from daemon.read_model import history, report_history
-from daemon.read_model.history import DAY_S, Asked, Bin
-from daemon.read_model.keeping import HAPPENED_KEPT
+from daemon.read_model.history import Asked, Bin
+from daemon.read_model.keeping import DAY_S, HAPPENED_KEPT
 from daemon.read_model.opening import Connection, ReadModelUnusable
 from daemon.read_model.report_history import Heard
 from daemon.read_model.timestamps import seconds

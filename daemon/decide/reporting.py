@@ -58,10 +58,9 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """What is to be recorded, and how many are known already; nothing is where one is refused."""
+    """What is to be recorded: what is not known already; nothing where one is refused."""
 
     new: tuple[ReportReceived, ...] = ()
-    known: int = 0
     refusal: Refusal | None = None
 
 
@@ -104,7 +103,7 @@ def judge(
         )
         source = reported.told(source, event)
         new.append(event)
-    return Judgement(new=tuple(new), known=len(reports) - len(new))
+    return Judgement(new=tuple(new))
 
 
 def living(world: World, subject: int) -> Source | None:

@@ -17,6 +17,7 @@ from events.fact import Fact
 from events.schema import FLEET, RecordsCaptured, RecordsRefused, SyncSucceeded
 from events.versions import RecordsQuarantined
 from projections.hours import AT
+from projections.under import Under
 
 OF_CONSENT: frozenset[type[Fact]] = frozenset({MonitoringSet, ConsentGranted, ConsentWithdrawn})
 TAGS = tuple(str(each.__struct_config__.tag) for each in OF_CONSENT)
@@ -41,18 +42,36 @@ def may_be_kept(said: dict[int, int], tenant: int) -> bool:
     return bool(said.get(tenant, said.get(FLEET, 1)))
 
 
-def whose(
-    subject: int, members: Mapping[int, Member], reporting: Iterable[int]
-) -> dict[int, list[int]]:
-    """The tenants for whom that was said, each with its connections; some have sources alone."""
-    found: dict[int, list[int]] = {subject: []} if subject else {}
-    for connection, member in members.items():
-        if subject in {FLEET, member.tenant}:
-            found.setdefault(member.tenant, []).append(connection)
-    for tenant in reporting:
-        if subject in {FLEET, tenant}:
-            found.setdefault(tenant, [])
-    return found
+class Consents:
+    """What tenants said of details, and which connections are whose: of those that live or did."""
+
+    def __init__(
+        self, said: dict[int, int], members: Mapping[int, Member], reporting: Iterable[int]
+    ) -> None:
+        """`said` is as `note` writes it; the tenants in `reporting` have sources."""
+        self._said = said
+        self._under: Under = {}
+        for tenant in reporting:
+            self.join(tenant)
+        for connection, member in members.items():
+            self.join(member.tenant, connection)
+
+    def join(self, tenant: int, *connections: int) -> None:
+        """It is there, with these new ones, or with sources alone."""
+        self._under.setdefault(tenant, []).extend(connections)
+
+    def may_keep(self, tenant: int) -> bool:
+        return not self._said or may_be_kept(self._said, tenant)
+
+    def note(self, recorded: Recorded) -> tuple[Under, Under]:
+        """Whose details were kept until that event, and whose are from it on; with connections."""
+        subject = recorded.subject
+        concerned = self._under if subject == FLEET else {subject: self._under.get(subject, [])}
+        before = {each for each in concerned if self.may_keep(each)}
+        note(self._said, recorded)
+        after = {each for each in concerned if self.may_keep(each)}
+        gone = {each: concerned[each] for each in before - after}
+        return gone, {each: concerned[each] for each in after - before}
 
 
 def without(event: Fact) -> Fact | None:
@@ -68,11 +87,16 @@ def without(event: Fact) -> Fact | None:
             return event
 
 
-def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
-    """Of what is not written yet, and, once it is, of what was written before."""
-    whose = {tenant, *connections}
+def forget(rows: Rows, tenants: Under) -> None:
+    """Those of tenants and their connections: of what is not written yet, and of what was before.
+
+    What was written goes when the rest is written.
+    """
+    if not tenants:
+        return
+    whose = {*tenants}.union(*tenants.values())
     rows.forgotten.update(whose)
-    reports.forget_details(rows, tenant)
+    reports.forget_details(rows, tenants)
     for sums in (rows.hours, rows.days):
         for (subject, _), figures in sums.items():
             if subject in whose:

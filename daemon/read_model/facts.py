@@ -54,8 +54,9 @@ class Facts:
         What is older than what is `kept` makes no rows of its own, but for what is open yet.
         """
         self.members = members
-        self._said = said or {}
         self._reporters = reporters or {}
+        self._consents = details.Consents(said or {}, members, self._reporters.values())
+        self._may_keep = self._consents.may_keep
         self._rows = Rows()
         self._first = kept.happened
         self._counting = Counting(members, kept.hours)
@@ -99,9 +100,6 @@ class Facts:
             if part.streams:
                 self._counting.of_stream(subject, counted)
 
-    def _may_keep(self, tenant: int) -> bool:
-        return not self._said or details.may_be_kept(self._said, tenant)
-
     def _iso(self) -> str:
         """When the event was."""
         if self._iso_of is not self._at:
@@ -110,30 +108,30 @@ class Facts:
 
     def consent(self, recorded: Recorded, _: Fact) -> None:
         """Of who does not consent any more the details go; of who does again, all come from now."""
-        before = {**self._said}
-        details.note(self._said, recorded)
+        gone, come = self._consents.note(recorded)
+        details.note(self._rows.said, recorded)
         self._counting.spread(self._rows)
-        self._rows.said = {**self._said}
-        whose = details.whose(recorded.subject, self.members, self._reporters.values())
-        for tenant, connections in whose.items():
-            if not details.may_be_kept(self._said, tenant):
-                details.forget(self._rows, tenant, connections)
-            elif self._whole and not details.may_be_kept(before, tenant):
-                self._rows.traces += [traces.kept_from(each, recorded) for each in connections]
+        details.forget(self._rows, gone)
+        for connections in come.values() if self._whole else ():
+            self._rows.traces += [traces.kept_from(each, recorded) for each in connections]
 
     def add_source(self, recorded: Recorded, event: SourceAdded) -> None:
         self._reporters[recorded.subject] = event.tenant
+        self._consents.join(event.tenant)
         self._rows.reporters[recorded.subject] = event.tenant
 
     def report(self, recorded: Recorded, event: ReportReceived) -> None:
         tenant = self._reporters[recorded.subject]
-        kept = details.may_be_kept(self._said, tenant)
+        kept = self._may_keep(tenant)
         reports.count(self._rows, recorded.subject, tenant, event, details=kept)
 
     def end_pass(self, recorded: Recorded, event: PassEnded) -> None:
-        self._rows.passes.append(passes.row(recorded, event, self._iso()))
+        if self._whole:
+            self._rows.passes.append(passes.row(recorded, event, self._iso()))
 
     def add(self, recorded: Recorded, event: ConnectionAdded) -> None:
+        if recorded.subject not in self.members:
+            self._consents.join(event.tenant, recorded.subject)
         self.members[recorded.subject] = Member(
             tenant=event.tenant, provider=event.provider, added=self._iso()
         )
@@ -142,7 +140,6 @@ class Facts:
     def remove(self, recorded: Recorded, _: ConnectionRemoved, member: Member) -> None:
         self._turn(recorded.subject, member, None)
         self._end_retry(member, "cancelled")
-        member.removed = self._iso()
 
     def relink(self, recorded: Recorded, event: ConnectionRelinked, member: Member) -> None:
         """Its new provider takes it over as it is."""
@@ -158,32 +155,32 @@ class Facts:
         self._rows.turns[recorded.seq] = row
         member.sync, member.attempt = recorded.seq, event.attempt
         if event.attempt:
-            retries.begin(self._rows, member, recorded.seq)
+            retries.begin(self._rows, member)
 
     def succeed(self, recorded: Recorded, event: SyncSucceeded, member: Member) -> None:
         member.message = event.failures[0].message if event.failures else member.message
         outcome = ("succeeded", event.duration_ms, event.records, None, None, None)
-        self._end(recorded, event.sync, outcome)
+        self._end(event.sync, outcome)
         self._count_sync(recorded, event, member)
         self._turn(recorded.subject, member, 1)
 
     def fail(self, recorded: Recorded, event: SyncFailed, member: Member) -> None:
         member.message = event.message
         outcome = ("failed", event.duration_ms, None, event.cause.value, event.message, None)
-        self._end(recorded, event.sync, outcome)
+        self._end(event.sync, outcome)
         self._count_sync(recorded, event, member)
         self._turn(recorded.subject, member, 0)
 
-    def cancel(self, recorded: Recorded, event: SyncCancelled, member: Member) -> None:
+    def cancel(self, _: Recorded, event: SyncCancelled, member: Member) -> None:
         if event.sync is None:
             return
-        self._end(recorded, event.sync, ("cancelled", None, None, None, None, None))
+        self._end(event.sync, ("cancelled", None, None, None, None, None))
         self._end_running(member, "cancelled")
         member.sync = None
 
-    def interrupt(self, recorded: Recorded, event: SyncInterrupted, member: Member) -> None:
+    def interrupt(self, _: Recorded, event: SyncInterrupted, member: Member) -> None:
         reason = event.reason.value
-        self._end(recorded, event.sync, ("interrupted", None, None, None, None, reason))
+        self._end(event.sync, ("interrupted", None, None, None, None, reason))
         if event.retry is None:
             self._end_running(member, "cancelled")
         elif member.attempt:
@@ -204,7 +201,7 @@ class Facts:
     def end_retries(self, _: Recorded, _event: RetriesEnded, member: Member) -> None:
         self._end_retry(member, "cancelled")
 
-    def _end(self, recorded: Recorded, sync: int, outcome: Row) -> None:
+    def _end(self, sync: int, outcome: Row) -> None:
         status, duration_ms, records, cause, message, reason = outcome
         row = self._rows.turns.get(sync)
         if not self._whole and row is not None:
@@ -212,10 +209,10 @@ class Facts:
             return
         at = self._iso()
         if row is None:
-            change = (status, at, duration_ms, records, cause, message, reason, recorded.seq, sync)
+            change = (status, at, duration_ms, records, cause, message, reason, sync)
             self._rows.turns_ended.append(change)
             return
-        row[turns.STATUS], row[turns.ENDED], row[turns.ENDED_IN] = status, at, recorded.seq
+        row[turns.STATUS], row[turns.ENDED] = status, at
         row[turns.OUTCOME] = duration_ms, records, cause, message, reason
 
     def _count_sync(

@@ -149,9 +149,9 @@ class ReadModel:
             self._draft = False
             with self._writing():
                 self._move(position)
+                _run(self.connection, schema.INDEXES)
                 if position.at is not None:
                     prune(self.connection, position.seq, position.at, self._retries_kept)
-                _run(self.connection, schema.INDEXES)
             self.connection.execute("PRAGMA synchronous = FULL")
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.close()
@@ -188,22 +188,21 @@ class ReadModel:
         for subject in rows.forgotten:
             sums.forget_details(self.connection, subject)
         reports.forget_written(self.connection, rows.forgotten)
-        if rows.said is not None:
-            many(_insert("consent", 2, "INSERT OR REPLACE"), rows.said.items())
+        many(_insert("consent", 2, "INSERT OR REPLACE"), rows.said.items())
         known = ((each, *msgspec.structs.astuple(members[each])) for each in rows.members)
-        many(_insert("member", 10, "INSERT OR REPLACE"), known)
-        many(_insert("turn", 18), rows.turns.values())
+        many(_insert("member", 9, "INSERT OR REPLACE"), known)
+        many(_insert("turn", 16), rows.turns.values())
         many(
             "UPDATE turn SET status = ?, ended = ?, duration_ms = ?, records = ?, cause = ?, "
-            "message = ?, reason = ?, ended_in = ? WHERE id = ?",
+            "message = ?, reason = ? WHERE id = ?",
             rows.turns_ended,
         )
         many(_insert("occurrence", 6), rows.occurrences)
         many(_insert("failure", 14), rows.failures)
-        many(_insert("retry", 15), rows.retries)
+        many(_insert("retry", 14), rows.retries)
         many(
-            "UPDATE retry SET status = ?, due = coalesce(?, due), ended = ?, "
-            "sync = coalesce(?, sync), duration_ms = ? WHERE id = ?",
+            "UPDATE retry SET status = ?, due = coalesce(?, due), ended = ?, duration_ms = ? "
+            "WHERE id = ?",
             rows.retries_moved,
         )
         many(_insert("pass", 13), rows.passes)
@@ -216,8 +215,8 @@ class ReadModel:
         many(_insert("name", 2, "INSERT OR REPLACE"), standing.names)
         many("DELETE FROM account WHERE connection = ?", ((each,) for each in standing.connections))
         many("DELETE FROM stream WHERE connection = ?", ((each,) for each in standing.connections))
-        many(_insert("account", 37), standing.accounts)
-        many(_insert("stream", 14), standing.streams)
+        many(_insert("account", 33), standing.accounts)
+        many(_insert("stream", 13), standing.streams)
         many(_insert("tenant", 12, "INSERT OR REPLACE"), standing.tenants)
         many("DELETE FROM source WHERE source = ?", ((each,) for each in standing.reporters))
         many(_insert("source", 15), standing.sources)

@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from daemon.read_model import opening
+from daemon.read_model.keeping import DAY_S, HOUR_S
+from daemon.read_model.sums import weighed
 from projections import uptime
-from projections.hours import FIGURES, HOUR_S, STREAM_FIGURES
+from projections.hours import FIGURES, STREAM_FIGURES
 from projections.uptime import Span
-
-DAY_S = 86_400
-LEVELS = {"up_weight_s": "up_change", "known_weight_s": "known_change"}
-"""Which figure weighs which: from the end of its hour to the end of its bin it weighs on."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -113,18 +111,12 @@ def _sql(length: int, key: str, names: Sequence[str], more: str = "") -> str:
     """Sums by bin, of the hours, and of what days are left of older ones where bins are days."""
     stream = "stream_" if key == "connection" else ""
     start = f"start / {length} * {length}"
-    sums = ", ".join(f"sum({_weighed(name, length)})" for name in names)
+    sums = ", ".join(f"sum({weighed(name, 'length', length)})" for name in names)
     where = f"WHERE {key} = :subject AND start >= :since AND start <= :now {more}"
     hours = f"SELECT start, {', '.join(names)}, {HOUR_S} AS length FROM {stream}hour {where}"
     days = f"SELECT start, {', '.join(names)}, {DAY_S} FROM {stream}day {where}"
     found = f"{hours} UNION ALL {days}" if length >= DAY_S else hours
     return f"SELECT {start}, {sums} FROM ({found}) GROUP BY 1"
-
-
-def _weighed(name: str, length: int) -> str:
-    if name not in LEVELS:
-        return name
-    return f"{name} + {LEVELS[name]} * ({length} - start % {length} - length)"
 
 
 def _durations(length: int) -> str:

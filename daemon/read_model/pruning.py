@@ -73,6 +73,7 @@ def _oldest(connection: sqlite3.Connection) -> tuple[int, str] | None:
 _FORGET = (
     "DELETE FROM occurrence WHERE seq < ?",
     "DELETE FROM failure WHERE seq < ?",
+    "DELETE FROM pass WHERE id < ?",
     "DELETE FROM turn WHERE id < ? AND status <> 'running'",
     "DELETE FROM trace WHERE connection IN (SELECT connection FROM member) AND seq < ?",
 )
@@ -83,8 +84,8 @@ INSERT INTO retry_hour (tenant, start, connection, cause, retries, saved, wasted
 SELECT tenant, {_HOUR}, connection, cause, count(*), sum(status = 'completed'),
     sum(status = 'failed'), sum(iif(status = 'failed', duration_ms, 0)),
     sum(iif(status = 'completed', {sums.RECOVERED_MS}, 0))
-FROM retry WHERE ended < ? AND id < ? GROUP BY 1, 2, 3, 4
+FROM retry INDEXED BY retry_ended WHERE ended < ? AND id < ? GROUP BY 1, 2, 3, 4
 ON CONFLICT (tenant, start, connection, cause) DO UPDATE SET
     {sums.adds(("retries", "saved", "wasted", "wasted_ms", "recovered_ms"))}
 """
-_FORGET_RETRIES = "DELETE FROM retry WHERE ended < ? AND id < ?"
+_FORGET_RETRIES = "DELETE FROM retry INDEXED BY retry_ended WHERE ended < ? AND id < ?"

@@ -5,7 +5,7 @@ oldest item in it come out the same in whatever order that is.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from daemon.read_model.keeping import HOUR_S
@@ -30,10 +30,10 @@ def count(rows: Rows, source: int, tenant: int, event: ReportReceived, *, detail
     found[OLDEST] = min(_known(found[OLDEST], maybe(told.oldest)), default=None)
 
 
-def forget_details(rows: Rows, tenant: int) -> None:
+def forget_details(rows: Rows, tenants: Container[int]) -> None:
     """Of what is not written yet."""
     for figures in rows.reports.values():
-        if figures[TENANT] == tenant:
+        if figures[TENANT] in tenants:
             figures[RECORDS] = 0
 
 

@@ -35,27 +35,26 @@ def schedule(
             at,
             None,
             None,
-            None,
         )
     )
     member.retry = recorded.seq
 
 
-def begin(rows: Rows, member: Member, sync: int) -> None:
-    """The pending one runs, in that sync."""
+def begin(rows: Rows, member: Member) -> None:
+    """The pending one runs."""
     if member.retry is not None:
-        rows.retries_moved.append(("processing", None, None, sync, None, member.retry))
+        rows.retries_moved.append(("processing", None, None, None, member.retry))
 
 
 def move(rows: Rows, member: Member, due: str) -> None:
     """It is pending, and due then."""
     if member.retry is not None:
-        rows.retries_moved.append(("pending", due, None, None, None, member.retry))
+        rows.retries_moved.append(("pending", due, None, None, member.retry))
 
 
 def end(rows: Rows, member: Member, status: str, at: str, duration_ms: int | None = None) -> None:
     """There is none any more."""
     if member.retry is not None:
-        change = (status, None, at, None, duration_ms, member.retry)
+        change = (status, None, at, duration_ms, member.retry)
         rows.retries_moved.append(change)
         member.retry = None

@@ -13,7 +13,6 @@ class Member(Struct, kw_only=True):
     tenant: int
     provider: int
     added: str
-    removed: str | None = None
     up: int | None = None
     sync: int | None = None
     attempt: int = 0
@@ -26,8 +25,8 @@ class Rows(Struct, kw_only=True):
 
     `days` are of what is kept by the day alone, as `stream_days` are; `duration_days` has them all.
     `reporters` are sources outside, by whose they are; `reports` by their hours (see `reports`).
-    `said` is what tenants said of details, where somebody did; those of `forgotten` subjects go
-    before all else is written.
+    `said` is what tenants said of details; those of `forgotten` subjects go before all else is
+    written.
     """
 
     members: set[int] = field(default_factory=set)
@@ -47,5 +46,5 @@ class Rows(Struct, kw_only=True):
     duration_days: dict[tuple[int, int, int], int] = field(default_factory=dict)
     reporters: dict[int, int] = field(default_factory=dict)
     reports: dict[tuple[int, int], list[Any]] = field(default_factory=dict)
-    said: dict[int, int] | None = None
+    said: dict[int, int] = field(default_factory=dict)
     forgotten: set[int] = field(default_factory=set)

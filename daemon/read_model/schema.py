@@ -32,7 +32,6 @@ CREATE TABLE member (
     tenant     INTEGER NOT NULL,
     provider   INTEGER NOT NULL,
     added      TEXT NOT NULL,
-    removed    TEXT,
     up         INTEGER,           -- NULL until a sync has ended
     sync       INTEGER,           -- the one that runs
     attempt    INTEGER NOT NULL,  -- of that one
@@ -64,10 +63,8 @@ CREATE TABLE account (
     score_stale      INTEGER,
     condition_fresh  TEXT NOT NULL,
     condition_stale  TEXT NOT NULL,
-    cause            TEXT,
     message          TEXT,
     next_start       TEXT,
-    next_due         TEXT,
     next_kind        TEXT,
     next_priority    INTEGER,          -- where it does not follow from the score
     next_attempt     INTEGER NOT NULL,
@@ -78,8 +75,6 @@ CREATE TABLE account (
     refreshes        INTEGER NOT NULL,
     refreshed_at     TEXT,
     authorised_at    TEXT,
-    breaker_reason   TEXT,
-    breaker_until    TEXT,
     changed_at       TEXT NOT NULL
 ) STRICT;
 CREATE INDEX account_tenant ON account (tenant);
@@ -96,7 +91,6 @@ CREATE TABLE stream (
     checked_at      TEXT,
     newest_day      TEXT,
     failed_days     TEXT NOT NULL,     -- a JSON array
-    cause           TEXT,
     message         TEXT,
     PRIMARY KEY (connection, stream)
 ) STRICT, WITHOUT ROWID;
@@ -130,9 +124,7 @@ CREATE TABLE turn (
     records     INTEGER,
     cause       TEXT,
     message     TEXT,
-    reason      TEXT,                 -- why it was skipped or interrupted
-    request     INTEGER,
-    ended_in    INTEGER               -- the event that ended it
+    reason      TEXT                  -- why it was skipped or interrupted
 ) STRICT;
 CREATE TABLE occurrence (
     seq        INTEGER PRIMARY KEY,
@@ -173,7 +165,6 @@ CREATE TABLE retry (
     message     TEXT NOT NULL,
     created     TEXT NOT NULL,
     ended       TEXT,
-    sync        INTEGER,
     duration_ms INTEGER
 ) STRICT;
 CREATE TABLE retry_hour (  -- of those that have ended, and are no longer in `retry`
@@ -265,5 +256,8 @@ CREATE INDEX retry_hour_start ON retry_hour (start);
 CREATE INDEX hour_start ON hour (start);
 CREATE INDEX stream_hour_start ON stream_hour (start);
 CREATE INDEX duration_hour_start ON duration_hour (start);
+CREATE INDEX day_start ON day (start);
+CREATE INDEX stream_day_start ON stream_day (start);
+CREATE INDEX duration_day_start ON duration_day (start);
 """
 """Made last where the file is filled at once: sorting once is faster than keeping sorted."""

@@ -19,10 +19,11 @@ import trio
 from msgspec.structs import replace
 
 from daemon.journal import Journal
-from daemon.read_model import changed, file, filler, filling, opening, standing
+from daemon.read_model import changed, file, filler, filling, gathering, opening
 from daemon.read_model.changed import Changed
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
+from daemon.read_model.gathering import SUBJECTS_MAX
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
 from daemon.read_model.progress import Progress
@@ -33,8 +34,6 @@ PAUSE_S = 0.2  # between two writes: a transaction each costs more than what is 
 UNSEEN_S = 3600.0  # the same of what lies in memory: nobody sees it but through us, who hurry it
 PAGE_EVENTS = 256  # read and folded without a pause: some milliseconds
 BATCH_EVENTS = 8192  # written at once
-SUBJECTS_MAX = 2000  # whose rows are written at once
-SUBJECTS_PAGE = 32  # whose rows are worked out without a pause
 FAR_EVENTS = 50_000  # behind by more than this, it is filled at once, by a process of its own
 FAILED_S = 30.0  # at least, between two attempts of which each failed
 FRESH_S = 2.0  # who asks waits for so long for what was recorded before
@@ -227,38 +226,13 @@ class Scribe:
             await self._read(self._read_upto + BATCH_EVENTS, {})
             await self._write(model, file.NOTHING_STANDS)
         await self._read(journal.head.seq, {})
-        stands, taken = await self._standing()
+        stands, taken = await gathering.gathered(journal.world, self._changed, self._name)
         upto = journal.world.seq
         await journal.head.beyond(upto - 1)
         await self._read(upto, taken)
         await self._write(model, stands)
         self._written.set()
         self._written = trio.Event()
-
-    async def _standing(self) -> tuple[Standing, dict[int, int]]:
-        """The rows of some of those that changed, and as of which event each was taken."""
-        world, changes, taken = self._journal.world, self._changed, dict[int, int]()
-        connections = changed.take(changes.connections, SUBJECTS_MAX)
-        accounts, streams = [], []
-        for count, each in enumerate(connections, 1):
-            accounts.append(standing.account(world, each))
-            streams += standing.streams(world, each)
-            taken[each] = world.seq
-            if count % SUBJECTS_PAGE == 0:
-                await trio.lowlevel.checkpoint()
-        tenants = changed.take(changes.tenants, SUBJECTS_MAX)
-        names = changed.take(changes.names, SUBJECTS_MAX)
-        sources = changed.take(changes.sources, SUBJECTS_MAX)
-        stands = Standing(
-            connections=tuple(connections),
-            accounts=tuple(accounts),
-            streams=tuple(streams),
-            tenants=tuple(standing.tenant(world, each) for each in tenants),
-            names=tuple((each, self._name(each)) for each in names),
-            reporters=tuple(sources),
-            sources=tuple(row for each in sources if (row := standing.source(world, each))),
-        )
-        return stands, taken
 
     async def _read(self, upto: int, taken: dict[int, int]) -> None:
         """Fold what is durable; they have changed again whose rows are from before."""

@@ -49,7 +49,6 @@ def account(world: World, subject: int) -> Row:
         health.score(counters, FAR),
         condition.of_connection(known, at, fresh).value,
         condition.of_connection(known, at, FAR).value,
-        trouble.cause.value if trouble and trouble.cause else None,
         (trouble.message or None) if trouble else None,
         *_next(known),
         grant.phase.value,
@@ -57,8 +56,6 @@ def account(world: World, subject: int) -> Row:
         grant.refreshes,
         maybe(grant.refreshed_at),
         maybe(grant.authorised_at),
-        known.breaker.reason.value if known.breaker.reason else None,
-        maybe(known.breaker.until),
         iso(changed),
     )
 
@@ -139,33 +136,30 @@ def _status(known: Connection) -> str:
 
 
 def _next(known: Connection) -> Row:
-    """Start, due, kind, priority, attempt, request and plan of what is pending.
+    """Start, kind, priority, attempt, request and plan of what is pending.
 
     No priority where it follows from the score.
     """
     plan, start = known.schedule, connection.next_start(known)
     if start is None:
-        return (None, None, None, None, 0, None, plan.planned)
+        return (None, None, None, 0, None, plan.planned)
     asked, retry = plan.request, plan.retry
     if asked is not None:
         priority = 1 if asked.kind is not Kind.FAILOVER else None
-        kind, due = asked.kind.value, iso(asked.at)
-        return (iso(start), due, kind, priority, 0, asked.seq, plan.planned)
+        return (iso(start), asked.kind.value, priority, 0, asked.seq, plan.planned)
     turn = plan.due is not None and plan.due <= start
     if retry is not None and not turn:
-        priority, kind = retry.priority, Kind.RETRY.value
-        return (iso(start), iso(retry.due), kind, priority, retry.attempt, None, plan.planned)
+        kind = Kind.RETRY.value
+        return (iso(start), kind, retry.priority, retry.attempt, None, plan.planned)
     if not turn and known.backfill is not None:
-        due = iso(known.backfill.due)
-        return (iso(start), due, Kind.BACKFILL.value, 10, 0, None, plan.planned)
-    due = iso(plan.due or start)
-    return (iso(start), due, Kind.SCHEDULED.value, None, 0, None, plan.planned)
+        return (iso(start), Kind.BACKFILL.value, 10, 0, None, plan.planned)
+    return (iso(start), Kind.SCHEDULED.value, None, 0, None, plan.planned)
 
 
 def _stream(
     subject: int, known: Connection, at: Provider | None, name: str, fresh: datetime
 ) -> Row:
-    stream, cause = known.streams.get(name, NEW), condition.cause_of(known, name)
+    stream = known.streams.get(name, NEW)
     return (
         subject,
         name,
@@ -179,6 +173,5 @@ def _stream(
         maybe(checked_at(stream)),
         stream.newest_day.isoformat() if stream.newest_day else None,
         msgspec.json.encode(stream.failed_days).decode(),
-        cause.value if cause else None,
         condition.message_of(known, name) or None,
     )

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from daemon.read_model import details
-from daemon.read_model.keeping import DAY_S
+from daemon.read_model.keeping import DAY_S, HOUR_S
 from daemon.read_model.rows import Rows
 from projections.hours import FIGURES, STREAM_FIGURES
 
@@ -25,6 +25,20 @@ def _add(table: str, key: str, names: tuple[str, ...]) -> str:
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
         f"ON CONFLICT ({key}) DO UPDATE SET {adds(names)}"
     )
+
+
+LEVELS = {"up_weight_s": "up_change", "known_weight_s": "known_change"}
+"""Which figure weighs which change of a level."""
+
+
+def weighed(name: str, length: int | str, bin_s: int) -> str:
+    """A figure of a row of that length, as it counts in the bin of so many seconds around it.
+
+    From the end of its hour to the end of the bin a change weighs on.
+    """
+    if name not in LEVELS:
+        return name
+    return f"{name} + {LEVELS[name]} * ({bin_s} - start % {bin_s} - {length})"
 
 
 RECOVERED_MS = "CAST(round((julianday(ended) - julianday(created)) * 86400000.0) AS INTEGER)"
@@ -87,35 +101,30 @@ def forget_details(connection: sqlite3.Connection, subject: int) -> None:
 
 
 _DAY = f"start / {DAY_S} * {DAY_S}"
-_FOLDED = {
-    # From the end of its hour to the end of its day a change still weighs.
-    "up_weight_s": f"up_weight_s + up_change * ({_DAY} + {DAY_S} - start - 3600)",
-    "known_weight_s": f"known_weight_s + known_change * ({_DAY} + {DAY_S} - start - 3600)",
-}
-_FOLDS = ", ".join(f"sum({_FOLDED.get(name, name)})" for name in FIGURES)
+_FOLDS = ", ".join(f"sum({weighed(name, HOUR_S, DAY_S)})" for name in FIGURES)
 _FOLD = (
     f"INSERT INTO day (subject, start, {_NAMES}) "
-    f"SELECT subject, {_DAY}, {_FOLDS} FROM hour WHERE start < ?1 GROUP BY 1, 2 "
+    f"SELECT subject, {_DAY}, {_FOLDS} "
+    "FROM hour INDEXED BY hour_start WHERE start < ?1 GROUP BY 1, 2 "
     f"ON CONFLICT (subject, start) DO UPDATE SET {adds(FIGURES)}"
 )
 _FOLD_STREAM = (
     f"INSERT INTO stream_day (connection, stream, start, {_STREAM_NAMES}) "
-    f"SELECT connection, stream, {_DAY}, {_STREAM_SUMS} FROM stream_hour "
-    "WHERE start < ?1 GROUP BY 1, 2, 3 "
+    f"SELECT connection, stream, {_DAY}, {_STREAM_SUMS} "
+    "FROM stream_hour INDEXED BY stream_hour_start WHERE start < ?1 GROUP BY 1, 2, 3 "
     f"ON CONFLICT (connection, stream, start) DO UPDATE SET {adds(STREAM_FIGURES)}"
 )
-_LEVELS = ("up_change", "known_change")
 _KEPT = ", ".join(
-    f"sum({name})"
-    if name in _LEVELS
-    else f"sum({name.replace('_weight_s', '_change')}) * {DAY_S}"
-    if name.endswith("_weight_s")
+    f"sum({LEVELS[name]}) * {DAY_S}"
+    if name in LEVELS
+    else f"sum({name})"
+    if name in LEVELS.values()
     else "0"
     for name in FIGURES
 )
 _FORGET = (
     f"INSERT INTO day (subject, start, {_NAMES}) "
-    f"SELECT subject, ?1, {_KEPT} FROM day WHERE start < ?1 GROUP BY 1 "
+    f"SELECT subject, ?1, {_KEPT} FROM day INDEXED BY day_start WHERE start < ?1 GROUP BY 1 "
     f"HAVING sum(up_change) <> 0 OR sum(known_change) <> 0 "
     f"ON CONFLICT (subject, start) DO UPDATE SET {adds(FIGURES)}"
 )

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from daemon.read_model import opening
+from daemon.read_model import details, opening
 from daemon.read_model.rows import Row
 from events.codec import EPOCH, to_microseconds
 from events.envelope import Recorded
+from events.schema import FLEET
 from projections import arrivals, traces
 from projections.arrivals import Came
 from projections.traces import Trace, Word
@@ -65,8 +66,11 @@ def _reaches(asked: Asked, connection: sqlite3.Connection) -> bool:
 
     Of who does not consent nothing is there at all.
     """
-    said = connection.execute(_CONSENTS, (asked.connection,)).fetchone()
-    if said is None or not said[0]:
+    whose = connection.execute(_WHOSE, (asked.connection,)).fetchone()
+    if whose is None:
+        return False
+    said = dict(connection.execute(_SAID, (FLEET, *whose)))
+    if not details.may_be_kept(said, *whose):
         return False
     first = connection.execute(_FIRST, (asked.connection,)).fetchone()
     if first is not None and first[0] == Word.ADDED:
@@ -97,11 +101,8 @@ def _head(recorded: Recorded) -> tuple[int, int]:
     return recorded.seq, to_microseconds(recorded.at)
 
 
-_CONSENTS = """
-SELECT coalesce(
-    (SELECT granted FROM consent WHERE subject = member.tenant),
-    (SELECT granted FROM consent WHERE subject = 0), 1) FROM member WHERE connection = ?
-"""
+_WHOSE = "SELECT tenant FROM member WHERE connection = ?"
+_SAID = "SELECT subject, granted FROM consent WHERE subject IN (?, ?)"
 _FIRST = "SELECT word, seq FROM trace WHERE connection = ? ORDER BY seq LIMIT 1"
 _TRACES = """
 SELECT seq, at_us, word, streams, new, fetched, repeated, before, version, fields FROM trace

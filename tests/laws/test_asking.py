@@ -16,6 +16,7 @@ from daemon.decide.turn import turn_of
 from events.terms import Caller
 from tests.benchmarks.fleet import BEGIN, INTERVAL, fleet, subjects
 from tests.fakes.standing import desk_of
+from tests.fakes.unwalked import Unwalked
 from tests.laws.test_journal import live, lives
 
 BY = Caller(uid=0, role="viewer")
@@ -68,15 +69,6 @@ def test_the_queue_is_the_first_of_everybody(life, more, most):
 
 
 # -- what it costs --------------------------------------------------------------------------------
-
-
-class Unwalked(dict):
-    """Connections that are looked up, and never gone through."""
-
-    def _walk(self, *_):
-        raise AssertionError("somebody goes through all connections for one tenant's")
-
-    __iter__ = items = values = keys = _walk
 
 
 @pytest.mark.requirement("D8")

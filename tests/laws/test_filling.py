@@ -12,6 +12,7 @@ from daemon.read_model.file import Position, ReadModel
 from daemon.read_model.timestamps import iso
 from events import schema
 from events.reading import Reader
+from events.schema import FLEET
 from tests.benchmarks import long_log, past
 from tests.laws.test_read_model import in_portions, rows, with_consents
 
@@ -30,8 +31,16 @@ def eventful(events, days, seed):
             event = schema.ConnectionRelinked(provider=cut.choice([1, 2]), before=1)
         if isinstance(event, schema.SyncSucceeded) and cut.random() < 0.01:
             event = schema.DaemonStopped()
-        found.append(replace(each, at=each.at + step, event=event))
+        subject = each.subject
+        if isinstance(event, schema.SyncScheduled) and cut.random() < 0.02:
+            subject, event = cut.choice([FLEET, 1, 2]), passed(each.at)
+        found.append(replace(each, at=each.at + step, subject=subject, event=event))
     return with_consents(found, seed) if seed % 2 else found
+
+
+def passed(at):
+    """What a pass came to."""
+    return schema.PassEnded(begun=at, duration_ms=900, total=2, successful=2, failed=0)
 
 
 def filled(path, written):
@@ -44,6 +53,9 @@ def filled(path, written):
         for place, draft in enumerate(drafts):
             shared = filling.batches(reader, len(written), (place, 2), kept.happened)
             filling.fill(draft, shared, kept, lambda _: None)
+            for table, key in (("occurrence", "seq"), ("failure", "seq"), ("pass", "id")):
+                (first,) = draft.connection.execute(f"SELECT min({key}) FROM {table}").fetchone()
+                assert first is None or first >= kept.happened, f"a {table} is written in vain"
     drafts[1].close()
     drafts[0].take_in(path / "1")
     drafts[0].finish(Position(seq=len(written), at=at))
@@ -60,7 +72,17 @@ def test_filled_at_once_it_is_what_following_leaves(tmp_path, seed):
     assert rows(found) == rows(followed)
     assert found.position() == followed.position()
     _has_recent_retries_alone(found, written, max(each.at for each in written))
+    _has_recent_passes_alone(found, written)
     found.close()
+
+
+def _has_recent_passes_alone(model, written):
+    """They stay as long as what happened in them."""
+    (oldest,) = model.connection.execute("SELECT min(seq) FROM occurrence").fetchone()
+    found = [seq for (seq,) in model.connection.execute("SELECT id FROM pass ORDER BY id")]
+    passes = [each.seq for each in written if isinstance(each.event, schema.PassEnded)]
+    assert found == [each for each in passes if each >= oldest]
+    assert 0 < len(found) < len(passes)
 
 
 def _has_recent_retries_alone(model, written, at):

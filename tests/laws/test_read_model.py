@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from daemon.read_model import changed, details, failures, filling, history, standing
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
-from daemon.read_model.history import DAY_S, Asked
-from daemon.read_model.keeping import EVERYTHING
+from daemon.read_model.history import Asked
+from daemon.read_model.keeping import DAY_S, EVERYTHING
 from daemon.read_model.timestamps import iso, seconds
 from events import consent, schema, versions
 from events.envelope import Recorded
@@ -21,9 +21,11 @@ from events.policy import Settings, SettingsSet
 from events.schema import FLEET
 from projections import health
 from projections import world as worlds
+from projections.consent import monitored
 from projections.hours import CLASS_AT, FIGURES, HOUR_S
 from projections.world import World
 from tests.benchmarks.history import history as weeks
+from tests.fakes.unwalked import Unwalked
 from tests.laws.test_journal import live, lives
 
 HAPPENED = ("member", "consent", "turn", "occurrence", "failure", "retry", "pass", "trace", "hour",
@@ -133,6 +135,39 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
             sql = f"SELECT coalesce(sum(added), 0) FROM {table} WHERE {key} = ?"
             assert whole.connection.execute(sql, (subject,)).fetchone() == (kept[subject],)
     assert sum(kept.values()) > 0
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9])
+@pytest.mark.requirement("D7")
+def test_whose_details_may_be_kept_is_what_the_world_says(seed):
+    """There is no World where a file is filled: what was said stands in it as well."""
+    world, model, facts, said = World(), ReadModel(None, "one"), Facts({}), set()
+    for each in with_consents(weeks(3, 400, seed), seed, 0.2):
+        worlds.fold(world, each)
+        write(model, facts, [each])
+        told = [monitored(world, tenant) for tenant in world.tenants]
+        kept = model.said()
+        assert [details.may_be_kept(kept, tenant) for tenant in world.tenants] == told
+        said.add(tuple(told))
+    assert len(said) > 4
+
+
+@pytest.mark.requirement("D7")
+def test_what_a_tenant_says_of_consent_looks_at_its_own_connections():
+    """However many others have; those too that were removed, or that it had before a restart."""
+    written = with_consents(weeks(4, 400), 1, 0)
+    written[-1] = replace(written[-1], subject=3, event=schema.ConnectionRemoved())
+    model = at_once(written)
+    withdrawn = Recorded(seq=401, at=written[-1].at, subject=1003, event=consent.ConsentWithdrawn())
+    for after_a_restart in (False, True):
+        facts = Facts({})
+        for each in written:
+            facts.fold(each)
+        if after_a_restart:
+            facts = Facts(model.members())
+        facts.members = Unwalked(facts.members)
+        facts.fold(withdrawn)
+        assert facts.take().forgotten == {3, 1003}
 
 
 def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
@@ -371,15 +406,6 @@ def test_rows_of_what_changed_are_the_rows_of_all(life, cut):
     whole.write(Position(seq=world.seq), None, {}, stands(world, changed.everything(world)))
     tables = ("account", "stream", "tenant")
     assert rows(model, tables) == rows(whole, tables)
-
-
-class Unwalked(dict):
-    """Can be asked for one, and not for all."""
-
-    def __iter__(self):
-        raise AssertionError("nothing walks over all connections")
-
-    items = keys = values = __iter__
 
 
 @given(lives)

@@ -70,6 +70,8 @@ def test_the_index_is_what_a_walk_over_all_connections_finds(moves):
         assert [*under.connections(world.under, above)] == walked(world).get(above, [])
     for tenant, known in world.tenants.items():
         assert known.connections == len(under.connections(world.under, tenant))
+        gone = {at for at, of in world.connections.items() if of.removed and of.tenant == tenant}
+        assert (len(known.removed), {*known.removed}) == (len(gone), gone)
 
 
 @pytest.mark.requirement("X1")

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from projections import baseline, drift
-from projections.arrivals import Series, Step
+from projections.arrivals import Step
 from projections.baseline import ENOUGH, LEVEL, SPREAD_MIN, Season
 from projections.drift import SIGMA, Rule, Word
 from tests.policy.arriving import DAY, MONDAY, about, series
@@ -258,14 +258,3 @@ def test_the_median_of_the_others_leaves_one_out():
     assert [baseline._without([1, 2, 4, 9], each) for each in (1, 2, 4, 9)] == [4, 4, 2, 2]
     assert [baseline._without([1, 2, 4], each) for each in (1, 2, 4)] == [3, 2.5, 1.5]
     assert baseline._without([7], 7) == 7
-
-
-# -- the plug -------------------------------------------------------------------------------------
-
-
-def test_a_detector_asks_about_the_last_period_before_now():
-    made = series([*about(100, 60), 0, *about(100, 9)])
-    assert drift.drifting(made, MONDAY + 61 * DAY, RULE).word is MISSING
-    assert drift.drifting(made, MONDAY + 62 * DAY, RULE).word is STEADY
-    assert drift.drifting(made, MONDAY, RULE) is None
-    assert drift.drifting(Series(step=Step.DAY, points=()), MONDAY, RULE) is None

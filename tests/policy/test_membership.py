@@ -176,6 +176,15 @@ def test_a_provider_is_counted_for_before_it_is_declared():
     assert (world.providers[PROVIDER].name, world.providers[PROVIDER].connections) == ("weather", 1)
 
 
+def test_a_tenant_knows_which_of_its_connections_were_removed():
+    def removed(*past):
+        return given(*KNOWN, (OTHER, ADDED), *past).world.tenants[TENANT].removed
+
+    assert removed() == ()
+    assert removed((OTHER, REMOVED), (ONE, REMOVED)) == (OTHER, ONE)
+    assert removed((OTHER, REMOVED), (ONE, REMOVED), (OTHER, ADDED)) == (ONE,)
+
+
 def test_a_tenant_does_not_mind_what_is_not_its_own():
     recorded = Recorded(seq=1, at=NOON, subject=0, event=schema.DaemonStopped())
     before = tenant.Tenant(connections=3)
