@@ -30,12 +30,12 @@ FOR_A_PERSON = thresholds.fixed("failing_for_a_person", number=1)
 
 
 def failing(view: View) -> Verdict:
-    """Failures in a row, or too many of the last; else of one stream alone."""
+    """Failures in a row, or too many of the last; else of one stream alone that counts."""
     whole = _failing(view)
     names = [
         name
-        for name, stream in view.known.streams.items()
-        if view.has(IssueKind.FAILING, name) or not whole.found or stream.failures == 0
+        for name in condition.declared(view.known, view.at)
+        if name in view.known.streams and (not whole.found or view.has(IssueKind.FAILING, name))
     ]
     return joined([whole, *(_failing_stream(view, name) for name in names)])
 

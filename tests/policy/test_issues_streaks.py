@@ -10,14 +10,16 @@ from daemon.decide.condition import Ground
 from daemon.decide.issues import OPEN_MAX
 from daemon.decide.streaks import CLEAR_AFTER, SLOW_FLOOR_MS
 from events import schema
-from events.terms import FailureClass, Guard
+from events.terms import FailureClass, Guard, StreamPolicy
 from events.versions import BreakerRestored, QuarantineDropped, RolledBack, StateRestored
 from tests.policy.test_issues_late import idle
 from tests.policy.transcript import (
+    DECLARED,
     HOUR,
     MINUTE,
     NOON,
     ONE,
+    PROVIDER,
     captured,
     failed,
     lost,
@@ -220,6 +222,20 @@ def test_one_failure_of_a_stream_that_a_person_must_mend_is_enough_as_it_is_unhe
     assert scene.told(NOON + HOUR) == [("closed", "failing", "alerts", "over")]
 
 
+def test_a_stream_that_the_file_names_no_more_fails_no_more():
+    scene = idle()
+    lose(scene, FailureClass.NOT_FOUND)
+    assert scene.told(NOON) == [("opened", "failing", "alerts", "major")]
+    declare(scene, "days")
+    assert scene.told(NOON) == [("closed", "failing", "alerts", "over")]
+
+
+def declare(scene, *streams):
+    """The provider's file names these from now on."""
+    named = tuple(StreamPolicy(name=each) for each in streams)
+    scene.then(replace(DECLARED, streams=named), subject=PROVIDER)
+
+
 def test_what_is_tried_again_of_a_stream_takes_as_many_as_are_set():
     scene = idle((ONE, setting(failing_after=2)))
     lose(scene, FailureClass.SERVER)
@@ -407,6 +423,7 @@ def of_kind(kind, events):
 def test_of_a_subject_no_more_are_open_than_anybody_reads():
     streams = [f"s{number:03}" for number in range(OPEN_MAX + 20)]
     scene = idle()
+    declare(scene, *streams)
     for _ in range(3):
         sync = scene.then(started())
         failures = tuple(lost(each) for each in streams)
