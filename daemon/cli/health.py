@@ -57,7 +57,7 @@ def health(socket: Path | None, whose: str | None, at: str | None, as_json: bool
         one = rows[0]
         screen.line(f"{one.connection}: {_said(one)}", COLOURS.get(one.condition))
     else:
-        screen.line(_word(system), COLOURS[system.health])
+        screen.line(_word(system), COLOURS.get(system.health))
     say_reasons(system.reasons)
     if rows:
         screen.line()

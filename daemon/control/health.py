@@ -74,6 +74,14 @@ WORDS = {
         "1 source says of itself that it is unhealthy",
         "{} sources say of themselves that they are unhealthy",
     ),
+    Reason.SOURCES_FAILING: (
+        "1 source keeps failing, as its reports say",
+        "{} sources keep failing, as their reports say",
+    ),
+    Reason.REPORTS_WAITING: (
+        "1 source has things that have waited for too long to be sent",
+        "{} sources have things that have waited for too long to be sent",
+    ),
     Reason.SOURCES_LATE: (
         "1 source is late: it has not reported as it should",
         "{} sources are late: they have not reported as they should",
@@ -102,6 +110,8 @@ COMMANDS = {
     Reason.UNHEALTHY: "rounds health {}",
     Reason.DEGRADED: "rounds health {}",
     Reason.SOURCES_UNHEALTHY: "rounds source show {}",
+    Reason.SOURCES_FAILING: "rounds issues {}",
+    Reason.REPORTS_WAITING: "rounds issues {}",
     Reason.SOURCES_LATE: "rounds source show {}",
     Reason.RETRIES: "rounds schedule {}",
     Reason.OVERDUE: "rounds queue",

@@ -156,8 +156,9 @@ class ReasonView(Struct, frozen=True, kw_only=True):
 
 
 class SystemHealth(Struct, frozen=True, kw_only=True):
-    """All of it in one word: healthy, degraded or unhealthy; and the reasons, the gravest first.
+    """All of it in one word, and the reasons, the gravest first.
 
+    It is healthy, degraded or unhealthy; unknown where there are only sources that never reported.
     The numbers are of connections by their own word; so many `sources` were looked at, too.
     """
 

@@ -116,8 +116,10 @@ def failing(sight: Sight) -> Verdict:
     ill = [*takewhile(lambda each: each.ill, last_first)]
     well = [*takewhile(lambda each: not each.ill, last_first)]
     limit, known = _failing_after(sight), sight.open.get((IssueKind.FAILING, ""))
-    stays = known is not None and (ill or len(well) < streaks.CLEAR_AFTER)
-    if len(ill) < limit and not stays:
+    by = _failing_threshold(sight, limit) if len(ill) >= limit else None
+    if known is not None and (ill or len(well) < streaks.CLEAR_AFTER):
+        by = by or known.what.threshold
+    if by is None:
         return FINE
     shown = [*ill[-1:], *ill[:EVIDENCE_LAST]] or last_first[:1]
     found = IssueOpened(
@@ -125,7 +127,7 @@ def failing(sight: Sight) -> Verdict:
         severity=streaks.graded(len(ill), limit, None),
         since=ill[-1].at if ill or known is None else known.what.since,
         evidence=numbers(*(each.seq for each in shown)),
-        threshold=_failing_threshold(sight, limit),
+        threshold=by,
         count=len(ill),
         reported=True,
     )

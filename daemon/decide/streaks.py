@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from statistics import median_low
 
-from daemon.decide import failure, thresholds
+from daemon.decide import condition, failure, thresholds
 from daemon.decide.capturing import is_in_time
 from daemon.decide.failure import Turn
 from daemon.decide.sighting import ADDED, FINE, Verdict, View, joined, later, numbers
-from events.issues import IssueKind, IssueOpened, Severity
+from events.issues import IssueKind, IssueOpened, Severity, Threshold
 from events.terms import FailureClass
 from projections.streams import Stream
 
@@ -25,14 +25,17 @@ SLOW_MAJOR = 3.0  # times the limit
 REFUSED_AFTER = 2  # in a row: a provider has its moments
 REFUSED_MAJOR = 6
 
+OFTEN = thresholds.fixed("failing_share", number=FAILING_SHARE)
+FOR_A_PERSON = thresholds.fixed("failing_for_a_person", number=1)
+
 
 def failing(view: View) -> Verdict:
-    """Failures in a row, or too many of the last; else of one stream alone."""
+    """Failures in a row, or too many of the last; else of one stream alone that counts."""
     whole = _failing(view)
     names = [
         name
-        for name, stream in view.known.streams.items()
-        if view.has(IssueKind.FAILING, name) or not whole.found or stream.failures == 0
+        for name in condition.declared(view.known, view.at)
+        if name in view.known.streams and (not whole.found or view.has(IssueKind.FAILING, name))
     ]
     return joined([whole, *(_failing_stream(view, name) for name in names)])
 
@@ -86,31 +89,39 @@ def refused(view: View) -> Verdict:
 
 def _failing(view: View) -> Verdict:
     known, signs = view.known, view.signs
-    in_a_row, is_open = known.health.consecutive_failures, view.has(IssueKind.FAILING)
-    outcomes = known.breaker.outcomes
+    in_a_row, opened = known.health.consecutive_failures, view.open.get((IssueKind.FAILING, ""))
+    outcomes, cause = known.breaker.outcomes, known.last.cause if known.last else None
     lost = sum(bool(each.causes) for each in outcomes)
-    told = len(outcomes) >= SHARE_LEAST
-    often = told and lost >= (CLEAR_SHARE if is_open else FAILING_SHARE) * len(outcomes)
-    cause = known.last.cause if known.last else None
-    limit = view.rules.failing_after
-    opens = in_a_row >= limit or (in_a_row > 0 and _is_for_a_person(cause)) or often
-    stays = is_open and (in_a_row > 0 or signs.recovered < CLEAR_AFTER)
-    if not opens and not stays:
+    share = lost / len(outcomes) if len(outcomes) >= SHARE_LEAST else 0
+    by = _opened_by(view, in_a_row, cause, share)
+    often = share >= (CLEAR_SHARE if opened else FAILING_SHARE)
+    if opened is not None and (often or in_a_row > 0 or signs.recovered < CLEAR_AFTER):
+        by = by or opened.what.threshold
+    if by is None:
         return FINE
-    by_share = often and in_a_row < limit
+    by_share = often and (in_a_row == 0 or by.name == OFTEN.name)
     found = IssueOpened(
         kind=IssueKind.FAILING,
-        severity=graded(in_a_row, limit, cause),
+        severity=graded(in_a_row, view.rules.failing_after, cause),
         since=_since(view),
         evidence=numbers(*(signs.failed or signs.turns or (signs.begun,))),
-        threshold=thresholds.fixed("failing_share", number=FAILING_SHARE)
-        if by_share
-        else thresholds.of_number(view, "failing_after"),
+        threshold=by,
         cause=cause,
         count=lost if by_share else in_a_row,
-        measured=lost / len(outcomes) if by_share else None,
+        measured=share if by_share else None,
     )
     return Verdict(found=(found,))
+
+
+def _opened_by(
+    view: View, in_a_row: int, cause: FailureClass | None, share: float = 0
+) -> Threshold | None:
+    """By which limit that is too much; None: it opens nothing, though what is open may stay so."""
+    if in_a_row >= view.rules.failing_after:
+        return thresholds.of_number(view, "failing_after")
+    if share >= FAILING_SHARE:
+        return OFTEN
+    return FOR_A_PERSON if in_a_row > 0 and _is_for_a_person(cause) else None
 
 
 def _since(view: View) -> datetime:
@@ -125,20 +136,21 @@ def _since(view: View) -> datetime:
 
 def _failing_stream(view: View, name: str) -> Verdict:
     """What is refused is told as that; and a stream of a connection that fails, with it."""
-    stream = view.known.streams[name]
-    is_open = view.has(IssueKind.FAILING, name)
-    limit = view.rules.failing_after
-    if stream.failures == 0 or not (is_open or (stream.failures >= limit and not stream.doubt)):
+    stream, opened = view.known.streams[name], view.open.get((IssueKind.FAILING, name))
+    cause = condition.cause_of(view.known, name)
+    by = None if stream.doubt else _opened_by(view, stream.failures, cause)
+    if opened is not None and stream.failures > 0:
+        by = by or opened.what.threshold
+    if by is None:
         return FINE
-    cause = stream.failure.cause if stream.failure else None
     begun = view.signs.begun
     assert begun is not None, ADDED
     found = IssueOpened(
         kind=IssueKind.FAILING,
-        severity=graded(stream.failures, limit, cause),
+        severity=graded(stream.failures, view.rules.failing_after, cause),
         since=stream.captured_at or begun.at,
         evidence=numbers(stream.version, stream.failed_in),
-        threshold=thresholds.of_number(view, "failing_after"),
+        threshold=by,
         stream=name,
         cause=cause,
         count=stream.failures,

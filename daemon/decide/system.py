@@ -1,8 +1,9 @@
 """How is everything, in one word, and for which reasons?
 
 It is unhealthy where it cannot do its work: the disk is full, or half of the connections that have
-ever been synced are unhealthy. It is degraded for any other reason, and healthy without one; so it
-is where the host itself had trouble lately.
+ever been synced are unhealthy. It is degraded for any other reason, as where the host itself had
+trouble lately, and healthy without one; but unknown where sources are there that have never
+reported, and nothing that tells more.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,10 +12,11 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from daemon.decide import condition, failure, punctuality
+from daemon.decide import condition, failure, punctuality, sighting
 from daemon.decide.capturing import is_in_time
 from daemon.decide.condition import Condition
 from daemon.decide.punctuality import Punctuality
+from events.issues import IssueKind
 from events.sources import Health
 from projections import breaker, connection, outbox
 from projections.breaker import Breaker, Phase
@@ -52,6 +54,8 @@ class Reason(StrEnum):
     UNHEALTHY = "unhealthy"
     DEGRADED = "degraded"
     SOURCES_UNHEALTHY = "sources-unhealthy"
+    SOURCES_FAILING = "sources-failing"
+    REPORTS_WAITING = "reports-waiting"
     SOURCES_LATE = "sources-late"
     RETRIES = "retries-pending"
     OVERDUE = "overdue"
@@ -60,6 +64,12 @@ class Reason(StrEnum):
 
 BREAKERS = {Phase.OPEN: Reason.BREAKERS, Phase.HALF_OPEN: Reason.HALF_OPEN}
 """One that is half-open keeps all back no more: the next sync or call finds out if it closes."""
+
+OF_ISSUES = {
+    IssueKind.FAILING: Reason.SOURCES_FAILING,
+    IssueKind.QUEUED: Reason.REPORTS_WAITING,
+}
+"""What may be open of a source that its last report need not show, nor the time since then."""
 
 
 class Found(Struct, kw_only=True):
@@ -70,9 +80,14 @@ class Found(Struct, kw_only=True):
 
 
 class Sum(Struct, kw_only=True):
-    """What was found of the connections looked at so far."""
+    """What was found of the connections and sources looked at so far.
+
+    So many sources have reported (`heard`), and so many never have (`unheard`).
+    """
 
     conditions: dict[Condition, int] = field(default_factory=dict)
+    heard: int = 0
+    unheard: int = 0
     reasons: dict[Reason, Found] = field(default_factory=dict)
 
 
@@ -99,11 +114,16 @@ def add_writes(sum_: Sum, subject: int, waiting: Outbox) -> None:
 
 
 def add_source(sum_: Sum, world: World, subject: int, known: Source, now: datetime) -> None:
-    """And at a source that may report: whether it does, and what it last said of itself."""
+    """And at a source that may report: whether it does, and what it says of how it does."""
+    sum_.heard += known.latest is not None
+    sum_.unheard += known.latest is None
     if punctuality.standing(known, world, now).punctuality is Punctuality.LATE:
         _note(sum_, Reason.SOURCES_LATE, subject)
     if known.latest is not None and known.latest.figures.health is Health.UNHEALTHY:
         _note(sum_, Reason.SOURCES_UNHEALTHY, subject)
+    for kind, _ in sighting.there(world, subject):
+        if kind in OF_ISSUES:
+            _note(sum_, OF_ISSUES[kind], subject)
 
 
 def add_providers(sum_: Sum, providers: Mapping[int, Provider], now: datetime) -> None:
@@ -136,7 +156,10 @@ def word(sum_: Sum, holds: Collection[str]) -> Condition:
     told = sum(sum_.conditions.values()) - sum_.conditions.get(Condition.UNKNOWN, 0)
     if holds or (unhealthy and unhealthy >= UNHEALTHY_SHARE * told):
         return Condition.UNHEALTHY
-    return Condition.DEGRADED if sum_.reasons else Condition.HEALTHY
+    if sum_.reasons:
+        return Condition.DEGRADED
+    is_unknown = sum_.unheard and not sum_.heard and not told
+    return Condition.UNKNOWN if is_unknown else Condition.HEALTHY
 
 
 def is_late(unread: timedelta) -> bool:

@@ -47,6 +47,8 @@ def test_what_is_wrong_is_a_table_the_gravest_first_with_what_to_type_below(daem
 
 
 def test_one_connections_issues_say_by_what_they_were_judged_and_which_events_show_it(daemon):
+    said = " ".join(daemon.rounds("issues", "acme/keyed").out.split())
+    assert "judged by failing_for_a_person 1 (the same for all)" in said
     out = daemon.rounds("issues", "acme/broken").out
     assert out.startswith("failing: minor\n")
     assert re.search(r"judged by +failing_after 3 \(the default, event 2\)\n", out)
@@ -180,14 +182,45 @@ def test_health_names_sources_also_of_a_tenant_that_has_nothing_else(outside):
     for words in (("health",), ("health", "dora"), ("health", "dora/calls")):
         typed = outside.rounds(*words)
         assert (typed.code, typed.err) == (0, "")
-        head, _, reason, command, *_ = typed.out.splitlines()
+        head, *told = filter(None, typed.out.splitlines())
         assert head == "degraded (there are no connections yet; sources: 1)"
-        assert reason == "1 source says of itself that it is unhealthy: dora/calls"
-        assert command == "    rounds source show dora/calls"
+        assert told == [
+            "1 source says of itself that it is unhealthy: dora/calls",
+            "    rounds source show dora/calls",
+            "1 source keeps failing, as its reports say: dora/calls",
+            "    rounds issues dora/calls",
+            "1 source has things that have waited for too long to be sent: dora/calls",
+            "    rounds issues dora/calls",
+        ]
     assert outside.rounds("health", "nobody").code == 3
     whole = " ".join(outside.rounds("status", "dora").out.split())
     assert "degraded" in whole
     assert "1 source says of itself that it is unhealthy: dora/calls" in whole
+
+
+@pytest.mark.requirement("B9")
+def test_what_issues_call_critical_of_a_source_health_does_not_call_healthy(outside):
+    assert outside.rounds("source", "add", "erin/calls", "--pattern", "manual").code == 0
+    unheard = outside.rounds("health", "erin")
+    assert unheard.out == "unknown (there are no connections yet; sources: 1)\n"
+    assert ": unknown, no score yet" in outside.rounds("status", "erin").out
+    old = ("--queue-depth", "4", "--oldest", "2020-01-01T00:00:00Z")
+    for more in [("--status", "unhealthy")] * 3 + [old]:
+        assert outside.rounds("report", "erin/calls", "--errors", "2", *more).code == 0
+    shown = outside.rounds("source", "show", "erin/calls", "--json").document["source"]
+    for kind in ("failing", "reports-waiting"):
+        outside.hear("issue-opened", kind=kind, subject=shown["subject"])
+    assert outside.rounds("issues", "erin").out.splitlines()[1].startswith("critical ")
+    assert outside.rounds("health", "erin").out.splitlines() == [
+        "degraded (there are no connections yet; sources: 1)",
+        "",
+        "1 source keeps failing, as its reports say: erin/calls",
+        "    rounds issues erin/calls",
+        "",
+        "1 source has things that have waited for too long to be sent: erin/calls",
+        "    rounds issues erin/calls",
+    ]
+    assert outside.rounds("source", "remove", "erin/calls").code == 0
 
 
 @pytest.mark.requirement("D4")

@@ -243,7 +243,7 @@ def test_a_source_that_reports_no_more_is_told_when_it_is_late_and_no_task_polls
             assert {each.kind for each in anew.issues} == {"failing", "stale"}
             whole = await health.get_sync_system_health(desk, Whose(tenant="alice"), BY)
             assert (whole.health, whole.sources) == ("degraded", 1)
-            assert [each.reason for each in whole.reasons] == ["sources-late"]
+            assert [each.reason for each in whole.reasons] == ["sources-failing", "sources-late"]
             told = len(moody.told(subject))
             daemon.journal.execute(commands.RemoveSource(subject=subject, by=BY))
             await trio.sleep(60)

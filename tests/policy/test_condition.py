@@ -268,6 +268,17 @@ def test_streams_that_the_file_names_no_more_do_not_count():
 
 
 @pytest.mark.requirement("B1")
+def test_a_diagnosis_says_the_same_of_a_connection_and_of_each_of_its_streams():
+    life = Life().good("days", failures=(lost("alerts", cause=GONE),))
+    found = condition.diagnosis(life.known, life.at, NOON)
+    assert found.word is life.whole() is UNHEALTHY
+    assert found.streams == {
+        each: condition.grounds(life.known, life.at, each, NOON) for each in BOTH
+    }
+    assert [condition.word_of(found.streams[each]) for each in BOTH] == [HEALTHY, UNHEALTHY]
+
+
+@pytest.mark.requirement("B1")
 def test_where_no_file_is_known_all_streams_count():
     life = Life((ONE, ADDED)).good("days").bad(lost(cause=GONE))
     assert life.at is not None

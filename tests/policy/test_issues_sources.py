@@ -222,6 +222,19 @@ def test_how_many_are_a_row_is_the_tenants_setting():
     assert (scene.one.threshold.whose, scene.one.threshold.event) == ("tenant", number)
 
 
+def test_what_only_stays_open_tells_by_which_threshold_it_was_opened():
+    scene = patient()
+    for hour in range(3):
+        scene.says(NOON + hour * HOUR, **ILL)
+    by = scene.one.threshold
+    scene.then(schema.SettingsSet(settings=Settings(failing_after=5)), NOON, TENANT)
+    for number, figures, count, limit in [(3, ILL, 4, 3), (4, ILL, 5, 5), (5, WELL, 0, 3)]:
+        assert scene.says(NOON + number * HOUR, **figures) == []
+        (found,) = issues.judged(scene.world, PHONE, NOON + 9 * HOUR).found
+        assert (found.count, found.threshold.number) == (count, limit)
+    assert found.threshold == by
+
+
 # -- what waits with it ---------------------------------------------------------------------------
 
 

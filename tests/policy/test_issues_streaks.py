@@ -3,19 +3,23 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from daemon.decide import issues
+from daemon.decide import condition, issues
+from daemon.decide.condition import Ground
 from daemon.decide.issues import OPEN_MAX
 from daemon.decide.streaks import CLEAR_AFTER, SLOW_FLOOR_MS
 from events import schema
-from events.terms import FailureClass, Guard
+from events.terms import FailureClass, Guard, StreamPolicy
 from events.versions import BreakerRestored, QuarantineDropped, RolledBack, StateRestored
 from tests.policy.test_issues_late import idle
 from tests.policy.transcript import (
+    DECLARED,
     HOUR,
     MINUTE,
     NOON,
     ONE,
+    PROVIDER,
     captured,
     failed,
     lost,
@@ -23,6 +27,7 @@ from tests.policy.transcript import (
     setting,
     started,
 )
+from tests.policy.troubled import told
 
 pytestmark = pytest.mark.requirement("D3")
 
@@ -76,7 +81,32 @@ def test_how_many_can_be_set():
 
 
 def test_one_failure_that_a_person_must_mend_is_enough_and_never_minor():
-    assert failing(1, FailureClass.AUTH).told(NOON + HOUR) == [("opened", "failing", "major")]
+    scene = failing(1, FailureClass.AUTH)
+    (opened,) = scene.look(NOON + HOUR)
+    assert told(opened) == ("opened", "failing", "major")
+    by = opened.threshold
+    assert (by.name, by.number, by.whose, by.event) == ("failing_for_a_person", 1, "fixed", 0)
+    for count in (1, 2):
+        scene.syncs(NOON + HOUR + count * MINUTE, well=False, cause=FailureClass.AUTH)
+    assert now(scene).threshold.name == "failing_after", "which would have opened it, too"
+
+
+def now(scene, at=NOON + 4 * HOUR):
+    """What is said of what is wrong, by then."""
+    (found,) = issues.judged(scene.world, ONE, at).found
+    return found
+
+
+def test_what_only_stays_open_tells_by_which_threshold_it_was_opened():
+    scene = failing(3)
+    (opened,) = scene.look(NOON + HOUR)
+    scene.then(setting(failing_after=5))
+    scene.syncs(NOON + HOUR, well=False)
+    assert (now(scene).count, now(scene).threshold) == (4, opened.threshold)
+    scene.syncs(NOON + 2 * HOUR, well=False)
+    assert (now(scene).count, now(scene).threshold.number) == (5, 5)
+    scene.syncs(NOON + 3 * HOUR)
+    assert (now(scene).count, now(scene).threshold) == (0, opened.threshold)
 
 
 def test_it_takes_two_successes_in_a_row_to_be_over():
@@ -117,6 +147,26 @@ def test_half_of_the_last_syncs_are_too_many_where_there_were_ten():
     assert opened.evidence
 
 
+@pytest.mark.parametrize(
+    ("wells", "name", "then", "fails_again"),
+    [
+        ([False, True] * 5, "failing_share", (5, 5 / 12), (6, 6 / 13)),
+        ([True] * 6 + [False] * 4, "failing_after", (4, 4 / 12), (1, None)),
+    ],
+)
+def test_what_stays_open_for_its_share_is_told_by_the_threshold_that_opened_it(
+    wells, name, then, fails_again
+):
+    scene = often(*wells)
+    scene.look(NOON + HOUR)
+    for well, (count, share) in ((True, then), (False, fails_again)):
+        for _ in range(2 if well else 1):
+            scene.syncs(NOON + HOUR, well=well)
+        assert scene.told(NOON + HOUR) == []
+        said = now(scene)
+        assert (said.threshold.name, said.count, said.measured) == (name, count, share)
+
+
 def test_a_share_is_over_when_it_is_clearly_less():
     scene = often(*[False, True] * 5)
     scene.look(NOON + HOUR)
@@ -152,6 +202,63 @@ def test_a_stream_can_fail_where_its_connection_does_not():
     assert (opened.evidence, opened.cause, opened.severity) == ((9,), "server", "minor")
     scene.then(captured(scene.then(started()), "alerts"), NOON + HOUR)
     assert scene.told(NOON + HOUR) == [("closed", "failing", "alerts", "over")]
+
+
+def test_one_failure_of_a_stream_that_a_person_must_mend_is_enough_as_it_is_unhealthy_then():
+    scene = idle()
+    lose(scene, FailureClass.NOT_FOUND)
+    grounds = condition.grounds(scene.world.connections[ONE], None, "alerts", NOON)
+    assert grounds[0] is Ground.FINAL
+    (opened,) = scene.look(NOON + HOUR)
+    assert (told(opened), opened.count) == (("opened", "failing", "alerts", "major"), 1)
+    assert (opened.threshold.name, opened.threshold.number) == ("failing_for_a_person", 1)
+    whole = failed(scene.then(started()), lost(cause=FailureClass.NETWORK))
+    scene.then(replace(whole, failures=()))
+    assert scene.told(NOON + HOUR) == []
+    assert (now(scene).cause, now(scene).count) == ("network", 2)
+    assert now(scene).threshold == opened.threshold
+    assert issues.judged(scene.world, ONE, NOON + HOUR, fresh=True).found == ()
+    scene.then(captured(scene.then(started()), "alerts"), NOON + HOUR)
+    assert scene.told(NOON + HOUR) == [("closed", "failing", "alerts", "over")]
+
+
+def test_a_stream_that_the_file_names_no_more_fails_no_more():
+    scene = idle()
+    lose(scene, FailureClass.NOT_FOUND)
+    assert scene.told(NOON) == [("opened", "failing", "alerts", "major")]
+    declare(scene, "days")
+    assert scene.told(NOON) == [("closed", "failing", "alerts", "over")]
+
+
+def declare(scene, *streams):
+    """The provider's file names these from now on."""
+    named = tuple(StreamPolicy(name=each) for each in streams)
+    scene.then(replace(DECLARED, streams=named), subject=PROVIDER)
+
+
+def test_what_is_tried_again_of_a_stream_takes_as_many_as_are_set():
+    scene = idle((ONE, setting(failing_after=2)))
+    lose(scene, FailureClass.SERVER)
+    assert scene.told(NOON + HOUR) == []
+    lose(scene, FailureClass.SERVER)
+    (opened,) = scene.look(NOON + HOUR)
+    assert (opened.threshold.name, opened.threshold.number) == ("failing_after", 2)
+    scene.then(setting(failing_after=9))
+    assert now(scene).threshold == opened.threshold
+
+
+def test_one_answer_that_is_refused_is_none_though_a_person_may_have_to_look():
+    scene = idle()
+    doubted(scene)
+    assert condition.grounds(scene.world.connections[ONE], None, "days", NOON)[0] is Ground.FINAL
+    assert scene.told(NOON) == []
+
+
+def lose(scene, cause):
+    """A sync that brings all but one stream."""
+    lost_ = (lost("alerts", cause=cause),)
+    sync = scene.then(started())
+    scene.then(schema.SyncSucceeded(sync=sync, duration_ms=1, records=3, failures=lost_))
 
 
 def test_the_streams_of_a_connection_that_fails_are_not_told_of_beside_it():
@@ -293,12 +400,17 @@ def test_what_is_refused_twice_in_a_row_is_told_and_six_times_is_graver():
 def test_what_is_refused_is_not_told_as_a_stream_that_fails_beside_it():
     scene = idle((ONE, setting(failing_after=2)))
     for _ in range(3):
-        sync = scene.then(started())
-        scene.then(captured(sync, "alerts"))
-        scene.then(refusal(sync))
-        lost_ = (lost(cause=FailureClass.MALFORMED),)
-        scene.then(schema.SyncSucceeded(sync=sync, duration_ms=1, records=1, failures=lost_))
+        doubted(scene)
     assert scene.told(NOON) == [("opened", "refused", "days", "minor")]
+
+
+def doubted(scene):
+    """A sync that brings one stream, and an answer for another that is refused."""
+    sync = scene.then(started())
+    scene.then(captured(sync, "alerts"))
+    scene.then(refusal(sync))
+    lost_ = (lost(cause=FailureClass.MALFORMED),)
+    scene.then(schema.SyncSucceeded(sync=sync, duration_ms=1, records=1, failures=lost_))
 
 
 def of_kind(kind, events):
@@ -311,6 +423,7 @@ def of_kind(kind, events):
 def test_of_a_subject_no_more_are_open_than_anybody_reads():
     streams = [f"s{number:03}" for number in range(OPEN_MAX + 20)]
     scene = idle()
+    declare(scene, *streams)
     for _ in range(3):
         sync = scene.then(started())
         failures = tuple(lost(each) for each in streams)

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from daemon.decide import system
+from daemon.decide import issues, system
 from daemon.decide.condition import CHRONIC, Condition
 from daemon.decide.system import DEATHS, EXAMPLES_MAX, LATELY, OVERDUE, Reason, Sum
 from events.breakers import BreakerClosed, BreakerOpened, BreakerReason
@@ -250,3 +250,52 @@ def test_a_source_that_is_late_or_says_that_it_is_unhealthy_is_a_reason():
     assert ill.reasons[Reason.SOURCES_UNHEALTHY].examples == [PHONE]
     assert set(ill.reasons) == {Reason.SOURCES_UNHEALTHY}
     assert system.word(ill, ()) is Condition.DEGRADED
+
+
+def looked_at(*past):
+    """All that, and what somebody records who looks for what is wrong with the phone then."""
+    world = given(*THERE, *past).world
+    return (*past, *issues.decided(world, PHONE, issues.judged(world, PHONE, NOON)))
+
+
+@pytest.mark.requirement("D3", "B9")
+def test_an_open_issue_of_a_source_is_a_reason_whatever_its_last_report_says():
+    ill = [(PHONE, received(n, NOON - (9 - n) * MINUTE, errors=9)) for n in (1, 2, 3)]
+    queue = {"queue_depth": 4, "oldest": NOON - 3 * 24 * HOUR}
+    failing = reporting(*looked_at(*ill), (PHONE, received(4, records=1)))
+    assert {each: of.examples for each, of in failing.reasons.items()} == {
+        Reason.SOURCES_FAILING: [PHONE]
+    }
+    both = reporting(*looked_at(*ill, (PHONE, received(4, errors=2, **queue))))
+    assert set(both.reasons) == {Reason.SOURCES_FAILING, Reason.REPORTS_WAITING}
+    waiting = reporting(*looked_at((PHONE, received(health=Health.HEALTHY, **queue))))
+    assert set(waiting.reasons) == {Reason.REPORTS_WAITING}
+    assert system.word(waiting, ()) is Condition.DEGRADED
+
+
+@pytest.mark.requirement("D3", "B9")
+def test_that_a_source_is_stale_is_said_once():
+    opened = issues.judged(given(*THERE).world, PHONE, NOON + 24 * HOUR).found
+    late = reporting(*((PHONE, each) for each in opened), now=NOON + 24 * HOUR)
+    assert set(late.reasons) == {Reason.SOURCES_LATE}
+
+
+def also(found, *lives):
+    """The same, with connections."""
+    more = summed(*lives)
+    found.conditions, found.reasons = more.conditions, {**found.reasons, **more.reasons}
+    return system.word(found, ())
+
+
+@pytest.mark.requirement("D2", "B9")
+def test_where_sources_have_never_reported_and_nothing_else_is_known_it_is_unknown():
+    assert system.word(reporting(), ()) is Condition.UNKNOWN
+    assert system.word(reporting((PHONE, received())), ()) is Condition.HEALTHY
+    assert system.word(reporting(now=NOON + 24 * HOUR), ()) is Condition.DEGRADED
+    assert system.word(reporting(), {"log"}) is Condition.UNHEALTHY
+    assert also(reporting(), ()) is Condition.UNKNOWN
+    assert also(reporting(), sync(*GOOD)) is Condition.HEALTHY
+    assert also(reporting(), sync(*BAD)) is Condition.DEGRADED
+    both = reporting((PHONE, received()))
+    both.unheard += 1
+    assert system.word(both, ()) is Condition.HEALTHY
