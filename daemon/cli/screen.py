@@ -188,6 +188,7 @@ def _console() -> "Console":
 
     return Console(
         width=width(),
+        height=shutil.get_terminal_size().lines,  # without one rich forgets width if TERM=dumb
         color_system="auto" if _coloured() else None,
         force_terminal=terminal(),
         highlight=False,

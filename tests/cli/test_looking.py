@@ -122,6 +122,12 @@ def test_a_table_fits_the_terminal_and_cannot_be_made_to_colour_it(daemon):
     assert len(daemon.rounds("data", "show", "acme/wide", "rows", "--json").lines[0]) == 41
 
 
+def test_a_terminal_that_can_do_nothing_is_as_wide_as_it_is(daemon):
+    shown = terminal(daemon, "status", "acme", TERM="dumb", COLUMNS="120").out
+    assert "last failure" in shown, "there is room for all columns"
+    assert "\nacme/weather " in shown
+
+
 def test_colours_are_for_terminals_and_not_with_no_color(daemon):
     assert "\x1b[31m" in terminal(daemon, "status").out
     assert "\x1b" not in terminal(daemon, "status", NO_COLOR="1").out

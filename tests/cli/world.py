@@ -216,11 +216,15 @@ def terminal(world: World, *words: str, typed: str = "", after: str = "", **more
 
 
 class Terminal:
-    """One line that was typed at a terminal of 80 columns, and all that it has shown."""
+    """One line that was typed at a terminal, and all that it has shown.
+
+    It has 80 columns, unless `COLUMNS` says otherwise.
+    """
 
     def __init__(self, world: World, *words: str, **more: str) -> None:
         self._ours, theirs = os.openpty()
-        environment = world.environment(TERM="xterm-256color", COLUMNS="80", **more)
+        usual = {"TERM": "xterm-256color", "COLUMNS": "80"}
+        environment = world.environment(**{**usual, **more})
         self.process = subprocess.Popen(
             command(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=ROOT,
             start_new_session=True,
