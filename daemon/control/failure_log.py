@@ -45,7 +45,7 @@ NOT_MONITORED = (
 NO_ANSWER = "nothing that the provider said was kept of it: perhaps no answer came"
 GONE = (
     f"what the provider said is not kept any more: it goes after {excerpts.AGE.days} days, after "
-    f"{KEPT_MAX} others, and when we end before it is written"
+    f"{KEPT_MAX} others, when consent is withdrawn, and when we end before it is written"
 )
 
 

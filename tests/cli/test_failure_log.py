@@ -149,4 +149,6 @@ def test_what_is_kept_goes_with_the_consent(daemon):
     assert typed["excerpts"] == []
     assert "does not consent to detailed monitoring" in typed["missing"]
     daemon.rounds("consent", "grant", "acme")
-    assert "is not kept any more" in shown(daemon, call["event"]).out
+    said = shown(daemon, call["event"]).out
+    assert "is not kept any more: it goes after 30 days" in said
+    assert "when consent is withdrawn" in said
