@@ -1,5 +1,6 @@
 """How often would connections best be synced?"""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -39,7 +40,15 @@ def recommend(socket: Path | None, whose: str | None, at: str | None, as_json: b
 
 def show(found: Recommendations) -> None:
     """A line a connection, all that was tried where it is one alone, and what to type."""
-    screen.show(_table(found))
+    told = [each for each in found.recommendations if each.word != "not-enough"]
+    lacking = [each for each in found.recommendations if each.word == "not-enough"]
+    if told:
+        screen.show(_table(told, found.now))
+    if told and lacking:
+        screen.line()
+    if lacking:
+        screen.line(recommend_words.LACKING)
+        screen.show(_missing(lacking, found.now))
     if found.left_out:
         screen.line(f"and {found.left_out:,} connections more; name a tenant to see its own")
     if len(found.recommendations) == 1 and found.recommendations[0].ways:
@@ -59,7 +68,7 @@ def _show_one(of: Recommendation, now: datetime) -> None:
     screen.show(_ways(of))
 
 
-def _table(found: Recommendations) -> screen.Part:
+def _table(found: Sequence[Recommendation], now: datetime) -> screen.Part:
     table = screen.table(
         "connection",
         "syncs a day",
@@ -69,8 +78,8 @@ def _table(found: Recommendations) -> screen.Part:
         right=("syncs a day",),
         folds=("connection", "evidence", "recommended"),
     )
-    for each in found.recommendations:
-        table.add_row(*_row(each, found.now), style="" if each.better else "dim")
+    for each in found:
+        table.add_row(*_row(each, now), style="" if each.better else "dim")
     return table
 
 
@@ -81,6 +90,22 @@ def _row(of: Recommendation, now: datetime) -> tuple[str, ...]:
     if comes := recommend_words.comes(of):
         evidence = f"{evidence}, {comes}"
     return of.connection, syncs, delay, evidence, recommend_words.advice(of)
+
+
+def _missing(found: Sequence[Recommendation], now: datetime) -> screen.Part:
+    table = screen.table(
+        "connection",
+        "looks",
+        "arrivals",
+        "not before",
+        "evidence",
+        right=("looks", "arrivals"),
+        folds=("connection", "evidence"),
+    )
+    for each in found:
+        missing = recommend_words.missing(each, now)
+        table.add_row(each.connection, *missing, recommend_words.evidence(each, now))
+    return table
 
 
 def _ways(of: Recommendation) -> screen.Part:

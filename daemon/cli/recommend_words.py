@@ -1,23 +1,22 @@
 """How is it said how often one would best look for something new?"""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from daemon.cli import adaptive_words, times
 from daemon.control.recommend_messages import Recommendation, WayView
 
+LACKING = "not enough known yet; still missing (arrivals, or four weeks without one):"
+
 
 def advice(of: Recommendation) -> str:
-    """In a few words."""
+    """In a few words, where enough is known."""
     match of.word:
         case "better" if of.better is not None and of.now is not None:
             return f"{_named(of.better)}: {_gain(of.now, of.better)}"
-        case "nothing-better":
-            return "nothing better"
         case "own-intervals":
             return "its streams have intervals of their own"
         case _:
-            return f"not enough known yet: {', '.join(_missing(of))}"
+            return "nothing better"
 
 
 def way(of: WayView) -> tuple[str, str, str]:
@@ -47,6 +46,13 @@ def comes(of: Recommendation) -> str:
     return adaptive_words.hours(of.usual_since, of.usual_until)
 
 
+def missing(of: Recommendation, now: datetime) -> tuple[str, str, str]:
+    """How many looks and arrivals it lacks, and before when that cannot be enough."""
+    looks = f"{of.looks_left:,}" if of.looks_left else ""
+    arrivals = f"{of.arrivals_left:,}" if of.arrivals_left else ""
+    return looks, arrivals, times.clock(of.known_at, now) if of.known_at else ""
+
+
 def _named(of: WayView) -> str:
     return of.name if of.name == "adaptive" else f"interval={of.name}"
 
@@ -57,12 +63,3 @@ def _gain(now: WayView, better: WayView) -> str:
         return f"{syncs}; nothing new ever came"
     found = f"found after {delay(better)} in place of {times.about(now.delay)}"
     return f"{syncs}, {found}"
-
-
-def _missing(of: Recommendation) -> Iterator[str]:
-    if of.looks_left:
-        yield f"{times.count(of.looks_left, 'more look')} that follow another"
-    if of.arrivals_left:
-        yield f"{times.count(of.arrivals_left, 'more arrival')}, or four weeks without"
-    if of.known_at is not None:
-        yield f"not before {times.local(of.known_at)}"

@@ -1,10 +1,14 @@
 """What does `rounds recommend` say of a daemon that has just begun, and what can be typed then?"""
 
+import re
+
 import pytest
 
-from tests.cli.world import world
+from tests.cli.world import terminal, world
 
 pytestmark = pytest.mark.requirement("A17")
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +21,17 @@ def daemon():
 
 
 def test_of_a_first_day_not_enough_is_known_and_how_much_is_missing_is_said(daemon):
-    out = " ".join(daemon.rounds("recommend", "acme/weather").out.split())
-    assert "not enough known yet: 14 more looks that follow another, 5 more arrivals" in out
-    assert "0 of 0 looks since " in out
+    head, names, row = daemon.rounds("recommend", "acme/weather").out.splitlines()
+    assert head.startswith("not enough known yet; still missing")
+    assert names.split()[:3] == ["connection", "looks", "arrivals"]
+    assert row.split()[:3] == ["acme/weather", "14", "5"]
+    assert "0 of 0 looks since " in row
+
+
+def test_on_80_columns_that_is_said_once_and_a_connection_takes_a_line(daemon):
+    plain = ESCAPE.sub("", terminal(daemon, "recommend").out)
+    assert len(plain.splitlines()) == 4
+    assert max(len(line.rstrip()) for line in plain.splitlines()) <= 80
 
 
 def test_for_programs_it_has_every_connection_or_a_tenants(daemon):
