@@ -8,6 +8,9 @@ from daemon.control.source_messages import DaySums, SourceAnswer, SourceView
 from events.sources import Expectation, Figures
 
 COLOURS = {"fresh": "", "due": "", "late": "red"}
+WIDE = 90  # columns of a terminal: with fewer the pattern would leave names no room
+REST, PATTERN = 44, 9  # columns that all but names and what was said take, and the pattern
+SAID = 16  # columns of what was said: with fewer its words would break, so names fold too
 
 
 def facts(found: SourceAnswer, *, then: bool) -> list[tuple[str, str]]:
@@ -30,12 +33,20 @@ def facts(found: SourceAnswer, *, then: bool) -> list[tuple[str, str]]:
 
 def table(sources: Sequence[SourceView], now: datetime) -> screen.Part:
     """A row each: whether it is late, and what it reported last."""
-    columns = ("source", "pattern", "state", "last report", "queued", "oldest", "last said")
-    made = screen.table(*columns, right=("queued",), folds=("source", "last said"))
+    wide = screen.width() >= WIDE
+    room = screen.width() - REST - (PATTERN if wide else 0)
+    fits = max((len(each.source) for each in sources), default=0) + SAID <= room
+    made = screen.table(
+        *("source", *(["pattern"] if wide else [])),
+        *("state", "last report", "queued", "oldest", "last said"),
+        right=("queued",),
+        folds=("last said",) if fits else ("source", "last said"),
+        most={} if fits else {"last said": SAID},
+    )
     for each in sources:
         made.add_row(
             each.source,
-            str(each.pattern),
+            *([str(each.pattern)] if wide else []),
             each.punctuality,
             times.relative(each.reported_at, now) if each.reported_at else "never",
             "" if each.queue_depth is None else f"{each.queue_depth:,}",

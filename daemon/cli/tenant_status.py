@@ -17,8 +17,9 @@ def show(found: SyncHealthStatus) -> None:
     """In one line, why, each source in a table, and the sentences of those that are not well."""
     screen.line(f"{found.tenant}: {found.health}, {_score(found)}", COLOURS.get(found.health))
     say_reasons(found.reasons)
-    screen.line()
-    screen.show(_table(found.sources, found.now))
+    if found.sources:
+        screen.line()
+        screen.show(_table(found.sources, found.now))
     if found.reported:
         screen.line()
         screen.show(source_facts.table(found.reported, found.now))
@@ -42,6 +43,8 @@ def _ill(sources: list[TenantSource]) -> dict[str, list[str]]:
 
 
 def _score(found: SyncHealthStatus) -> str:
+    if not found.sources:
+        return "no score: it has no connections"
     if found.score is None:
         return "no score yet: no sync has ended of a connection that is not paused"
     if found.counted == 1:

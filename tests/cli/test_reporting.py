@@ -1,14 +1,16 @@
 """Do people add sources, report for them, and see what came of it?"""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from daemon.control.source_messages import BATCH_MAX
-from tests.cli.world import world
+from tests.cli.world import terminal, world
 
 PHONE = "alice/phone-calls"
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +166,20 @@ def test_the_list_says_who_is_late(daemon):
     ]
     assert names == sorted(names)
     assert {PHONE, "bob/sms", "erin/hasty"} <= {*names}
+
+
+@pytest.mark.requirement("D2")
+@pytest.mark.parametrize(
+    "words",
+    [("source", "list", "--tenant", "alice"), ("status", "alice"), ("queue", "alice", "--health")],
+)
+def test_on_80_columns_a_name_is_on_one_line(daemon, words):
+    figures = ("--syncs", "4", "--records", "1200", "--errors", "3", "--queue-depth", "37")
+    rest = ("--duration-ms", "2500", "--bytes", "123456", "--oldest", now(daemon, hours=2))
+    assert daemon.rounds("report", PHONE, "--key", words[0], *figures, *rest).code == 0
+    plain = ESCAPE.sub("", terminal(daemon, *words).out)
+    assert [line.split()[0] for line in plain.splitlines() if PHONE in line] == [PHONE]
+    assert max(len(line.rstrip()) for line in plain.splitlines()) <= 80
 
 
 @pytest.mark.requirement("D2")
