@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import client, failure_log, screen, times
+from daemon.cli import client, failure_log, screen, source_facts, times
 from daemon.cli.arguments import as_json, examples, known
 from daemon.cli.ending import Ended, Exit
 from daemon.control.failure_messages import DAYS_MAX, FailureCost, Failures
@@ -84,11 +84,18 @@ def failures(
     if as_json:
         screen.document(answer)
         return
-    found = client.read(answer, Failures)
+    show(client.read(answer, Failures))
+
+
+def show(found: Failures) -> None:
+    """What cost most and what retries were worth, in a line, and a row for each class."""
+    span = times.count(found.days, "day")
     if not found.classes:
-        screen.line(f"{found.of}: nothing failed in the last {times.count(found.days, 'day')}")
+        screen.line(f"{found.of}: nothing failed in the last {span}")
+        if found.sources:
+            source_facts.say_apart(found.of)
         return
-    screen.line(f"{found.of}, the last {times.count(found.days, 'day')}: {_summary(found)}")
+    screen.line(f"{found.of}, the last {span}: {_summary(found)}")
     screen.line()
     right = ("failed", "took", "retries", "saved", "wasted", "saved after", "waste took")
     table = screen.table("class", *right, right=right)
@@ -98,7 +105,7 @@ def failures(
 
 
 def _summary(found: Failures) -> str:
-    dearest = max(found.classes, key=lambda each: each.failed_ms + each.wasted_ms)
+    dearest = max(found.classes, key=lambda each: each.failed_ms)  # retries are in it
     return f"{dearest.cause} cost most; {_tried(found.classes)}"
 
 

@@ -31,6 +31,12 @@ def facts(found: SourceAnswer, *, then: bool) -> list[tuple[str, str]]:
     return rows
 
 
+def say_apart(tenant: str) -> None:
+    """That what a tenant's sources do is no sync of ours, and where it is."""
+    screen.line("its sources report by themselves:")
+    screen.line(f"    rounds source list --tenant {tenant}", "cyan")
+
+
 def table(sources: Sequence[SourceView], now: datetime) -> screen.Part:
     """A row each: whether it is late, and what it reported last."""
     wide = screen.width() >= WIDE

@@ -37,10 +37,14 @@ class FailureCost(Struct, frozen=True, kw_only=True):
 
 
 class Failures(Struct, frozen=True, kw_only=True):
-    """Every class that there was, the most frequent first. Up to event `seq`."""
+    """Every class that there was, the most frequent first. Up to event `seq`.
+
+    So many `sources` of a tenant report by themselves: what fails there is not in it.
+    """
 
     seq: int
     now: datetime
     of: str
     days: int
     classes: list[FailureCost]
+    sources: int = 0

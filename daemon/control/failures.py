@@ -5,7 +5,7 @@ from functools import partial
 
 from msgspec.structs import asdict
 
-from daemon.control import history
+from daemon.control import history, sourcing
 from daemon.control.desk import Desk, Refused
 from daemon.control.failure_messages import FailureCost, Failures, FailuresQuery
 from daemon.control.whose import enrolled
@@ -21,7 +21,8 @@ async def show(desk: Desk, wish: FailuresQuery, by: Caller) -> Failures:
     asked = Asked(tenant=tenant, connection=connection, since=now - timedelta(days=wish.days))
     seq, found = await history.ask(desk, partial(failures.read, asked))
     classes = [FailureCost(**asdict(each)) for each in found]
-    return Failures(seq=seq, now=now, of=of, days=wish.days, classes=classes)
+    sources = len(sourcing.subjects(desk, wish.tenant)) if wish.tenant is not None else 0
+    return Failures(seq=seq, now=now, of=of, days=wish.days, classes=classes, sources=sources)
 
 
 def whose(desk: Desk, tenant: str | None, connection: str | None) -> tuple[int, int | None, str]:

@@ -234,6 +234,21 @@ def test_history_says_where_that_of_sources_is(outside):
     assert outside.rounds(*lines[2].split()[1:]).code == 0
 
 
+@pytest.mark.requirement("B13")
+def test_failures_say_so_with_the_same_words(outside):
+    nothing, *where = outside.rounds("failures", "dora").out.splitlines()
+    assert nothing == "dora: nothing failed in the last 30 days"
+    assert where == outside.rounds("history", "dora").out.splitlines()[1:]
+    assert outside.rounds("failures", "dora", "--json").document["sources"] == 1
+
+
+@pytest.mark.requirement("D1")
+def test_the_status_of_a_tenant_that_has_only_sources_speaks_of_no_connection(outside):
+    out = outside.rounds("status", "dora").out
+    assert ", no score: it has no connections\n" in out
+    assert out.count("\nsource ") == 1, "the header of one table"
+
+
 @pytest.mark.requirement("D4")
 @pytest.mark.requirement("D2")
 def test_the_history_of_a_source_is_what_its_reports_add_up_to(outside):

@@ -4,10 +4,29 @@ from datetime import UTC, datetime
 
 import pytest
 
-from daemon.cli import recommend
+from daemon.cli import failures, recommend
+from daemon.control.failure_messages import FailureCost, Failures
 from daemon.control.recommend_messages import Recommendation, Recommendations
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def cost(cause, *, failed_ms, wasted_ms):
+    return FailureCost(
+        cause=cause, failed=2, first=1, failed_ms=failed_ms, retries=1, saved=0, wasted=1, open=0,
+        wasted_ms=wasted_ms, recovered_s=None,
+    )  # fmt: skip
+
+
+@pytest.mark.requirement("B13")
+def test_the_class_that_cost_most_took_longest_and_its_retries_count_once(capsys):
+    """What failed retries took is a part of what failed syncs took."""
+    classes = [
+        cost("server", failed_ms=1000, wasted_ms=900),
+        cost("timeout", failed_ms=1500, wasted_ms=0),
+    ]
+    failures.show(Failures(seq=1, now=NOW, of="acme", days=30, classes=classes))
+    assert "acme, the last 30 days: timeout cost most; " in capsys.readouterr().out
 
 
 def advised(connection, word):
