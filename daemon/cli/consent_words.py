@@ -1,10 +1,18 @@
-"""What does an event about consent to detailed monitoring say, in one plain line?"""
+"""What is said of consent to detailed monitoring: by its events, and where it is not given?"""
 
 from typing import assert_never
 
+from daemon.cli import screen
 from events.consent import Believed, ConsentEvent, ConsentGranted, ConsentWithdrawn, MonitoringSet
 
 KEPT = "; in whose words lies in the vault"
+
+
+def say_not_kept(what: str, whose: str) -> None:
+    """Why that is not told of a tenant, or of what it has, and what to type."""
+    tenant = whose.partition("/")[0]
+    screen.line(f"{what} is not kept: {tenant} does not consent to detailed monitoring")
+    screen.line(f"    rounds consent show {tenant}", "cyan")
 
 
 def told(event: ConsentEvent, by: str) -> str:

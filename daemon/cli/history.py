@@ -1,13 +1,13 @@
 """How did syncs go in the last hours and days, as a table and in one line each?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from daemon.cli import client, screen, sparkline, times
+from daemon.cli import client, consent_words, screen, source_facts, sparkline, times
 from daemon.cli.arguments import as_json, examples, known
 from daemon.control.history_messages import (
     DAYS_MAX,
@@ -64,7 +64,7 @@ def history(
 ) -> None:
     """Show how syncs went, by the day or the hour: of all, a tenant, a connection, a stream.
 
-    Of a source that reports by itself, show what its reports add up to; of the last 90 days.
+    Of a source that reports by itself, show what its reports add up to; of at most 90 days.
 
     Days are those of UTC. What is counted is in the SQL file `read` too, for your own questions.
     """
@@ -75,33 +75,40 @@ def history(
     if as_json:
         screen.document(answer)
         return
-    found = client.read(answer, History)
+    show(client.read(answer, History))
+
+
+def show(found: History) -> None:
+    """A line that sums it up, lines that show its course, and a row each day or hour."""
     if found.report_total is not None:
         _show_reports(found, found.report_total)
     elif found.stream_total is not None:
         _show_stream(found, found.stream_total)
     elif found.total is not None:
-        _show(found, found.total)
+        _show_syncs(found, found.total)
 
 
-def _show(found: History, total: HistoryRow) -> None:
+def _show_syncs(found: History, total: HistoryRow) -> None:
     rows = found.rows
     screen.line(f"{found.of}, the last {_span(found)}: {_summary(total)}")
     if not total.syncs and not total.calls:
         if found.sources:
-            screen.line("its sources report by themselves:")
-            screen.line(f"    rounds source list --tenant {found.of}", "cyan")
+            source_facts.say_apart(found.of)
         return
+    if not found.monitored:
+        consent_words.say_not_kept("how many records came", found.of)
     screen.line()
-    lines = [
-        ("syncs", sparkline.of([each.syncs or None for each in rows])),
-        ("good", sparkline.of([each.success_percentage for each in rows], high=100.0)),
-        ("new records", sparkline.of([each.added or None for each in rows])),
-        ("half within", sparkline.of([each.p50_ms for each in rows])),
+    lines = {
+        "syncs": sparkline.of([each.syncs or None for each in rows]),
+        "good": sparkline.of([each.success_percentage for each in rows], high=100.0),
+        "new records": sparkline.of([each.added or None for each in rows]),
+        "half within": sparkline.of([each.p50_ms for each in rows]),
+    }
+    screen.show(screen.pairs(*((name, lines[name]) for name in _told(found, lines))))
+    screen.line()
+    columns = [
+        name for name in _told(found, COLUMNS) if name in ALWAYS or _shows(COLUMNS[name](total))
     ]
-    screen.show(screen.pairs(*lines))
-    screen.line()
-    columns = [name for name, cell in COLUMNS.items() if name in ALWAYS or _shows(cell(total))]
     table = screen.table(_first(found), *columns, right=columns)
     for each in [each for each in rows[-SHOWN:] if _says(each)]:
         cells = [COLUMNS[name](each) for name in columns]
@@ -111,6 +118,9 @@ def _show(found: History, total: HistoryRow) -> None:
 
 
 def _show_stream(found: History, total: StreamHistoryRow) -> None:
+    if not found.monitored:
+        consent_words.say_not_kept(f"what came of {found.of}", found.of)
+        return
     rows = found.stream_rows
     screen.line(
         f"{found.of}, the last {_span(found)}: {times.count(total.captures, 'answer')} taken over, "
@@ -132,27 +142,36 @@ def _show_stream(found: History, total: StreamHistoryRow) -> None:
 
 def _show_reports(found: History, total: ReportHistoryRow) -> None:
     rows = found.report_rows
+    records = f", {times.count(total.records, 'record')}" if found.monitored else ""
     screen.line(
         f"{found.of}, the last {_span(found)}: {times.count(total.reports, 'report')}, "
-        f"which tell of {times.count(total.syncs, 'sync')}, {times.count(total.records, 'record')} "
+        f"which tell of {times.count(total.syncs, 'sync')}{records} "
         f"and {times.count(total.errors, 'error')}"
     )
     if not total.reports:
         return
+    if not found.monitored:
+        consent_words.say_not_kept("how many records they tell of", found.of)
     screen.line()
-    lines = [
-        ("records", sparkline.of([each.records or None for each in rows])),
-        ("queued", sparkline.of([each.queue_depth_max for each in rows])),
-    ]
-    screen.show(screen.pairs(*lines))
+    lines = {
+        "records": sparkline.of([each.records or None for each in rows]),
+        "queued": sparkline.of([each.queue_depth_max for each in rows]),
+    }
+    screen.show(screen.pairs(*((name, lines[name]) for name in _told(found, lines))))
     screen.line()
-    columns = ("reports", "syncs", "records", "errors", "duration", "size", "queued")
+    columns = _told(found, REPORT_COLUMNS)
     table = screen.table(_first(found), *columns, right=columns)
     for each in [each for each in rows[-SHOWN:] if each.reports]:
+        cells = [REPORT_COLUMNS[name](each) for name in columns]
         style = "yellow" if each.errors else ""
-        table.add_row(_when(each.start, found.by), *_report_cells(each), style=style)
-    table.add_row("in all", *_report_cells(total), style="bold")
+        table.add_row(_when(each.start, found.by), *cells, style=style)
+    table.add_row("in all", *(REPORT_COLUMNS[name](total) for name in columns), style="bold")
     screen.show(table)
+
+
+def _told(found: History, names: Iterable[str]) -> list[str]:
+    """Those of what can be told that are no details, or are kept."""
+    return [each for each in names if found.monitored or each not in DETAILS]
 
 
 def _span(found: History) -> str:
@@ -164,16 +183,17 @@ def _summary(total: HistoryRow) -> str:
     if not total.syncs and not total.calls:
         return "nothing has run"
     good = "" if total.success_percentage is None else f", {total.success_percentage:g} % good"
-    up = "" if total.uptime_percentage is None else f"; up {total.uptime_percentage:g} %"
-    causes = sorted(total.failures.items(), key=lambda each: -each[1])
-    why = ", ".join(f"{count:,} {cause}" for cause, count in causes)
-    failed = f"; failed: {why}" if why else ""
-    tried = (
-        f"; of {total.retries:,} retried {total.retries_succeeded:,} succeeded"
-        if total.retries
-        else ""
-    )
-    return f"{times.count(total.syncs, 'sync')}{good}{up}{failed}{tried}"
+    parts = [f"{times.count(total.syncs, 'sync')}{good}"]
+    if total.uptime_percentage is not None:
+        parts.append(f"up {total.uptime_percentage:g} %")
+    if causes := sorted(total.failures.items(), key=lambda each: -each[1]):
+        parts.append("failed: " + ", ".join(f"{count:,} {cause}" for cause, count in causes))
+    ends = ((total.cancelled, "cancelled"), (total.interrupted, "interrupted"))
+    if ended := [f"{count:,} {how}" for count, how in ends if count]:
+        parts.append(", ".join(ended))
+    if total.retries:
+        parts.append(f"of {total.retries:,} retried {total.retries_succeeded:,} succeeded")
+    return "; ".join(parts)
 
 
 def _says(row: HistoryRow) -> bool:
@@ -183,15 +203,6 @@ def _says(row: HistoryRow) -> bool:
 def _stream_cells(row: StreamHistoryRow) -> list[str]:
     numbers = (row.captures, row.refusals, row.records, row.added, row.changed, row.removed)
     return [f"{each:,}" if each else "" for each in (*numbers, row.duplicates)]
-
-
-def _report_cells(row: ReportHistoryRow) -> list[str]:
-    return [
-        *(_number(each) for each in (row.reports, row.syncs, row.records, row.errors)),
-        times.milliseconds(row.duration_ms) if row.duration_ms else "",
-        times.size(row.bytes) if row.bytes else "",
-        "" if row.queue_depth_max is None else f"{row.queue_depth_max:,}",
-    ]
 
 
 def _number(number: int) -> str:
@@ -242,4 +253,15 @@ COLUMNS: Mapping[str, Callable[[HistoryRow], str]] = {
     "tokens": lambda row: _number(row.refreshes),
     "kept back": lambda row: _duration(row.limit_wait_s * 1000 or None),
 }
+REPORT_COLUMNS: Mapping[str, Callable[[ReportHistoryRow], str]] = {
+    "reports": lambda row: _number(row.reports),
+    "syncs": lambda row: _number(row.syncs),
+    "records": lambda row: _number(row.records),
+    "errors": lambda row: _number(row.errors),
+    "duration": lambda row: _duration(row.duration_ms or None),
+    "size": lambda row: times.size(row.bytes) if row.bytes else "",
+    "queued": lambda row: "" if row.queue_depth_max is None else f"{row.queue_depth_max:,}",
+}
 ALWAYS = frozenset({"syncs", "failed", "good", "new", "half in", "95 % in", "up", "calls"})
+DETAILS = frozenset({"new records", "new", "changed", "gone", "records"})
+"""What is left out where a tenant does not consent to detailed monitoring."""

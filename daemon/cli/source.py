@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from daemon.cli import arguments, asof, client, screen, source_facts, when
+from daemon.cli import arguments, asof, client, consent_words, screen, source_facts, when
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.ending import Ended
 from daemon.cli.lazy import LazyGroup
@@ -115,7 +115,9 @@ def show(socket: Path | None, source: str, at: str | None, as_json: bool) -> Non
     screen.show(screen.pairs(*source_facts.facts(found, then=at is not None)))
     if found.days:
         screen.line()
-        screen.show(source_facts.days(found.days[:DAYS_SHOWN]))
+        if not found.monitored:
+            consent_words.say_not_kept("how many records a day told of", source)
+        screen.show(source_facts.days(found.days[:DAYS_SHOWN], records=found.monitored))
 
 
 @click.command(

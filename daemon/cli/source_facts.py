@@ -103,11 +103,13 @@ def queue(of: SourceView, found: SourceAnswer) -> str:
     return f"{of.queue_depth:,}{oldest} (as of {times.relative(of.queue_at, found.now)})"
 
 
-def days(days: list[DaySums]) -> screen.Part:
-    columns = ("day (UTC)", "reports", "syncs", "records", "errors", "duration", "size")
+def days(days: list[DaySums], *, records: bool) -> screen.Part:
+    """A row each; `records` says whether theirs are kept."""
+    kept = ["records"] if records else []
+    columns = ("day (UTC)", "reports", "syncs", *kept, "errors", "duration", "size")
     table = screen.table(*columns, right=columns[1:])
     for each in days:
-        counts = (each.reports, each.syncs, each.records, each.errors)
+        counts = (each.reports, each.syncs, *([each.records] if records else []), each.errors)
         table.add_row(
             each.day.isoformat(),
             *(f"{number:,}" for number in counts),

@@ -27,7 +27,7 @@ from daemon.read_model.timestamps import seconds
 from events.codec import EPOCH
 from events.schema import FLEET
 from events.terms import Caller, FailureClass
-from projections import sketch, uptime
+from projections import consent, sketch, uptime
 from projections.hours import CLASSES, FIGURES, HOUR_S
 
 T = TypeVar("T")
@@ -50,13 +50,16 @@ async def get_sync_health_history(desk: Desk, wish: HistoryQuery, by: Caller) ->
     answer = partial(History, now=now, of=of, by=wish.by)
     if subject in desk.journal.world.sources:
         seq, told, summed = await ask(desk, partial(_reported, asked))
-        return answer(seq=seq, report_rows=told, report_total=summed)
+        monitored = _is_monitored(desk, subject)
+        return answer(seq=seq, monitored=monitored, report_rows=told, report_total=summed)
     if wish.stream is not None:
         seq, of_stream, whole = await ask(desk, partial(_of_stream, asked, wish.stream))
-        return answer(seq=seq, stream_rows=of_stream, stream_total=whole)
+        monitored = _is_monitored(desk, subject)
+        return answer(seq=seq, monitored=monitored, stream_rows=of_stream, stream_total=whole)
     seq, rows, total = await ask(desk, partial(_counted, asked))
     sources = len(sourcing.subjects(desk, wish.tenant)) if wish.tenant is not None else 0
-    return answer(seq=seq, sources=sources, rows=rows, total=total)
+    monitored = _is_monitored(desk, subject)
+    return answer(seq=seq, monitored=monitored, sources=sources, rows=rows, total=total)
 
 
 def _counted(asked: Asked, at: Connection) -> tuple[int, list[HistoryRow], HistoryRow]:
@@ -106,6 +109,15 @@ def _check_source(wish: HistoryQuery) -> None:
         raise Refused("invalid", f"{wish.connection} is a source, which has no streams")
     if wish.days > HAPPENED_KEPT.days:
         raise Refused("invalid", f"of sources {HAPPENED_KEPT.days} days are kept; ask for fewer")
+
+
+def _is_monitored(desk: Desk, subject: int) -> bool:
+    """Whether details are kept of whose that is; those of a provider and of all are nobody's."""
+    world = desk.journal.world
+    known = world.connections.get(subject) or world.sources.get(subject)
+    if known is not None:
+        return consent.monitored(world, known.tenant)
+    return subject not in world.tenants or consent.monitored(world, subject)
 
 
 def _has(desk: Desk, subject: int, stream: str) -> bool:

@@ -84,7 +84,7 @@ class ReportHistoryRow(Struct, frozen=True, kw_only=True):
     """What a source's reports of an hour or day, by their own time, add up to.
 
     `queue_depth_max` is the longest queue that they told of, `oldest` when the oldest item that
-    waited in one was made. `records` are 0 where the tenant does not consent to details.
+    waited in one was made.
     """
 
     start: datetime
@@ -102,7 +102,9 @@ class History(Struct, frozen=True, kw_only=True):
     """`rows` and their `total`; of a stream `stream_rows`, of a source `report_rows` instead.
 
     `of` is whose it is, `seq` the event up to which all is counted. So many `sources` of a tenant
-    report by themselves: these are not counted.
+    report by themselves: these are not counted. Where `monitored` is false, its tenant does not
+    consent to details, and none are kept: of `rows` `records`, `added`, `changed` and `removed`
+    are 0, of `stream_rows` all but later `refusals`, of `report_rows` `records`.
     """
 
     seq: int
@@ -116,3 +118,4 @@ class History(Struct, frozen=True, kw_only=True):
     report_rows: list[ReportHistoryRow] = []
     report_total: ReportHistoryRow | None = None
     sources: int = 0
+    monitored: bool = True

@@ -122,10 +122,7 @@ class SourceToken(Struct, frozen=True, kw_only=True):
 
 
 class DaySums(Struct, frozen=True, kw_only=True):
-    """What the reports of a day of their own time, in UTC, come to.
-
-    `records` are 0 where the tenant does not consent to detailed monitoring.
-    """
+    """What the reports of a day of their own time, in UTC, come to."""
 
     day: date
     reports: int
@@ -171,9 +168,13 @@ class SourceList(Struct, frozen=True, kw_only=True):
 
 
 class SourceAnswer(Struct, frozen=True, kw_only=True):
-    """One source, with the days of its reports that are remembered, the last one first."""
+    """One source, with the days of its reports that are remembered, the last one first.
+
+    Where `monitored` is false, its tenant does not consent to details, and `records` of days are 0.
+    """
 
     seq: int
     now: datetime
     source: SourceView
     days: list[DaySums]
+    monitored: bool = True

@@ -57,13 +57,15 @@ async def show(desk: Desk, name: SourceName, by: Caller) -> SourceAnswer:
         DaySums(day=day, **msgspec.structs.asdict(sums))
         for day, sums in reversed(reported.sums(known).items())
     ]
-    if not consent.monitored(desk.journal.world, known.tenant):
+    monitored = consent.monitored(desk.journal.world, known.tenant)
+    if not monitored:
         days = [replace(each, records=0) for each in days]
     return SourceAnswer(
         seq=desk.journal.world.seq,
         now=desk.journal.clock.now(),
         source=view(desk, subject, known),
         days=days,
+        monitored=monitored,
     )
 
 

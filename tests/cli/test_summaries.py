@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from daemon.cli import failures, recommend
+from daemon.cli import failures, history, recommend
 from daemon.control.failure_messages import FailureCost, Failures
+from daemon.control.history_messages import History, HistoryRow
 from daemon.control.recommend_messages import Recommendation, Recommendations
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -27,6 +28,23 @@ def test_the_class_that_cost_most_took_longest_and_its_retries_count_once(capsys
     ]
     failures.show(Failures(seq=1, now=NOW, of="acme", days=30, classes=classes))
     assert "acme, the last 30 days: timeout cost most; " in capsys.readouterr().out
+
+
+def row(**more):
+    figures = dict.fromkeys(HistoryRow.__struct_fields__, 0)
+    unknown = [name for name in figures if name.endswith(("_percentage", "_ms"))]
+    return HistoryRow(
+        **{**figures, **dict.fromkeys(unknown), "start": NOW, "failures": {}, "retries_ms": 0}
+        | more
+    )
+
+
+@pytest.mark.requirement("D4")
+def test_syncs_that_neither_succeeded_nor_failed_are_named(capsys):
+    total = row(syncs=3, cancelled=2, interrupted=1)
+    history.show(History(seq=1, now=NOW, of="acme", by="day", rows=[total], total=total))
+    head, *_ = capsys.readouterr().out.splitlines()
+    assert head == "acme, the last day: 3 syncs; 2 cancelled, 1 interrupted"
 
 
 def advised(connection, word):
