@@ -119,7 +119,7 @@ def _show_syncs(found: History, total: HistoryRow) -> None:
 
 def _show_stream(found: History, total: StreamHistoryRow) -> None:
     if not found.monitored:
-        consent_words.say_not_kept(f"what came of {found.of}", found.of)
+        consent_words.say_not_kept(f"how much came of {found.of}", found.of)
         return
     rows = found.stream_rows
     screen.line(

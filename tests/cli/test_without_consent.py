@@ -49,7 +49,7 @@ def test_how_many_records_came_is_left_out_of_syncs(daemon, whose):
 
 def test_nothing_at_all_is_told_of_a_stream(daemon):
     shown = lines(daemon, "history", "acme/weather", "--stream", "days")
-    assert shown == [f"what came of acme/weather/days {WHY[0]}", WHY[1]]
+    assert shown == [f"how much came of acme/weather/days {WHY[0]}", WHY[1]]
 
 
 def test_how_many_records_a_source_told_of_is_left_out(daemon):
