@@ -81,29 +81,40 @@ class ReadModel:
         self._draft = draft
         with opening.told():
             self.connection = opening.connect(path, draft=draft)
-            self._make()
+            try:
+                self._make()
+            except BaseException:
+                self.connection.close()
+                raise
 
     def close(self) -> None:
         self.connection.close()
 
     def position(self) -> Position:
-        row = self.connection.execute("SELECT seq, block, at, whole FROM position").fetchone()
-        seq, block, at, whole = row
-        when = datetime.fromisoformat(at) if at else None
+        """Raises ReadModelUnusable, as all that reads it does."""
+        ((seq, block, at, whole),) = self._rows("SELECT seq, block, at, whole FROM position")
+        try:
+            when = datetime.fromisoformat(at) if at else None
+        except ValueError as error:
+            raise ReadModelUnusable(str(error)) from error
         return Position(seq=seq, block=block, at=when, whole=bool(whole))
 
     def members(self) -> dict[int, Member]:
         names = Member.__struct_fields__
-        rows = self.connection.execute(f"SELECT connection, {', '.join(names)} FROM member")
+        rows = self._rows(f"SELECT connection, {', '.join(names)} FROM member")
         return {row[0]: Member(**dict(zip(names, row[1:], strict=True))) for row in rows}
 
     def said(self) -> dict[int, int]:
         """What tenants said of details; what is believed of others under 0."""
-        return dict(self.connection.execute("SELECT subject, granted FROM consent"))
+        return dict(self._rows("SELECT subject, granted FROM consent"))
 
     def reporters(self) -> dict[int, int]:
         """Whose each source is that reports from outside."""
-        return dict(self.connection.execute("SELECT source, tenant FROM reporter"))
+        return dict(self._rows("SELECT source, tenant FROM reporter"))
+
+    def _rows(self, sql: str) -> list[Row]:
+        with opening.told():
+            return self.connection.execute(sql).fetchall()
 
     def is_there(self) -> bool:
         """Whether the file is the one that lies there: somebody may have deleted it."""

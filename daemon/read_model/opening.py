@@ -15,10 +15,20 @@ Connection: TypeAlias = sqlite3.Connection
 
 MODE = 0o640  # all tenants are in it: for the daemon's user, and a group that operators are in
 BUSY_MS = 5000  # a reader that makes a checkpoint wait for longer is not waited for
+BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class ReadModelUnusable(Exception):
     """The file cannot be used as it lies there; begun anew, it can."""
+
+
+class ReadModelDamaged(ReadModelUnusable):
+    """What lies in the file makes no sense."""
+
+
+class ReadModelBusy(ReadModelUnusable):
+    """It cannot be used just now, and there is nothing wrong with the file."""
 
 
 class ReadModelFull(Exception):
@@ -36,21 +46,27 @@ def at_once(connection: Connection) -> Iterator[int]:
         connection.execute("COMMIT")
 
 
-def remove(path: Path) -> None:
-    """Take the file away, and what SQLite keeps beside it."""
-    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        name.unlink(missing_ok=True)
+def remove(*paths: Path) -> None:
+    """Take files away, and what SQLite keeps beside them. Raises ReadModelUnusable."""
+    with told():
+        for path in paths:
+            for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+                name.unlink(missing_ok=True)
 
 
 def replace(path: Path, by: Path) -> None:
-    """Put a file that is whole, and that nobody has open, in the place of another one."""
+    """Put a file that is whole, and that nobody has open, in the place of another one.
+
+    Raises ReadModelFull, and ReadModelUnusable.
+    """
     remove(path)
-    by.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    with told():
+        by.replace(path)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -93,4 +109,12 @@ def told() -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", None)
         if code in FULL or getattr(error, "errno", None) == errno.ENOSPC:
             raise ReadModelFull from error
+        if kind(error) in BUSY:
+            raise ReadModelBusy(str(error)) from error
         raise ReadModelUnusable(str(error)) from error
+
+
+def kind(error: Exception) -> int | None:
+    """What SQLite calls it: of an extended result code, the part that does not say more."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import trio
 
-from daemon.read_model.opening import ReadModelUnusable, open_for_reading
+from daemon.read_model import opening
+from daemon.read_model.opening import ReadModelDamaged, ReadModelUnusable, open_for_reading
 from daemon.read_model.scribe import Scribe
 from daemon.store.storage import Run
 
@@ -26,8 +27,15 @@ class Reading:
         self._opened = 0
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """What it answers. Raises ReadModelUnusable while there is no file that can be asked."""
-        return await self._run(partial(self._ask, question))
+        """What it answers. Raises ReadModelUnusable while there is no file that can be asked.
+
+        One that turns out to be damaged is made anew.
+        """
+        try:
+            return await self._run(partial(self._ask, question))
+        except ReadModelDamaged:
+            self.scribe.begin_anew()
+            raise
 
     async def away(self, call: Callable[[], T]) -> T:
         """Work out what came of an answer, which also takes its time, beside the loop."""
@@ -49,7 +57,8 @@ class Reading:
         try:
             return question(self._open())
         except sqlite3.Error as error:
-            raise ReadModelUnusable(str(error)) from error
+            damaged = opening.kind(error) in opening.DAMAGED
+            raise (ReadModelDamaged if damaged else ReadModelUnusable)(str(error)) from error
 
     def _open(self) -> sqlite3.Connection:
         model = self.scribe.model

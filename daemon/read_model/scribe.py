@@ -24,7 +24,7 @@ from daemon.read_model.changed import Changed
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.keeping import RETRIES_KEPT
-from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
+from daemon.read_model.opening import ReadModelBusy, ReadModelFull, ReadModelUnusable
 from daemon.read_model.progress import Progress
 from daemon.store.storage import Run
 from events.codec import UnreadableEvent
@@ -99,21 +99,10 @@ class Scribe:
         """Follow the log, until cancelled."""
         try:
             while True:
-                since = trio.current_time()
-                self._lag(since)
-                try:
-                    with trio.CancelScope() as self._life:
-                        await self._follow()
-                    await self._remove()
-                    continue
-                except ReadModelFull:
-                    self._trouble = "the disk is full: free some space"
-                    log.warning("read-model-behind", reason="the disk is full")
-                except ReadModelUnusable as error:
-                    self._trouble = str(error)
-                    log.warning("read-model-unusable", reason=str(error))
-                self._let_go()
-                await trio.sleep_until(since + FAILED_S)
+                with trio.CancelScope() as self._life:
+                    await self._live()
+                log.info("read-model-anew", reason="somebody asked for it")
+                await self._remove()
         finally:
             self._let_go()
 
@@ -129,7 +118,7 @@ class Scribe:
     def begin_anew(self) -> None:
         """Delete the file, and fill another one; `progress` says how far that is."""
         if self._anew is None:
-            self._anew = 0
+            self._anew, self._trouble = 0, ""
             self._life.cancel()
 
     def _lag(self, since: float) -> None:
@@ -139,13 +128,34 @@ class Scribe:
 
     async def _remove(self) -> None:
         """Let go of the file, and take it away."""
-        log.info("read-model-anew", reason="somebody asked for it")
         self._let_go()
         if self._path is not None:
-            with suppress(OSError):
+            with suppress(ReadModelFull, ReadModelUnusable):  # whoever opens it says so again
                 await self._run(partial(opening.remove, self._path))
 
     # -- one life of the file ---------------------------------------------------
+
+    async def _live(self) -> None:
+        """Follow the log, again after whatever failed. What cannot be used is taken away first."""
+        while True:
+            since = trio.current_time()
+            self._lag(since)
+            try:
+                await self._follow()
+            except ReadModelFull:
+                self._trouble = "the disk is full: free some space"
+                log.warning("read-model-behind", reason="the disk is full")
+                self._let_go()
+            except ReadModelBusy as error:
+                self._trouble = str(error)
+                log.warning("read-model-behind", reason=str(error))
+                self._let_go()
+            except ReadModelUnusable as error:
+                self._trouble = str(error)
+                log.warning("read-model-unusable", reason=str(error))
+                await self._remove()
+            self._anew = None
+            await trio.sleep_until(since + FAILED_S)
 
     async def _follow(self) -> None:
         """Open it, and write what comes. Raises ReadModelFull, ReadModelUnusable."""
@@ -163,40 +173,41 @@ class Scribe:
 
     async def _open(self) -> None:
         try:
-            model = await self._opened()
+            model, position, facts = await self._opened()
+        except ReadModelBusy:
+            raise
         except ReadModelUnusable as error:
             if self._path is None:
                 raise
             log.info("read-model-anew", reason=str(error))
             await self._run(partial(opening.remove, self._path))
-            model = await self._opened()
-        if self._path is not None and self._is_far(model.position()):
+            model, position, facts = await self._opened()
+        if self._path is not None and self._is_far(position):
             model.close()
             await self._fill(self._path)
-            model = await self._opened()
-        self._model = model
-        self._position = await self._run(model.position)
-        self._facts = Facts(
-            await self._run(model.members),
-            await self._run(model.said),
-            reporters=await self._run(model.reporters),
-        )
-        self._read_upto = self._position.seq
+            model, position, facts = await self._opened()
+        self._model, self._position, self._facts = model, position, facts
+        self._read_upto = position.seq
         whole = self._position.whole
         self._changed = Changed() if whole else changed.everything(self._journal.world)
         self._anew = None
         self.opened += 1
 
-    async def _opened(self) -> ReadModel:
-        """The file as it lies there, or an empty one. Raises ReadModelUnusable."""
+    async def _opened(self) -> tuple[ReadModel, Position, Facts]:
+        """The file as it lies there, or an empty one, and what it says. Raises ReadModelUnusable."""
         kept = self._retries_kept
         model = await self._run(partial(ReadModel, self._path, self._code, retries_kept=kept))
-        position = model.position()
-        ahead = position.seq > self._journal.head.seq
-        if ahead or position.block != self._block(position.seq):
+        try:
+            position = await self._run(model.position)
+            ahead = position.seq > self._journal.head.seq
+            if ahead or position.block != self._block(position.seq):
+                raise ReadModelUnusable("it is of another log")
+            members, said = await self._run(model.members), await self._run(model.said)
+            facts = Facts(members, said, reporters=await self._run(model.reporters))
+        except BaseException:
             model.close()
-            raise ReadModelUnusable("it is of another log")
-        return model
+            raise
+        return model, position, facts
 
     def _is_far(self, position: Position) -> bool:
         return self._journal.head.seq - position.seq > FAR_EVENTS
@@ -268,7 +279,7 @@ class Scribe:
             try:
                 page = self._journal.log.read(self._read_upto, limit=limit)
             except UnreadableEvent as error:
-                raise ReadModelUnusable(str(error)) from error
+                raise ReadModelBusy(str(error)) from error
             assert page, "what is durable can be read"
             for recorded in page:
                 self._facts.fold(recorded)

@@ -40,6 +40,10 @@ class OnDisk(Slow):
             raise self.fault
         return call()
 
+    def request(self, daemon):
+        """Have something happen."""
+        daemon.journal.execute(commands.Request(subject=self.subject))
+
 
 @pytest.mark.requirement("B9")
 @pytest.mark.parametrize(
