@@ -189,7 +189,8 @@ class Scribe:
         self._model, self._position, self._facts = model, position, facts
         self._read_upto = position.seq
         whole = self._position.whole
-        self._changed = Changed() if whole else changed.everything(self._journal.world)
+        world = self._journal.world
+        self._changed = changed.since_closed(world) if whole else changed.everything(world)
         self._anew = None
         self.opened += 1
 
@@ -265,7 +266,7 @@ class Scribe:
             accounts=tuple(accounts),
             streams=tuple(streams),
             tenants=tuple(standing.tenant(world, each) for each in tenants),
-            names=tuple((each, self._name(each)) for each in names),
+            names=tuple((each, self._name(each)) for each in {*names, *connections}),
             reporters=tuple(sources),
             sources=tuple(row for each in sources if (row := standing.source(world, each))),
         )
