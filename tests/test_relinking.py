@@ -546,7 +546,7 @@ async def test_in_sql_it_has_it_where_it_was_looked_at_before_it_was_called_that
         await daemon.journal.durable(daemon.journal.execute(Pause(subject=subject)))
         nursery.start_soon(relinked, desk)
         before, connections = known.provider, daemon.journal.world.connections
-        while connections[subject].provider == before:  # noqa: ASYNC110 - nobody tells
+        while connections[subject].provider == before:
             await trio.lowlevel.checkpoint()
         await in_sql(desk)
         await trio.sleep(2 * UNSEEN_S)

@@ -80,6 +80,8 @@ class ReadModel:
         self._retries_kept = retries_kept
         self._draft = draft
         with opening.told():
+            if path is not None and not path.exists():
+                self._check_room()
             self.connection = opening.connect(path, draft=draft)
             try:
                 self._make()
@@ -137,6 +139,8 @@ class ReadModel:
 
         Raises ReadModelFull, and ReadModelUnusable.
         """
+        with opening.told():
+            self._check_room()
         with opening.told(), self._writing():
             if rows is not None:
                 self._insert(rows, members)
@@ -149,6 +153,7 @@ class ReadModel:
     def take_in(self, path: Path) -> None:
         """Add what another draft has, of other connections."""
         with opening.told():
+            self._check_room(path)
             self.connection.execute("ATTACH ? AS other", (str(path),))
             with self._writing():
                 sums.take_in(self.connection)
@@ -157,6 +162,7 @@ class ReadModel:
     def finish(self, position: Position) -> None:
         """Make of a draft a file that is whole, on disk, up to a position."""
         with opening.told():
+            self._check_room(self.path)  # indexes are smaller than what they are of
             self._draft = False
             with self._writing():
                 self._move(position)
@@ -166,6 +172,11 @@ class ReadModel:
             self.connection.execute("PRAGMA synchronous = FULL")
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.close()
+
+    def _check_room(self, size_of: Path | None = None) -> None:
+        """Raise ReadModelFull where there is too little room, or for as much as in that file."""
+        if self.path is not None:
+            opening.check_room(self.path, size_of.stat().st_size if size_of else 0)
 
     def _make(self) -> None:
         connection = self.connection

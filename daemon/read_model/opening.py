@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ Connection: TypeAlias = sqlite3.Connection
 
 MODE = 0o640  # all tenants are in it: for the daemon's user, and a group that operators are in
 BUSY_MS = 5000  # a reader that makes a checkpoint wait for longer is not waited for
+ROOM_BYTES = 32 * 1024 * 1024  # the log's ballast some times, and what a batch here may add to it
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -34,6 +36,9 @@ class ReadModelBusy(ReadModelUnusable):
 class ReadModelFull(Exception):
     """There is no room on the disk. What was not written is written once there is."""
 
+    def __init__(self) -> None:
+        super().__init__("the disk is full, but for what the log may need: free some space")
+
 
 @contextmanager
 def at_once(connection: Connection) -> Iterator[int]:
@@ -44,6 +49,12 @@ def at_once(connection: Connection) -> Iterator[int]:
         yield seq
     finally:
         connection.execute("COMMIT")
+
+
+def check_room(path: Path, more: int = 0) -> None:
+    """Raise ReadModelFull where `more` bytes would leave too little of the disk to the log."""
+    if shutil.disk_usage(path.parent).free < ROOM_BYTES + more:
+        raise ReadModelFull
 
 
 def remove(*paths: Path) -> None:

@@ -3,9 +3,8 @@
 log ─► facts ─────────────┐
 World, of what changed ─► rows, as of n ─► n durable ─► one transaction, position n ─► (pause) ─►
 
-It reads durable events alone, from where the file stands. What it finds missing, written by other
-code, of another log, or damaged, it makes anew: nothing in it is not in the log. Where that is
-much, a process of its own does it. Whatever fails here stops nobody else.
+It reads durable events alone, from where the file stands. What turns out to be of no use is made
+anew: nothing in it is not in the log. Whatever fails here stops nobody else.
 """
 
 from collections.abc import Callable
@@ -19,12 +18,13 @@ import trio
 from msgspec.structs import replace
 
 from daemon.journal import Journal
-from daemon.read_model import changed, file, filler, filling, opening, standing
+from daemon.read_model import changed, file, standing
 from daemon.read_model.changed import Changed
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import ReadModelBusy, ReadModelFull, ReadModelUnusable
+from daemon.read_model.place import Place
 from daemon.read_model.progress import Progress
 from daemon.store.storage import Run
 from events.codec import UnreadableEvent
@@ -35,8 +35,8 @@ PAGE_EVENTS = 256  # read and folded without a pause: some milliseconds
 BATCH_EVENTS = 8192  # written at once
 SUBJECTS_MAX = 2000  # whose rows are written at once
 SUBJECTS_PAGE = 32  # whose rows are worked out without a pause
-FAR_EVENTS = 50_000  # behind by more than this, it is filled at once, by a process of its own
 FAILED_S = 30.0  # at least, between two attempts of which each failed
+FULL_S = 600.0  # the same where it did not fit: an attempt may write as much as there is room for
 FRESH_S = 2.0  # who asks waits for so long for what was recorded before
 
 log = structlog.get_logger()
@@ -58,14 +58,13 @@ class Scribe:
     ) -> None:
         self._journal = journal
         self._name = name
-        self._path = path
+        self._place = Place(journal, path, run, retries_kept)
         self._run = run
-        self._retries_kept = retries_kept
-        self._code = filling.version()
         self._model: ReadModel | None = None
         self._facts = Facts({})
         self._read_upto = 0  # the last event that `_facts` has
         self._position = Position()
+        self._was_whole = False  # at some time since it was opened
         self._changed = Changed()
         self._hurried = trio.Event()
         self._written = trio.Event()
@@ -129,9 +128,8 @@ class Scribe:
     async def _remove(self) -> None:
         """Let go of the file, and take it away."""
         self._let_go()
-        if self._path is not None:
-            with suppress(ReadModelFull, ReadModelUnusable):  # whoever opens it says so again
-                await self._run(partial(opening.remove, self._path))
+        with suppress(ReadModelUnusable):  # whoever opens it says so again
+            await self._place.remove()
 
     # -- one life of the file ---------------------------------------------------
 
@@ -142,20 +140,24 @@ class Scribe:
             self._lag(since)
             try:
                 await self._follow()
-            except ReadModelFull:
-                self._trouble = "the disk is full: free some space"
-                log.warning("read-model-behind", reason="the disk is full")
-                self._let_go()
-            except ReadModelBusy as error:
+            except (ReadModelFull, ReadModelBusy) as error:
                 self._trouble = str(error)
                 log.warning("read-model-behind", reason=str(error))
-                self._let_go()
+                if isinstance(error, ReadModelFull) and self._is_half:
+                    await self._remove()
+                    since = trio.current_time() + FULL_S - FAILED_S
             except ReadModelUnusable as error:
                 self._trouble = str(error)
                 log.warning("read-model-unusable", reason=str(error))
                 await self._remove()
+            self._let_go()
             self._anew = None
             await trio.sleep_until(since + FAILED_S)
+
+    @property
+    def _is_half(self) -> bool:
+        """Whether what lies there is only on its way to be of use."""
+        return self._anew is not None or (self._model is not None and not self._was_whole)
 
     async def _follow(self) -> None:
         """Open it, and write what comes. Raises ReadModelFull, ReadModelUnusable."""
@@ -167,65 +169,22 @@ class Scribe:
             await self._write_up()
             self._behind_since, self._trouble = None, ""
             if len(self._changed.connections) < SUBJECTS_MAX:
-                with trio.move_on_after(PAUSE_S if self._path else UNSEEN_S):
+                with trio.move_on_after(PAUSE_S if self._place.path else UNSEEN_S):
                     await self._hurried.wait()
             self._hurried = trio.Event()
 
     async def _open(self) -> None:
-        try:
-            model, position, facts = await self._opened()
-        except ReadModelBusy:
-            raise
-        except ReadModelUnusable as error:
-            if self._path is None:
-                raise
-            log.info("read-model-anew", reason=str(error))
-            await self._run(partial(opening.remove, self._path))
-            model, position, facts = await self._opened()
-        if self._path is not None and self._is_far(position):
-            model.close()
-            await self._fill(self._path)
-            model, position, facts = await self._opened()
-        self._model, self._position, self._facts = model, position, facts
-        self._read_upto = position.seq
-        whole = self._position.whole
+        opened = await self._place.open(self._tell)
+        self._model, self._position, self._facts = opened.model, opened.position, opened.facts
+        self._read_upto = self._position.seq
+        self._was_whole = whole = self._position.whole
         world = self._journal.world
         self._changed = changed.since_closed(world) if whole else changed.everything(world)
         self._anew = None
         self.opened += 1
 
-    async def _opened(self) -> tuple[ReadModel, Position, Facts]:
-        """The file as it lies there, or an empty one, and what it says. Raises ReadModelUnusable."""
-        kept = self._retries_kept
-        model = await self._run(partial(ReadModel, self._path, self._code, retries_kept=kept))
-        try:
-            position = await self._run(model.position)
-            ahead = position.seq > self._journal.head.seq
-            if ahead or position.block != self._block(position.seq):
-                raise ReadModelUnusable("it is of another log")
-            members, said = await self._run(model.members), await self._run(model.said)
-            facts = Facts(members, said, reporters=await self._run(model.reporters))
-        except BaseException:
-            model.close()
-            raise
-        return model, position, facts
-
-    def _is_far(self, position: Position) -> bool:
-        return self._journal.head.seq - position.seq > FAR_EVENTS
-
-    async def _fill(self, path: Path) -> None:
-        """Put a file in its place that has all that is durable now, or an empty one."""
-        self._anew = 0
-
-        def tell(seq: int) -> None:
-            self._anew = seq
-
-        upto, kept = self._journal.head.seq, self._retries_kept
-        draft = await filler.filled(path.parent, upto, self._code, kept, tell)
-        if draft is None:
-            await self._run(partial(opening.remove, path))
-        else:
-            await self._run(partial(opening.replace, path, draft))
+    def _tell(self, seq: int) -> None:
+        self._anew = seq
 
     # -- writing ----------------------------------------------------------------
 
@@ -293,15 +252,12 @@ class Scribe:
     async def _write(self, model: ReadModel, stands: Standing) -> None:
         seq = self._read_upto
         position = Position(
-            seq=seq, block=self._block(seq), at=self._position.at, whole=not self._changed
+            seq=seq, block=self._place.block(seq), at=self._position.at, whole=not self._changed
         )
         write = partial(model.write, position, self._facts.take(), self._facts.members, stands)
         await self._run(write)
         self._position = position
-
-    def _block(self, seq: int) -> str:
-        found = self._journal.log.block_of(seq) if seq else None
-        return found.hex() if found else ""
+        self._was_whole |= position.whole
 
     def _let_go(self) -> None:
         model, self._model = self._model, None
