@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, views
 from daemon.read_model.keeping import RETRIES_KEPT
-from daemon.read_model.opening import MODE, ReadModelUnusable
+from daemon.read_model.opening import MODE, WAL_BYTES_MAX, ReadModelUnusable
 from daemon.read_model.pruning import prune
 from daemon.read_model.rows import Member, Row, Rows
 from daemon.read_model.timestamps import SECOND, iso
@@ -118,15 +118,22 @@ class ReadModel:
         with opening.told():
             return self.connection.execute(sql).fetchall()
 
-    def is_there(self) -> bool:
-        """Whether the file is the one that lies there: somebody may have deleted it."""
+    def check(self, *, wal: bool) -> None:
+        """Raise ReadModelUnusable where another file lies there, or none: somebody may delete it.
+
+        With `wal` also where its WAL is beyond its bound. It begins again only once no question
+        needs what is in it, and there may be one that never ends; that one keeps its own file.
+        """
         if self.path is None:
-            return True
+            return
         try:
-            found = self.path.stat()
+            found, beside = self.path.stat(), Path(f"{self.path}-wal").stat()
         except OSError:
-            return False
-        return (found.st_dev, found.st_ino) == self._inode
+            raise ReadModelUnusable("it was deleted") from None
+        if (found.st_dev, found.st_ino) != self._inode:
+            raise ReadModelUnusable("it was deleted")
+        if wal and beside.st_size > WAL_BYTES_MAX:
+            raise ReadModelUnusable("a question that does not end made it grow without bound")
 
     def write(
         self,

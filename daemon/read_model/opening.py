@@ -16,6 +16,8 @@ Connection: TypeAlias = sqlite3.Connection
 
 MODE = 0o640  # all tenants are in it: for the daemon's user, and a group that operators are in
 BUSY_MS = 5000  # a reader that makes a checkpoint wait for longer is not waited for
+WAL_BYTES = 8 * 1024 * 1024  # what is left of it once it begins again; SQLite's own wish is 4 MB
+WAL_BYTES_MAX = 256 * 1024 * 1024  # under a question of hours; a file made anew is rarely as large
 ROOM_BYTES = 32 * 1024 * 1024  # the log's ballast some times, and what a batch here may add to it
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -101,6 +103,7 @@ def connect(path: Path | None, *, draft: bool) -> sqlite3.Connection:
         if path is not None:
             path.chmod(MODE)
             connection.execute(f"PRAGMA journal_mode = {'OFF' if draft else 'WAL'}")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         # What is lost is in the log.
         connection.execute(f"PRAGMA synchronous = {'OFF' if draft else 'NORMAL'}")

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import trio
-
 from daemon.read_model import opening
 from daemon.read_model.opening import ReadModelDamaged, ReadModelUnusable, open_for_reading
 from daemon.read_model.scribe import Scribe
@@ -42,9 +40,13 @@ class Reading:
         return await self._run(call)
 
     async def run(self) -> None:
-        """Let go at the end."""
+        """Let go of the file when the scribe does, so that its space is free, and at the end."""
+        left = self.scribe.left
         try:
-            await trio.sleep_forever()
+            while True:
+                await left.wait()
+                left = self.scribe.left  # of a file that is opened from here on
+                await self._run(self._close)
         finally:
             self._close()
 

@@ -7,6 +7,7 @@ It reads durable events alone, from where the file stands. What turns out to be 
 anew: nothing in it is not in the log. Whatever fails here stops nobody else.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -37,6 +38,8 @@ SUBJECTS_MAX = 2000  # whose rows are written at once
 SUBJECTS_PAGE = 32  # whose rows are worked out without a pause
 FAILED_S = 30.0  # at least, between two attempts of which each failed
 FULL_S = 600.0  # the same where it did not fit: an attempt may write as much as there is room for
+LOOK_S = 30.0  # who deletes it to have some space waits for so long, even if nothing happens
+OUTGROWN_S = 600.0  # of its life it may outgrow its bound: to fill another one costs more than disk
 FRESH_S = 2.0  # who asks waits for so long for what was recorded before
 
 log = structlog.get_logger()
@@ -72,7 +75,9 @@ class Scribe:
         self._behind_since: float | None = None  # trio's time
         self._trouble = ""
         self._life = trio.CancelScope()
+        self._opened_at = 0.0  # trio's time
         self.opened = 0  # how often the file became another one: readers open it again
+        self.left = trio.Event()  # set once this one is let go of: another file has another event
 
     @property
     def model(self) -> ReadModel | None:
@@ -137,6 +142,7 @@ class Scribe:
         """Follow the log, again after whatever failed. What cannot be used is taken away first."""
         while True:
             since = trio.current_time()
+            again = since + FAILED_S
             self._lag(since)
             try:
                 await self._follow()
@@ -145,14 +151,15 @@ class Scribe:
                 log.warning("read-model-behind", reason=str(error))
                 if isinstance(error, ReadModelFull) and self._is_half:
                     await self._remove()
-                    since = trio.current_time() + FULL_S - FAILED_S
+                    again = trio.current_time() + FULL_S
             except ReadModelUnusable as error:
                 self._trouble = str(error)
                 log.warning("read-model-unusable", reason=str(error))
                 await self._remove()
+            self._lag(trio.current_time())
             self._let_go()
             self._anew = None
-            await trio.sleep_until(since + FAILED_S)
+            await trio.sleep_until(again)
 
     @property
     def _is_half(self) -> bool:
@@ -163,8 +170,13 @@ class Scribe:
         """Open it, and write what comes. Raises ReadModelFull, ReadModelUnusable."""
         await self._open()
         while True:
-            if not self._changed:
-                await self._journal.head.beyond(self._position.seq)
+            if not self._lacks:
+                self._behind_since, self._trouble = None, ""
+                with trio.move_on_after(LOOK_S if self._place.path else math.inf):
+                    await self._journal.head.beyond(self._position.seq)
+            await self._look()
+            if not self._lacks:
+                continue
             self._lag(trio.current_time())
             await self._write_up()
             self._behind_since, self._trouble = None, ""
@@ -173,6 +185,10 @@ class Scribe:
                     await self._hurried.wait()
             self._hurried = trio.Event()
 
+    @property
+    def _lacks(self) -> bool:
+        return bool(self._changed) or self._journal.head.seq > self._position.seq
+
     async def _open(self) -> None:
         opened = await self._place.open(self._tell)
         self._model, self._position, self._facts = opened.model, opened.position, opened.facts
@@ -180,11 +196,17 @@ class Scribe:
         self._was_whole = whole = self._position.whole
         world = self._journal.world
         self._changed = changed.since_closed(world) if whole else changed.everything(world)
-        self._anew = None
+        self._anew, self._opened_at = None, trio.current_time()
         self.opened += 1
 
     def _tell(self, seq: int) -> None:
         self._anew = seq
+
+    async def _look(self) -> None:
+        """Raise ReadModelUnusable where the file was deleted, or has grown without need."""
+        assert self._model is not None, "it is open while it is followed"
+        open_s = trio.current_time() - self._opened_at
+        await self._run(partial(self._model.check, wal=open_s >= OUTGROWN_S))
 
     # -- writing ----------------------------------------------------------------
 
@@ -192,8 +214,6 @@ class Scribe:
         """Write what is durable, and how things stand with some of those that changed."""
         model, journal = self._model, self._journal
         assert model is not None, "it is open while it is followed"
-        if not await self._run(model.is_there):
-            raise ReadModelUnusable("it was deleted")
         while self._read_upto < journal.head.seq - BATCH_EVENTS:
             await self._read(self._read_upto + BATCH_EVENTS, {})
             await self._write(model, file.NOTHING_STANDS)
@@ -263,4 +283,6 @@ class Scribe:
         model, self._model = self._model, None
         if model is not None:
             model.close()
+            self.left.set()
+            self.left = trio.Event()
         self._position = Position()
