@@ -75,7 +75,7 @@ class Scribe:
         self._behind_since: float | None = None  # trio's time
         self._trouble = ""
         self._life = trio.CancelScope()
-        self._opened_at = 0.0  # trio's time
+        self._opened_at, self._removed_at = 0.0, -math.inf  # trio's times
         self.opened = 0  # how often the file became another one: readers open it again
         self.left = trio.Event()  # set once this one is let go of: another file has another event
 
@@ -156,6 +156,7 @@ class Scribe:
                 self._trouble = str(error)
                 log.warning("read-model-unusable", reason=str(error))
                 await self._remove()
+                again, self._removed_at = self._removed_at + FAILED_S, trio.current_time()
             self._lag(trio.current_time())
             self._let_go()
             self._anew = None

@@ -19,8 +19,9 @@ from daemon.control.messages import Nothing
 from daemon.read_model import opening, place
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
-from daemon.read_model.scribe import FAILED_S, FULL_S, LOOK_S, OUTGROWN_S
+from daemon.read_model.scribe import FAILED_S, FULL_S, LOOK_S, OUTGROWN_S, PAUSE_S
 from events.schema import SyncSucceeded
+from tests.e2e.test_queue_in_process import CALL_S
 from tests.e2e.test_read_model_in_process import BY, OnDisk
 from tests.fakes.in_process import _run
 
@@ -54,7 +55,7 @@ def counted(path):
 @pytest.mark.requirement("A13")
 @pytest.mark.parametrize("table", [*READ_AT_THE_START, "hour", "account"])
 async def test_where_a_page_is_damaged_the_file_is_made_anew(autojump_clock, tmp_path, table):
-    """Those that are read at the start at once, those that are written once they are."""
+    """Those that are read at the start, those that are written once they are: at once."""
 
     here = OnDisk(tmp_path / "read")
     async with here.life() as daemon:
@@ -62,7 +63,7 @@ async def test_where_a_page_is_damaged_the_file_is_made_anew(autojump_clock, tmp
     damage(tmp_path / "read", table)
     async with here.life() as daemon:
         here.request(daemon)
-        await trio.sleep(FAILED_S + 5)
+        await trio.sleep(PAUSE_S + CALL_S)
         desk = here.desk(daemon)
         found = await read_model.show(desk, Nothing(), BY)
         assert (found.whole, found.trouble) == (True, "")
