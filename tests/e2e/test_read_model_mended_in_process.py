@@ -8,10 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 import trio
 
 from daemon import own_process
+from daemon.cli import sql
+from daemon.cli.ending import Ended
 from daemon.control import history, read_model
 from daemon.control.desk import Refused
 from daemon.control.history_messages import HistoryQuery
@@ -254,3 +257,10 @@ def test_once_a_question_has_ended_the_wal_is_small_again(tmp_path):
     write(1, 3)
     assert wal.stat().st_size <= opening.WAL_BYTES
     model.close()
+
+
+def test_who_waits_for_it_to_be_made_anew_is_told_what_keeps_it_from_that():
+    state = {"seq": 9, "path": "read", "position": 0, "upto": 9, "whole": False, "anew": False}
+    said = msgspec.json.encode(state | {"trouble": "the disk is full"})
+    with pytest.raises(Ended, match="it cannot be written: the disk is full; it is tried again"):
+        sql._wait(SimpleNamespace(get=lambda _: said))
