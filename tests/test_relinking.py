@@ -13,6 +13,7 @@ from daemon import account, relinking
 from daemon.auth_file import ApiKey
 from daemon.cache.cache import Cache
 from daemon.cache.shelf import Shelf
+from daemon.commands import Pause
 from daemon.configuration import Configuration, Declared, Settings, shipped
 from daemon.control import accounts, membership, records, versions
 from daemon.control import relinking as control
@@ -27,6 +28,7 @@ from daemon.parts import Parts
 from daemon.places import Places
 from daemon.provider import Provider
 from daemon.provider_file import ProviderFile
+from daemon.read_model.scribe import UNSEEN_S
 from daemon.relinking import MOVE
 from daemon.stream_file import Stream
 from daemon.strict_toml import ConfigurationError
@@ -144,6 +146,7 @@ class Moving(InProcess):
         self.declared = declared
         self.gone = False
         self.writes = None
+        self.read = None
         self.headers = {}
         self.seen = []
 
@@ -172,6 +175,7 @@ class Moving(InProcess):
             bridge=lambda journal: journal,
             state=None,
             version="simulated",
+            read=self.read,
         )
 
     def configuration(self):
@@ -510,3 +514,74 @@ async def test_was_of_two_that_are_there_is_an_error(autojump_clock, tmp_path, e
             pytest.fail("it starts")
 
     assert group.group_contains(ConfigurationError, match="`was` moves a connection")
+
+
+async def in_sql(desk):
+    await desk.reading.scribe.fresh()
+    sql = "SELECT provider, connection FROM connection_health_metrics"
+    return await desk.reading.ask(lambda connection: connection.execute(sql).fetchall())
+
+
+async def test_what_is_asked_in_sql_has_its_new_name(autojump_clock, tmp_path):
+    made = Moving()
+    async with made.life() as daemon:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        assert await in_sql(desk) == [("old", OLD)]
+        await relinked(desk)
+        await trio.sleep(2 * UNSEEN_S)
+        assert await in_sql(desk) == [("new", NEW)]
+
+
+async def test_in_sql_it_has_it_where_it_was_looked_at_before_it_was_called_that(
+    autojump_clock, tmp_path
+):
+    """It has moved, which is not on disk yet: then its row is written, and nothing comes later."""
+    made = Moving()
+    async with made.life() as daemon, trio.open_nursery() as nursery:
+        desk = made.desk(daemon, tmp_path)
+        await made.add(desk)
+        assert await in_sql(desk) == [("old", OLD)]
+        subject, known = desk.find(OLD)
+        await daemon.journal.durable(daemon.journal.execute(Pause(subject=subject)))
+        nursery.start_soon(relinked, desk)
+        before, connections = known.provider, daemon.journal.world.connections
+        while connections[subject].provider == before:
+            await trio.lowlevel.checkpoint()
+        await in_sql(desk)
+        await trio.sleep(2 * UNSEEN_S)
+        assert await in_sql(desk) == [("new", NEW)]
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_in_sql_it_has_it_where_the_vault_follows_late(
+    autojump_clock, tmp_path, monkeypatch, dies
+):
+    """The disk is full; the vault follows once it is not, or at the next start."""
+    made = Moving()
+    made.read = tmp_path / "read"
+    carry_out, full = relinking._carry_out, [VaultFull] * 30
+
+    def fills(*given):
+        if full:
+            raise full.pop()
+        carry_out(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(relinking, "_carry_out", fills)
+        async with made.life() as daemon:
+            desk = made.desk(daemon, tmp_path)
+            await made.add(desk)
+            with pytest.raises(Refused, match="the disk is full"):
+                await relinked(desk)
+            assert await in_sql(desk) == [("new", OLD)]
+            if not dies:
+                await trio.sleep(60)
+                subject, _ = desk.find(NEW)
+                daemon.journal.execute(Pause(subject=subject))
+                await trio.sleep(1)
+                assert await in_sql(desk) == [("new", NEW)]
+                return
+    made.vault._shut.clear()  # another process opens it
+    async with made.life() as daemon:
+        assert await in_sql(made.desk(daemon, tmp_path)) == [("new", NEW)]

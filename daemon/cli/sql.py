@@ -10,6 +10,7 @@ import msgspec
 from daemon.cli import client, screen
 from daemon.cli.arguments import as_json, examples
 from daemon.cli.client import Client
+from daemon.cli.ending import Ended, Exit
 from daemon.cli.lazy import LazyGroup
 from daemon.control.messages import Nothing
 from daemon.control.read_model_messages import ReadModelState
@@ -81,12 +82,15 @@ def describe() -> None:
 
 
 def _wait(daemon: Client) -> ReadModelState:
-    """Show how far it is until it is whole."""
+    """Show how far it is until it is whole. Raises Ended where something keeps it from that."""
     found = client.read(daemon.get("read-model"), ReadModelState)
     with (
         screen.bar("events", found.upto) if screen.terminal() else nullcontext(_say_nothing) as tell
     ):
         while found.anew or not found.whole:
+            if found.trouble:
+                again = "it is tried again by itself"
+                raise Ended(Exit.FAILED, f"it cannot be written: {found.trouble}; {again}")
             tell(found.position)
             time.sleep(LOOK_S)
             found = client.read(daemon.get("read-model"), ReadModelState)

@@ -140,6 +140,8 @@ async def ask(desk: Desk, question: Callable[[Connection], T]) -> T:
 
 def _not_there(desk: Desk) -> Refused:
     progress = desk.reading.scribe.progress
+    if progress.trouble:
+        return Refused("busy", f"the read model cannot be written: {progress.trouble}")
     share = 100 * progress.seq // max(1, progress.upto)
     words = f"the read model is being made anew from the log ({share} % of it); try again shortly"
     return Refused("busy", words)

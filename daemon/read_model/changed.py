@@ -36,6 +36,15 @@ def everything(world: World) -> Changed:
     )
 
 
+def since_closed(world: World) -> Changed:
+    """What an earlier life may have left as it was, of whom it wrote everything once.
+
+    The vault follows a connection that moved only later, perhaps in this life: see `relinking`.
+    """
+    moved = (each for each, known in world.connections.items() if known.former)
+    return Changed(names=dict.fromkeys(moved))
+
+
 def take(subjects: dict[int, None], limit: int) -> list[int]:
     """The first of them, which are then there no more."""
     taken = list(itertools.islice(subjects, limit))
@@ -60,7 +69,8 @@ def note(changed: Changed, world: World, recorded: Recorded, since: int = 0) -> 
         changed.tenants[event.tenant] = None
         changed.names.update(dict.fromkeys([subject, event.tenant, event.provider]))
     elif isinstance(event, ConnectionRelinked):
-        changed.names[event.provider] = None
+        # What it is called changes once this is durable: after its rows may have been taken.
+        changed.names.update(dict.fromkeys([subject, event.provider]))
 
 
 def _note_below(changed: Changed, world: World, subject: int) -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, views
 from daemon.read_model.keeping import RETRIES_KEPT
-from daemon.read_model.opening import MODE, ReadModelUnusable
+from daemon.read_model.opening import MODE, WAL_BYTES_MAX, ReadModelUnusable
 from daemon.read_model.pruning import prune
 from daemon.read_model.rows import Member, Row, Rows
 from daemon.read_model.timestamps import SECOND, iso
@@ -80,40 +80,60 @@ class ReadModel:
         self._retries_kept = retries_kept
         self._draft = draft
         with opening.told():
+            if path is not None and not path.exists():
+                self._check_room()
             self.connection = opening.connect(path, draft=draft)
-            self._make()
+            try:
+                self._make()
+            except BaseException:
+                self.connection.close()
+                raise
 
     def close(self) -> None:
         self.connection.close()
 
     def position(self) -> Position:
-        row = self.connection.execute("SELECT seq, block, at, whole FROM position").fetchone()
-        seq, block, at, whole = row
-        when = datetime.fromisoformat(at) if at else None
+        """Raises ReadModelUnusable, as all that reads it does."""
+        ((seq, block, at, whole),) = self._rows("SELECT seq, block, at, whole FROM position")
+        try:
+            when = datetime.fromisoformat(at) if at else None
+        except ValueError as error:
+            raise ReadModelUnusable(str(error)) from error
         return Position(seq=seq, block=block, at=when, whole=bool(whole))
 
     def members(self) -> dict[int, Member]:
         names = Member.__struct_fields__
-        rows = self.connection.execute(f"SELECT connection, {', '.join(names)} FROM member")
+        rows = self._rows(f"SELECT connection, {', '.join(names)} FROM member")
         return {row[0]: Member(**dict(zip(names, row[1:], strict=True))) for row in rows}
 
     def said(self) -> dict[int, int]:
         """What tenants said of details; what is believed of others under 0."""
-        return dict(self.connection.execute("SELECT subject, granted FROM consent"))
+        return dict(self._rows("SELECT subject, granted FROM consent"))
 
     def reporters(self) -> dict[int, int]:
         """Whose each source is that reports from outside."""
-        return dict(self.connection.execute("SELECT source, tenant FROM reporter"))
+        return dict(self._rows("SELECT source, tenant FROM reporter"))
 
-    def is_there(self) -> bool:
-        """Whether the file is the one that lies there: somebody may have deleted it."""
+    def _rows(self, sql: str) -> list[Row]:
+        with opening.told():
+            return self.connection.execute(sql).fetchall()
+
+    def check(self, *, wal: bool) -> None:
+        """Raise ReadModelUnusable where another file lies there, or none: somebody may delete it.
+
+        With `wal` also where its WAL is beyond its bound. It begins again only once no question
+        needs what is in it, and there may be one that never ends; that one keeps its own file.
+        """
         if self.path is None:
-            return True
+            return
         try:
-            found = self.path.stat()
+            found, beside = self.path.stat(), Path(f"{self.path}-wal").stat()
         except OSError:
-            return False
-        return (found.st_dev, found.st_ino) == self._inode
+            raise ReadModelUnusable("it was deleted") from None
+        if (found.st_dev, found.st_ino) != self._inode:
+            raise ReadModelUnusable("it was deleted")
+        if wal and beside.st_size > WAL_BYTES_MAX:
+            raise ReadModelUnusable("a question that does not end made it grow without bound")
 
     def write(
         self,
@@ -126,6 +146,8 @@ class ReadModel:
 
         Raises ReadModelFull, and ReadModelUnusable.
         """
+        with opening.told():
+            self._check_room()
         with opening.told(), self._writing():
             if rows is not None:
                 self._insert(rows, members)
@@ -138,6 +160,7 @@ class ReadModel:
     def take_in(self, path: Path) -> None:
         """Add what another draft has, of other connections."""
         with opening.told():
+            self._check_room(path)
             self.connection.execute("ATTACH ? AS other", (str(path),))
             with self._writing():
                 sums.take_in(self.connection)
@@ -146,6 +169,7 @@ class ReadModel:
     def finish(self, position: Position) -> None:
         """Make of a draft a file that is whole, on disk, up to a position."""
         with opening.told():
+            self._check_room(self.path)  # indexes are smaller than what they are of
             self._draft = False
             with self._writing():
                 self._move(position)
@@ -155,6 +179,11 @@ class ReadModel:
             self.connection.execute("PRAGMA synchronous = FULL")
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.close()
+
+    def _check_room(self, size_of: Path | None = None) -> None:
+        """Raise ReadModelFull where there is too little room, or for as much as in that file."""
+        if self.path is not None:
+            opening.check_room(self.path, size_of.stat().st_size if size_of else 0)
 
     def _make(self) -> None:
         connection = self.connection

@@ -10,7 +10,8 @@ import structlog
 import trio
 
 from daemon import own_process
-from daemon.read_model.filling import DRAFTS
+from daemon.read_model.filling import DRAFTS, NO_ROOM
+from daemon.read_model.opening import ReadModelFull
 from daemon.read_model.timestamps import SECOND
 
 log = structlog.get_logger()
@@ -21,7 +22,7 @@ async def filled(
 ) -> Path | None:
     """A draft that has all events up to that one, or None where none could be made.
 
-    `tell` hears up to which event it goes meanwhile.
+    `tell` hears up to which event it goes meanwhile. Raises ReadModelFull.
     """
     log.info("read-model-filling", upto=upto)
     kept_s = retries_kept // SECOND
@@ -33,15 +34,18 @@ async def filled(
         check=False,
         env=own_process.environment(),
     )
-    reason = ""
+    reason, ended = "", 0
     try:
         async with trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(run)
             await _hear(process, tell)
-            if ended := await process.wait():
-                reason = f"its process ended with {ended}"
+            ended = await process.wait()
+        if ended:
+            reason = f"its process ended with {ended}"
     except* OSError as many:  # no room for one more process, or we were upgraded meanwhile
         reason = str(many.exceptions[0])
+    if ended == NO_ROOM:
+        raise ReadModelFull
     if reason:
         log.warning("read-model-not-filled", reason=reason)
         return None

@@ -38,6 +38,7 @@ from events.schema import Event
 BATCH_EVENTS = 20_000
 PAGE_EVENTS = 5_000
 BATCHES_WAITING = 1  # folded, and not written yet: memory for two of them is enough
+NO_ROOM = 3  # what its process ends with on a full disk
 NICE = 5  # behind whatever answers
 NAME, DRAFTS = "read", ("read.draft", "read.draft2")
 """The file in the state directory, and those that become it."""
@@ -147,7 +148,15 @@ def unread(*, summed: bool) -> list[str]:
 
 
 def main() -> None:
-    """Fill a draft; what of it another process fills is taken in at the end."""
+    """Fill a draft, or end with NO_ROOM."""
+    try:
+        _fill()
+    except ReadModelFull:
+        sys.exit(NO_ROOM)
+
+
+def _fill() -> None:
+    """What of it another process fills is taken in at the end."""
     state, upto, wanted = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     if version() != wanted:
         sys.exit("rounds was upgraded while it ran: restart roundsd")
@@ -175,7 +184,9 @@ def _fill_together(state: Path) -> ReadModel:
         except BaseException:
             other.kill()
             raise
-        if other.wait():
+        if other.wait() == NO_ROOM:
+            raise ReadModelFull
+        if other.returncode:
             sys.exit(f"the other process ended with {other.returncode}")
     model.take_in(state / DRAFTS[1])
     remove(state / DRAFTS[1])

@@ -18,6 +18,7 @@ async def gathered(
 ) -> tuple[Standing, dict[int, int]]:
     """The rows of some of those, and as of which event each connection's were taken.
 
+    A connection may have another name as well, which no event tells of before the vault has it.
     They are taken out of `changes`; what happens to them meanwhile has to put them there again.
     """
     taken: dict[int, int] = {}
@@ -36,7 +37,7 @@ async def gathered(
         accounts=tuple(accounts),
         streams=tuple(streams),
         tenants=tuple([standing.tenant(world, each) async for each in _unhurried(tenants)]),
-        names=tuple([(each, name(each)) async for each in _unhurried(names)]),
+        names=tuple([(each, name(each)) async for each in _unhurried({*names, *connections})]),
         reporters=tuple(sources),
         sources=tuple(row for row in reported if row is not None),
     )

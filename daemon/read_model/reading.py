@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import trio
-
-from daemon.read_model.opening import ReadModelUnusable, open_for_reading
+from daemon.read_model import opening
+from daemon.read_model.opening import ReadModelDamaged, ReadModelUnusable, open_for_reading
 from daemon.read_model.scribe import Scribe
 from daemon.store.storage import Run
 
@@ -30,8 +29,15 @@ class Reading:
         self._opened = 0
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """What it answers. Raises ReadModelUnusable while there is no file that can be asked."""
-        return await self._run(partial(self._ask, question))
+        """What it answers. Raises ReadModelUnusable while there is no file that can be asked.
+
+        One that turns out to be damaged is made anew.
+        """
+        try:
+            return await self._run(partial(self._ask, question))
+        except ReadModelDamaged:
+            self.scribe.begin_anew()
+            raise
 
     async def ask_fresh(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """The same, with all that was durable before, where that does not take long.
@@ -50,9 +56,13 @@ class Reading:
         return await self._beside(call)
 
     async def run(self) -> None:
-        """Let go at the end."""
+        """Let go of the file when the scribe does, so that its space is free, and at the end."""
+        left = self.scribe.left
         try:
-            await trio.sleep_forever()
+            while True:
+                await left.wait()
+                left = self.scribe.left  # of a file that is opened from here on
+                await self._run(self._close)
         finally:
             self._close()
 
@@ -65,7 +75,8 @@ class Reading:
         try:
             return question(self._open())
         except sqlite3.Error as error:
-            raise ReadModelUnusable(str(error)) from error
+            damaged = opening.kind(error) in opening.DAMAGED
+            raise (ReadModelDamaged if damaged else ReadModelUnusable)(str(error)) from error
 
     def _open(self) -> sqlite3.Connection:
         model = self.scribe.model

@@ -3,11 +3,11 @@
 log ─► facts ─────────────┐
 World, of what changed ─► rows, as of n ─► n durable ─► one transaction, position n ─► (pause) ─►
 
-It reads durable events alone, from where the file stands. What it finds missing, written by other
-code, of another log, or damaged, it makes anew: nothing in it is not in the log. Where that is
-much, a process of its own does it. Whatever fails here stops nobody else.
+It reads durable events alone, from where the file stands. What turns out to be of no use is made
+anew: nothing in it is not in the log. Whatever fails here stops nobody else.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -19,13 +19,14 @@ import trio
 from msgspec.structs import replace
 
 from daemon.journal import Journal
-from daemon.read_model import changed, file, filler, filling, gathering, opening
+from daemon.read_model import changed, file, gathering
 from daemon.read_model.changed import Changed
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.gathering import SUBJECTS_MAX
 from daemon.read_model.keeping import RETRIES_KEPT
-from daemon.read_model.opening import ReadModelFull, ReadModelUnusable
+from daemon.read_model.opening import ReadModelBusy, ReadModelFull, ReadModelUnusable
+from daemon.read_model.place import Place
 from daemon.read_model.progress import Progress
 from daemon.store.storage import Run
 from events.codec import UnreadableEvent
@@ -34,8 +35,10 @@ PAUSE_S = 0.2  # between two writes: a transaction each costs more than what is 
 UNSEEN_S = 3600.0  # the same of what lies in memory: nobody sees it but through us, who hurry it
 PAGE_EVENTS = 256  # read and folded without a pause: some milliseconds
 BATCH_EVENTS = 8192  # written at once
-FAR_EVENTS = 50_000  # behind by more than this, it is filled at once, by a process of its own
 FAILED_S = 30.0  # at least, between two attempts of which each failed
+FULL_S = 600.0  # the same where it did not fit: an attempt may write as much as there is room for
+LOOK_S = 30.0  # who deletes it to have some space waits for so long, even if nothing happens
+OUTGROWN_S = 600.0  # of its life it may outgrow its bound: to fill another one costs more than disk
 FRESH_S = 2.0  # who asks waits for so long for what was recorded before
 
 log = structlog.get_logger()
@@ -57,14 +60,13 @@ class Scribe:
     ) -> None:
         self._journal = journal
         self._name = name
-        self._path = path
+        self._place = Place(journal, path, run, retries_kept)
         self._run = run
-        self._retries_kept = retries_kept
-        self._code = filling.version()
         self._model: ReadModel | None = None
         self._facts = Facts({})
         self._read_upto = 0  # the last event that `_facts` has
         self._position = Position()
+        self._was_whole = False  # at some time since it was opened
         self._changed = Changed()
         self._hurried = trio.Event()
         self._written = trio.Event()
@@ -72,7 +74,9 @@ class Scribe:
         self._behind_since: float | None = None  # trio's time
         self._trouble = ""
         self._life = trio.CancelScope()
+        self._opened_at, self._removed_at = 0.0, -math.inf  # trio's times
         self.opened = 0  # how often the file became another one: readers open it again
+        self.left = trio.Event()  # set once this one is let go of: another file has another event
 
     @property
     def model(self) -> ReadModel | None:
@@ -98,21 +102,10 @@ class Scribe:
         """Follow the log, until cancelled."""
         try:
             while True:
-                since = trio.current_time()
-                self._lag(since)
-                try:
-                    with trio.CancelScope() as self._life:
-                        await self._follow()
-                    await self._remove()
-                    continue
-                except ReadModelFull:
-                    self._trouble = "the disk is full: free some space"
-                    log.warning("read-model-behind", reason="the disk is full")
-                except ReadModelUnusable as error:
-                    self._trouble = str(error)
-                    log.warning("read-model-unusable", reason=str(error))
-                self._let_go()
-                await trio.sleep_until(since + FAILED_S)
+                with trio.CancelScope() as self._life:
+                    await self._live()
+                log.info("read-model-anew", reason="somebody asked for it")
+                await self._remove()
         finally:
             self._let_go()
 
@@ -128,7 +121,7 @@ class Scribe:
     def begin_anew(self) -> None:
         """Delete the file, and fill another one; `progress` says how far that is."""
         if self._anew is None:
-            self._anew = 0
+            self._anew, self._trouble = 0, ""
             self._life.cancel()
 
     def _lag(self, since: float) -> None:
@@ -138,81 +131,82 @@ class Scribe:
 
     async def _remove(self) -> None:
         """Let go of the file, and take it away."""
-        log.info("read-model-anew", reason="somebody asked for it")
         self._let_go()
-        if self._path is not None:
-            with suppress(OSError):
-                await self._run(partial(opening.remove, self._path))
+        with suppress(ReadModelUnusable):  # whoever opens it says so again
+            await self._place.remove()
 
     # -- one life of the file ---------------------------------------------------
+
+    async def _live(self) -> None:
+        """Follow the log, again after whatever failed. What cannot be used is taken away first."""
+        while True:
+            since = trio.current_time()
+            again = since + FAILED_S
+            self._lag(since)
+            try:
+                await self._follow()
+            except (ReadModelFull, ReadModelBusy) as error:
+                self._trouble = str(error)
+                log.warning("read-model-behind", reason=str(error))
+                if isinstance(error, ReadModelFull) and self._is_half:
+                    await self._remove()
+                    again = trio.current_time() + FULL_S
+            except ReadModelUnusable as error:
+                self._trouble = str(error)
+                log.warning("read-model-unusable", reason=str(error))
+                await self._remove()
+                again, self._removed_at = self._removed_at + FAILED_S, trio.current_time()
+            self._lag(trio.current_time())
+            self._let_go()
+            self._anew = None
+            await trio.sleep_until(again)
+
+    @property
+    def _is_half(self) -> bool:
+        """Whether what lies there is only on its way to be of use."""
+        return self._anew is not None or (self._model is not None and not self._was_whole)
 
     async def _follow(self) -> None:
         """Open it, and write what comes. Raises ReadModelFull, ReadModelUnusable."""
         await self._open()
         while True:
-            if not self._changed:
-                await self._journal.head.beyond(self._position.seq)
+            if not self._lacks:
+                self._behind_since, self._trouble = None, ""
+                with trio.move_on_after(LOOK_S if self._place.path else math.inf):
+                    await self._journal.head.beyond(self._position.seq)
+            await self._look()
+            if not self._lacks:
+                continue
             self._lag(trio.current_time())
             await self._write_up()
             self._behind_since, self._trouble = None, ""
             if len(self._changed.connections) < SUBJECTS_MAX:
-                with trio.move_on_after(PAUSE_S if self._path else UNSEEN_S):
+                with trio.move_on_after(PAUSE_S if self._place.path else UNSEEN_S):
                     await self._hurried.wait()
             self._hurried = trio.Event()
 
+    @property
+    def _lacks(self) -> bool:
+        return bool(self._changed) or self._journal.head.seq > self._position.seq
+
     async def _open(self) -> None:
-        try:
-            model = await self._opened()
-        except ReadModelUnusable as error:
-            if self._path is None:
-                raise
-            log.info("read-model-anew", reason=str(error))
-            await self._run(partial(opening.remove, self._path))
-            model = await self._opened()
-        if self._path is not None and self._is_far(model.position()):
-            model.close()
-            await self._fill(self._path)
-            model = await self._opened()
-        self._model = model
-        self._position = await self._run(model.position)
-        self._facts = Facts(
-            await self._run(model.members),
-            await self._run(model.said),
-            reporters=await self._run(model.reporters),
-        )
+        opened = await self._place.open(self._tell)
+        self._model, self._position, self._facts = opened.model, opened.position, opened.facts
         self._read_upto = self._position.seq
-        whole = self._position.whole
-        self._changed = Changed() if whole else changed.everything(self._journal.world)
-        self._anew = None
+        self._was_whole = whole = self._position.whole
+        world = self._journal.world
+        self._changed = changed.since_closed(world) if whole else changed.everything(world)
+        self._anew, self._opened_at = None, trio.current_time()
         self.opened += 1
 
-    async def _opened(self) -> ReadModel:
-        """The file as it lies there, or an empty one. Raises ReadModelUnusable."""
-        kept = self._retries_kept
-        model = await self._run(partial(ReadModel, self._path, self._code, retries_kept=kept))
-        position = model.position()
-        ahead = position.seq > self._journal.head.seq
-        if ahead or position.block != self._block(position.seq):
-            model.close()
-            raise ReadModelUnusable("it is of another log")
-        return model
+    def _tell(self, seq: int) -> None:
+        self._anew = seq
 
-    def _is_far(self, position: Position) -> bool:
-        return self._journal.head.seq - position.seq > FAR_EVENTS
-
-    async def _fill(self, path: Path) -> None:
-        """Put a file in its place that has all that is durable now, or an empty one."""
-        self._anew = 0
-
-        def tell(seq: int) -> None:
-            self._anew = seq
-
-        upto, kept = self._journal.head.seq, self._retries_kept
-        draft = await filler.filled(path.parent, upto, self._code, kept, tell)
-        if draft is None:
-            await self._run(partial(opening.remove, path))
-        else:
-            await self._run(partial(opening.replace, path, draft))
+    async def _look(self) -> None:
+        """Raise ReadModelUnusable where the file was deleted, or has grown without need."""
+        assert self._model is not None, "it is open while it is followed"
+        open_s = trio.current_time() - self._opened_at
+        await self._run(partial(self._model.check, wal=open_s >= OUTGROWN_S))
 
     # -- writing ----------------------------------------------------------------
 
@@ -220,8 +214,6 @@ class Scribe:
         """Write what is durable, and how things stand with some of those that changed."""
         model, journal = self._model, self._journal
         assert model is not None, "it is open while it is followed"
-        if not await self._run(model.is_there):
-            raise ReadModelUnusable("it was deleted")
         while self._read_upto < journal.head.seq - BATCH_EVENTS:
             await self._read(self._read_upto + BATCH_EVENTS, {})
             await self._write(model, file.NOTHING_STANDS)
@@ -242,7 +234,7 @@ class Scribe:
             try:
                 page = self._journal.log.read(self._read_upto, limit=limit)
             except UnreadableEvent as error:
-                raise ReadModelUnusable(str(error)) from error
+                raise ReadModelBusy(str(error)) from error
             assert page, "what is durable can be read"
             for recorded in page:
                 self._facts.fold(recorded)
@@ -255,18 +247,17 @@ class Scribe:
     async def _write(self, model: ReadModel, stands: Standing) -> None:
         seq = self._read_upto
         position = Position(
-            seq=seq, block=self._block(seq), at=self._position.at, whole=not self._changed
+            seq=seq, block=self._place.block(seq), at=self._position.at, whole=not self._changed
         )
         write = partial(model.write, position, self._facts.take(), self._facts.members, stands)
         await self._run(write)
         self._position = position
-
-    def _block(self, seq: int) -> str:
-        found = self._journal.log.block_of(seq) if seq else None
-        return found.hex() if found else ""
+        self._was_whole |= position.whole
 
     def _let_go(self) -> None:
         model, self._model = self._model, None
         if model is not None:
             model.close()
+            self.left.set()
+            self.left = trio.Event()
         self._position = Position()

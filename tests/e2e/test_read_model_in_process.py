@@ -27,11 +27,15 @@ BY = Caller(uid=1001, role="operator")
 
 
 class OnDisk(Slow):
-    """Its read model is a file, which cannot be written while there is a `fault`."""
+    """Its read model is a file, which cannot be used while there is a `fault`.
+
+    It has been written `writes` times, for which there is no room unless it `fits`.
+    """
 
     def __init__(self, path):
         super().__init__()
         self._path, self.fault = path, None
+        self.fits, self.writes = True, 0
 
     def _parts(self, log):
         return replace(super()._parts(log), read=self._path, run_scribe=self._write)
@@ -40,7 +44,15 @@ class OnDisk(Slow):
         await trio.lowlevel.checkpoint()
         if self.fault is not None:
             raise self.fault
+        if getattr(call, "func", call).__name__ == "write":
+            self.writes += 1
+            if not self.fits:
+                raise ReadModelFull
         return call()
+
+    def request(self, daemon):
+        """Have something happen."""
+        daemon.journal.execute(commands.Request(subject=self.subject))
 
 
 @pytest.mark.requirement("B9")
