@@ -100,7 +100,7 @@ def test_who_asks_while_there_is_no_file_is_told_at_once_and_at_a_start_is_answe
             daemon.journal.execute(commands.Pause(subject=here.subject))
             await trio.sleep(5)
             began = trio.current_time()
-            with pytest.raises(Refused, match="try again shortly"):
+            with pytest.raises(Refused, match="cannot be written: it is damaged"):
                 await history.get_sync_health_history(desk, HistoryQuery(), BY)
             assert trio.current_time() == began
 
