@@ -63,8 +63,8 @@ def failures(
 ) -> None:
     """Show which failures a tenant or a connection had, what they cost, and what retries saved.
 
-    A retry saves a sync that would else have failed until its next turn; one that fails again was
-    wasted. What a provider said, without secrets, is shown to operators and admins, and that it
+    Under `streams` stands how often one failed alone, so that its sync did not. A retry saves what
+    would else have failed until its next turn; one that fails again was wasted. What a provider said, without secrets, is shown to operators and admins, and that it
     was is written down.
     """
     named = "connection" if "/" in whose else "tenant"
@@ -90,7 +90,7 @@ def failures(
         return
     screen.line(f"{found.of}, the last {times.count(found.days, 'day')}: {_summary(found)}")
     screen.line()
-    right = ("failed", "took", "retries", "saved", "wasted", "saved after", "waste took")
+    right = ("failed", "took", "streams", "retries", "saved", "after", "wasted", "took")
     table = screen.table("class", *right, right=right)
     for each in found.classes:
         table.add_row(each.cause, *_cells(each))
@@ -98,8 +98,18 @@ def failures(
 
 
 def _summary(found: Failures) -> str:
+    if not any(each.failed for each in found.classes):
+        return f"no sync failed whole; {_alone(found)}{_tried(found.classes)}"
     dearest = max(found.classes, key=lambda each: each.failed_ms + each.wasted_ms)
     return f"{dearest.cause} cost most; {_tried(found.classes)}"
+
+
+def _alone(found: Failures) -> str:
+    """What failed of syncs that did not; only retries of what is longer ago leave nothing."""
+    often = sum(each.streams for each in found.classes)
+    if not often:
+        return ""
+    return f"{'a stream of one did' if often == 1 else f'streams did, {often:,} times'} (--list); "
 
 
 def _tried(classes: Sequence[FailureCost]) -> str:
@@ -119,9 +129,10 @@ def _cells(row: FailureCost) -> list[str]:
     return [
         f"{row.failed:,}",
         times.milliseconds(row.failed_ms) if row.failed_ms else "",
+        f"{row.streams:,}" if row.streams else "",
         f"{ended:,}" if ended else "",
         f"{row.saved:,}" if row.saved else "",
-        f"{row.wasted:,}" if row.wasted else "",
         after,
+        f"{row.wasted:,}" if row.wasted else "",
         times.milliseconds(row.wasted_ms) if row.wasted_ms else "",
     ]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from daemon.read_model import changed, details, failures, filling, history, standing
+from daemon.read_model import changed, details, filling, history, standing
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.history import DAY_S, Asked
@@ -287,55 +287,6 @@ def test_days_of_which_the_hours_are_gone_say_the_same(seed):
         assert each.figures["succeeded"] == counted["succeeded"]
         end = min(now, each.start + DAY_S)
         assert (each.up_s, each.known_s) == recount.up_s(FLEET, each.start, end)
-
-
-@given(lives)
-@settings(max_examples=60)
-@pytest.mark.requirement("B13")
-def test_costs_of_failures_are_a_recount_of_the_log(life):
-    """How many syncs failed of each class, and which retries saved one, failed, or are open."""
-    written, world = live(life)
-    model, of, attempts, pending = at_once(written), {}, {}, {}
-    costs = defaultdict(Counter)
-    for each in written:
-        event, subject = each.event, each.subject
-        match event:
-            case schema.ConnectionAdded():
-                of[subject] = event.tenant
-            case schema.RetryScheduled():
-                costs[of[subject], event.cause].update(retries=1, open=1)
-                if subject in pending:
-                    costs[pending[subject]].update(open=-1)
-                pending[subject] = (of[subject], event.cause)
-            case schema.RetriesEnded() | schema.ConnectionRemoved() | schema.ConnectionRelinked():
-                if subject in pending:
-                    costs[pending.pop(subject)].update(open=-1)
-            case schema.SyncStarted():
-                attempts[each.seq] = event.attempt
-            case schema.SyncFailed():
-                costs[of[subject], event.cause].update(failed=1)
-                if attempts[event.sync] and subject in pending:
-                    costs[pending.pop(subject)].update(open=-1, wasted=1)
-            case schema.SyncSucceeded():
-                if attempts[event.sync] and subject in pending:
-                    costs[pending.pop(subject)].update(open=-1, saved=1)
-            case (
-                schema.SyncCancelled(sync=int() as sync)
-                | schema.SyncInterrupted(sync=sync, retry=None)
-            ):
-                if attempts.get(sync) and subject in pending:
-                    costs[pending.pop(subject)].update(open=-1)
-    since = written[0].at - timedelta(days=90)
-    for tenant in world.tenants:
-        asked = failures.Asked(tenant=tenant, connection=None, since=since)
-        _, found = failures.read(asked, model.connection)
-        names = ("failed", "retries", "saved", "wasted", "open")
-        told = {each.cause: {name: getattr(each, name) for name in names} for each in found}
-        assert told == {
-            cause.value: {name: counts[name] for name in names}
-            for (whose, cause), counts in costs.items()
-            if whose == tenant
-        }
 
 
 # -- how things stand ------------------------------------------------------------------------------
