@@ -161,14 +161,14 @@ class Facts:
             retries.begin(self._rows, member, recorded.seq)
 
     def succeed(self, recorded: Recorded, event: SyncSucceeded, member: Member) -> None:
-        member.message = event.failures[0].message if event.failures else member.message
+        retries.note(member, event.failures)
         outcome = ("succeeded", event.duration_ms, event.records, None, None, None)
         self._end(recorded, event.sync, outcome)
         self._count_sync(recorded, event, member)
         self._turn(recorded.subject, member, 1)
 
     def fail(self, recorded: Recorded, event: SyncFailed, member: Member) -> None:
-        member.message = event.message
+        retries.note(member, event.failures or (event,))
         outcome = ("failed", event.duration_ms, None, event.cause.value, event.message, None)
         self._end(recorded, event.sync, outcome)
         self._count_sync(recorded, event, member)

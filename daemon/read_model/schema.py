@@ -37,7 +37,7 @@ CREATE TABLE member (
     sync       INTEGER,           -- the one that runs
     attempt    INTEGER NOT NULL,  -- of that one
     retry      INTEGER,           -- the one that is pending, or runs
-    message    TEXT NOT NULL      -- what the last failure said
+    messages   TEXT NOT NULL      -- what the last failure of each class said: a JSON object
 ) STRICT;
 CREATE TABLE consent (
     subject INTEGER PRIMARY KEY,  -- a tenant; 0 for those who said nothing
