@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from daemon.own_process import ROOT
 from daemon.read_model import failures, filling, keeping
 from daemon.read_model.file import Position, ReadModel
 from daemon.read_model.timestamps import iso
-from events import schema
+from events import fingerprint, schema
 from events.reading import Reader
 from tests.benchmarks import long_log, past
 from tests.laws.test_read_model import in_portions, rows, with_consents
@@ -61,6 +62,19 @@ def test_filled_at_once_it_is_what_following_leaves(tmp_path, seed):
     assert found.position() == followed.position()
     _has_recent_retries_alone(found, written, max(each.at for each in written))
     found.close()
+
+
+def test_other_code_or_other_sentences_are_another_version(tmp_path):
+    """So that a file with what they came to before is made anew."""
+    package, sentences = tmp_path / "rows", tmp_path / "sentences.py"
+    package.mkdir()
+    found = []
+    for place in (package / "facts.py", sentences, package / "facts.py", sentences):
+        place.write_text(f"{len(found)}")
+        found.append(sentences.exists() and fingerprint.of_sources([package, sentences]))
+    assert len(set(found)) == 4
+    assert all((ROOT / each).exists() for each in filling.SOURCES)
+    assert "daemon/failures.py" in filling.SOURCES
 
 
 def _has_recent_retries_alone(model, written, at):
