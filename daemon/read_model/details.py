@@ -1,15 +1,15 @@
 """Of whom may details be kept, and what is left of an event without them?
 
-Details are how many records came when: by the hour of a connection and its tenant, and all of a
-stream's, its traces as well. What syncs came to, calls, tokens and failures are what operating
-needs. Sums of a provider and of the fleet are nobody's.
+Details are how many records came when: by the hour of a connection and its tenant, with a sync, and
+all of a stream's, its traces as well. How syncs went, calls, tokens and failures are what operating
+needs. Sums of a provider, of the fleet and of a pass are nobody's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from daemon.read_model import reports
+from daemon.read_model import reports, turns
 from daemon.read_model.rows import Member, Rows
 from events.consent import Believed, ConsentGranted, ConsentWithdrawn, MonitoringSet
 from events.envelope import Recorded
@@ -68,11 +68,12 @@ def without(event: Fact) -> Fact | None:
             return event
 
 
-def forget(rows: Rows, tenant: int, connections: Iterable[int]) -> None:
+def forget(rows: Rows, tenant: int, connections: Collection[int]) -> None:
     """Of what is not written yet, and, once it is, of what was written before."""
     whose = {tenant, *connections}
     rows.forgotten.update(whose)
     reports.forget_details(rows, tenant)
+    turns.forget_records(rows, {*connections})
     for sums in (rows.hours, rows.days):
         for (subject, _), figures in sums.items():
             if subject in whose:

@@ -162,8 +162,8 @@ class Facts:
 
     def succeed(self, recorded: Recorded, event: SyncSucceeded, member: Member) -> None:
         retries.note(member, event.failures)
-        outcome = ("succeeded", event.duration_ms, event.records, None, None, None)
-        self._end(recorded, event.sync, outcome)
+        records = event.records if self._may_keep(member.tenant) else None
+        self._end(recorded, event.sync, ("succeeded", event.duration_ms, records, None, None, None))
         self._count_sync(recorded, event, member)
         self._turn(recorded.subject, member, 1)
 
@@ -213,7 +213,7 @@ class Facts:
         at = self._iso()
         if row is None:
             change = (status, at, duration_ms, records, cause, message, reason, recorded.seq, sync)
-            self._rows.turns_ended.append(change)
+            self._rows.turns_ended.append((*change, recorded.subject))
             return
         row[turns.STATUS], row[turns.ENDED], row[turns.ENDED_IN] = status, at, recorded.seq
         row[turns.OUTCOME] = duration_ms, records, cause, message, reason

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, views
+from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, turns, views
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import MODE, ReadModelUnusable
 from daemon.read_model.pruning import prune
@@ -188,6 +188,8 @@ class ReadModel:
         for subject in rows.forgotten:
             sums.forget_details(self.connection, subject)
         reports.forget_written(self.connection, rows.forgotten)
+        if rows.forgotten:
+            turns.forget_written(self.connection, rows.forgotten)
         if rows.said is not None:
             many(_insert("consent", 2, "INSERT OR REPLACE"), rows.said.items())
         known = ((each, *msgspec.structs.astuple(members[each])) for each in rows.members)
@@ -195,7 +197,7 @@ class ReadModel:
         many(_insert("turn", 18), rows.turns.values())
         many(
             "UPDATE turn SET status = ?, ended = ?, duration_ms = ?, records = ?, cause = ?, "
-            "message = ?, reason = ?, ended_in = ? WHERE id = ?",
+            "message = ?, reason = ?, ended_in = ? WHERE id = ? AND connection = ?",
             rows.turns_ended,
         )
         many(_insert("occurrence", 6), rows.occurrences)

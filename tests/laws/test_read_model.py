@@ -19,7 +19,6 @@ from events import consent, schema, versions
 from events.envelope import Recorded
 from events.policy import Settings, SettingsSet
 from events.schema import FLEET
-from projections import health
 from projections import world as worlds
 from projections.hours import CLASS_AT, FIGURES, HOUR_S
 from projections.world import World
@@ -114,7 +113,7 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
     written = with_consents(weeks(3, 2500, seed), seed)
     whole = at_once(written)
     assert rows(in_portions(written, random.Random(seed), 60)) == rows(whole)
-    said, kept, believed = {}, Counter(), True
+    said, kept, believed, fetched = {}, Counter(), True, {}
     for each in written:
         match each.event:
             case consent.MonitoringSet(consent=how):
@@ -124,6 +123,10 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
         for subject in (2, 3, 4):
             if not said.get(subject + 1000, believed):
                 kept[subject] = 0
+                fetched[subject] = {}
+        if isinstance(each.event, schema.SyncSucceeded):
+            records = each.event.records if said.get(each.subject + 1000, believed) else None
+            fetched.setdefault(each.subject, {})[each.event.sync] = records
         if isinstance(each.event, schema.RecordsCaptured) and said.get(
             each.subject + 1000, believed
         ):
@@ -132,7 +135,11 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
         for table, key in (("hour", "subject"), ("stream_hour", "connection")):
             sql = f"SELECT coalesce(sum(added), 0) FROM {table} WHERE {key} = ?"
             assert whole.connection.execute(sql, (subject,)).fetchone() == (kept[subject],)
+        sql = "SELECT id, records FROM turn WHERE status = 'succeeded' AND connection = ?"
+        for sync, records in whole.connection.execute(sql, (subject,)):
+            assert records == fetched[subject].get(sync)
     assert sum(kept.values()) > 0
+    assert any(fetched.values())
 
 
 def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
@@ -349,32 +356,3 @@ def test_what_is_said_of_one_tenant_or_provider_looks_at_its_own(life):
             for each, of in known.items()
             if subject in {of.tenant, of.provider} and not of.removed
         }
-
-
-@given(lives)
-@settings(max_examples=40)
-def test_a_view_says_what_the_world_says(life):
-    """Score, priority and pending syncs: `now` is far later, when everything is stale."""
-    written, world = live(life)
-    model = at_once(written)
-    everything = stands(world, changed.everything(world))
-    model.write(replace(model.position(), whole=True), None, {}, everything)
-    found = {
-        row[0]: row[1:]
-        for row in model.connection.execute(
-            "SELECT id, health_score, total_syncs, consecutive_failures "
-            "FROM connection_health_metrics"
-        )
-    }
-    assert found == {
-        subject: (
-            health.score(known.health, standing.FAR),
-            known.health.total,
-            known.health.consecutive_failures,
-        )
-        for subject, known in world.connections.items()
-    }
-    queued = model.connection.execute(
-        "SELECT count(*) FROM connection_sync_queue WHERE status = 'processing'"
-    ).fetchone()
-    assert queued == (len(world.fleet.running),)
