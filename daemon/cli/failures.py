@@ -64,8 +64,8 @@ def failures(
     """Show which failures a tenant or a connection had, what they cost, and what retries saved.
 
     Under `streams` stands how often one failed alone, so that its sync did not. A retry saves what
-    would else have failed until its next turn; one that fails again was wasted. What a provider said, without secrets, is shown to operators and admins, and that it
-    was is written down.
+    would else have failed until its next turn; one that fails again was wasted. What a provider
+    said, without secrets, is shown to operators and admins, and that it was is written down.
     """
     named = "connection" if "/" in whose else "tenant"
     wish: dict[str, str | int | None] = {named: whose, "days": days}
@@ -109,7 +109,7 @@ def _alone(found: Failures) -> str:
     often = sum(each.streams for each in found.classes)
     if not often:
         return ""
-    return f"{'a stream of one did' if often == 1 else f'streams did, {often:,} times'} (--list); "
+    return f"a stream did {'once' if often == 1 else f'{often:,} times'} (--list shows that); "
 
 
 def _tried(classes: Sequence[FailureCost]) -> str:

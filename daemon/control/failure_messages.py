@@ -20,9 +20,10 @@ class FailureCost(Struct, frozen=True, kw_only=True):
     """One class: syncs that failed with it, and how long they took.
 
     `streams` is how often a stream failed so while its sync did not: that succeeded, or failed of
-    another class. A stream counts once a sync. `first` are those of both in no retry. Of the `retries` that followed, so many `saved` a sync before its next turn, on average
-    `recovered_s` after it had failed; so many failed again, which took `wasted_ms`; the others are
-    open, or were taken back.
+    another class; a stream counts once a sync. `first` counts those of both that were in no retry.
+    Of the `retries` that followed, so many `saved` what had failed before its next turn, on average
+    `recovered_s` later; so many failed again, which took `wasted_ms`; the others are open, or were
+    taken back.
     """
 
     cause: str

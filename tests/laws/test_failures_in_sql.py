@@ -1,4 +1,4 @@
-"""What failed, and is tried again, is what a naive recount of the whole log gives, class by class."""
+"""What failed, and is tried again, is what a naive recount of the log gives, class by class."""
 
 import random
 from collections import Counter, defaultdict
