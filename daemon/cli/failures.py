@@ -63,9 +63,9 @@ def failures(
 ) -> None:
     """Show which failures a tenant or a connection had, what they cost, and what retries saved.
 
-    A retry saves a sync that would else have failed until its next turn; one that fails again was
-    wasted. What a provider said, without secrets, is shown to operators and admins, and that it
-    was is written down.
+    Under `streams` stands how often one failed alone, so that its sync did not. A retry saves what
+    would else have failed until its next turn; one that fails again was wasted. What a provider
+    said, without secrets, is shown to operators and admins, and that it was is written down.
     """
     named = "connection" if "/" in whose else "tenant"
     wish: dict[str, str | int | None] = {named: whose, "days": days}
@@ -97,7 +97,7 @@ def show(found: Failures) -> None:
         return
     screen.line(f"{found.of}, the last {span}: {_summary(found)}")
     screen.line()
-    right = ("failed", "took", "retries", "saved", "wasted", "saved after", "waste took")
+    right = ("failed", "took", "streams", "retries", "saved", "after", "wasted", "took")
     table = screen.table("class", *right, right=right)
     for each in found.classes:
         table.add_row(each.cause, *_cells(each))
@@ -105,8 +105,18 @@ def show(found: Failures) -> None:
 
 
 def _summary(found: Failures) -> str:
+    if not any(each.failed for each in found.classes):
+        return f"no sync failed whole; {_alone(found)}{_tried(found.classes)}"
     dearest = max(found.classes, key=lambda each: each.failed_ms)  # retries are in it
     return f"{dearest.cause} cost most; {_tried(found.classes)}"
+
+
+def _alone(found: Failures) -> str:
+    """What failed of syncs that did not; only retries of what is longer ago leave nothing."""
+    often = sum(each.streams for each in found.classes)
+    if not often:
+        return ""
+    return f"a stream did {'once' if often == 1 else f'{often:,} times'} (--list shows that); "
 
 
 def _tried(classes: Sequence[FailureCost]) -> str:
@@ -126,9 +136,10 @@ def _cells(row: FailureCost) -> list[str]:
     return [
         f"{row.failed:,}",
         times.milliseconds(row.failed_ms) if row.failed_ms else "",
+        f"{row.streams:,}" if row.streams else "",
         f"{ended:,}" if ended else "",
         f"{row.saved:,}" if row.saved else "",
-        f"{row.wasted:,}" if row.wasted else "",
         after,
+        f"{row.wasted:,}" if row.wasted else "",
         times.milliseconds(row.wasted_ms) if row.wasted_ms else "",
     ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from daemon import commands, excerpts, failures, log_pages
+from daemon import commands, excerpts, log_pages
 from daemon.control import history
 from daemon.control.act import execute
 from daemon.control.desk import Desk, Refused
@@ -171,16 +171,13 @@ async def _told(desk: Desk, rows: Sequence[Failure]) -> list[Event | None]:
 
 def _view(desk: Desk, row: Failure, told: Event | None, *, is_kept: bool) -> FailureView:
     ms = told.duration_ms if isinstance(told, CallFailed | CallMade) else None
-    message = row.message
-    if not message and row.status is not None and row.status >= 300:
-        message = failures.by_status(row.status)[1]
     return FailureView(
         event=row.event,
         at=datetime.fromisoformat(row.at),
         connection=desk.vault.name(row.connection),
         request=row.operation,
         cause=row.cause,
-        message=message,
+        message=row.message,
         status=row.status,
         stream=row.stream,
         day=None if row.day is None else date.fromisoformat(row.day),

@@ -17,15 +17,18 @@ class FailuresQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class FailureCost(Struct, frozen=True, kw_only=True):
-    """One class: syncs that failed with it, those of them that were no retries, how long they took.
+    """One class: syncs that failed with it, and how long they took.
 
-    Of the `retries` that followed, so many `saved` a sync before its next turn, on average
-    `recovered_s` after it had failed; so many failed again, which took `wasted_ms`; the others are
-    open, or were taken back.
+    `streams` is how often a stream failed so while its sync did not: that succeeded, or failed of
+    another class; a stream counts once a sync. `first` counts those of both that were in no retry.
+    Of the `retries` that followed, so many `saved` what had failed before its next turn, on average
+    `recovered_s` later; so many failed again, which took `wasted_ms`; the others are open, or were
+    taken back.
     """
 
     cause: str
     failed: int
+    streams: int
     first: int
     failed_ms: int
     retries: int
@@ -37,7 +40,7 @@ class FailureCost(Struct, frozen=True, kw_only=True):
 
 
 class Failures(Struct, frozen=True, kw_only=True):
-    """Every class that there was, the most frequent first. Up to event `seq`.
+    """Every class that there was, that of most failed syncs first. Up to event `seq`.
 
     So many `sources` of a tenant report by themselves: what fails there is not in it.
     """

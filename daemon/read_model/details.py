@@ -1,15 +1,15 @@
 """Of whom may details be kept, and what is left of an event without them?
 
-Details are how many records came when: by the hour of a connection and its tenant, and all of a
-stream's, its traces as well. What syncs came to, calls, tokens and failures are what operating
-needs. Sums of a provider and of the fleet are nobody's.
+Details are how many records came when: by the hour of a connection and its tenant, with a sync, and
+all of a stream's, its traces as well. How syncs went, calls, tokens and failures are what operating
+needs. Sums of a provider, of the fleet and of a pass are nobody's.
 """
 
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from daemon.read_model import reports
+from daemon.read_model import reports, turns
 from daemon.read_model.rows import Member, Rows
 from events.consent import Believed, ConsentGranted, ConsentWithdrawn, MonitoringSet
 from events.envelope import Recorded
@@ -97,6 +97,7 @@ def forget(rows: Rows, tenants: Under) -> None:
     whose = {*tenants}.union(*tenants.values())
     rows.forgotten.update(whose)
     reports.forget_details(rows, tenants)
+    turns.forget_records(rows, whose)
     for sums in (rows.hours, rows.days):
         for (subject, _), figures in sums.items():
             if subject in whose:

@@ -158,29 +158,30 @@ class Facts:
             retries.begin(self._rows, member)
 
     def succeed(self, recorded: Recorded, event: SyncSucceeded, member: Member) -> None:
-        member.message = event.failures[0].message if event.failures else member.message
-        outcome = ("succeeded", event.duration_ms, event.records, None, None, None)
-        self._end(event.sync, outcome)
+        retries.note(member, event.failures)
+        records = event.records if self._may_keep(member.tenant) else None
+        outcome = ("succeeded", event.duration_ms, records, None, None, None)
+        self._end(recorded.subject, event.sync, outcome)
         self._count_sync(recorded, event, member)
         self._turn(recorded.subject, member, 1)
 
     def fail(self, recorded: Recorded, event: SyncFailed, member: Member) -> None:
-        member.message = event.message
+        retries.note(member, event.failures or (event,))
         outcome = ("failed", event.duration_ms, None, event.cause.value, event.message, None)
-        self._end(event.sync, outcome)
+        self._end(recorded.subject, event.sync, outcome)
         self._count_sync(recorded, event, member)
         self._turn(recorded.subject, member, 0)
 
-    def cancel(self, _: Recorded, event: SyncCancelled, member: Member) -> None:
+    def cancel(self, recorded: Recorded, event: SyncCancelled, member: Member) -> None:
         if event.sync is None:
             return
-        self._end(event.sync, ("cancelled", None, None, None, None, None))
+        self._end(recorded.subject, event.sync, ("cancelled", None, None, None, None, None))
         self._end_running(member, "cancelled")
         member.sync = None
 
-    def interrupt(self, _: Recorded, event: SyncInterrupted, member: Member) -> None:
+    def interrupt(self, recorded: Recorded, event: SyncInterrupted, member: Member) -> None:
         reason = event.reason.value
-        self._end(event.sync, ("interrupted", None, None, None, None, reason))
+        self._end(recorded.subject, event.sync, ("interrupted", None, None, None, None, reason))
         if event.retry is None:
             self._end_running(member, "cancelled")
         elif member.attempt:
@@ -201,7 +202,7 @@ class Facts:
     def end_retries(self, _: Recorded, _event: RetriesEnded, member: Member) -> None:
         self._end_retry(member, "cancelled")
 
-    def _end(self, sync: int, outcome: Row) -> None:
+    def _end(self, subject: int, sync: int, outcome: Row) -> None:
         status, duration_ms, records, cause, message, reason = outcome
         row = self._rows.turns.get(sync)
         if not self._whole and row is not None:
@@ -210,7 +211,7 @@ class Facts:
         at = self._iso()
         if row is None:
             change = (status, at, duration_ms, records, cause, message, reason, sync)
-            self._rows.turns_ended.append(change)
+            self._rows.turns_ended.append((*change, subject))
             return
         row[turns.STATUS], row[turns.ENDED] = status, at
         row[turns.OUTCOME] = duration_ms, records, cause, message, reason

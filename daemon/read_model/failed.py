@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from daemon import failures
 from daemon.read_model.rows import Row
 from events.envelope import Recorded
 from events.fact import Fact
@@ -46,14 +47,21 @@ def _wholly(event: SyncFailed, attempt: int) -> list[Row]:
 
 def _call(event: CallFailed, attempt: int) -> list[Row]:
     cause, stream = event.cause.value, event.stream
-    return [(event.endpoint, event.sync, attempt, stream, None, cause, "", event.status)]
+    said = _said(event.status)
+    return [(event.endpoint, event.sync, attempt, stream, None, cause, said, event.status)]
 
 
 def _made(event: CallMade, _: int) -> list[Row]:
     if event.cause is None:
         return []
     cause, attempt = event.cause.value, event.attempt - 1
-    return [(event.endpoint, None, attempt, "", None, cause, "", event.status)]
+    said = _said(event.status)
+    return [(event.endpoint, None, attempt, "", None, cause, said, event.status)]
+
+
+def _said(status: int | None) -> str:
+    """What a call's status says of itself; nothing where that was good, or none came."""
+    return failures.by_status(status)[1] if status is not None and status >= 300 else ""
 
 
 def _refresh(event: RefreshFailed, attempt: int) -> list[Row]:

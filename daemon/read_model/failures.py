@@ -18,14 +18,16 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """Of one class: syncs that failed, those of them that were no retries, and how long they took.
+    """Of one class: syncs that failed, how long they took, and streams of others that did alone.
 
-    Of the retries that followed so many succeeded (saved), failed (wasted) and are still open, and
-    so long those took that failed. What was saved was so after `recovered_s` on average.
+    `first` counts those of both that were part of no retry. Of the retries that followed so many
+    succeeded (saved), failed (wasted) and are still open, and so long those took that failed. What
+    was saved was so after `recovered_s` on average.
     """
 
     cause: str
     failed: int = 0
+    streams: int = 0
     first: int = 0
     failed_ms: int = 0
     retries: int = 0
@@ -51,16 +53,31 @@ def read(asked: Asked, connection: sqlite3.Connection) -> tuple[int, list[Cost]]
         failed = {row[0]: row[1:] for row in connection.execute(_FAILED, bound)}
         retried = {row[0]: row[1:] for row in connection.execute(_RETRIED, bound)}
     found = [
-        _cost(cause, failed.get(cause, (0, 0, 0)), retried.get(cause, (0, 0, 0, 0, 0, None)))
+        _cost(cause, failed.get(cause, (0, 0, 0, 0)), retried.get(cause, (0, 0, 0, 0, 0, None)))
         for cause in {**failed, **retried}
     ]
-    return seq, sorted(found, key=lambda each: (-each.failed, -each.failed_ms, each.cause))
+    return seq, sorted(found, key=_dearest_first)
+
+
+def _dearest_first(cost: Cost) -> tuple[int, int, int, str]:
+    return (-cost.failed, -cost.failed_ms, -cost.streams, cost.cause)
 
 
 _WHOSE = "tenant = :tenant AND (:connection IS NULL OR connection = :connection)"
+# By the index of failures, as their list. A stream counts once a sync, whatever of its days failed.
+_STREAMS = """
+SELECT DISTINCT failure.cause, failure.sync, failure.stream, turn.attempt
+FROM failure INDEXED BY failure_tenant JOIN turn ON turn.id = failure.sync
+WHERE failure.tenant = :tenant AND (:connection IS NULL OR failure.connection = :connection)
+    AND failure.at >= :since AND failure.operation = 'sync' AND turn.due >= :since
+    AND (turn.status <> 'failed' OR turn.cause <> failure.cause)
+"""
 _FAILED = f"""
-SELECT cause, count(*), sum(attempt = 0), coalesce(sum(duration_ms), 0) FROM turn
-WHERE {_WHOSE} AND status = 'failed' AND due >= :since GROUP BY cause
+SELECT cause, sum(failed), sum(NOT failed), sum(attempt = 0), sum(took) FROM (
+    SELECT cause, 1 AS failed, attempt, coalesce(duration_ms, 0) AS took FROM turn
+    WHERE {_WHOSE} AND status = 'failed' AND due >= :since
+    UNION ALL SELECT cause, 0, attempt, 0 FROM ({_STREAMS})
+) GROUP BY cause
 """
 _RETRIED = f"""
 SELECT cause, sum(retries), sum(saved), sum(wasted), sum(open), sum(wasted_ms),
@@ -79,14 +96,15 @@ FROM (
 
 def _cost(
     cause: str,
-    failed: tuple[int, int, int],
+    failed: tuple[int, int, int, int],
     retried: tuple[int, int, int, int, int, float | None],
 ) -> Cost:
     return Cost(
         cause=cause,
         failed=failed[0],
-        first=failed[1],
-        failed_ms=failed[2],
+        streams=failed[1],
+        first=failed[2],
+        failed_ms=failed[3],
         retries=retried[0],
         saved=retried[1],
         wasted=retried[2],

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, views
+from daemon.read_model import opening, outside, passes, reports, schema, summed, sums, turns, views
 from daemon.read_model.keeping import RETRIES_KEPT
 from daemon.read_model.opening import MODE, WAL_BYTES_MAX, ReadModelUnusable
 from daemon.read_model.pruning import prune
@@ -217,13 +217,15 @@ class ReadModel:
         for subject in rows.forgotten:
             sums.forget_details(self.connection, subject)
         reports.forget_written(self.connection, rows.forgotten)
+        if rows.forgotten:
+            turns.forget_written(self.connection, rows.forgotten)
         many(_insert("consent", 2, "INSERT OR REPLACE"), rows.said.items())
         known = ((each, *msgspec.structs.astuple(members[each])) for each in rows.members)
         many(_insert("member", 9, "INSERT OR REPLACE"), known)
         many(_insert("turn", 16), rows.turns.values())
         many(
             "UPDATE turn SET status = ?, ended = ?, duration_ms = ?, records = ?, cause = ?, "
-            "message = ?, reason = ? WHERE id = ?",
+            "message = ?, reason = ? WHERE id = ? AND connection = ?",
             rows.turns_ended,
         )
         many(_insert("occurrence", 6), rows.occurrences)
@@ -245,7 +247,7 @@ class ReadModel:
         many("DELETE FROM account WHERE connection = ?", ((each,) for each in standing.connections))
         many("DELETE FROM stream WHERE connection = ?", ((each,) for each in standing.connections))
         many(_insert("account", 33), standing.accounts)
-        many(_insert("stream", 13), standing.streams)
+        many(_insert("stream", 14), standing.streams)
         many(_insert("tenant", 12, "INSERT OR REPLACE"), standing.tenants)
         many("DELETE FROM source WHERE source = ?", ((each,) for each in standing.reporters))
         many(_insert("source", 15), standing.sources)

@@ -43,12 +43,20 @@ NICE = 5  # behind whatever answers
 NAME, DRAFTS = "read", ("read.draft", "read.draft2")
 """The file in the state directory, and those that become it."""
 
-PACKAGES = ("daemon/read_model", "daemon/decide", "projections", "events")
+SOURCES = (
+    "daemon/read_model",
+    "daemon/decide",
+    "daemon/failures.py",
+    "daemon/retirement_words.py",
+    "projections",
+    "events",
+)
+"""Of which code its rows are; of a call's failure they have the sentence, too."""
 
 
 def version() -> str:
     """What tells the code whose rows these are from any other."""
-    return fingerprint.of_sources(ROOT / each for each in PACKAGES)
+    return fingerprint.of_sources(ROOT / each for each in SOURCES)
 
 
 def fill(

@@ -33,7 +33,8 @@ COLUMNS = {
     "error_message": "What went wrong, in our own words; never a provider's",
     "last_error_message": "What went wrong last, in our own words; never a provider's",
     "last_error": "What went wrong last, in our own words; never a provider's",
-    "sync_result": "What it came to, a JSON object",
+    "sync_result": "What it came to, a JSON object; without the tenant's consent to detailed "
+    "monitoring, its records are null",
     "priority": "1 goes first, 10 last",
     "sync_type": "What made it start: scheduled, manual, retry, failover, backfill",
     "health_score": "0 to 100: success rate, less 10 a failure in a row, less 20 after a week "
@@ -43,7 +44,8 @@ COLUMNS = {
     "failed_syncs": "Of those, the ones that failed",
     "avg_sync_duration_ms": "How long a sync took on average",
     "consecutive_failures": "Failures in a row until now",
-    "uptime_percentage": "The share of time since the first sync in which the last one was good",
+    "uptime_percentage": "The share of time since the first sync in which the last one was good; "
+    "what is over two digits is cut off",
     "last_success_at": "When the last one succeeded, UTC",
     "last_failure_at": "When the last one failed, UTC",
     "event_type": "What happened, by the tag of its event",
@@ -69,7 +71,7 @@ COLUMNS = {
     "newest_day": "The newest day that came whole",
     "failed_days": "Days that are still owed, a JSON array",
     "version": "The version of its records that is in force",
-    "interval_seconds": "The connection's interval; 0 once it was removed",
+    "interval_seconds": "The connection's interval",
     "users_processed": "Syncs of the pass",
     "tokens_refreshed": "Tokens that were refreshed for it",
     "days_synced": "Days that came",

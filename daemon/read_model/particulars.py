@@ -72,8 +72,9 @@ OF_VIEW: dict[str, dict[str, str]] = {
     "sync_health": {
         "source": "tenant/provider/stream; where kind is reported, tenant/name",
         "provider": "The provider's name; empty where kind is reported",
-        "health_score": "The connection's, 0 to 100; empty before any sync has ended, and where "
-        "kind is reported",
+        "health_score": "0 to 100: its connection's success rate, less 10 a failure in a row of "
+        "its own, less 20 where it brought nothing for a week; empty before any sync has come to "
+        "it, and where kind is reported",
         "status": f"{_CONDITION}; where kind is reported, unhealthy and degraded as it says, "
         "degraded when it is late, unknown before its first report, else healthy",
         "last_sync_at": "When it last brought records; where kind is reported, the last report's "

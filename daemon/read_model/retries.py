@@ -6,12 +6,23 @@ pending ──► processing ──► completed, failed
       └──────────┴──► cancelled
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from daemon.read_model.rows import Member, Rows
 from daemon.read_model.timestamps import iso
 from events.envelope import Recorded
-from events.schema import RetryScheduled
+from events.schema import RetryScheduled, SyncFailed
+from events.terms import StreamFailure
+
+
+def note(member: Member, failures: Sequence[StreamFailure | SyncFailed]) -> None:
+    """Remember what each class of them said, the first of it: a retry is of one class alone."""
+    if failures:
+        said = {each.cause.value: each.message for each in reversed(failures)}
+        before: dict[str, str] = msgspec.json.decode(member.messages)
+        member.messages = msgspec.json.encode({**before, **said}, order="sorted").decode()
 
 
 def schedule(
@@ -31,13 +42,19 @@ def schedule(
             event.priority,
             iso(event.due),
             msgspec.json.encode(event.streams).decode(),
-            member.message,
+            _message(member, event),
             at,
             None,
             None,
         )
     )
     member.retry = recorded.seq
+
+
+def _message(member: Member, event: RetryScheduled) -> str:
+    """What is tried again said; empty where that failed before anything was known of it."""
+    said: dict[str, str] = msgspec.json.decode(member.messages)
+    return said.get(event.cause.value, "")
 
 
 def begin(rows: Rows, member: Member) -> None:

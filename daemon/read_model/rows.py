@@ -17,7 +17,7 @@ class Member(Struct, kw_only=True):
     sync: int | None = None
     attempt: int = 0
     retry: int | None = None
-    message: str = ""
+    messages: str = "{}"
 
 
 class Rows(Struct, kw_only=True):

@@ -36,7 +36,7 @@ CREATE TABLE member (
     sync       INTEGER,           -- the one that runs
     attempt    INTEGER NOT NULL,  -- of that one
     retry      INTEGER,           -- the one that is pending, or runs
-    message    TEXT NOT NULL      -- what the last failure said
+    messages   TEXT NOT NULL      -- what the last failure of each class said: a JSON object
 ) STRICT;
 CREATE TABLE consent (
     subject INTEGER PRIMARY KEY,  -- a tenant; 0 for those who said nothing
@@ -91,6 +91,7 @@ CREATE TABLE stream (
     checked_at      TEXT,
     newest_day      TEXT,
     failed_days     TEXT NOT NULL,     -- a JSON array
+    cause           TEXT,
     message         TEXT,
     PRIMARY KEY (connection, stream)
 ) STRICT, WITHOUT ROWID;

@@ -159,7 +159,7 @@ def _next(known: Connection) -> Row:
 def _stream(
     subject: int, known: Connection, at: Provider | None, name: str, fresh: datetime
 ) -> Row:
-    stream = known.streams.get(name, NEW)
+    stream, cause = known.streams.get(name, NEW), condition.cause_of(known, name)
     return (
         subject,
         name,
@@ -173,5 +173,6 @@ def _stream(
         maybe(checked_at(stream)),
         stream.newest_day.isoformat() if stream.newest_day else None,
         msgspec.json.encode(stream.failed_days).decode(),
+        cause.value if cause else None,
         condition.message_of(known, name) or None,
     )

@@ -1,21 +1,22 @@
-"""Under which names and columns do people ask, and what does time alone change there?
+"""Under which names and columns do people ask?
 
 The names are those that people's own tables have had for connections, syncs and their health, so
-that what they ask of those runs here as it stands. `user_id` is a tenant's name. A score drops, and
-a condition worsens, when a week has gone by without a success: `account` has both, and a view takes
-the one that holds now.
+that what they ask of those runs here as it stands. `user_id` is a tenant's name. How somebody does
+is said of those that were not removed; what happened, of all.
 """
 
 from daemon.read_model import outside
-from daemon.read_model.outside import NOW
+from daemon.read_model.scores import (
+    CONDITION,
+    PRIORITY,
+    SCORE,
+    SOURCE_SCORE,
+    STREAM_CONDITION,
+    UPTIME,
+    since,
+)
 
-STALE = f"(account.stale_from IS NULL OR account.stale_from <= {NOW})"
-SCORE = f"iif({STALE}, account.score_stale, account.score_fresh)"
-CONDITION = f"iif({STALE}, account.condition_stale, account.condition_fresh)"
-PRIORITY = f"""CASE
-        WHEN account.next_priority IS NOT NULL THEN account.next_priority
-        WHEN {SCORE} IS NULL THEN 5 WHEN {SCORE} >= 90 THEN 1 WHEN {SCORE} >= 70 THEN 3
-        WHEN {SCORE} >= 50 THEN 5 ELSE 7 END"""
+LIVES = "account.status <> 'removed'"
 STATUS = """CASE turn.status
         WHEN 'running' THEN '{running}' WHEN 'succeeded' THEN 'completed'
         WHEN 'cancelled' THEN '{cancelled}' WHEN 'skipped' THEN '{skipped}' ELSE 'failed' END"""
@@ -31,9 +32,9 @@ def _of(table: str) -> str:
     return NAMES.format(table=table)
 
 
-def _since(column: str) -> str:
-    """Seconds from then until now."""
-    return f"(julianday('now') - julianday({column})) * 86400.0"
+def _at(event: str) -> str:
+    """When it happened, as long as it is kept."""
+    return f"(SELECT at FROM occurrence WHERE seq = {event})"
 
 
 def _status(**words: str) -> str:
@@ -73,7 +74,7 @@ CREATE VIEW connection_rotation_schedule AS SELECT
     account.next_attempt AS attempt_count,
     NULL AS error_message,
     NULL AS sync_result,
-    account.changed_at AS created_at
+    {_at("account.planned")} AS created_at
 FROM account {_of("account")}
 WHERE account.next_start IS NOT NULL
 UNION ALL SELECT
@@ -107,7 +108,7 @@ CREATE VIEW connection_sync_queue AS SELECT
     (SELECT max_retry_attempts FROM tenant WHERE tenant.tenant = account.tenant) AS max_retries,
     NULL AS error_message,
     NULL AS sync_result,
-    account.changed_at AS created_at
+    {_at("coalesce(account.next_request, account.planned)")} AS created_at
 FROM account {_of("account")}
 WHERE account.next_start IS NOT NULL
 UNION ALL SELECT
@@ -140,14 +141,13 @@ CREATE VIEW connection_health_metrics AS SELECT
     account.failed AS failed_syncs,
     iif(account.total, account.duration_ms / account.total, NULL) AS avg_sync_duration_ms,
     account.consecutive AS consecutive_failures,
-    CASE WHEN account.first_at IS NULL THEN NULL ELSE round(min(100.0, 100.0 * (
-        account.up_s + coalesce(max(0, {_since("account.up_since")}), 0))
-        / max(0.001, {_since("account.first_at")})), 2) END AS uptime_percentage,
+    {UPTIME} AS uptime_percentage,
     account.last_success_at AS last_success_at,
     account.last_failure_at AS last_failure_at,
     account.message AS last_error_message,
     account.changed_at AS updated_at
-FROM account {_of("account")};
+FROM account {_of("account")}
+WHERE {LIVES};
 
 CREATE VIEW connection_events AS SELECT
     occurrence.seq AS id,
@@ -178,7 +178,7 @@ CREATE VIEW sync_connection_health AS SELECT
     place.name AS provider,
     called.name AS connection,
     stream.stream AS data_type,
-    iif({STALE}, stream.condition_stale, stream.condition_fresh) AS status,
+    {STREAM_CONDITION} AS status,
     stream.checked_at AS last_check_time,
     stream.rows AS item_count,
     stream.message AS error_message,
@@ -188,6 +188,7 @@ CREATE VIEW sync_connection_health AS SELECT
     account.changed_at AS updated_at,
     'stream' AS kind
 FROM stream JOIN account ON account.connection = stream.connection {_of("account")}
+WHERE {LIVES}
 {outside.IN_CONNECTION_HEALTH};
 
 CREATE VIEW sync_retry_queue AS SELECT
@@ -211,7 +212,7 @@ JOIN json_each(coalesce(nullif(iif(retry.streams <> '[]', retry.streams,
     (SELECT json_group_array(stream.stream) FROM stream WHERE stream.connection = retry.connection)
 ), '[]'), '[""]')) AS each
 WHERE retry.ended IS NULL
-    OR {_since("retry.ended")} < (SELECT retries_kept_s FROM position);
+    OR {since("retry.ended")} < (SELECT retries_kept_s FROM position);
 
 CREATE VIEW sync_failure_logs AS SELECT
     failure.seq * 1000 + failure.part AS id,
@@ -243,7 +244,8 @@ CREATE VIEW sync_metadata AS SELECT
     account.next_start AS next_sync_time,
     account.interval_s AS interval_seconds,
     account.changed_at AS updated_at
-FROM stream JOIN account ON account.connection = stream.connection {_of("account")};
+FROM stream JOIN account ON account.connection = stream.connection {_of("account")}
+WHERE {LIVES};
 
 CREATE VIEW google_tokens AS SELECT
     account.connection AS id,
@@ -263,8 +265,8 @@ CREATE VIEW sync_health AS SELECT
     owner.name AS user_id,
     called.name || '/' || stream.stream AS source,
     place.name AS provider,
-    {SCORE} AS health_score,
-    iif({STALE}, stream.condition_stale, stream.condition_fresh) AS status,
+    {SOURCE_SCORE} AS health_score,
+    {STREAM_CONDITION} AS status,
     stream.captured_at AS last_sync_at,
     stream.rows AS record_count,
     stream.consecutive AS error_count,
@@ -273,5 +275,6 @@ CREATE VIEW sync_health AS SELECT
     account.changed_at AS updated_at,
     'stream' AS kind
 FROM stream JOIN account ON account.connection = stream.connection {_of("account")}
+WHERE {LIVES}
 {outside.IN_SYNC_HEALTH};
 """

@@ -217,7 +217,7 @@ def test_a_failure_is_logged_with_its_request_and_a_sentence_of_ours(daemon):
     assert calls
     assert all(each["response_status"] == 500 for each in calls)
     assert syncs
-    assert all(each["error_message"] for each in syncs)
+    assert all("the provider failed (500)" in each["error_message"] for each in failures)
     assert {each["error_type"] for each in failures} == {"server"}
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from daemon.own_process import ROOT
 from daemon.read_model import failures, filling, keeping
 from daemon.read_model.file import Position, ReadModel
 from daemon.read_model.timestamps import iso
-from events import schema
+from events import fingerprint, schema
 from events.reading import Reader
 from events.schema import FLEET
 from tests.benchmarks import long_log, past
@@ -83,6 +84,19 @@ def _has_recent_passes_alone(model, written):
     passes = [each.seq for each in written if isinstance(each.event, schema.PassEnded)]
     assert found == [each for each in passes if each >= oldest]
     assert 0 < len(found) < len(passes)
+
+
+def test_other_code_or_other_sentences_are_another_version(tmp_path):
+    """So that a file with what they came to before is made anew."""
+    package, sentences = tmp_path / "rows", tmp_path / "sentences.py"
+    package.mkdir()
+    found = []
+    for place in (package / "facts.py", sentences, package / "facts.py", sentences):
+        place.write_text(f"{len(found)}")
+        found.append(sentences.exists() and fingerprint.of_sources([package, sentences]))
+    assert len(set(found)) == 4
+    assert all((ROOT / each).exists() for each in filling.SOURCES)
+    assert "daemon/failures.py" in filling.SOURCES
 
 
 def _has_recent_retries_alone(model, written, at):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from daemon.read_model import changed, details, failures, filling, history, standing
+from daemon.read_model import changed, details, filling, history, standing
 from daemon.read_model.facts import Facts
 from daemon.read_model.file import Position, ReadModel, Standing
 from daemon.read_model.history import Asked
@@ -19,7 +19,6 @@ from events import consent, schema, versions
 from events.envelope import Recorded
 from events.policy import Settings, SettingsSet
 from events.schema import FLEET
-from projections import health
 from projections import world as worlds
 from projections.consent import monitored
 from projections.hours import CLASS_AT, FIGURES, HOUR_S
@@ -116,7 +115,7 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
     written = with_consents(weeks(3, 2500, seed), seed)
     whole = at_once(written)
     assert rows(in_portions(written, random.Random(seed), 60)) == rows(whole)
-    said, kept, believed = {}, Counter(), True
+    said, kept, believed, fetched = {}, Counter(), True, {}
     for each in written:
         match each.event:
             case consent.MonitoringSet(consent=how):
@@ -126,6 +125,10 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
         for subject in (2, 3, 4):
             if not said.get(subject + 1000, believed):
                 kept[subject] = 0
+                fetched[subject] = {}
+        if isinstance(each.event, schema.SyncSucceeded):
+            records = each.event.records if said.get(each.subject + 1000, believed) else None
+            fetched.setdefault(each.subject, {})[each.event.sync] = records
         if isinstance(each.event, schema.RecordsCaptured) and said.get(
             each.subject + 1000, believed
         ):
@@ -134,7 +137,11 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
         for table, key in (("hour", "subject"), ("stream_hour", "connection")):
             sql = f"SELECT coalesce(sum(added), 0) FROM {table} WHERE {key} = ?"
             assert whole.connection.execute(sql, (subject,)).fetchone() == (kept[subject],)
+        sql = "SELECT id, records FROM turn WHERE status = 'succeeded' AND connection = ?"
+        for sync, records in whole.connection.execute(sql, (subject,)):
+            assert records == fetched[subject].get(sync)
     assert sum(kept.values()) > 0
+    assert any(fetched.values())
 
 
 @pytest.mark.parametrize("seed", [7, 8, 9])
@@ -324,55 +331,6 @@ def test_days_of_which_the_hours_are_gone_say_the_same(seed):
         assert (each.up_s, each.known_s) == recount.up_s(FLEET, each.start, end)
 
 
-@given(lives)
-@settings(max_examples=60)
-@pytest.mark.requirement("B13")
-def test_costs_of_failures_are_a_recount_of_the_log(life):
-    """How many syncs failed of each class, and which retries saved one, failed, or are open."""
-    written, world = live(life)
-    model, of, attempts, pending = at_once(written), {}, {}, {}
-    costs = defaultdict(Counter)
-    for each in written:
-        event, subject = each.event, each.subject
-        match event:
-            case schema.ConnectionAdded():
-                of[subject] = event.tenant
-            case schema.RetryScheduled():
-                costs[of[subject], event.cause].update(retries=1, open=1)
-                if subject in pending:
-                    costs[pending[subject]].update(open=-1)
-                pending[subject] = (of[subject], event.cause)
-            case schema.RetriesEnded() | schema.ConnectionRemoved() | schema.ConnectionRelinked():
-                if subject in pending:
-                    costs[pending.pop(subject)].update(open=-1)
-            case schema.SyncStarted():
-                attempts[each.seq] = event.attempt
-            case schema.SyncFailed():
-                costs[of[subject], event.cause].update(failed=1)
-                if attempts[event.sync] and subject in pending:
-                    costs[pending.pop(subject)].update(open=-1, wasted=1)
-            case schema.SyncSucceeded():
-                if attempts[event.sync] and subject in pending:
-                    costs[pending.pop(subject)].update(open=-1, saved=1)
-            case (
-                schema.SyncCancelled(sync=int() as sync)
-                | schema.SyncInterrupted(sync=sync, retry=None)
-            ):
-                if attempts.get(sync) and subject in pending:
-                    costs[pending.pop(subject)].update(open=-1)
-    since = written[0].at - timedelta(days=90)
-    for tenant in world.tenants:
-        asked = failures.Asked(tenant=tenant, connection=None, since=since)
-        _, found = failures.read(asked, model.connection)
-        names = ("failed", "retries", "saved", "wasted", "open")
-        told = {each.cause: {name: getattr(each, name) for name in names} for each in found}
-        assert told == {
-            cause.value: {name: counts[name] for name in names}
-            for (whose, cause), counts in costs.items()
-            if whose == tenant
-        }
-
-
 # -- how things stand ------------------------------------------------------------------------------
 
 
@@ -424,32 +382,3 @@ def test_what_is_said_of_one_tenant_or_provider_looks_at_its_own(life):
             for each, of in known.items()
             if subject in {of.tenant, of.provider} and not of.removed
         }
-
-
-@given(lives)
-@settings(max_examples=40)
-def test_a_view_says_what_the_world_says(life):
-    """Score, priority and pending syncs: `now` is far later, when everything is stale."""
-    written, world = live(life)
-    model = at_once(written)
-    everything = stands(world, changed.everything(world))
-    model.write(replace(model.position(), whole=True), None, {}, everything)
-    found = {
-        row[0]: row[1:]
-        for row in model.connection.execute(
-            "SELECT id, health_score, total_syncs, consecutive_failures "
-            "FROM connection_health_metrics"
-        )
-    }
-    assert found == {
-        subject: (
-            health.score(known.health, standing.FAR),
-            known.health.total,
-            known.health.consecutive_failures,
-        )
-        for subject, known in world.connections.items()
-    }
-    queued = model.connection.execute(
-        "SELECT count(*) FROM connection_sync_queue WHERE status = 'processing'"
-    ).fetchone()
-    assert queued == (len(world.fleet.running),)
