@@ -19,9 +19,11 @@ from events import consent, schema, versions
 from events.envelope import Recorded
 from events.policy import Settings, SettingsSet
 from events.schema import FLEET
+from events.terms import Kind
 from projections import world as worlds
 from projections.hours import CLASS_AT, FIGURES, HOUR_S
 from projections.world import World
+from tests.benchmarks.history import BEGIN
 from tests.benchmarks.history import history as weeks
 from tests.laws.test_journal import live, lives
 
@@ -140,6 +142,28 @@ def test_of_who_does_not_consent_no_details_are_left(seed):
             assert records == fetched[subject].get(sync)
     assert sum(kept.values()) > 0
     assert any(fetched.values())
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+@pytest.mark.requirement("D7")
+def test_nor_how_many_records_a_sync_brought_that_ended_just_before(cut):
+    """Wherever the log was cut: before it began, before it ended, or before consent went."""
+    started = schema.SyncStarted(kind=Kind.SCHEDULED, due=BEGIN, priority=3)
+    past = [
+        (3, schema.ConnectionAdded(tenant=2, provider=1)),
+        (3, started),
+        (3, schema.SyncSucceeded(sync=2, duration_ms=9, records=340)),
+        (2, consent.ConsentWithdrawn()),
+    ]
+    written = [
+        Recorded(seq=seq, at=BEGIN, subject=subject, event=event)
+        for seq, (subject, event) in enumerate(past, 1)
+    ]
+    model, facts = ReadModel(None, "one"), Facts({})
+    for some in (written[:cut], written[cut:]):
+        write(model, facts, some)
+    found = model.connection.execute("SELECT status, duration_ms, records FROM turn").fetchall()
+    assert found == [("succeeded", 9, None)]
 
 
 def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
