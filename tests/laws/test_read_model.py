@@ -19,10 +19,12 @@ from events import consent, schema, versions
 from events.envelope import Recorded
 from events.policy import Settings, SettingsSet
 from events.schema import FLEET
+from events.terms import Kind
 from projections import world as worlds
 from projections.consent import monitored
 from projections.hours import CLASS_AT, FIGURES, HOUR_S
 from projections.world import World
+from tests.benchmarks.history import BEGIN
 from tests.benchmarks.history import history as weeks
 from tests.fakes.unwalked import Unwalked
 from tests.laws.test_journal import live, lives
@@ -175,6 +177,28 @@ def test_what_a_tenant_says_of_consent_looks_at_its_own_connections():
         facts.members = Unwalked(facts.members)
         facts.fold(withdrawn)
         assert facts.take().forgotten == {3, 1003}
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+@pytest.mark.requirement("D7")
+def test_nor_how_many_records_a_sync_brought_that_ended_just_before(cut):
+    """Wherever the log was cut: before it began, before it ended, or before consent went."""
+    started = schema.SyncStarted(kind=Kind.SCHEDULED, due=BEGIN, priority=3)
+    past = [
+        (3, schema.ConnectionAdded(tenant=2, provider=1)),
+        (3, started),
+        (3, schema.SyncSucceeded(sync=2, duration_ms=9, records=340)),
+        (2, consent.ConsentWithdrawn()),
+    ]
+    written = [
+        Recorded(seq=seq, at=BEGIN, subject=subject, event=event)
+        for seq, (subject, event) in enumerate(past, 1)
+    ]
+    model, facts = ReadModel(None, "one"), Facts({})
+    for some in (written[:cut], written[cut:]):
+        write(model, facts, some)
+    found = model.connection.execute("SELECT status, duration_ms, records FROM turn").fetchall()
+    assert found == [("succeeded", 9, None)]
 
 
 def test_filled_by_two_processes_it_is_as_written_by_one(tmp_path):
