@@ -34,7 +34,7 @@ from tests.simulation.auditor import complaints
 from tests.simulation.auditor.reading import Reading
 from tests.simulation.fleet_story import story
 
-SEED = 4
+SEED = 5
 TRIES = 30
 MINUTE = timedelta(minutes=1)
 NOTHING = ConnectionResumed()
