@@ -203,7 +203,7 @@ def test_what_issues_call_critical_of_a_source_health_does_not_call_healthy(outs
     assert outside.rounds("source", "add", "erin/calls", "--pattern", "manual").code == 0
     unheard = outside.rounds("health", "erin")
     assert unheard.out == "unknown (there are no connections yet; sources: 1)\n"
-    assert ": unknown, no score yet" in outside.rounds("status", "erin").out
+    assert ": unknown, no score" in outside.rounds("status", "erin").out
     old = ("--queue-depth", "4", "--oldest", "2020-01-01T00:00:00Z")
     for more in [("--status", "unhealthy")] * 3 + [old]:
         assert outside.rounds("report", "erin/calls", "--errors", "2", *more).code == 0
