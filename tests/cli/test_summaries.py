@@ -14,8 +14,8 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 def cost(cause, *, failed_ms, wasted_ms):
     return FailureCost(
-        cause=cause, failed=2, first=1, failed_ms=failed_ms, retries=1, saved=0, wasted=1, open=0,
-        wasted_ms=wasted_ms, recovered_s=None,
+        cause=cause, failed=2, streams=0, first=1, failed_ms=failed_ms, retries=1, saved=0,
+        wasted=1, open=0, wasted_ms=wasted_ms, recovered_s=None,
     )  # fmt: skip
 
 
