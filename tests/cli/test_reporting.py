@@ -237,6 +237,7 @@ def test_a_call_without_a_key_is_known_again_by_its_time(daemon):
 
 
 def test_the_log_tells_of_sources_in_plain_lines(daemon):
+    assert daemon.rounds("report", PHONE, "--key", "logged", "--records", "1").code == 0
     out = daemon.rounds("log", "show", "--after", "0").out
     assert (
         "source added by the configuration; ios: every 6 h, late after 1 day 6 h, nights aside"
