@@ -1,5 +1,6 @@
 """Does somebody who may see one tenant alone learn anything of another, whatever they ask?"""
 
+import re
 from contextlib import asynccontextmanager
 from datetime import date
 
@@ -52,6 +53,9 @@ REST = {
 }
 """What an operation cannot be asked without, besides whom it is about."""
 
+
+BY_CHANCE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{16,}")
+"""Times and digests: any number may be in them."""
 
 REFUSED = {"log-stats", "process-queue", "snapshots"}
 """Reads that concern all tenants."""
@@ -169,6 +173,7 @@ async def asked(client, operation, wish, **more):
 
 
 def assert_silent(text, what):
+    text = BY_CHANCE.sub("", text)
     for word in ("canary", SECRET, str(IDS)[:4], "4620", "4680"):  # 77 and 78 minutes in seconds
         assert word not in text, f"{what} tells of {word}: {text[:2000]}"
 
@@ -315,11 +320,11 @@ def test_no_stream_tells_of_another_tenant(stream):
 def test_an_empty_name_is_nobodys_and_does_not_stand_for_all():
     """Left out, it may be asked of all, with an event that says so; empty, it went past both."""
     asked_for = [
-        (each.name, name)
+        (each.name, field.name)
         for each in (*OPERATIONS, *STREAMS)
         if getattr(each, "method", "GET") == "GET"
-        for name in ("connection", "tenant", "provider", "source")
-        if name in each.takes.__struct_fields__
+        for field in msgspec.structs.fields(each.takes)
+        if field.name in {"connection", "tenant", "provider", "source"} and not field.required
     ]
     assert {("replay", "connection"), ("diff", "connection"), ("tail", "connection")} <= {
         *asked_for

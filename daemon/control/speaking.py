@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from enum import Enum, auto
+from functools import cache
 
+import msgspec
 from msgspec import Struct
 
 from daemon.control.desk import Desk, Refused
@@ -199,10 +201,17 @@ def check(desk: Desk, name: str, wish: Struct) -> None:
 
 
 def check_names(wish: Struct) -> None:
-    """Raise Refused where a name is empty: that is nobody's, and to leave it out asks of all."""
-    for each in NAMES:
-        if getattr(wish, each, None) == "":
+    """Raise Refused where a name that may be left out is empty: to leave it out asks of all."""
+    for each in _left_out(type(wish)):
+        if getattr(wish, each) == "":
             raise Refused("invalid", f"{each} is empty; name one, or leave it out")
+
+
+@cache
+def _left_out(wish: type[Struct]) -> tuple[str, ...]:
+    """The names that need not be given; one that must be is nobody's where it is empty."""
+    fields = msgspec.structs.fields(wish)
+    return tuple(each.name for each in fields if each.name in NAMES and not each.required)
 
 
 def names_nobody(wish: Struct) -> bool:
