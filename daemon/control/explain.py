@@ -12,6 +12,7 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
+from daemon import log_pages
 from daemon.control import asof, policies
 from daemon.control.desk import Desk, Refused
 from daemon.control.explain_messages import (
@@ -48,7 +49,6 @@ from projections.why import Why
 from projections.world import World
 
 DECIDED_MAX = 64  # events of one decision; a sync's end is followed by a handful
-PAGE_EVENTS = 250  # some 2 ms of folding, between two of which others go on
 DURABLE_WAIT_S = 1.0  # what is not on disk by then is not told of: a full disk is no reason to wait
 NOTHING_YET = timedelta(0)
 
@@ -117,14 +117,10 @@ async def _standing(desk: Desk, subject: int, known: Connection) -> Desk:
 
 async def _events(scene: _Scene) -> AsyncIterator[Recorded]:
     """The connection's own, in order, up to then."""
-    after = 0
-    while page := scene.desk.journal.log.read(after, subject=scene.subject, limit=PAGE_EVENTS):
+    log, upto = scene.desk.journal.log, scene.world.seq
+    async for page in log_pages.pages(log, 0, upto, subject=scene.subject, most=upto):
         for recorded in page:
-            if recorded.seq > scene.world.seq:
-                return
             yield recorded
-        after = page[-1].seq
-        await trio.lowlevel.checkpoint()
 
 
 def _score(scene: _Scene) -> ScoreWhy:
